@@ -1,0 +1,85 @@
+"""What can be wrong with a file or a row: the codes, their words, and one issue.
+
+Every message says what was found, what was expected and what to do (ground rule: bad input gets
+a clear answer). Codes are stable: senders' scripts may test them. Pure.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Severity(enum.StrEnum):
+    ERROR = "error"  # the row is rejected, or the file fails
+    WARNING = "warning"  # the row is accepted, the sender is told
+
+
+class Code(enum.StrEnum):
+    """Row codes first, then file codes. A file code refuses the whole file."""
+
+    # one row, found by the scanner
+    TOO_FEW_CELLS = "too_few_cells"
+    TOO_MANY_CELLS = "too_many_cells"
+    BAD_QUOTE = "bad_quote"
+    OPEN_QUOTE = "open_quote"
+    BAD_ENCODING = "bad_encoding"
+    NUL_BYTE = "nul_byte"
+    CELL_TOO_LARGE = "cell_too_large"
+    ROW_TOO_LARGE = "row_too_large"
+    # one row, found by the field and row rules
+    REQUIRED = "required"
+    TOO_LONG = "too_long"
+    NOT_AN_EMAIL = "not_an_email"
+    NOT_IN_LIST = "not_in_list"
+    NOT_A_NUMBER = "not_a_number"
+    NOT_A_DATE = "not_a_date"
+    NOT_A_BOOLEAN = "not_a_boolean"
+    BAD_FORMAT = "bad_format"
+    SAME_AS = "same_as"
+    AFTER = "after"
+    MUST_BE_BLANK = "must_be_blank"
+    # one row, found against the file and the store
+    DUPLICATE_KEY = "duplicate_key"
+    UNKNOWN_REFERENCE = "unknown_reference"
+    UNKNOWN_KEY = "unknown_key"
+    ONLY_ONE = "only_one"
+    CYCLE = "cycle"
+    # the file
+    EMPTY_FILE = "empty_file"
+    NO_ROWS = "no_rows"
+    NOT_TEXT = "not_text"
+    SPREADSHEET = "spreadsheet"
+    ARCHIVE = "archive"
+    UNREADABLE_HEADER = "unreadable_header"
+    DUPLICATE_COLUMN = "duplicate_column"
+    MISSING_COLUMN = "missing_column"
+    WRONG_COLUMN_ORDER = "wrong_column_order"
+    TOO_MANY_COLUMNS = "too_many_columns"
+    UNKNOWN_COLUMN = "unknown_column"
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One problem at one line and column.
+
+    line: physical line of the record's start, 1 is the file's first; None for the whole file.
+    column: the header as the file spells it; None where it concerns the row.
+    found: the offending value, at most 200 characters.
+    message: one sentence or two, complete without the other attributes.
+    """
+
+    code: Code
+    message: str
+    line: int | None = None
+    column: str | None = None
+    found: str = ""
+    severity: Severity = Severity.ERROR
+
+
+class FileRefused(Exception):
+    """The file cannot be imported at all: the sender's fault. Carries at least one issue."""
+
+    def __init__(self, *issues: Issue) -> None:
+        super().__init__("; ".join(issue.message for issue in issues))
+        self.issues = issues
