@@ -13,6 +13,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
+from xml.parsers.expat import XMLParserType
 from xml.sax import SAXParseException
 from xml.sax.handler import ContentHandler
 from xml.sax.xmlreader import AttributesImpl
@@ -81,6 +82,8 @@ def read(data: bytes, *, marked: bool = False) -> list[Found]:
 
 class _Parser(DefusedExpatParser):
     """Expat without DTD and entities, which also tells where in the bytes it is."""
+
+    _parser: XMLParserType
 
     def __init__(self) -> None:
         super().__init__(forbid_dtd=True, forbid_entities=True, forbid_external=True)
