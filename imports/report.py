@@ -20,8 +20,9 @@ from typing import IO, BinaryIO
 import numpy as np
 
 from imports import cells
+from imports.dialect import Dialect
 from imports.issues import Code, Issue, Severity
-from imports.scanning import DEFAULT_LIMITS, Chunk, Cut, Dialect, Limits, scan
+from imports.scanning import DEFAULT_LIMITS, Chunk, Cut, Limits, scan
 from portal.people_csv import PeopleCsv
 
 EXAMPLES = 5
@@ -117,7 +118,7 @@ class RejectSpool:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile(dir=directory)
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115  closed by __exit__
         self._count = 0
         self._last = 0
 
@@ -191,10 +192,9 @@ def fetch(
     wanted: physical line -> the issues. Yields in order of line and stops after the last one.
     """
     lines = np.array(sorted(wanted), np.int64)
+    chunks = scan(source, dialect, columns, limits=limits, absorb_extra=absorb_extra)
     done = 0
-    for chunk in scan(source, dialect, columns, limits=limits, absorb_extra=absorb_extra):
-        if done >= lines.size:
-            return
+    while done < lines.size and (chunk := next(chunks, None)):
         for index in np.flatnonzero(np.isin(chunk.lines, lines[done:])).tolist():
             line = int(chunk.lines[index])
             done += 1

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import BinaryIO
 
 import numpy as np
@@ -99,8 +100,8 @@ def _chunks(examined: Examined, line: int, consumed: int) -> Iterator[Chunk]:
     """The examined records as one chunk, or several where very many are cut."""
     bad = np.flatnonzero((examined.codes != GOOD) & (examined.codes != BLANK))
     borders = [0, *bad[_CUTS_PER_CHUNK::_CUTS_PER_CHUNK].tolist(), examined.codes.size]
-    for low, high in zip(borders, borders[1:], strict=False):
-        mine = bad[(bad >= low) & (bad < high)]
+    for low, high in pairwise(borders):
+        mine = bad[slice(*np.searchsorted(bad, (low, high)))]
         good = examined.codes[low:high] == GOOD
         if good.any() or mine.size:
             start, end = examined.start[low:high], examined.end[low:high] + 1

@@ -173,7 +173,8 @@ def _faults(marks: NDArray[np.uint8], quotes: Ints, delimiter: int) -> tuple[Int
 def _running(odd_ranks: Bools, even_ranks: Bools) -> Ints:
     fine = odd_ranks.copy()
     fine[0::2] = even_ranks[0::2]
-    return np.concatenate(([0], np.cumsum(~fine)))
+    counts: Ints = np.concatenate(([0], np.cumsum(~fine)))
+    return counts
 
 
 def _beside_a_mark(neighbours: NDArray[Any], delimiter: int) -> Bools:
