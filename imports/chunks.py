@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise, starmap
+from itertools import pairwise
 
 import numpy as np
 import xxhash
@@ -90,9 +90,6 @@ def record_hashes(chunk: Chunk, seed: int) -> Ints:
     data, digest = chunk.data, xxhash.xxh3_64_intdigest
     seed &= (1 << 64) - 1
 
-    def of(start: int, end: int) -> int:
-        return digest(data[start : end - 1], seed)
-
     spans = pairwise(chunk.offsets.tolist())
-    hashes = np.fromiter(starmap(of, spans), np.uint64, count=chunk.lines.size)
+    hashes = np.array([digest(data[start : end - 1], seed) for start, end in spans], np.uint64)
     return hashes.view(np.int64)

@@ -10,7 +10,6 @@ result does not depend on how the file was cut into buffers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +55,7 @@ def find_records(buffer: bytes, delimiter: str, limit: int, final: bool) -> Layo
     quotes = np.flatnonzero(marks == QUOTE) if b'"' in buffer else _NONE
     if not quotes.size:
         return _plain(newlines, delimiters)
-    return _Quoted(marks, newlines, quotes, ord(delimiter), limit, final).layout(delimiters)
+    return _Quoted(buffer, newlines, quotes, delimiter, limit, final).layout(delimiters)
 
 
 def _plain(newlines: Ints, delimiters: Ints) -> Layout:
@@ -86,20 +85,20 @@ class _Quoted:
 
     def __init__(
         self,
-        marks: NDArray[np.uint8],
+        buffer: bytes,
         newlines: Ints,
         quotes: Ints,
-        delimiter: int,
+        delimiter: str,
         limit: int,
         final: bool,
     ) -> None:
-        self.size = marks.size
+        self.size = len(buffer)
         self.newlines, self.quotes, self.limit, self.final = newlines, quotes, limit, final
         self.line_starts = _starts(newlines)
         self.rank_end = np.searchsorted(quotes, newlines)  # quotes before each line's end
         self.rank_start = np.concatenate(([0], self.rank_end[:-1])) if newlines.size else _NONE
         self.odd = np.flatnonzero((self.rank_end - self.rank_start) & 1)
-        self.faults = _faults(marks, quotes, delimiter)
+        self.faults = _faults(buffer, quotes, delimiter)
 
     def layout(self, delimiters: Ints) -> Layout:
         """The records of the buffer."""
@@ -143,17 +142,20 @@ class _Quoted:
     def _closes(self, first: Ints, last: Ints) -> Bools:
         """Whether the lines first..last are one well-formed record."""
         short = self.newlines[last] - self.line_starts[first] <= self.limit
-        return short & (self._faults_between(first, last) == 0)
+        fine: Bools = short & (self._faults_between(first, last) == 0)
+        return fine
 
     def _faults_between(self, first: Ints, last: Ints) -> Ints:
         begin, end = self.rank_start[first], self.rank_end[last]
-        even, odd = self.faults
-        return np.where(begin & 1, odd[end] - odd[begin], even[end] - even[begin])
+        even, odd = (np.searchsorted(f, end) - np.searchsorted(f, begin) for f in self.faults)
+        return np.where(begin & 1, odd, even)
 
     def _cells(self, first: Ints, last: Ints, delimiters: Ints) -> Ints:
-        outside = np.searchsorted(self.quotes, delimiters) & 1
+        gaps = np.diff(self.quotes, prepend=0, append=self.size)
+        phases = np.repeat(np.arange(gaps.size) & 1 == 1, gaps)
+        shift = phases[delimiters]  # an odd number of quotes stands before the delimiter
         begin, end = self.line_starts[first], self.newlines[last]
-        even, odd = delimiters[outside == 0], delimiters[outside == 1]
+        even, odd = delimiters[~shift], delimiters[shift]
         cells = np.searchsorted(even, end) - np.searchsorted(even, begin)
         shifted = np.flatnonzero(self.rank_start[first] & 1)
         if shifted.size:
@@ -162,24 +164,20 @@ class _Quoted:
         return cells + 1
 
 
-def _faults(marks: NDArray[np.uint8], quotes: Ints, delimiter: int) -> tuple[Ints, Ints]:
-    """Running counts of misplaced quotes for either phase: one longer than `quotes`."""
-    padded = np.concatenate(([NEWLINE], marks, [NEWLINE])).astype(np.uint8)
-    opens = _beside_a_mark(padded[quotes], delimiter)
-    closes = _beside_a_mark(padded[quotes + 2], delimiter)
-    return _running(closes, opens), _running(opens, closes)
+def _faults(buffer: bytes, quotes: Ints, delimiter: str) -> tuple[Ints, Ints]:
+    """Ranks of the misplaced quotes, if quotes of even rank open and if those of odd rank do."""
+    padded = np.frombuffer(b"".join((b"\n", buffer, b"\n")), np.uint8)
+    may_stand_beside = np.zeros(256, np.bool_)
+    may_stand_beside[[NEWLINE, QUOTE, ord(delimiter)]] = True
+    opens = may_stand_beside[padded[quotes]]
+    closes = may_stand_beside[padded[quotes + 2]]
+    return _alternating(opens, closes), _alternating(closes, opens)
 
 
-def _running(odd_ranks: Bools, even_ranks: Bools) -> Ints:
+def _alternating(even_ranks: Bools, odd_ranks: Bools) -> Ints:
     fine = odd_ranks.copy()
     fine[0::2] = even_ranks[0::2]
-    counts: Ints = np.concatenate(([0], np.cumsum(~fine)))
-    return counts
-
-
-def _beside_a_mark(neighbours: NDArray[Any], delimiter: int) -> Bools:
-    near: Bools = (neighbours == delimiter) | (neighbours == NEWLINE) | (neighbours == QUOTE)
-    return near
+    return np.flatnonzero(~fine)
 
 
 def _walk(closes: Bools) -> tuple[list[int], list[int], bool]:
