@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 from imports.issues import Code, FileRefused, Issue
@@ -20,7 +21,7 @@ _HEAD = 1 << 20  # bytes
 _WINDOW = 64 << 10
 _WINDOWS = 4
 _RECORDS = 200  # records that vote on the delimiter
-_HEADER_LINES = 50  # a header of more lines is none
+_RECORD_LINES = 50  # a record of more lines is taken for an open quote
 _FEW_CONTROLS = 8
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 
@@ -85,7 +86,9 @@ def detect(source: BinaryIO, size: int) -> Dialect:
     bare = re.sub(r'"[^"]*"', "", texts[0])
     line_end = "cr" if "\r" in bare and "\n" not in bare else "lf"
     lines = re.split(r"\r\n|\r|\n" if line_end == "cr" else r"\r?\n", texts[0])
-    return Dialect(encoding, bom, _delimiter(list(_records(lines))), line_end=line_end)
+    return Dialect(
+        encoding, bom, _delimiter(list(islice(_records(lines), _RECORDS))), line_end=line_end
+    )
 
 
 def _windows(source: BinaryIO, size: int) -> Iterator[bytes]:
@@ -181,23 +184,24 @@ def _text(part: bytes, encoding: str) -> str:
 
 
 def _records(lines: list[str]) -> Iterator[str]:
-    """The first records without their quoted parts; lines with an open quote only as headers."""
-    begun, count = "", 0
-    for line in lines:
-        begun = f"{begun}\n{line}" if count else line
-        count += 1
-        if begun.count('"') % 2 and count < _HEADER_LINES:
-            continue
-        if begun.strip(" \r\n"):
-            yield re.sub(r'"[^"]*"', "", begun)
-        begun, count = "", 0
+    """The file's first records without their quoted parts; an open quote costs one line."""
+    at = 0
+    while at < len(lines):
+        record, end = lines[at], at + 1
+        while record.count('"') % 2 and end < min(len(lines), at + _RECORD_LINES):
+            record, end = f"{record}\n{lines[end]}", end + 1
+        if record.count('"') % 2:
+            record, end = lines[at], at + 1
+        if record.strip(" \r\n"):
+            yield re.sub(r'"[^"]*"', "", record)
+        at = end
 
 
 def _delimiter(records: list[str]) -> str:
     """The delimiter in the header that the records agree with best; comma if there is none."""
     if not records:
         return ","
-    header, *rows = records[: _RECORDS + 1]
+    header, *rows = records
 
     def score(delimiter: str) -> tuple[float, int]:
         expected = header.count(delimiter)

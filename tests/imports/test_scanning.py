@@ -191,7 +191,7 @@ def test_no_bytes_raise_anything_but_a_refusal(data, encoding):
 
 # --- well-formed content reads as Python's csv module reads it ---------------------------------
 
-TEXT = st.text(st.sampled_from('ab"\',;\n \té€ñ漢🎉'), max_size=12)
+TEXT = st.text(st.sampled_from("ab\"',;\n \té€ñ漢🎉"), max_size=12)
 
 
 @given(
@@ -224,9 +224,7 @@ def test_well_formed_files_read_as_the_csv_module_reads_them(
     text = "".join(lines)
     if not last_line_ends:
         text = text.rstrip("\r\n") if not text.endswith('"\n') else text
-    dialect = Dialect(
-        encoding, 0, delimiter, line_end="cr" if line_end == "\r" else "lf"
-    )
+    dialect = Dialect(encoding, 0, delimiter, line_end="cr" if line_end == "\r" else "lf")
     result = run(text.encode(encoding), columns, dialect, chunk_bytes=chunk_bytes)
     assert not result.cuts
     got = [row for chunk in result.chunks for row in parsed(chunk.data, delimiter)]
@@ -401,7 +399,7 @@ def header_of(data: bytes, dialect: Dialect = COMMA, limits: Limits = SMALL):
 
 
 def test_the_header_is_trimmed_and_found_behind_blank_lines_and_the_mark():
-    header = header_of(b"\xef\xbb\xbf\r\n \r\n a ,\"b\nc\", d\r\n1,2,3", Dialect("utf-8", 3, ","))
+    header = header_of(b'\xef\xbb\xbf\r\n \r\n a ,"b\nc", d\r\n1,2,3', Dialect("utf-8", 3, ","))
     assert header.cells == ("a", "b\nc", "d")
     assert header.line == 3
 
