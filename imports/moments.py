@@ -2,11 +2,12 @@
 
 A date alone stays a date. A time with an offset becomes UTC and ends in Z; one without stays as
 the sender's local time. Spellings: ISO 8601, or M/D/YYYY with or without a 12-hour time (Core
-Data dictionary, research notes 1.5). Pure: polars expressions.
+Data dictionary, research notes 1.5). Pure.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
@@ -15,43 +16,33 @@ _ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _ISO_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?"
 _ISO_LOCAL = rf"{_ISO_TIME}$"
 _ISO_OFFSET = rf"{_ISO_TIME} ?(?:[Zz]|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)$"
+_WHOLE = r"^.{10}T[0-9:]{8}[^ a-z]*$"
 _US_DATE = r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}"
 _US_TIME = rf"{_US_DATE} +[0-9]{{1,2}}:[0-9]{{2}}(?::[0-9]{{2}})? ?[AaPp][Mm]$"
 
+_DAY = "%Y-%m-%d"
+_TIME = "%Y-%m-%dT%H:%M:%S%.f"
+
 
 @dataclass(frozen=True, slots=True)
-class _Kinds:
-    """A column taken apart by spelling: in each row at most one of these is not null."""
+class _Spelling:
+    """One way to write a date. read: texts of that shape to dates or times, null if impossible.
+    stored: how they are written down. iso: the text begins with the date as the sender sees it."""
 
-    iso_date: pl.Expr
-    iso_local: pl.Expr
-    iso_offset: pl.Expr
-    us_date: pl.Expr
-    us_time: pl.Expr
+    shape: str
+    read: Callable[[pl.Expr], pl.Expr]
+    stored: str
+    iso: bool
 
 
 def moment(cell: pl.Expr) -> pl.Expr:
     """YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS[.f] or the same in UTC with Z; null where unreadable."""
-    kinds = _by_spelling(cell)
-    return pl.coalesce(
-        _date_text(_real_date(kinds.iso_date, "%Y-%m-%d")),
-        _local_text(_iso_local(kinds.iso_local)),
-        _utc_text(_iso_offset(kinds.iso_offset)),
-        _date_text(_real_date(kinds.us_date, "%m/%d/%Y")),
-        _local_text(_us_time(kinds.us_time)),
-    )
+    return cell.map_batches(_moments, return_dtype=pl.String, is_elementwise=True)
 
 
 def date(cell: pl.Expr) -> pl.Expr:
     """YYYY-MM-DD as the sender wrote it, a time of day dropped; null where unreadable."""
-    kinds = _by_spelling(cell)
-    return pl.coalesce(
-        _date_text(_real_date(kinds.iso_date, "%Y-%m-%d")),
-        _where(_iso_local(kinds.iso_local), kinds.iso_local.str.slice(0, 10)),
-        _where(_iso_offset(kinds.iso_offset), kinds.iso_offset.str.slice(0, 10)),
-        _date_text(_real_date(kinds.us_date, "%m/%d/%Y")),
-        _date_text(_us_time(kinds.us_time)),
-    )
+    return cell.map_batches(_dates, return_dtype=pl.String, is_elementwise=True)
 
 
 def later(one: pl.Expr, other: pl.Expr) -> pl.Expr:
@@ -67,67 +58,87 @@ def later(one: pl.Expr, other: pl.Expr) -> pl.Expr:
     return pl.when(whole & alike).then(by_time).otherwise(by_date)
 
 
-def _by_spelling(cell: pl.Expr) -> _Kinds:
-    """Peeled off one by one: what is left is null where a spelling was found, and costs little."""
-    iso_date, rest = _peel(cell, _ISO_DATE)
-    iso_local, rest = _peel(rest, _ISO_LOCAL)
-    iso_offset, rest = _peel(rest, _ISO_OFFSET)
-    us_date, rest = _peel(rest, rf"{_US_DATE}$")
-    us_time, _ = _peel(rest, _US_TIME)
-    return _Kinds(iso_date, iso_local, iso_offset, us_date, us_time)
+def _moments(cells: pl.Series) -> pl.Series:
+    return _by_spelling(cells, lambda spelling, _, value: value.dt.to_string(spelling.stored))
 
 
-def _peel(cell: pl.Expr, spelling: str) -> tuple[pl.Expr, pl.Expr]:
-    fits = cell.str.contains(spelling)
-    return pl.when(fits).then(cell), pl.when(~fits).then(cell)
+def _dates(cells: pl.Series) -> pl.Series:
+    def day(spelling: _Spelling, text: pl.Expr, value: pl.Expr) -> pl.Expr:
+        if spelling.iso:
+            return pl.when(value.is_not_null()).then(text.str.slice(0, 10))
+        return value.dt.to_string(_DAY)
+
+    return _by_spelling(cells, day)
 
 
-def _real_date(text: pl.Expr, form: str) -> pl.Expr:
-    return _in_range(text.str.to_date(form, strict=False))
+def _by_spelling(
+    cells: pl.Series, stored: Callable[[_Spelling, pl.Expr, pl.Expr], pl.Expr]
+) -> pl.Series:
+    """One spelling after the other, on what the ones before have left.
+
+    A file mostly has one spelling a column; a single expression for all of them costs many times
+    as much, because polars does not share its deeper parts.
+    """
+    frame = pl.DataFrame({"rest": cells}).with_columns(done=pl.lit(None, pl.String))
+    for spelling in _SPELLINGS:
+        if frame["rest"].null_count() == frame.height:
+            break
+        fits = pl.col("rest").str.contains(spelling.shape)
+        taken = frame.select("done", "rest", taken=pl.when(fits).then("rest"))
+        value = pl.col("value")
+        possible = pl.when(value.dt.year().is_between(1, 9999)).then(value)  # no year 0
+        frame = (
+            taken.with_columns(value=spelling.read(pl.col("taken")))
+            .with_columns(value=possible)
+            .select(
+                rest=pl.when(pl.col("taken").is_null()).then("rest"),
+                done=pl.coalesce("done", stored(spelling, pl.col("taken"), value)),
+            )
+        )
+    return frame["done"].alias(cells.name)
+
+
+def _iso_date(text: pl.Expr) -> pl.Expr:
+    return text.str.to_date(_DAY, strict=False)
 
 
 def _iso_local(text: pl.Expr) -> pl.Expr:
-    return _in_range(
-        _with_seconds(text).str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", strict=False, time_unit="us")
-    )
+    return _with_seconds(text).str.to_datetime(_TIME, strict=False, time_unit="us")
 
 
 def _iso_offset(text: pl.Expr) -> pl.Expr:
-    return _in_range(
-        _with_seconds(text).str.to_datetime(
-            "%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us", time_zone="UTC"
-        )
+    return _with_seconds(text).str.to_datetime(
+        f"{_TIME}%#z", strict=False, time_unit="us", time_zone="UTC"
     )
+
+
+def _us_date(text: pl.Expr) -> pl.Expr:
+    return text.str.to_date("%m/%d/%Y", strict=False)
 
 
 def _us_time(text: pl.Expr) -> pl.Expr:
     spaced = text.str.to_uppercase().str.replace(r" +", " ").str.replace(r" ?([AP]M)$", " ${1}")
     full = spaced.str.replace(r" ([0-9]{1,2}:[0-9]{2}) ", " ${1}:00 ")
-    return _in_range(full.str.to_datetime("%m/%d/%Y %I:%M:%S %p", strict=False, time_unit="us"))
+    return full.str.to_datetime("%m/%d/%Y %I:%M:%S %p", strict=False, time_unit="us")
 
 
 def _with_seconds(text: pl.Expr) -> pl.Expr:
-    upright = text.str.replace(r"^(.{10})[Tt ]", "${1}T").str.replace(r" ?z$", "Z")
+    """With T, seconds and Z as one format reads them; what is so already is left alone."""
+    is_whole = text.str.contains(_WHOLE)
+    loose = pl.when(~is_whole).then(text)
+    upright = loose.str.replace(r"^(.{10})[Tt ]", "${1}T").str.replace(r" ?z$", "Z")
     tight = upright.str.replace(" ", "", literal=True)
-    return tight.str.replace(r"^(.{16})($|[Z+-])", "${1}:00${2}")
+    return (
+        pl.when(is_whole)
+        .then(text)
+        .otherwise(tight.str.replace(r"^(.{16})($|[Z+-])", "${1}:00${2}"))
+    )
 
 
-def _in_range(moment_or_date: pl.Expr) -> pl.Expr:
-    """Without year 0, and without what an offset pushes beyond four digits."""
-    return pl.when(moment_or_date.dt.year().is_between(1, 9999)).then(moment_or_date)
-
-
-def _where(present: pl.Expr, text: pl.Expr) -> pl.Expr:
-    return pl.when(present.is_not_null()).then(text)
-
-
-def _date_text(value: pl.Expr) -> pl.Expr:
-    return value.dt.to_string("%Y-%m-%d")
-
-
-def _local_text(value: pl.Expr) -> pl.Expr:
-    return value.dt.to_string("%Y-%m-%dT%H:%M:%S%.f")
-
-
-def _utc_text(value: pl.Expr) -> pl.Expr:
-    return value.dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ")
+_SPELLINGS = (
+    _Spelling(_ISO_DATE, _iso_date, _DAY, iso=True),
+    _Spelling(_ISO_LOCAL, _iso_local, _TIME, iso=True),
+    _Spelling(_ISO_OFFSET, _iso_offset, f"{_TIME}Z", iso=True),
+    _Spelling(rf"{_US_DATE}$", _us_date, _DAY, iso=False),
+    _Spelling(_US_TIME, _us_time, _TIME, iso=False),
+)
