@@ -13,9 +13,7 @@ from imports.plan import steer
 from imports.staging import StagingTable
 
 
-def apply(
-    staging: StagingTable, target: Target, job_id: int, staged: int, *, mirror: bool
-) -> None:
+def apply(staging: StagingTable, target: Target, job_id: int, staged: int, *, mirror: bool) -> None:
     """Write the staged rows. Must run inside the caller's transaction, after its fence."""
     steer(staged)
     if mirror:

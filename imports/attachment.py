@@ -16,9 +16,7 @@ from imports.reading import Reading, Source
 from imports.report import Reject, fetch, merge, write_attachment
 
 
-def of_rejects(
-    job: ImportJob, folder: Path, source: Source, reading: Reading, found: Late
-) -> str:
+def of_rejects(job: ImportJob, folder: Path, source: Source, reading: Reading, found: Late) -> str:
     """Storage name of the attachment with every rejected row; empty where none was rejected."""
     wanted = found.by_line()
     if not reading.rejected and not wanted:

@@ -75,8 +75,11 @@ def claim(folder: Folder, entry: Entry) -> str | None:
             return None  # another collector was first
         except OSError as exc:
             log.warning(
-                "claim_failed", manifest=entry.name, drop_id=folder.drop.pk,
-                attempt=attempt, error=repr(exc),
+                "claim_failed",
+                manifest=entry.name,
+                drop_id=folder.drop.pk,
+                attempt=attempt,
+                error=repr(exc),
             )
             continue
         return name
@@ -228,9 +231,7 @@ def _configuration(drop: Drop) -> Feed | None:
         return None
 
 
-def _without_configuration(
-    folder: Folder, arrival: Arrival, copies: dict[str, Snapshot]
-) -> None:
+def _without_configuration(folder: Folder, arrival: Arrival, copies: dict[str, Snapshot]) -> None:
     for copy in copies.values():
         default_storage.delete(copy.content)
     log.error("configuration_missing", drop_id=folder.drop.pk, feed=folder.drop.feed)

@@ -134,9 +134,7 @@ def _in_the_file(
     for column in gathered.own:
         stored = known.references_to(target.tenant_id, record_type)
         rejected = np.union1d(gone, found.lines)
-        found.add(
-            crosscheck.unknown_own(gathered, column, record_type.label, stored, rejected)
-        )
+        found.add(crosscheck.unknown_own(gathered, column, record_type.label, stored, rejected))
     for rule in record_type.rules:
         if rule.kind == "tree" and rule.field in gathered.own:
             parents = known.parents(target, record_type, rule.field)

@@ -46,9 +46,7 @@ def planned(job: ImportJob, plan: Plan, summary: Summary, attachment: str) -> No
     write_groups(job, summary)
 
 
-def hold(
-    job: ImportJob, plan: Plan, summary: Summary, attachment: str, reasons: list[str]
-) -> None:
+def hold(job: ImportJob, plan: Plan, summary: Summary, attachment: str, reasons: list[str]) -> None:
     """Wait for a person; nothing is applied before."""
     with transaction.atomic():
         _close(

@@ -118,5 +118,3 @@ def _rejected_rows(chunk: Chunk, checked: Checked) -> list[Reject]:
         start, end = int(chunk.offsets[position]), int(chunk.offsets[position + 1])
         rows.append(Reject(line, bytes(chunk.data[start:end]), tuple(by_line[line])))
     return rows
-
-

@@ -140,9 +140,11 @@ class Abandoned(Exception):
 def encode(frame: pl.DataFrame) -> bytes:
     """The rows in COPY's text format: tab-parted, backslash escapes, \\N for null."""
     escaped = [
-        _escape(pl.col("key")) if name == "key" else
-        pl.col(name).str.replace_all("\\", "\\\\", literal=True) if name == "data" else
-        pl.col(name)
+        _escape(pl.col("key"))
+        if name == "key"
+        else pl.col(name).str.replace_all("\\", "\\\\", literal=True)
+        if name == "data"
+        else pl.col(name)
         for name in COLUMNS
     ]
     text = frame.select(escaped).write_csv(

@@ -77,5 +77,3 @@ def forget_old_files() -> int:
         ImportJob.objects.filter(pk=job.pk).update(content="")
         ArrivalFile.objects.filter(pk=job.arrival_file_id).update(content="")
     return len(jobs)
-
-
