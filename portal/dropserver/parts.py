@@ -285,5 +285,5 @@ def _modified(name: str, directory: int) -> float:
 
 
 def _copy(source: int, target: int) -> None:
-    while os.copy_file_range(source, target, _COPY_BLOCK):
+    while os.sendfile(target, source, None, _COPY_BLOCK):
         pass
