@@ -22,9 +22,8 @@ class TryLater(Exception):
 class Ending(enum.StrEnum):
     """How an upload ended."""
 
-    FINISHED = "finished"
-    PARTIAL = "partial"  # the session was lost while the file was open; the part is kept
-    FAILED = "failed"  # closed, but not whole: the disk was full, the name was taken
+    COMPLETE = "complete"
+    PARTIAL = "partial"  # the session was lost with the file open, or the disk was full
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +39,8 @@ class Limits:
 class Login:
     """A login that was granted.
 
-    account_id, tenant_id, endpoint_id: rows of the portal. root: absolute local directory that is
-    the account's "/". prefix: where that directory is below the endpoint's own.
+    account_id, tenant_id, endpoint_id: rows of the portal. root: absolute local directory of the
+    endpoint, the account's "/". method: "password" or "publickey".
     """
 
     account_id: int
@@ -49,12 +48,12 @@ class Login:
     endpoint_id: int
     username: str
     root: str
-    prefix: Path = ()
+    method: str
     limits: Limits = Limits()
 
 
 class Gate(Protocol):
-    """Logins, records and the bell. Paths are below the account's root."""
+    """Logins, records and the bell. Paths are below the endpoint's directory."""
 
     async def by_password(self, username: str, password: str, ip: str) -> Login | None:
         """The login of a name and password, None if refused. Raises TryLater."""

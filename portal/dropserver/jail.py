@@ -108,7 +108,7 @@ class Jail:
     def rename(self, old: Path, new: Path, *, replace: bool = False) -> None:
         """Give a regular file another name in the tree; the folder of the new name must exist.
 
-        replace: take the place of a regular file of that name. Raises OSError (FileExistsError
+        replace: take the place of a regular file of that name. Blocks on the disk. Raises OSError (FileExistsError
         without replace), LinkRefused.
         """
         if not old or not new:
@@ -116,6 +116,7 @@ class Jail:
         with self.directory(old[:-1]) as source, self.directory(new[:-1]) as target:
             _require_file(old[-1], source)
             move(source, old[-1], target, new[-1], replace=replace)
+            os.fsync(target)
 
     def make_directory(self, path: Path) -> None:
         """Make a directory and those above it; for the portal's own folder trees."""
@@ -151,7 +152,7 @@ def open_plain(name: str, flags: int, directory: int, mode: int = 0o640) -> int:
             raise LinkRefused from None
         raise
     try:
-        _refuse_directory(require_single(os.fstat(fd)))
+        refuse_directory(require_single(os.fstat(fd)))
     except OSError:
         os.close(fd)
         raise
@@ -159,7 +160,7 @@ def open_plain(name: str, flags: int, directory: int, mode: int = 0o640) -> int:
 
 
 def move(source: int, old: str, target: int, new: str, *, replace: bool) -> None:
-    """Rename between two open directories, then make both durable. Raises OSError, LinkRefused.
+    """Rename between two open directories. Raises OSError, LinkRefused.
 
     The lock on the target directory closes the gap between looking and renaming for every process
     that comes through here; Python has no RENAME_NOREPLACE.
@@ -168,7 +169,7 @@ def move(source: int, old: str, target: int, new: str, *, replace: bool) -> None
     try:
         found = _lstat(new, target)
         if found is not None:
-            _refuse_directory(require_single(found))
+            refuse_directory(require_single(found))
             if not replace:
                 raise FileExistsError(errno.EEXIST, "A file of that name exists already.")
         os.rename(old, new, src_dir_fd=source, dst_dir_fd=target)
@@ -188,6 +189,12 @@ def require_single(found: os.stat_result) -> os.stat_result:
     if stat.S_ISREG(require_plain(found).st_mode) and found.st_nlink > 1:
         raise LinkRefused
     return found
+
+
+def refuse_directory(found: os.stat_result) -> None:
+    """Raises IsADirectoryError for a directory."""
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "This is a folder, not a file.")
 
 
 def _open_directory(name: str, above: int) -> int:
@@ -213,12 +220,7 @@ def _lstat(name: str, directory: int) -> os.stat_result | None:
 
 
 def _require_file(name: str, directory: int) -> None:
-    _refuse_directory(require_single(os.stat(name, dir_fd=directory, follow_symlinks=False)))
-
-
-def _refuse_directory(found: os.stat_result) -> None:
-    if stat.S_ISDIR(found.st_mode):
-        raise IsADirectoryError(errno.EISDIR, "This is a folder, not a file.")
+    refuse_directory(require_single(os.stat(name, dir_fd=directory, follow_symlinks=False)))
 
 
 def _entry(name: str, directory: int) -> Entry | None:

@@ -13,8 +13,9 @@ import fcntl
 import hashlib
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from portal.dropserver.jail import Jail, move, open_plain
 from portal.dropserver.paths import PARTS_DIRECTORY, Path
@@ -81,16 +82,25 @@ class Part:
         """The part's size and times. Raises OSError."""
         return os.fstat(self._fd)
 
+    def fail(self, reason: str) -> NoReturn:
+        """Break the upload with words for the sender. Raises OSError always."""
+        self._failed = OSError(errno.EFBIG, reason)
+        raise self._failed
+
+    def sync(self) -> None:
+        """Make what was written durable. Blocks on the disk."""
+        os.fsync(self._fd)
+
     def truncate(self, size: int) -> None:
         """Cut to size (bytes), never lengthen: a length that was not sent is not a file's."""
         if size < os.fstat(self._fd).st_size:
             os.ftruncate(self._fd, size)
             self._whole = min(self._whole, size)
 
-    def finish(self, may_replace: Callable[[], bool]) -> int:
+    def finish(self, *, may_replace: bool) -> int:
         """Make it durable, then give it its name. Returns its size in bytes. Blocks on the disk.
 
-        may_replace: asked at the end, whether a file that has the name by now may go.
+        may_replace: whether a file that has the name may go.
         Raises OSError (UploadBroken, FileExistsError, LinkRefused); the part then stays.
         """
         try:
@@ -98,7 +108,7 @@ class Part:
                 raise UploadBroken(self._failed)
             os.fsync(self._fd)
             size = os.fstat(self._fd).st_size
-            self._parts.name_it(self._name, self.path, may_replace)
+            self._parts.name_it(self._name, self.path, may_replace=may_replace)
         except OSError:
             self.abandon()
             raise
@@ -178,15 +188,10 @@ class Parts:
         with self._directory() as directory:
             return _remove_unlocked(directory, name)
 
-    def name_it(self, part: str, path: Path, may_replace: Callable[[], bool]) -> None:
+    def name_it(self, part: str, path: Path, *, may_replace: bool) -> None:
         """Rename a part to its path and make the names durable. Raises OSError, LinkRefused."""
         with self._directory() as directory, self._jail.directory(path[:-1]) as target:
-            try:
-                move(directory, part, target, path[-1], replace=False)
-            except FileExistsError:
-                if not may_replace():
-                    raise
-                move(directory, part, target, path[-1], replace=True)
+            move(directory, part, target, path[-1], replace=may_replace)
             os.fsync(target)
 
     def _prepare(self, fd: int, path: Path, *, fresh: bool) -> None:

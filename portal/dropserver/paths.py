@@ -13,6 +13,7 @@ Path = tuple[str, ...]
 ROOT: Path = ()
 MAX_PATH_BYTES = 4096
 MAX_NAME_BYTES = 255
+MAX_NEW_CHARACTERS = 1000  # what the portal can record of a path
 
 PARTS_DIRECTORY = ".parts"
 _HIDDEN = frozenset({PARTS_DIRECTORY})
@@ -54,6 +55,8 @@ def canonical_new(raw: bytes | str) -> Path:
     path = canonical(raw)
     if not path:
         raise PathRefused("The path is your folder itself; a file needs a name.")
+    if len(shown(path)) > MAX_NEW_CHARACTERS:
+        raise PathRefused(f"The path has more than {MAX_NEW_CHARACTERS} characters.")
     for character in "".join(path):
         if unicodedata.category(character) in _UNPRINTABLE:
             raise PathRefused(

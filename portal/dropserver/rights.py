@@ -35,13 +35,13 @@ class Protocol(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whose a file is. owner: the account that uploaded it, None for one the portal made.
+    """Whose an existing file is. owner: the account that uploaded it, None if the portal made it.
 
-    claimed: an arrival has taken it up, so it is no longer the sender's to change.
+    A manifest that is taken up gets another name (`CLAIMED_SUFFIX`), so its claim shows there; its
+    data files are read from a snapshot, so replacing one meanwhile harms nothing.
     """
 
     owner: int | None = None
-    claimed: bool = False
 
 
 def refusal_to_upload(name: str, existing: Standing | None, account: int) -> str | None:
@@ -62,7 +62,7 @@ def refusal_to_remove(name: str, standing: Standing, account: int) -> str | None
     """Why an account may not remove a file. What the portal left to be read may go."""
     if _suffix(name) == CLAIMED_SUFFIX:
         return f"{name} is being processed."
-    if standing.owner is None and not standing.claimed:
+    if standing.owner is None:
         return None
     return _refusal_to_touch(name, standing, account)
 
@@ -77,8 +77,6 @@ def _refusal_to_touch(name: str, standing: Standing, account: int) -> str | None
         return f"{name} was made by the portal; read or remove it, but leave it as it is."
     if standing.owner != account:
         return f"{name} belongs to another account."
-    if standing.claimed:
-        return f"{name} is being processed."
     return None
 
 
