@@ -7,16 +7,12 @@ when it went away; only its handler knows which, hence the subclass (seen in asy
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import asyncssh
+from asyncssh.constants import FXP_OPEN, FXP_OPENDIR, FXP_STATUS
 from asyncssh.packet import SSHPacket, UInt32
-from asyncssh.sftp import (
-    FXP_OPEN,
-    FXP_OPENDIR,
-    FXP_STATUS,
-    SFTPServerHandler,
-)
+from asyncssh.sftp import SFTPServerHandler
 from asyncssh.stream import SSHReader, SSHServerStreamSession, SSHWriter
 
 from portal.dropserver.sftp import DropFiles, Visit
@@ -96,9 +92,7 @@ class DropChannel(SSHServerStreamSession[bytes]):
 
     def session_started(self) -> None:
         """Serve SFTP, or refuse with words and exit status 1."""
-        channel = self._chan
-        assert channel is not None
-        assert self._conn is not None
+        channel = cast("asyncssh.SSHServerChannel[bytes]", self._chan)
         if channel.get_subsystem() != "sftp":
             channel.write_stderr(_REFUSAL)
             channel.exit(1)
@@ -107,8 +101,4 @@ class DropChannel(SSHServerStreamSession[bytes]):
         reader, writer = SSHReader[bytes](self, channel), SSHWriter[bytes](self, channel)
         most = self._visit.login.limits.open_files
         handler = DropHandler(self.files, reader, writer, most)
-        self._conn.create_task(handler.run(), reader.logger)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The channel is gone, and with it whatever was still open."""
-        super().connection_lost(exc)
+        channel.get_connection().create_task(handler.run(), reader.logger)

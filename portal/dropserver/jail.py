@@ -108,8 +108,8 @@ class Jail:
     def rename(self, old: Path, new: Path, *, replace: bool = False) -> None:
         """Give a regular file another name in the tree; the folder of the new name must exist.
 
-        replace: take the place of a regular file of that name. Blocks on the disk. Raises OSError (FileExistsError
-        without replace), LinkRefused.
+        replace: take the place of a regular file of that name. Blocks on the disk. Raises
+        OSError (FileExistsError without replace), LinkRefused.
         """
         if not old or not new:
             raise IsADirectoryError(errno.EISDIR, "This is a folder, not a file.")

@@ -226,8 +226,8 @@ def remove_old(jail: Jail, before: float) -> int:
     Returns how many went. For the sweep: a partial upload nobody came back for.
     """
     removed = 0
-    with _parts_directory(jail) as directory:
-        for name in os.listdir(directory):
+    with _parts_directory(jail) as directory, os.scandir(directory) as found:
+        for name in [item.name for item in found]:
             if name.endswith(_SUFFIX) and _modified(name, directory) < before:
                 removed += _try_remove(directory, name)
     return removed

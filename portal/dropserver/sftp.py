@@ -85,9 +85,7 @@ class DropFiles(asyncssh.SFTPServer):
 
     # --- reading
 
-    def open(
-        self, path: bytes, pflags: int, attrs: SFTPAttrs
-    ) -> Reading | asyncio.Future[Writing]:
+    def open(self, path: bytes, pflags: int, attrs: SFTPAttrs) -> Reading | asyncio.Future[Writing]:
         """Open for reading, or begin, continue or replace an upload. Attributes are ignored."""
         if pflags & _WRITING:
             return asyncio.ensure_future(self._open_upload(_new(path), pflags))
@@ -141,13 +139,13 @@ class DropFiles(asyncssh.SFTPServer):
 
     async def close(self, file_obj: object) -> None:
         """The client's close: an upload gets its name now. After `lost` it stays a part."""
-        assert isinstance(file_obj, Reading | Writing)
         if self._is_lost or isinstance(file_obj, Reading):
             self._leave(file_obj)
-        elif file_obj in self._open:
-            self._open.remove(file_obj)
-            # The client asked for it, so it is done even if the connection goes meanwhile.
-            await asyncio.shield(self._finish(file_obj))
+            return
+        writing = _writing(file_obj)
+        self._open.remove(writing)
+        # The client asked for it, so it is done even if the connection goes meanwhile.
+        await asyncio.shield(self._finish(writing))
 
     async def rename(self, oldpath: bytes, newpath: bytes) -> None:
         """Rename an own upload to a name that is free."""
@@ -317,9 +315,9 @@ class DropFiles(asyncssh.SFTPServer):
     async def _on_disk(self, step: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._visit.disk, step)
 
-    def _leave(self, handle: Reading | Writing) -> None:
+    def _leave(self, handle: object) -> None:
         """Close what the client did not close, or what needs no ending."""
-        if handle not in self._open:
+        if not isinstance(handle, Reading | Writing) or handle not in self._open:
             return
         self._open.remove(handle)
         if isinstance(handle, Reading):
