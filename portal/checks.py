@@ -23,7 +23,10 @@ _SHORTEST_KEY = 32
 
 def secret_key(**_kwargs: Any) -> list[CheckMessage]:
     """The signing key must be there, long, and not an example's."""
-    key = settings.SECRET_KEY or ""
+    try:
+        key = settings.SECRET_KEY
+    except ImproperlyConfigured:  # Django's own word for an empty one, without a hint
+        key = ""
     if len(key) >= _SHORTEST_KEY and "change-me" not in key and "insecure" not in key:
         return []
     hint = "Set SECRET_KEY or SECRET_KEY_FILE to 50 random characters; bin/up makes them itself."
