@@ -15,7 +15,8 @@ from asyncssh.packet import SSHPacket, UInt32
 from asyncssh.sftp import SFTPServerHandler
 from asyncssh.stream import SSHReader, SSHServerStreamSession, SSHWriter
 
-from portal.dropserver.sftp import DropFiles, Visit
+from portal.dropserver.sftp import DropFiles
+from portal.dropserver.uploads import Visit
 
 _SFTP_VERSION = 3
 _SERVED_EXTENSIONS = (

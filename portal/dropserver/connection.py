@@ -14,7 +14,7 @@ import asyncssh
 from portal import logs
 from portal.dropserver.channel import DropChannel
 from portal.dropserver.gate import Gate, Login, TryLater
-from portal.dropserver.sftp import Visit
+from portal.dropserver.uploads import Visit
 
 if TYPE_CHECKING:
     from portal.dropserver.server import DropServer

@@ -76,7 +76,9 @@ class Gate(Protocol):
     def upload_opened(self, session: UUID, login: Login, path: Path) -> UUID:
         """A file is being written."""
 
-    def upload_ended(self, upload: UUID, login: Login, ending: Ending, size: int) -> None:
+    def upload_ended(
+        self, upload: UUID, login: Login, path: Path, ending: Ending, size: int
+    ) -> None:
         """It is no longer. size: bytes that are there."""
 
     def renamed(self, login: Login, old: Path, new: Path) -> None:

@@ -106,7 +106,9 @@ class MemoryGate:
         self.uploads[upload] = Sent(login.account_id, path)
         return upload
 
-    def upload_ended(self, upload: uuid.UUID, login: Login, ending: Ending, size: int) -> None:
+    def upload_ended(
+        self, upload: uuid.UUID, login: Login, path: Path, ending: Ending, size: int
+    ) -> None:
         """See `Gate`."""
         sent = self.uploads[upload]
         sent.ending, sent.size = ending, size

@@ -10,54 +10,28 @@ import asyncio
 import errno
 import os
 import time
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TypeVar
-from uuid import UUID
 
 import asyncssh
 from asyncssh import SFTPAttrs, SFTPName, SFTPNoSuchFile, SFTPPermissionDenied
 
 from portal.dropserver import rights
 from portal.dropserver.answers import attributes, names
-from portal.dropserver.gate import Ending, Gate, Login, TryLater
 from portal.dropserver.jail import Jail, refuse_directory
-from portal.dropserver.parts import Part, Parts
+from portal.dropserver.parts import Parts
 from portal.dropserver.paths import Path, PathRefused, canonical, canonical_new, shown
-from portal.dropserver.rights import Standing
+from portal.dropserver.uploads import Uploads, Visit, Writing, refuse
 
 _WRITING = asyncssh.FXF_WRITE | asyncssh.FXF_APPEND
-Answer = TypeVar("Answer")
-
 _UNFINISHED = "Its upload was not finished; send it again, or resume it."
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Reading:
     """A file that is open for reading."""
 
     fd: int
-
-
-@dataclass(slots=True)
-class Writing:
-    """An upload under way."""
-
-    part: Part
-    upload: UUID
-    append: bool
-    replaces: tuple[int, int] | None  # device and inode of the file it was allowed to replace
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """Who is being served, and with what."""
-
-    login: Login
-    session: UUID
-    gate: Gate
-    disk: Executor
 
 
 class DropFiles(asyncssh.SFTPServer):
@@ -68,6 +42,7 @@ class DropFiles(asyncssh.SFTPServer):
         self._visit = visit
         self._jail = Jail(visit.login.root)
         self._parts = Parts(self._jail, str(visit.login.account_id))
+        self._uploads = Uploads(visit, self._jail, self._parts)
         self._open: list[Reading | Writing] = []
         self._is_lost = False
         self.last_request = time.monotonic()
@@ -135,7 +110,7 @@ class DropFiles(asyncssh.SFTPServer):
         writing = _writing(file_obj)
         if offset + len(data) > self._visit.login.limits.upload_bytes:
             writing.part.fail("The file is larger than this account may send.")
-        return writing.part.append(data) if writing.append else writing.part.write(offset, data)
+        return writing.write(offset, data)
 
     async def close(self, file_obj: object) -> None:
         """The client's close: an upload gets its name now. After `lost` it stays a part."""
@@ -145,7 +120,7 @@ class DropFiles(asyncssh.SFTPServer):
         writing = _writing(file_obj)
         self._open.remove(writing)
         # The client asked for it, so it is done even if the connection goes meanwhile.
-        await asyncio.shield(self._finish(writing))
+        await asyncio.shield(self._uploads.finish(writing))
 
     async def rename(self, oldpath: bytes, newpath: bytes) -> None:
         """Rename an own upload to a name that is free."""
@@ -158,20 +133,20 @@ class DropFiles(asyncssh.SFTPServer):
     async def remove(self, path: bytes) -> None:
         """Remove an own upload, what the portal left to be read, or an unfinished upload."""
         known = _known(path)
-        found = self._found(known)
+        found = self._uploads.found(known)
         if found is None:
             if not known or not self._parts.remove(known):
                 raise SFTPNoSuchFile(f"There is no file {shown(known)}.")
             return
         refuse_directory(found)
-        standing = await self._standing(known)
-        _refuse(rights.refusal_to_remove(known[-1], standing, self._visit.login.account_id))
+        standing = await self._uploads.standing(known)
+        refuse(rights.refusal_to_remove(known[-1], standing, self._visit.login.account_id))
         self._jail.remove(known)
         self._visit.gate.removed(self._visit.login, known)
 
     async def fsync(self, file_obj: object) -> None:
         """Make an upload's bytes durable."""
-        await self._on_disk(_writing(file_obj).part.sync)
+        await self._uploads.on_disk(_writing(file_obj).part.sync)
 
     # --- what is answered as done, and what is refused
 
@@ -192,7 +167,7 @@ class DropFiles(asyncssh.SFTPServer):
 
     def mkdir(self, path: bytes, attrs: SFTPAttrs) -> None:
         """Refused; lftp asks for folders that are there, and takes a failure for a yes."""
-        found = self._found(_known(path))
+        found = self._uploads.found(_known(path))
         if found is not None:
             raise FileExistsError(errno.EEXIST, "It is there already.")
         raise SFTPPermissionDenied(rights.NO_NEW_FOLDERS)
@@ -231,89 +206,29 @@ class DropFiles(asyncssh.SFTPServer):
         return handle
 
     async def _open_upload(self, path: Path, pflags: int) -> Writing:
-        found = self._found(path)
-        self._refuse_flags(path, pflags, found)
-        await self._refuse_upload(path, found)
-        fresh = bool(pflags & (asyncssh.FXF_TRUNC | asyncssh.FXF_EXCL))
-        if fresh or found is None:
-            part = self._parts.open(path, fresh=fresh)
-        else:
-            part = await self._on_disk(lambda: self._parts.open(path, fresh=False))
-        upload = self._visit.gate.upload_opened(self._visit.session, self._visit.login, path)
-        append = bool(pflags & asyncssh.FXF_APPEND)
-        writing = Writing(part, upload, append, _identity(found))
+        writing = await self._uploads.begin(path, pflags)
         self._open.append(writing)
-        if self._is_lost:
+        if self._is_lost:  # while the file that it goes on from was copied
             self._leave(writing)
         return writing
 
-    def _refuse_flags(self, path: Path, pflags: int, found: os.stat_result | None) -> None:
-        if found is not None:
-            refuse_directory(found)
-            if pflags & asyncssh.FXF_EXCL:
-                raise FileExistsError(errno.EEXIST, f"{shown(path)} exists already.")
-        elif not pflags & asyncssh.FXF_CREAT and self._parts.stat(path) is None:
-            raise SFTPNoSuchFile(f"There is no file {shown(path)}.")
-
-    async def _refuse_upload(self, path: Path, found: os.stat_result | None) -> None:
-        standing = None if found is None else await self._standing(path)
-        account = self._visit.login.account_id
-        _refuse(rights.refusal_to_upload(path[-1], standing, account))
-
-    async def _finish(self, writing: Writing) -> None:
-        visit, part = self._visit, writing.part
-        try:
-            may_replace = await self._may_replace(writing)
-            size = await self._on_disk(lambda: part.finish(may_replace=may_replace))
-        except OSError:
-            visit.gate.upload_ended(writing.upload, visit.login, Ending.PARTIAL, part.abandon())
-            raise
-        visit.gate.upload_ended(writing.upload, visit.login, Ending.COMPLETE, size)
-        visit.gate.rang(visit.login, part.path)
-
-    async def _may_replace(self, writing: Writing) -> bool:
-        """Whether what has the name now may go; asked again only if it is not what it was."""
-        path = writing.part.path
-        try:
-            found = self._found(path)
-            if _identity(found) != writing.replaces:
-                await self._refuse_upload(path, found)
-        except (OSError, asyncssh.SFTPError):
-            return False
-        return found is not None
-
     async def _rename(self, old: Path, new: Path, *, replace: bool) -> None:
         refuse_directory(self._jail.stat(old))
-        target = self._found(new)
+        target = self._uploads.found(new)
         if target is not None:
             refuse_directory(target)
-        _refuse(
+        refuse(
             rights.refusal_to_rename(
                 old[-1],
-                await self._standing(old),
+                await self._uploads.standing(old),
                 new[-1],
-                None if target is None else await self._standing(new),
+                None if target is None else await self._uploads.standing(new),
                 self._visit.login.account_id,
             )
         )
-        await self._on_disk(lambda: self._jail.rename(old, new, replace=replace))
+        await self._uploads.on_disk(lambda: self._jail.rename(old, new, replace=replace))
         self._visit.gate.renamed(self._visit.login, old, new)
         self._visit.gate.rang(self._visit.login, new)
-
-    def _found(self, path: Path) -> os.stat_result | None:
-        try:
-            return self._jail.stat(path)
-        except FileNotFoundError:
-            return None
-
-    async def _standing(self, path: Path) -> Standing:
-        try:
-            return await self._visit.gate.standing(self._visit.login, path)
-        except TryLater as later:
-            raise asyncssh.SFTPFailure(str(later)) from None
-
-    async def _on_disk(self, step: Callable[[], Answer]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._visit.disk, step)
 
     def _leave(self, handle: object) -> None:
         """Close what the client did not close, or what needs no ending."""
@@ -323,8 +238,7 @@ class DropFiles(asyncssh.SFTPServer):
         if isinstance(handle, Reading):
             os.close(handle.fd)
             return
-        size = handle.part.abandon()
-        self._visit.gate.upload_ended(handle.upload, self._visit.login, Ending.PARTIAL, size)
+        self._uploads.leave(handle)
 
 
 def _known(raw: bytes) -> Path:
@@ -339,15 +253,6 @@ def _new(raw: bytes) -> Path:
         return canonical_new(raw)
     except PathRefused as refused:
         raise SFTPPermissionDenied(refused.reason) from None
-
-
-def _refuse(reason: str | None) -> None:
-    if reason:
-        raise SFTPPermissionDenied(reason)
-
-
-def _identity(found: os.stat_result | None) -> tuple[int, int] | None:
-    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def _reading(file_obj: object) -> Reading:

@@ -11,7 +11,7 @@ import pytest
 
 from portal.dropserver.jail import Jail
 from portal.dropserver.memory import MemoryGate
-from portal.dropserver.server import DropServer, Rules
+from portal.dropserver.server import DropServer
 
 FOLDER = ("Accounts", "AccountImports")
 
@@ -75,8 +75,10 @@ class Running:
     def sftp(self, *commands, user="maria", check=True, key=None):
         """Run OpenSSH's client in batch mode with the account's key."""
         ran = subprocess.run(
-            ["sftp", *self.ssh_options, "-i", str(key or self.key), "-b", "-"]
-            + ["-P", str(self.port), f"{user}@127.0.0.1"],
+            [
+                *("sftp", *self.ssh_options, "-i", str(key or self.key), "-b", "-"),
+                *("-P", str(self.port), f"{user}@127.0.0.1"),
+            ],
             input="\n".join(commands) + "\n",
             capture_output=True,
             text=True,

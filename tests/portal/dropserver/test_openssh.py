@@ -1,11 +1,9 @@
 """OpenSSH's own client against the real server."""
 
-import hashlib
 import os
-import subprocess
 
 from portal.dropserver.gate import Ending
-from tests.portal.dropserver.conftest import FOLDER, eventually
+from tests.portal.dropserver.conftest import FOLDER
 
 
 def test_it_takes_a_file_and_gives_it_back(running, tmp_path):
