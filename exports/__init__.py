@@ -1,0 +1,1 @@
+"""The way out: event or record change → selection → file → delivery."""

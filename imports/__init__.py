@@ -1,0 +1,1 @@
+"""The way in: drop → arrival → collect → job → scan → map → validate → plan → apply → report."""

@@ -1,0 +1,14 @@
+"""Arrivals, import jobs and what was found in them."""
+
+from imports.models.arrivals import Arrival, ArrivalFile, Decision, Sighting
+from imports.models.jobs import ImportJob, IssueGroup, JobEvent
+
+__all__ = [
+    "Arrival",
+    "ArrivalFile",
+    "Decision",
+    "ImportJob",
+    "IssueGroup",
+    "JobEvent",
+    "Sighting",
+]

@@ -1,0 +1,144 @@
+"""Import jobs: one file run through one feed, its timeline and its issues by cause."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Now
+
+from imports.models.arrivals import ArrivalFile
+from portal.lifecycle import Leased
+from portal.models import TenantOwned, User
+
+
+class ImportJob(TenantOwned, Leased):
+    """One file on its way into the record store.
+
+    READY → RUNNING → COMPLETE | INCOMPLETE | FAILED | HELD; HELD → READY (released) | DISCARDED;
+    RUNNING → ERRORED (our fault, tried again at ready_at) → RUNNING; after MAX_ATTEMPTS FAILED
+    with fault "portal". A dry run ends PLANNED.
+    """
+
+    class State(models.TextChoices):
+        READY = "ready", "Waiting"
+        RUNNING = "running", "Running"
+        ERRORED = "errored", "Will be tried again"
+        HELD = "held", "Held"
+        COMPLETE = "complete", "Complete"
+        INCOMPLETE = "incomplete", "Incomplete"
+        FAILED = "failed", "Failed"
+        DISCARDED = "discarded", "Discarded"
+        PLANNED = "planned", "Dry run done"
+
+    class Stage(models.TextChoices):
+        QUEUED = "", "Not started"
+        READING = "reading", "Reading and checking"
+        PLANNING = "planning", "Comparing with the store"
+        APPLYING = "applying", "Writing"
+        REPORTING = "reporting", "Writing the report"
+
+    class AskedBy(models.TextChoices):
+        DROP = "drop", "File dropped"
+        PERSON = "person", "Person"
+        RETRY = "retry", "Tried again"
+
+    class Fault(models.TextChoices):
+        NONE = "", "—"
+        SENDER = "sender", "The file"
+        PORTAL = "portal", "The portal"
+
+    WAITING_STATES = (State.READY, State.ERRORED)
+    FINAL_STATES = (
+        State.COMPLETE,
+        State.INCOMPLETE,
+        State.FAILED,
+        State.DISCARDED,
+        State.PLANNED,
+    )
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    arrival_file = models.OneToOneField(
+        ArrivalFile, on_delete=models.SET_NULL, null=True, related_name="job"
+    )
+    feed = models.CharField(max_length=60)
+    record_type = models.CharField(max_length=60)
+    rank = models.IntegerField(default=0)
+    asked_by = models.CharField(max_length=10, choices=AskedBy, default=AskedBy.DROP)
+    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    dry_run = models.BooleanField(default=False)
+    limits = models.JSONField(default=dict)
+    released_plan = models.JSONField(null=True)
+
+    file_name = models.CharField(max_length=300)
+    file_size = models.BigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)
+    content = models.CharField(max_length=300, blank=True)
+    kept_until = models.DateTimeField(null=True)
+    dialect = models.JSONField(null=True)
+
+    state = models.CharField(max_length=20, choices=State, default=State.READY)
+    stage = models.CharField(max_length=20, choices=Stage, blank=True, default=Stage.QUEUED)
+    bytes_read = models.BigIntegerField(default=0)
+    rows_read = models.BigIntegerField(default=0)
+    rows_created = models.BigIntegerField(default=0)
+    rows_updated = models.BigIntegerField(default=0)
+    rows_unchanged = models.BigIntegerField(default=0)
+    rows_removed = models.BigIntegerField(default=0)
+    rows_rejected = models.BigIntegerField(default=0)
+    warnings = models.BigIntegerField(default=0)
+    attachment = models.CharField(max_length=300, blank=True)
+    reason = models.TextField(blank=True)
+    hold_reasons = models.JSONField(default=list)
+    fault = models.CharField(max_length=10, choices=Fault, blank=True, default=Fault.NONE)
+    peak_memory = models.BigIntegerField(null=True)
+
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["tenant", "-created_at"], name="job_newest"),
+            models.Index(fields=["tenant", "state", "-created_at"], name="job_by_state"),
+            # Read by the sweep: what is ready, or whose lease may have run out.
+            models.Index(
+                fields=["ready_at"],
+                name="job_unfinished",
+                condition=models.Q(state__in=["ready", "errored", "running"]),
+            ),
+        ]
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in self.FINAL_STATES
+
+    @property
+    def percent(self) -> int:
+        """How much of the file has been read, 0 to 100."""
+        return min(100, self.bytes_read * 100 // self.file_size) if self.file_size else 0
+
+
+class JobEvent(TenantOwned):
+    """A change of state: the job's timeline. actor: a person's name or the part of the portal."""
+
+    job = models.ForeignKey(ImportJob, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(db_default=Now())
+    state = models.CharField(max_length=20)
+    actor = models.CharField(max_length=200, blank=True)
+    note = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["job", "at"], name="event_by_job")]
+
+
+class IssueGroup(TenantOwned):
+    """All issues of one cause in a job. examples: at most five [line, found] pairs."""
+
+    job = models.ForeignKey(ImportJob, on_delete=models.CASCADE, related_name="issue_groups")
+    severity = models.CharField(max_length=10)
+    code = models.CharField(max_length=40)
+    column = models.CharField(max_length=300, blank=True)
+    count = models.BigIntegerField()
+    message = models.TextField()
+    examples = models.JSONField(default=list)

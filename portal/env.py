@@ -1,0 +1,59 @@
+"""Reading the environment: typed, loud when malformed, secrets also from files (`NAME_FILE`)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off", ""}
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable as text."""
+    return os.environ.get(name, default)
+
+
+def flag(name: str, default: bool = False) -> bool:
+    """The variable as a yes or no. Raises ImproperlyConfigured for anything else."""
+    value = os.environ.get(name)
+    if value is None:
+        return default
+    folded = value.strip().lower()
+    if folded in _TRUE:
+        return True
+    if folded in _FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} is {value!r}: expected yes or no.")
+
+
+def number(name: str, default: int) -> int:
+    """The variable as a whole number. Raises ImproperlyConfigured for anything else."""
+    value = os.environ.get(name)
+    if value is None or value == "":
+        return default
+    try:
+        return int(value)
+    except ValueError as exc:
+        raise ImproperlyConfigured(f"{name} is {value!r}: expected a whole number.") from exc
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """The variable as a list, parted by commas."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def secret(name: str) -> str:
+    """The variable, or the content of the file that `NAME_FILE` names.
+
+    Raises ImproperlyConfigured where the file cannot be read.
+    """
+    path = os.environ.get(f"{name}_FILE")
+    if not path:
+        return text(name)
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise ImproperlyConfigured(f"{name}_FILE names {path}: {exc.strerror}.") from exc

@@ -1,0 +1,78 @@
+"""Structured logs: one JSON object a line, with request and job ids, foreign text made harmless."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_SECRET_WORDS = ("password", "secret", "token", "authorization", "cookie", "private")
+_LONGEST = 256
+
+
+def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hide values whose name says secret; cut foreign text, so that no line grows or breaks."""
+    for name, value in event.items():
+        if name == "event" or not isinstance(value, str):
+            continue
+        if any(word in name.lower() for word in _SECRET_WORDS):
+            event[name] = "[hidden]"
+        elif len(value) > _LONGEST and name != "exception":
+            event[name] = value[:_LONGEST] + "…"
+    return event
+
+
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    redact,
+]
+
+
+def config(log_format: str, level: str) -> dict[str, Any]:
+    """The LOGGING dictionary. log_format: "json" for machines, "console" for people."""
+    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
+    if log_format == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "structured": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": _SHARED,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info,
+                    renderer,
+                ],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            "django.server": {"level": "WARNING"},
+            "asyncssh": {"level": "WARNING"},
+            "paramiko": {"level": "WARNING"},
+        },
+    }
+
+
+def get(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of a module."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
+    return logger
+
+
+logging.captureWarnings(True)

@@ -1,0 +1,227 @@
+"""Settings, all from the environment; `.env.example` lists them with their meaning.
+
+`manage.py up` fills in what the embedded servers need; docker-compose.yml what the containers do.
+Legal but unsafe values are caught by `portal/checks.py`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from csp.constants import NONE, SELF
+
+from portal import env, logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).absolute()
+
+DEBUG = env.flag("DEBUG")
+SECRET_KEY = env.secret("SECRET_KEY")
+VAULT_KEYS = env.secret("VAULT_KEYS")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000")
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "django_structlog",
+    "csp",
+    "rest_framework",
+    "portal",
+    "imports",
+    "exports",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.web.middleware.TenantMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": False,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.web.context.shell",
+            ],
+            "builtins": ["portal.web.tags"],
+        },
+    }
+]
+
+# --- Database: every fact. Runtime processes act as DATABASE_ROLE, which row-level security binds.
+DATABASE_URL = env.secret("DATABASE_URL")
+DATABASE_ROLE = env.text("DATABASE_ROLE", "causeway_app")
+
+
+def _database() -> dict[str, Any]:
+    """The one database. The role is taken on at connecting, so no query can come before it."""
+    parsed = dict(environ.Env.db_url_config(DATABASE_URL or "postgres://localhost/causeway"))
+    options = dict(parsed.get("OPTIONS", {}))
+    if "host" in options:  # postgres://user@/name?host=/socket/dir
+        parsed["HOST"] = options.pop("host")
+    if DATABASE_ROLE:
+        options["options"] = f"-c role={DATABASE_ROLE}"
+    parsed |= {
+        "ENGINE": "django.db.backends.postgresql",
+        "OPTIONS": options,
+        "CONN_MAX_AGE": env.number("DATABASE_CONN_MAX_AGE", 60),
+        "CONN_HEALTH_CHECKS": True,
+    }
+    return parsed
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Celery: a doorbell. Messages carry ids only and may be lost, late or doubled.
+REDIS_URL = env.secret("REDIS_URL") or "redis://localhost:6379/0"
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": env.number("BROKER_VISIBILITY_TIMEOUT", 3600),
+    "socket_timeout": 15,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 30,
+    "max_retries": 1,
+}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "poll"
+CELERY_TASK_ROUTES = {
+    "imports.run_tenant": {"queue": "import"},
+    "imports.*": {"queue": "poll"},
+    "portal.*": {"queue": "poll"},
+}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TIMEZONE = "UTC"
+SWEEP_SECONDS = env.number("SWEEP_SECONDS", 15)
+
+# --- Lifecycle (design.md section 3, rule 2)
+LEASE_SECONDS = env.number("LEASE_SECONDS", 60)
+HEARTBEAT_SECONDS = env.number("HEARTBEAT_SECONDS", 15)
+MAX_ATTEMPTS = 3
+
+# --- Files: the drops are a directory (the drop server's and the collector's); all else is storage.
+DROPS_DIR = Path(env.text("DROPS_DIR", str(DATA_DIR / "drops")))
+SPOOL_DIR = Path(env.text("SPOOL_DIR", str(DATA_DIR / "spool")))
+MEDIA_ROOT = Path(env.text("FILES_DIR", str(DATA_DIR / "files")))
+STORAGES = {
+    "default": {
+        "BACKEND": env.text("FILES_STORAGE", "django.core.files.storage.FileSystemStorage"),
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+FILE_UPLOAD_PERMISSIONS = 0o600
+KEEP_FILES_DAYS = env.number("KEEP_FILES_DAYS", 30)
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(DATA_DIR / "static")))
+STATICFILES_DIRS = [BASE_DIR / "portal" / "static"]
+
+# --- Drop server
+SFTP_BIND = env.text("SFTP_BIND", "127.0.0.1:2222")
+SFTP_PUBLIC = env.text("SFTP_PUBLIC", SFTP_BIND)
+SFTP_HOST_KEY_FILE = env.text("SFTP_HOST_KEY_FILE", str(DATA_DIR / "keys/ssh_host_ed25519_key"))
+SFTP_IDLE_SECONDS = env.number("SFTP_IDLE_SECONDS", 900)
+SFTP_LOGIN_SECONDS = env.number("SFTP_LOGIN_SECONDS", 30)
+SFTP_MAX_SESSIONS = env.number("SFTP_MAX_SESSIONS", 1000)
+SFTP_MAX_SESSIONS_PER_ACCOUNT = env.number("SFTP_MAX_SESSIONS_PER_ACCOUNT", 250)
+LOGIN_FAILURES = env.number("LOGIN_FAILURES", 10)
+LOGIN_BAN_SECONDS = env.number("LOGIN_BAN_SECONDS", 600)
+
+# --- People
+AUTH_USER_MODEL = "portal.User"
+AUTHENTICATION_BACKENDS = ["portal.web.login.ScoredBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+
+# --- Security
+HTTPS = env.flag("HTTPS")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+if env.flag("BEHIND_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
+
+# --- Language and time: stored in UTC, shown in the tenant's time zone.
+LANGUAGE_CODE = "en-us"
+LANGUAGES = [("en-us", "English"), ("es-mx", "Español (México)")]
+LOCALE_PATHS = [BASE_DIR / "portal" / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+}
+
+EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+
+LOG_FORMAT = env.text("LOG_FORMAT", "json")
+LOGGING = logs.config(LOG_FORMAT, env.text("LOG_LEVEL", "INFO"))
+DJANGO_STRUCTLOG_CELERY_ENABLED = False
+SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]

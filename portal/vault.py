@@ -1,0 +1,96 @@
+"""Secrets at rest: AES-256-GCM with a key of their own, wrapped by a key from the environment.
+
+The associated data ties a secret to its place (tenant, model, row, field), so that a ciphertext
+copied into another row cannot be read. Rotation rewraps the small inner key only.
+VAULT_KEYS: lines or comma-parted `id:base64 of 32 bytes`; the first seals, all open.
+Source: reliability.md, rule 28.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+_NONCE = 12
+_KEY = 32
+
+
+class VaultError(Exception):
+    """A secret cannot be opened: another place, another key, or changed bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a secret lives; part of what is authenticated."""
+
+    tenant_id: int
+    model: str
+    row: str
+    field: str
+
+    def associated(self, key_id: str) -> bytes:
+        return "|".join((str(self.tenant_id), self.model, self.row, self.field, key_id)).encode()
+
+
+def keys(text: str) -> dict[str, bytes]:
+    """The key ring in order. Raises ImproperlyConfigured with what is wrong with which key."""
+    ring: dict[str, bytes] = {}
+    for part in re.split(r"[\s,]+", text.strip()):
+        key_id, _, encoded = part.partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            key = b""
+        if not key_id or len(key) != _KEY:
+            raise ImproperlyConfigured(
+                f"VAULT_KEYS: the key {key_id or '(without id)'} is not id:base64 of 32 bytes."
+            )
+        ring[key_id] = key
+    return ring
+
+
+def seal(plain: str, place: Place) -> str:
+    """Encrypt for this place. Returns `keyid.wrapped.sealed`, safe to store as text."""
+    key_id, outer = next(iter(keys(settings.VAULT_KEYS).items()))
+    inner = AESGCM.generate_key(bit_length=256)
+    data = place.associated(key_id)
+    wrapped = _encrypt(outer, inner, data)
+    return ".".join((key_id, _text(wrapped), _text(_encrypt(inner, plain.encode(), data))))
+
+
+def unseal(sealed: str, place: Place) -> str:
+    """Decrypt. Raises VaultError where place, key or bytes do not match."""
+    try:
+        key_id, wrapped, body = sealed.split(".")
+        outer = keys(settings.VAULT_KEYS)[key_id]
+        data = place.associated(key_id)
+        inner = _decrypt(outer, base64.b64decode(wrapped), data)
+        return _decrypt(inner, base64.b64decode(body), data).decode()
+    except (ValueError, KeyError, InvalidTag) as exc:
+        raise VaultError("The secret cannot be opened at this place with these keys.") from exc
+
+
+def reseal(sealed: str, place: Place) -> str:
+    """The same secret under the first key of the ring, for rotation. Raises VaultError."""
+    return seal(unseal(sealed, place), place)
+
+
+def _encrypt(key: bytes, plain: bytes, data: bytes) -> bytes:
+    nonce = os.urandom(_NONCE)
+    return nonce + AESGCM(key).encrypt(nonce, plain, data)
+
+
+def _decrypt(key: bytes, sealed: bytes, data: bytes) -> bytes:
+    return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], data)
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()

@@ -1,0 +1,47 @@
+"""Each request runs in the scope of one tenant: the one its user chose, or their only one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from portal import tenancy
+from portal.models import Membership, Role, Tenant, User
+
+SESSION_KEY = "tenant"
+
+
+class TenantMiddleware:
+    """Sets `request.membership` and `request.tenant` (None without) and opens the scope."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        membership = choose(request)
+        request.membership = membership  # type: ignore[attr-defined]
+        request.tenant = membership.tenant if membership else None  # type: ignore[attr-defined]
+        if membership is None:
+            return self.get_response(request)
+        with tenancy.scope(membership.tenant_id):
+            return self.get_response(request)
+
+
+def choose(request: HttpRequest) -> Membership | None:
+    """The membership that the session names, else the first. An operator has one everywhere."""
+    user = request.user
+    if not user.is_authenticated:
+        return None
+    chosen = request.session.get(SESSION_KEY)
+    if user.is_operator:
+        return _operator_membership(user, chosen)
+    mine = Membership.objects.select_related("tenant").filter(user=user, tenant__enabled=True)
+    by_name = mine.order_by("tenant__name")
+    return by_name.filter(tenant_id=chosen or 0).first() or by_name.first()
+
+
+def _operator_membership(user: User, chosen: int | None) -> Membership | None:
+    tenants = Tenant.objects.order_by("name")
+    tenant = tenants.filter(pk=chosen or 0).first() or tenants.first()
+    return Membership(tenant=tenant, user=user, role=Role.ADMIN) if tenant else None

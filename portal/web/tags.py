@@ -1,0 +1,5 @@
+"""Template tags and filters of the pages, loaded everywhere."""
+
+from django import template
+
+register = template.Library()
