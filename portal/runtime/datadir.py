@@ -85,7 +85,6 @@ def write_private(path: Path, content: dict[str, Any]) -> None:
     """Write a 0600 JSON file so that a reader finds the old one or the new one, whole."""
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
+    draft.touch(mode=0o600, exist_ok=False)
+    draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     draft.replace(path)

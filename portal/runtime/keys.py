@@ -62,7 +62,8 @@ def make_once(path: Path, content: Callable[[], bytes]) -> None:
         return
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    draft.touch(mode=0o600, exist_ok=False)
+    with draft.open("wb") as file:
         file.write(content())
         file.flush()
         os.fsync(file.fileno())

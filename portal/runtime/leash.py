@@ -61,7 +61,11 @@ def run_here(arguments: list[str]) -> None:
 
 def main(arguments: list[str]) -> None:
     """Take the parent's id, the signal's number and the command, and become the command."""
-    parent, death_signal, command = int(arguments[0]), signal.Signals(int(arguments[1])), arguments[2:]
+    parent, death_signal, command = (
+        int(arguments[0]),
+        signal.Signals(int(arguments[1])),
+        arguments[2:],
+    )
     die_with(parent, death_signal)
     if command[0] == sys.executable:
         run_here(command[1:])

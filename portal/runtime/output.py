@@ -17,7 +17,7 @@ LAST_LINES = 15
 class LineLog(RotatingFileHandler):
     """A log file of plain lines, rotated by size. A full disk costs lines, never the program."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+    def handleError(self, record: logging.LogRecord) -> None:
         """Drop the line."""
 
 

@@ -42,8 +42,8 @@ def split(text: str, option: str) -> tuple[str, int]:
     host = host.strip("[]") or "127.0.0.1"
     if not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise AddressRefused(
-            f"{option} {text}: expected HOST:PORT with a port from 0 to 65535 (0 takes a free one), "
-            f"for example {option} 127.0.0.1:0"
+            f"{option} {text}: expected HOST:PORT with a port from 0 to 65535 (0 takes a "
+            f"free one), for example {option} 127.0.0.1:0"
         )
     return host, int(port)
 

