@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from portal.runtime import announce, processes, surroundings
+from portal.runtime.currency import SetupMark
 from portal.runtime.datadir import DataDirectory
 from portal.runtime.identity import for_postgres
 from portal.runtime.keys import Keys
@@ -60,8 +61,7 @@ class Launch:
         environment = surroundings.build(
             self.data, keys, self.http, self.sftp, self.start_servers()
         )
-        if self.supervisor.run(processes.setup(environment)) != 0:
-            raise ProgramFailed(f"The database cannot be set up. See {self.data.log}/setup.log")
+        self.set_up(environment)
         self.start_programs(environment)
         self.welcome(environment)
         self.announce(environment)
@@ -89,6 +89,15 @@ class Launch:
             self.supervisor.forget("valkey")
             self.supervisor.say(f"{error}\nBeginning empty; kept as {valkey.set_aside()}")
             self.supervisor.start(valkey.program())
+
+    def set_up(self, environment: dict[str, str]) -> None:
+        """Schema and static files, unless they are this version's already."""
+        mark = SetupMark(self.data.path, environment.get("DATABASE_URL", ""))
+        if mark.is_current():
+            return
+        if self.supervisor.run(processes.setup(environment)) != 0:
+            raise ProgramFailed(f"The database cannot be set up. See {self.data.log}/setup.log")
+        mark.note()
 
     def start_programs(self, environment: dict[str, str]) -> None:
         """Start the product's programs together, then wait for each."""

@@ -61,7 +61,7 @@ def web(environment: Mapping[str, str], http_address: Address) -> Program:
     command = (
         *(PYTHON, "-m", "gunicorn", "portal.wsgi", "--bind", http_address.bind),
         *("--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "10"),
-        *("--no-control-socket", "--log-level", "warning"),
+        *("--preload", "--no-control-socket", "--log-level", "warning"),
     )
     environment = {"WEB_CONCURRENCY": "2", **environment}
     host = probe_host(environment)
