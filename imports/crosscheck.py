@@ -113,7 +113,7 @@ def unknown_own(
     if parents is None:
         return None
     standing = ~np.isin(lines, rejected)
-    wants = (parents != 0) & stored.missing(parents)
+    wants = (parents != 0) & stored.missing(pl.Series(parents))
     while True:
         lost = standing & wants & ~np.isin(parents, keys[standing])
         if not lost.any():

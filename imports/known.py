@@ -80,7 +80,7 @@ def load(target: Target) -> KnownRecords:
     """The hashes of all active records of the type."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT string_agg(int8send(source_hash), ''::bytea) FROM portal_record "
+            "SELECT string_agg(int8send(source_hash), ''::bytea) FROM portal_record "  # noqa: S608
             "WHERE tenant_id = %s AND kind_id = %s AND active AND source_hash IS NOT NULL "
             f"GROUP BY id >> {_BUCKET_BITS}",
             [target.tenant_id, target.kind_id],

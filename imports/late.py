@@ -15,8 +15,8 @@ import numpy.typing as npt
 from imports import crosscheck, known, plan
 from imports.crosscheck import LateBatch
 from imports.issues import Code, Issue, Severity
-from imports.limits import Plan
 from imports.known import Target
+from imports.limits import Plan
 from imports.reading import Reading
 from imports.staging import StagingTable
 from portal.records.definitions import Feed, Operation, RecordType, Rule

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -23,11 +24,11 @@ from django.db.utils import Error as DatabaseError
 from imports import apply, attachment, known, late, limits, outcome, staging
 from imports.dialect import detect
 from imports.issues import Code, FileRefused, Issue, Severity
+from imports.late import Late
 from imports.mapping import match
 from imports.models import ImportJob
 from imports.reading import Reading, Source, read
 from imports.report import RejectSpool, Summary
-from imports.late import Late
 from imports.scanning import read_header
 from imports.validation import ReferenceSet, Validator
 from portal import bell, lifecycle, logs
@@ -88,7 +89,7 @@ def _attempt(job: ImportJob, beat: Heartbeat) -> None:
 
 def _import(work: Work) -> None:
     with default_storage.open(work.job.content, "rb") as file:
-        source = _source(work, file)
+        source = _source(work, cast(BinaryIO, file))
         with staging.table(work.job) as stage, RejectSpool(work.folder) as spool:
             reading = Reading(Summary(), spool, _known(work))
             for warning in source.mapping.warnings:
@@ -176,7 +177,7 @@ def _update(job: ImportJob, **changes: object) -> None:
         raise LeaseLost(f"Job {job.pk} was taken over.")
 
 
-def _source(work: Work, file: object) -> Source:
+def _source(work: Work, file: BinaryIO) -> Source:
     dialect = detect(file, work.job.file_size)
     header = read_header(file, dialect)
     mapping = match(header.cells, work.feed, work.record_type)

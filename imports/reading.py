@@ -1,7 +1,7 @@
 """Reading a job's file: scan → skip what is stored → validate → stage, chunk by chunk.
 
-Constant memory in the file's size. Good rows leave through the staging writer, rejected ones through
-the spool; what the rules across rows need is gathered as numbers.
+Constant memory in the file's size. Good rows leave through the staging writer, rejected ones
+through the spool; what the rules across rows need is gathered as numbers.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+import numpy as np
+import numpy.typing as npt
 
 from imports.crosscheck import Gathered
 from imports.dialect import Dialect
 from imports.issues import Issue, Severity
 from imports.known import KnownRecords
 from imports.mapping import Mapping
-from imports.report import Reject, RejectSpool, Summary
+from imports.report import Reject, RejectSpool, Summary, reject_of
 from imports.scanning import Chunk, record_hashes, scan
 from imports.staging import Writer
 from imports.validation import Checked, Validator
@@ -83,38 +85,47 @@ def _one(
     reading.seen += len(chunk.lines) + len(chunk.cut)
     hashes = record_hashes(chunk, source.mapping.fingerprint)
     rest, hashes = reading.known.skip(chunk, hashes)
-    checked = validator.check(rest.data, rest.lines, hashes) if len(rest.lines) else None
-    if checked is not None:
+    rejects = [reject_of(cut) for cut in rest.cut]
+    for reject in rejects:
+        reading.summary.add(reject.issues[0])
+    if len(rest.lines):
+        checked = _checked(rest, hashes, validator)
         writer.write(checked.good)
         reading.staged += checked.good.height
         reading.gathered.add(checked.good)
-    _reject(rest, checked, reading)
-
-
-def _reject(chunk: Chunk, checked: Checked | None, reading: Reading) -> None:
-    rejects = [
-        Reject(cut.line, cut.raw, (Issue(cut.code, cut.message, cut.line, None, cut.found),))
-        for cut in chunk.cut
-    ]
-    if checked is not None:
-        rejects += _rejected_rows(chunk, checked)
-        for batch in checked.issues:
-            reading.summary.add_many(
-                batch.code, batch.column, batch.severity, batch.message, batch.lines, batch.found
-            )
-            reading.warnings += len(batch.lines) if batch.severity == Severity.WARNING else 0
-    for cut_reject in rejects[: len(chunk.cut)]:
-        reading.summary.add(cut_reject.issues[0])
+        rejects += _rejected(rest, checked)
+        _summarise(checked, reading)
     for reject in sorted(rejects, key=lambda one: one.line):
         reading.spool.add(reject)
     reading.rejected += len(rejects)
 
 
-def _rejected_rows(chunk: Chunk, checked: Checked) -> list[Reject]:
-    by_line = checked.errors_by_line()
-    rows = []
-    for position in checked.rejected.tolist():
+def _checked(chunk: Chunk, hashes: npt.NDArray[np.int64], validator: Validator) -> Checked:
+    starts, ends = chunk.offsets[:-1], chunk.offsets[1:]
+
+    def raw(position: int) -> bytes:
+        return chunk.data[int(starts[position]) : int(ends[position]) - 1]
+
+    return validator.check(chunk.data, chunk.lines, hashes, raw)
+
+
+def _rejected(chunk: Chunk, checked: Checked) -> Iterator[Reject]:
+    """The rows that the rules rejected, each with all its issues."""
+    by_line: dict[int, list[Issue]] = {}
+    for batch in checked.issues:
+        if batch.severity == Severity.ERROR:
+            for issue in batch.issues():
+                by_line.setdefault(issue.line or 0, []).append(issue)
+    for position, raw in zip(checked.rejected.tolist(), checked.rejected_records, strict=True):
         line = int(chunk.lines[position])
-        start, end = int(chunk.offsets[position]), int(chunk.offsets[position + 1])
-        rows.append(Reject(line, bytes(chunk.data[start:end]), tuple(by_line[line])))
-    return rows
+        yield Reject(line, raw, tuple(by_line[line]))
+
+
+def _summarise(checked: Checked, reading: Reading) -> None:
+    for batch in checked.issues:
+        first = next(batch.issues())
+        reading.summary.add_many(
+            batch.code, batch.column, batch.severity, first.message, batch.lines, batch.found
+        )
+        if batch.severity == Severity.WARNING:
+            reading.warnings += len(batch.lines)

@@ -73,7 +73,7 @@ def _endpoint(endpoint: Endpoint) -> None:
         seen: list[Seen] = []
         for drop in drops:
             try:
-                seen += _drop(Folder(drop, jail))
+                seen.extend(_drop(Folder(drop, jail)))
             except FileNotFoundError:
                 jail.make_directory(folders.path_of(drop.path))
             except OSError as exc:
@@ -89,7 +89,7 @@ def _rank(drop: Drop) -> tuple[int, str]:
         return 0, drop.path
 
 
-def _drop(folder: Folder) -> list[Seen]:
+def _drop(folder: Folder) -> Iterator[Seen]:
     settle(folder)
     listing = folder.listing()
     detection = detect(listing, datetime.now(UTC), named=_under_way(folder))

@@ -41,12 +41,13 @@ class _Hashing(File[bytes]):
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
+        self._source = file
         self.md5 = hashlib.md5(usedforsecurity=False)
         self.sha256 = hashlib.sha256()
         self.copied = 0
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        while block := self.file.read(chunk_size or _BLOCK):
+        while block := self._source.read(chunk_size or _BLOCK):
             self.md5.update(block)
             self.sha256.update(block)
             self.copied += len(block)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -54,17 +53,17 @@ def clear_staging() -> int:
 
 
 def clear_spool() -> int:
-    """Remove spool directories of attempts that no longer run, an hour after their last change."""
+    """Remove spool directories of attempts that no longer run."""
     if not settings.SPOOL_DIR.is_dir():
         return 0
+    folders = list(settings.SPOOL_DIR.iterdir())  # before the question which of them are in use
     running = _running()
     removed = 0
-    for folder in settings.SPOOL_DIR.iterdir():
+    for folder in folders:
         found = _SPOOL.match(folder.name)
         if found and (int(found[1]), int(found[2])) not in running:
-            removed += time.time() - folder.stat().st_mtime > settings.LEASE_SECONDS
-            if time.time() - folder.stat().st_mtime > settings.LEASE_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
     return removed
 
 
@@ -74,6 +73,6 @@ def forget_old_files() -> int:
     jobs = list(due.filter(state__in=ImportJob.FINAL_STATES)[:100])
     for job in jobs:
         default_storage.delete(job.content)
+        ArrivalFile.objects.filter(job=job).update(content="")
         ImportJob.objects.filter(pk=job.pk).update(content="")
-        ArrivalFile.objects.filter(pk=job.arrival_file_id).update(content="")
     return len(jobs)
