@@ -123,8 +123,8 @@ def unknown_own(
     if not bad.any():
         return None
     message = (
-        f"The {column} is no {label} of this file or of the portal. "
-        "Add the missing row, or correct the value."
+        f'"{column}" refers to {label}: no accepted row of this file and no stored record has that '
+        "identifier. Add the missing row, or correct the value."
     )
     return LateBatch(Code.UNKNOWN_REFERENCE, column, message, lines[bad], lines[bad])
 

@@ -168,8 +168,8 @@ def _against_the_store(
     if missing.size:
         named = " and ".join(record_type.key)
         message = (
-            f"There is no {record_type.label} with this {named}, so there is nothing to change. "
-            "Correct the value, or leave the row out."
+            f"{record_type.label}: no record has this {named}, so there is nothing to change or "
+            "remove. Correct the value, or leave the row out."
         )
         column = record_type.key[0]
         found.add(LateBatch(Code.UNKNOWN_KEY, column, message, missing, missing))

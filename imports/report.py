@@ -226,6 +226,8 @@ def write_attachment(
 
 def _fitted(raw: bytes, delimiter: str, columns: int) -> tuple[list[str], str]:
     """The record's values, exactly as many as columns, and a remark if that moved any."""
+    if not columns:
+        return [], ""
     text = raw.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
     values = cells.split(text, delimiter)
     if len(values) <= columns:
@@ -241,4 +243,5 @@ def _told(reject: Reject, remark: str) -> list[str]:
     columns = dict.fromkeys(issue.column for issue in reject.issues if issue.column)
     codes = dict.fromkeys(str(issue.code) for issue in reject.issues)
     errors = [*messages, remark] if remark else list(messages)
-    return [str(reject.line), "; ".join(columns), "; ".join(codes), " | ".join(errors)]
+    line = str(reject.line) if reject.line else ""  # an issue of the whole file has none
+    return [line, "; ".join(columns), "; ".join(codes), " | ".join(errors)]
