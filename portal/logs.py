@@ -103,4 +103,10 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
     return logger
 
 
+def bind(**ids: object) -> None:
+    """Put ids (job_id, tenant_id, …) on every later line of this thread's work."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**ids)
+
+
 logging.captureWarnings(True)
