@@ -6,7 +6,7 @@ import redis
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import connection
-from django.db.utils import DatabaseError
+from django.db.utils import Error as AnyDatabaseError
 from django.http import HttpRequest, JsonResponse
 
 
@@ -30,7 +30,7 @@ def _database() -> bool:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except AnyDatabaseError:
         return False
     return True
 
