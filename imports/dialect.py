@@ -187,11 +187,11 @@ def _records(lines: list[str]) -> Iterator[str]:
     """The file's first records without their quoted parts; an open quote costs one line."""
     at = 0
     while at < len(lines):
-        record, end = lines[at], at + 1
-        while record.count('"') % 2 and end < min(len(lines), at + _RECORD_LINES):
-            record, end = f"{record}\n{lines[end]}", end + 1
-        if record.count('"') % 2:
-            record, end = lines[at], at + 1
+        end, quotes = at + 1, lines[at].count('"')
+        while quotes % 2 and end < min(len(lines), at + _RECORD_LINES):
+            quotes, end = quotes + lines[end].count('"'), end + 1
+        end = at + 1 if quotes % 2 else end
+        record = "\n".join(lines[at:end])
         if record.strip(" \r\n"):
             yield re.sub(r'"[^"]*"', "", record)
         at = end
