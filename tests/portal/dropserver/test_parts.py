@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -196,10 +197,10 @@ def test_it_clears_old_parts_but_not_one_that_is_being_written(parts, jail, root
 
 
 def test_it_leaves_no_descriptor_open(parts):
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     sent(parts, b"x")
     parts.open(("Courses", "b.csv"), fresh=True).abandon()
     for fresh in (True, False):
         with pytest.raises(FileNotFoundError):
             parts.open(("Nowhere", "a.csv"), fresh=fresh)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

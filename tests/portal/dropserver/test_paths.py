@@ -68,10 +68,9 @@ def test_there_are_enough_hostile_paths_to_mean_something():
     assert len(set(hostile.raw())) >= 500
 
 
-@pytest.mark.parametrize("raw", [list(hostile.raw())])
-def test_no_hostile_path_yields_a_name_that_leaves_its_folder(raw):
+def test_no_hostile_path_yields_a_name_that_leaves_its_folder():
     kept = 0
-    for path in raw:
+    for path in hostile.raw():
         try:
             names = canonical(path)
         except PathRefused:
