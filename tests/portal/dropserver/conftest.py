@@ -54,6 +54,12 @@ class Running:
     def run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
 
+    def admit(self, username="maria", password="correct horse battery", **rest):
+        self.login = self.gate.add(
+            username, str(self.root), password=password, keys=(self.public,), **rest
+        )
+        return self.login
+
     def stop(self, grace=0):
         self.run(self.server.stop(grace))
         eventually(lambda: self.server.connections == 0, "all connections are gone")
@@ -92,9 +98,7 @@ class Running:
 @pytest.fixture
 def running(tmp_path: Path):
     server = Running(tmp_path)
-    server.gate.add(
-        "maria", str(server.root), password="correct horse battery", keys=(server.public,)
-    )
+    server.admit()
     yield server
     server.stop()
 
@@ -106,9 +110,7 @@ def start(tmp_path: Path):
 
     def _start(rules, **gate):
         server = Running(tmp_path, rules, MemoryGate(**gate))
-        server.gate.add(
-            "maria", str(server.root), password="correct horse battery", keys=(server.public,)
-        )
+        server.admit()
         started.append(server)
         return server
 
