@@ -60,8 +60,8 @@ def claim(
     """Take the first candidate that nobody holds, in the queryset's order.
 
     guard: asked first, in the same transaction; its locks hold until the claim is committed, and
-    where it says no, nothing is claimed. Must be called outside a transaction (RuntimeError within one); commits the claim. Returns the
-    fresh row or None.
+    where it says no, nothing is claimed. Must be called outside a transaction (RuntimeError
+    within one); commits the claim. Returns the fresh row or None.
     """
     with transaction.atomic(durable=True):
         if guard is not None and not guard():
