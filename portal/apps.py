@@ -9,9 +9,12 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        from portal import checks, rls  # noqa: PLC0415  (models must be loaded first)
+        # The models must be loaded first.
+        from portal import checks, rls  # noqa: PLC0415
+        from portal.records import kinds  # noqa: PLC0415
 
         post_migrate.connect(rls.after_migrate, sender=self)
+        post_migrate.connect(kinds.after_migrate, sender=self)
         for check in checks.ALL:
             registry.register(check)
         registry.register(checks.database, registry.Tags.database)

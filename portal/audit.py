@@ -16,12 +16,19 @@ def record(
     address: str | None = None,
     **detail: Any,
 ) -> None:
-    """Append an entry. action: such as "job.release"; subject: what it was done to."""
+    """Append an entry. action: such as "job.release"; subject: what it was done to.
+
+    NUL, which PostgreSQL takes in no text, is left out of the subject and the detail's texts.
+    """
     AuditEntry.objects.create(
         tenant_id=tenant_id,
         user=user,
         address=address,
         action=action,
-        subject=subject[:200],
-        detail=detail,
+        subject=subject.replace("\0", "")[:200],
+        detail={name: _storable(value) for name, value in detail.items()},
     )
+
+
+def _storable(value: Any) -> Any:
+    return value.replace("\0", "") if isinstance(value, str) else value

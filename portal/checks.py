@@ -52,12 +52,12 @@ def debug(**_kwargs: Any) -> list[CheckMessage]:
 
 def lease(**_kwargs: Any) -> list[CheckMessage]:
     """A lease that one missed heartbeat ends would let two workers hold one job."""
-    if settings.LEASE_SECONDS > 2 * settings.HEARTBEAT_SECONDS:
+    if settings.LEASE_SECONDS > 2 * settings.HEARTBEAT_SECONDS > 0:
         return []
     return [
         Error(
             f"LEASE_SECONDS ({settings.LEASE_SECONDS}) is not more than twice "
-            f"HEARTBEAT_SECONDS ({settings.HEARTBEAT_SECONDS}).",
+            f"HEARTBEAT_SECONDS ({settings.HEARTBEAT_SECONDS}), or that is not positive.",
             hint="Keep the defaults 60 and 15.",
             id="causeway.E004",
         )
@@ -82,6 +82,14 @@ def plain_http(**_kwargs: Any) -> list[CheckMessage]:
         return []
     hint = "Put a TLS proxy in front and set HTTPS=yes and BEHIND_PROXY=yes."
     return [Warning("Pages are served without HTTPS.", hint=hint, id="causeway.W001")]
+
+
+def proxy(**_kwargs: Any) -> list[CheckMessage]:
+    """HTTPS=yes redirects what does not come through a proxy that says so: forever."""
+    if settings.BEHIND_PROXY or not settings.HTTPS:
+        return []
+    hint = "Set BEHIND_PROXY=yes where a TLS proxy sends X-Forwarded-Proto and X-Forwarded-For."
+    return [Warning("HTTPS is on without a proxy.", hint=hint, id="causeway.W002")]
 
 
 def database(databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
@@ -110,8 +118,8 @@ def _policies() -> list[CheckMessage]:
     tables = rls.unprotected(connection)
     if not tables:
         return []
-    message = f"No row-level security on {', '.join(tables)}."
+    message = f"Without row-level security, or missing: {', '.join(tables)}."
     return [Error(message, hint="Run `manage.py migrate`.", id="causeway.E012")]
 
 
-ALL = (secret_key, vault_keys, debug, lease, directories, plain_http)
+ALL = (secret_key, vault_keys, debug, lease, directories, plain_http, proxy)

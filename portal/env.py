@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
 _TRUE = {"1", "true", "yes", "on"}
-_FALSE = {"0", "false", "no", "off", ""}
+_FALSE = {"0", "false", "no", "off"}
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable as text."""
+    """The variable as text. An empty one counts as unset, as docker-compose passes them."""
+    return os.environ.get(name) or default
+
+
+def exact(name: str, default: str) -> str:
+    """The variable as text, where empty has a meaning of its own."""
     return os.environ.get(name, default)
+
+
+def choice(name: str, options: Collection[str], default: str) -> str:
+    """The variable as one of some words. Raises ImproperlyConfigured for another."""
+    value = text(name, default)
+    if value not in options:
+        raise ImproperlyConfigured(f"{name} is {value!r}: expected {' or '.join(options)}.")
+    return value
 
 
 def flag(name: str, default: bool = False) -> bool:
     """The variable as a yes or no. Raises ImproperlyConfigured for anything else."""
     value = os.environ.get(name)
-    if value is None:
+    if not value:
         return default
     folded = value.strip().lower()
     if folded in _TRUE:
@@ -57,3 +71,5 @@ def secret(name: str) -> str:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as exc:
         raise ImproperlyConfigured(f"{name}_FILE names {path}: {exc.strerror}.") from exc
+    except UnicodeDecodeError as exc:
+        raise ImproperlyConfigured(f"{name}_FILE names {path}: it is not UTF-8 text.") from exc

@@ -53,10 +53,11 @@ def lease_end() -> models.Expression:
 def claim(candidates: QuerySet[L], *, owner: str, state: str) -> L | None:
     """Take the first candidate that nobody holds, in the queryset's order.
 
-    Must be called outside a transaction; commits the claim. Returns the fresh row or None.
+    Must be called outside a transaction (RuntimeError within one); commits the claim. Returns the
+    fresh row or None.
     """
-    with transaction.atomic():
-        row = candidates.select_for_update(skip_locked=True, of=("self",)).first()
+    with transaction.atomic(durable=True):
+        row = candidates.select_for_update(skip_locked=True, no_key=True, of=("self",)).first()
         if row is None:
             return None
         type(row)._default_manager.filter(pk=row.pk).update(
@@ -71,26 +72,29 @@ def claim(candidates: QuerySet[L], *, owner: str, state: str) -> L | None:
 
 
 def fence(row: Leased) -> None:
-    """Lock the row inside the running transaction. Raises LeaseLost where the token moved on."""
-    held = (
-        type(row)._default_manager.select_for_update().filter(pk=row.pk, token=row.token).exists()
-    )
-    if not held:
+    """Lock the row inside the running transaction. Raises LeaseLost where the token moved on.
+
+    The lock is the weaker one (NO KEY), so that rows that refer to this one can still be inserted.
+    """
+    if not _ours(row).select_for_update(no_key=True).exists():
         raise LeaseLost(f"{row._meta.label} {row.pk} is held by somebody else.")
 
 
 def advance(row: Leased, *, to: str, allowed: Collection[str], **changes: Any) -> None:
     """Change the state, only from an allowed one and only under our token. Raises LeaseLost."""
-    changed = (
-        type(row)
-        ._default_manager.filter(pk=row.pk, token=row.token, state__in=allowed)
-        .update(state=to, **changes)
-    )
-    if not changed:
+    if not _ours(row).filter(state__in=allowed).update(state=to, **changes):
         raise LeaseLost(f"{row._meta.label} {row.pk} did not go to {to}.")
     row.state = to
     for name, value in changes.items():
-        setattr(row, name, value)
+        if not hasattr(value, "resolve_expression"):
+            setattr(row, name, value)
+    if computed := [n for n, value in changes.items() if hasattr(value, "resolve_expression")]:
+        row.refresh_from_db(fields=computed)
+
+
+def _ours(row: L) -> QuerySet[L]:
+    """The row, as long as nobody else has claimed it since."""
+    return type(row)._default_manager.filter(pk=row.pk, token=row.token)
 
 
 def released() -> dict[str, Any]:
@@ -136,15 +140,27 @@ class Heartbeat:
             connection.close()
 
     def _beat_once(self) -> None:
-        rows = type(self._row)._default_manager.filter(pk=self._row.pk, token=self._row.token)
         try:
             with tenancy.scope(self._tenant):
-                if not rows.update(lease_until=lease_end()):
+                if not self._prolong():
                     self._lost.set()
         except DatabaseError as exc:
             # The lease may run out meanwhile; the fence then refuses what we would write.
             log.warning("heartbeat_failed", row=self._row.pk, error=repr(exc))
             connection.close()
+
+    def _prolong(self) -> bool:
+        """Whether the row is still ours. A lease that was given back is not taken again.
+
+        A locked row is left alone: we hold it ourselves while applying, nobody can claim it
+        meanwhile, and waiting for it would keep the work from ending.
+        """
+        rows = _ours(self._row)
+        with transaction.atomic():
+            if rows.select_for_update(skip_locked=True, no_key=True).exists():
+                rows.filter(lease_until__isnull=False).update(lease_until=lease_end())
+                return True
+        return rows.exists()
 
 
 def expired(rows: QuerySet[L], states: Iterable[str]) -> QuerySet[L]:

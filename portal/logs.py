@@ -3,25 +3,53 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
 
 _SECRET_WORDS = ("password", "secret", "token", "authorization", "cookie", "private")
 _LONGEST = 256
+_LONGEST_EVENT = 2000
+# Made by logging itself, not by the caller; an exception may have many lines.
+_OURS = {
+    "event",
+    "exc_info",
+    "exception",
+    "stack_info",
+    "_record",
+    "_from_structlog",
+    "positional_args",
+}
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Hide values whose name says secret; cut foreign text, so that no line grows or breaks."""
     for name, value in event.items():
-        if name == "event" or not isinstance(value, str):
-            continue
-        if any(word in name.lower() for word in _SECRET_WORDS):
-            event[name] = "[hidden]"
-        elif len(value) > _LONGEST and name != "exception":
-            event[name] = value[:_LONGEST] + "…"
+        if name not in _OURS:
+            event[name] = _harmless(name, value)
+    event["event"] = _one_line(str(event.get("event", "")))[:_LONGEST_EVENT]
     return event
+
+
+def _harmless(name: str, value: Any) -> Any:
+    if isinstance(value, (str, bytes)) and any(word in name.lower() for word in _SECRET_WORDS):
+        return "[hidden]"
+    if isinstance(value, Mapping):
+        return {_one_line(str(key)): _harmless(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_harmless(name, inner) for inner in value]
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    text = _one_line(str(value))
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def _one_line(text: str) -> str:
+    """The text with its control characters spelled out: nobody forges a line or a colour."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 _SHARED: list[Any] = [
@@ -73,6 +101,12 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a module."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
     return logger
+
+
+def bind(**ids: object) -> None:
+    """Put ids (job_id, tenant_id, …) on every later line of this thread's work."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**ids)
 
 
 logging.captureWarnings(True)

@@ -6,11 +6,12 @@ its tenant finds nothing (design.md section 3, rule 7; reliability rule 23).
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
@@ -22,6 +23,7 @@ _VISIBLE = (
     "(SELECT CASE WHEN current_setting('app.tenant', true) ~ '^[0-9]+$' "
     "THEN current_setting('app.tenant', true)::bigint END)"
 )
+_MARK = hashlib.sha256(_VISIBLE.encode()).hexdigest()[:16]
 
 
 def tenant_tables() -> list[str]:
@@ -40,21 +42,27 @@ def append_only_tables() -> list[str]:
 
 
 def apply(connection: BaseDatabaseWrapper) -> None:
-    """Create the role, its grants, the staging schema and all policies. Safe to repeat."""
+    """Create the role, its grants, the staging schema and all policies.
+
+    Safe to repeat beside running processes: what is right already is not touched, a grant is never
+    seen half made, and no two tables are locked at once.
+    """
     with connection.cursor() as cursor:
-        _role(cursor)
-        _grants(cursor)
+        with transaction.atomic(using=connection.alias):
+            _role(cursor)
+            _grants(cursor)
         for table in tenant_tables():
-            _policy(cursor, table)
+            with transaction.atomic(using=connection.alias):
+                _policy(cursor, table)
 
 
 def _role(cursor: CursorWrapper) -> None:
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APP_ROLE])
     if not cursor.fetchone():
         cursor.execute(f"CREATE ROLE {APP_ROLE} NOLOGIN NOBYPASSRLS")
-    cursor.execute("SELECT current_user")
-    (owner,) = cursor.fetchone()
-    cursor.execute(f'GRANT {APP_ROLE} TO "{owner}"')
+    cursor.execute("SELECT pg_has_role(%s, 'SET')", [APP_ROLE])
+    if cursor.fetchone() == (False,):
+        cursor.execute(f"GRANT {APP_ROLE} TO CURRENT_USER")
 
 
 def _grants(cursor: CursorWrapper) -> None:
@@ -70,27 +78,39 @@ def _grants(cursor: CursorWrapper) -> None:
 
 
 def _policy(cursor: CursorWrapper, table: str) -> None:
+    """Set the policy, unless this very one is there; its comment says which one it is."""
+    cursor.execute(
+        "SELECT 1 FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = %s "
+        "WHERE c.oid = to_regclass(%s) AND c.relrowsecurity AND c.relforcerowsecurity "
+        "AND obj_description(p.oid, 'pg_policy') = %s",
+        [POLICY, f'"{table}"', _MARK],
+    )
+    if cursor.fetchone():
+        return
     cursor.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
     cursor.execute(f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY')
     cursor.execute(f'DROP POLICY IF EXISTS {POLICY} ON "{table}"')
     cursor.execute(
         f'CREATE POLICY {POLICY} ON "{table}" USING ({_VISIBLE}) WITH CHECK ({_VISIBLE})'
     )
+    cursor.execute(f"COMMENT ON POLICY {POLICY} ON \"{table}\" IS '{_MARK}'")
 
 
 def after_migrate(using: str, app_config: Any, **_kwargs: Any) -> None:
-    """The post_migrate receiver. Runs once per app; the last app sees every table."""
+    """The post_migrate receiver. Django sends it when the tables of all apps are there."""
     if settings.DATABASE_ROLE or app_config.name != "portal":
         return
     apply(connections[using])
 
 
 def unprotected(connection: BaseDatabaseWrapper) -> list[str]:
-    """Tenant tables without forced row-level security; empty is right."""
+    """Tenant tables that are missing or not bound by our policy; empty is right."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT relname FROM pg_class WHERE relname = ANY(%s) AND relkind = 'r' "
-            "AND NOT (relrowsecurity AND relforcerowsecurity) ORDER BY 1",
-            [tenant_tables()],
+            "SELECT name FROM unnest(%s::text[]) name WHERE NOT EXISTS (SELECT FROM pg_class c "
+            "JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = %s WHERE c.oid = "
+            "to_regclass(quote_ident(name)) AND c.relrowsecurity AND c.relforcerowsecurity "
+            "AND obj_description(p.oid, 'pg_policy') = %s) ORDER BY 1",
+            [tenant_tables(), POLICY, _MARK],
         )
         return [row[0] for row in cursor.fetchall()]

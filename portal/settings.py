@@ -20,7 +20,8 @@ DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).absolute()
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.secret("SECRET_KEY")
 VAULT_KEYS = env.secret("VAULT_KEYS")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+# The last: health checks ask by it from inside, whatever the public name is.
+ALLOWED_HOSTS = [*env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"), "127.0.0.1"]
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000")
 
@@ -78,7 +79,8 @@ TEMPLATES = [
 
 # --- Database: every fact. Runtime processes act as DATABASE_ROLE, which row-level security binds.
 DATABASE_URL = env.secret("DATABASE_URL")
-DATABASE_ROLE = env.text("DATABASE_ROLE", "causeway_app")
+DATABASE_PASSWORD = env.secret("DATABASE_PASSWORD")
+DATABASE_ROLE = env.exact("DATABASE_ROLE", "causeway_app")
 
 
 def _database() -> dict[str, Any]:
@@ -88,8 +90,9 @@ def _database() -> dict[str, Any]:
     if "host" in options:  # postgres://user@/name?host=/socket/dir
         parsed["HOST"] = options.pop("host")
     if DATABASE_ROLE:
-        options["options"] = f"-c role={DATABASE_ROLE}"
+        options["options"] = f"{options.get('options', '')} -c role={DATABASE_ROLE}".strip()
     parsed |= {
+        "PASSWORD": parsed.get("PASSWORD") or DATABASE_PASSWORD,
         "ENGINE": "django.db.backends.postgresql",
         "OPTIONS": options,
         "CONN_MAX_AGE": env.number("DATABASE_CONN_MAX_AGE", 60),
@@ -144,6 +147,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 KEEP_FILES_DAYS = env.number("KEEP_FILES_DAYS", 30)
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT", str(DATA_DIR / "static")))
@@ -189,7 +193,8 @@ SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
-if env.flag("BEHIND_PROXY"):
+BEHIND_PROXY = env.flag("BEHIND_PROXY")
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -221,7 +226,8 @@ REST_FRAMEWORK = {
 
 EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 
-LOG_FORMAT = env.text("LOG_FORMAT", "json")
-LOGGING = logs.config(LOG_FORMAT, env.text("LOG_LEVEL", "INFO"))
+LOG_FORMAT = env.choice("LOG_FORMAT", ("json", "console"), "json")
+LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+LOGGING = logs.config(LOG_FORMAT, LOG_LEVEL)
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]

@@ -3,10 +3,15 @@
 Every table with a tenant has a policy (`portal/rls.py`) on the setting `app.tenant`. Without a
 scope nothing is visible. `everyone(reason)` is the greppable exception for what has to look across
 tenants: the sweep, a login, an operator's page.
+
+A scope belongs to the thread that opened it, as its connection does. A thread that merely inherits
+the context (`asyncio.to_thread`) sees nothing until it opens a scope itself: its connection would
+be told at opening, never untold, and show one tenant's rows to the next.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,16 +20,16 @@ from typing import Any
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-from django.db.utils import DatabaseError
+from django.db.utils import Error as AnyDatabaseError
 from django.dispatch import receiver
 
 EVERYONE = "*"
-_current: ContextVar[str] = ContextVar("tenant", default="")
+_current: ContextVar[tuple[str, int]] = ContextVar("tenant", default=("", 0))
 
 
 def current() -> int | None:
     """The id of the tenant in scope; None without one or across tenants."""
-    value = _current.get()
+    value = _here()
     return int(value) if value.isdigit() else None
 
 
@@ -46,13 +51,19 @@ def everyone(reason: str) -> Iterator[None]:
 
 @contextmanager
 def _scope(value: str) -> Iterator[None]:
-    previous = _current.set(value)
+    previous = _current.set((value, threading.get_ident()))
     try:
         _tell(value)
         yield
     finally:
         _current.reset(previous)
-        _tell(_current.get())
+        _tell(_here())
+
+
+def _here() -> str:
+    """What this thread may see: empty, a tenant's id or everyone."""
+    value, thread = _current.get()
+    return value if thread == threading.get_ident() else ""
 
 
 def _tell(value: str) -> None:
@@ -61,8 +72,9 @@ def _tell(value: str) -> None:
         return
     try:
         _execute(connection, value)
-    except DatabaseError:
-        # The transaction or the connection is broken: a new one starts with nothing visible.
+    except AnyDatabaseError:
+        # A broken transaction takes the setting back as it ends; a broken connection is replaced by
+        # one that starts with nothing visible.
         if not connection.in_atomic_block:
             connection.close()
 
@@ -74,5 +86,5 @@ def _execute(target: BaseDatabaseWrapper, value: str) -> None:
 
 @receiver(connection_created)
 def _tell_new(connection: BaseDatabaseWrapper, **_kwargs: Any) -> None:
-    if value := _current.get():
+    if value := _here():
         _execute(connection, value)

@@ -1,15 +1,16 @@
 """Secrets at rest: AES-256-GCM with a key of their own, wrapped by a key from the environment.
 
 The associated data ties a secret to its place (tenant, model, row, field), so that a ciphertext
-copied into another row cannot be read. Rotation rewraps the small inner key only.
-VAULT_KEYS: lines or comma-parted `id:base64 of 32 bytes`; the first seals, all open.
+copied into another row cannot be read. To rotate, put a new key first and `reseal` every secret.
+VAULT_KEYS: lines or comma-parted `id:base64 of 32 bytes`; the first seals, all open. An id is made
+of letters, digits, "-" and "_".
 Source: reliability.md, rule 28.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 _NONCE = 12
 _KEY = 32
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class VaultError(Exception):
@@ -37,22 +39,22 @@ class Place:
     field: str
 
     def associated(self, key_id: str) -> bytes:
-        return "|".join((str(self.tenant_id), self.model, self.row, self.field, key_id)).encode()
+        return json.dumps([self.tenant_id, self.model, self.row, self.field, key_id]).encode()
 
 
 def keys(text: str) -> dict[str, bytes]:
     """The key ring in order. Raises ImproperlyConfigured with what is wrong with which key."""
     ring: dict[str, bytes] = {}
-    for part in re.split(r"[\s,]+", text.strip()):
+    for place, part in enumerate(re.split(r"[\s,]+", text.strip(" \t\r\n,")), start=1):
         key_id, _, encoded = part.partition(":")
         try:
             key = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
+        except ValueError:
             key = b""
-        if not key_id or len(key) != _KEY:
-            raise ImproperlyConfigured(
-                f"VAULT_KEYS: the key {key_id or '(without id)'} is not id:base64 of 32 bytes."
-            )
+        if not _KEY_ID.fullmatch(key_id) or len(key) != _KEY:
+            raise ImproperlyConfigured(f"VAULT_KEYS: key {place} is not id:base64 of 32 bytes.")
+        if key_id in ring:
+            raise ImproperlyConfigured(f"VAULT_KEYS: two keys have the id {key_id}.")
         ring[key_id] = key
     return ring
 

@@ -56,6 +56,7 @@ class ArrivalFile(TenantOwned):
 
     content: storage name of the snapshot. source: inode, mtime_ns and size of the file in the
     folder, for compare-and-delete. duplicate_of: the file row that took this very file before.
+    told: the job's state that the result file in the folder tells, empty while there is none.
     """
 
     arrival = models.ForeignKey(Arrival, on_delete=models.CASCADE, related_name="files")
@@ -70,6 +71,7 @@ class ArrivalFile(TenantOwned):
     source = models.CharField(max_length=120, blank=True)
     duplicate_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True)
     removed_at = models.DateTimeField(null=True, blank=True)
+    told = models.CharField(max_length=20, blank=True)
 
     class Meta:
         constraints = [

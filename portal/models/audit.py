@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from portal.models.people import User
@@ -9,16 +10,19 @@ from portal.models.tenants import TenantOwned
 
 
 class AuditEntry(TenantOwned):
-    """One act. actor: the person, or empty for the portal itself or an account (then in detail)."""
+    """One act. user: the person, or empty for the portal itself or an account (then in detail).
+
+    A person with a trail cannot be deleted, only made inactive: no row here may change.
+    """
 
     append_only = True
 
     at = models.DateTimeField(auto_now_add=True)
-    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     address = models.GenericIPAddressField(null=True)
     action = models.CharField(max_length=60)
     subject = models.CharField(max_length=200, blank=True)
-    detail = models.JSONField(default=dict)
+    detail = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
 
     class Meta:
         indexes = [models.Index(fields=["tenant", "-at"], name="audit_newest")]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs, urlsplit
+
 import redis
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import connection
-from django.db.utils import DatabaseError
+from django.db.utils import Error as AnyDatabaseError
 from django.http import HttpRequest, JsonResponse
 
 
@@ -30,15 +32,23 @@ def _database() -> bool:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except AnyDatabaseError:
         return False
     return True
 
 
+def _url() -> str:
+    """The broker's address as the client spells it; kombu has a spelling of its own for sockets."""
+    parts = urlsplit(settings.REDIS_URL)
+    if parts.scheme != "redis+socket":
+        return str(settings.REDIS_URL)
+    (number,) = parse_qs(parts.query).get("virtual_host", ["0"])[:1]
+    return f"unix://{parts.netloc}{parts.path}?db={number}"
+
+
 def _broker() -> bool:
-    url = settings.REDIS_URL.replace("redis+socket://", "unix://")
     try:
-        with redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as client:
+        with redis.Redis.from_url(_url(), socket_timeout=2, socket_connect_timeout=2) as client:
             return bool(client.ping())
     except (redis.RedisError, OSError):
         return False

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from portal import scores
 from portal.models import User
+from portal.web import address
 
 
 class ScoredBackend(BaseBackend):
-    """Checks an e-mail and password with equal work for unknown people."""
+    """Checks an e-mail and password with equal work for unknown people.
+
+    Raises PermissionDenied, with words for the person, where the score says to wait. Django's
+    `authenticate` swallows it, hence the words are also in `request.login_refused`.
+    """
 
     def authenticate(
         self,
@@ -22,11 +34,51 @@ class ScoredBackend(BaseBackend):
     ) -> User | None:
         if not username or password is None:
             return None
-        user = User.objects.filter(email=username.strip().lower(), is_active=True).first()
+        place = address.client(request) if request else ""
+        if wait := scores.blocked(place, username):
+            _refuse(request, wait)
+        user = _user(username, password)
         if user is None:
-            User().set_password(password)
-            return None
-        return user if user.check_password(password) else None
+            scores.failed(place, username)
+        else:
+            scores.succeeded(place, username)
+        return user
 
     def get_user(self, user_id: int) -> User | None:
         return User.objects.filter(pk=user_id, is_active=True).first()
+
+
+class LoginForm(AuthenticationForm):
+    """The login form; it says how long to wait where the score refuses."""
+
+    def get_invalid_login_error(self) -> ValidationError:
+        words = getattr(self.request, "login_refused", "")
+        if words:
+            return ValidationError(words, code="wait")
+        return super().get_invalid_login_error()
+
+
+def _user(username: str, password: str) -> User | None:
+    email = username.strip().lower()
+    user = None
+    if email.isprintable():  # PostgreSQL takes neither NUL nor half a surrogate pair
+        user = User.objects.filter(email=email, is_active=True).first()
+    if user is None:
+        User().set_password(password)
+        return None
+    return user if user.check_password(password) else None
+
+
+def _refuse(request: HttpRequest | None, wait: timedelta) -> None:
+    words = _("Too many failed logins. Please wait %(time)s and try again.") % {"time": _time(wait)}
+    if request is not None:
+        request.login_refused = words  # type: ignore[attr-defined]
+    raise PermissionDenied(words)
+
+
+def _time(wait: timedelta) -> str:
+    seconds = math.ceil(wait.total_seconds())
+    if seconds <= 60:
+        return ngettext("%(n)s second", "%(n)s seconds", seconds) % {"n": seconds}
+    minutes = math.ceil(seconds / 60)
+    return ngettext("%(n)s minute", "%(n)s minutes", minutes) % {"n": minutes}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 from portal import tenancy
 from portal.models import Membership, Role, Tenant, User
@@ -15,17 +16,27 @@ SESSION_KEY = "tenant"
 class TenantMiddleware:
     """Sets `request.membership` and `request.tenant` (None without) and opens the scope."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         membership = choose(request)
         request.membership = membership  # type: ignore[attr-defined]
         request.tenant = membership.tenant if membership else None  # type: ignore[attr-defined]
         if membership is None:
             return self.get_response(request)
         with tenancy.scope(membership.tenant_id):
-            return self.get_response(request)
+            response = self.get_response(request)
+        # A stream is read after this function has returned; its queries need the scope as well.
+        if isinstance(response, StreamingHttpResponse) and not isinstance(response, FileResponse):
+            chunks: Iterable[bytes] = response.streaming_content  # type: ignore[assignment]
+            response.streaming_content = _within(membership.tenant_id, chunks)
+        return response
+
+
+def _within(tenant_id: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    with tenancy.scope(tenant_id):
+        yield from chunks
 
 
 def choose(request: HttpRequest) -> Membership | None:

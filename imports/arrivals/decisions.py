@@ -1,0 +1,59 @@
+"""One line of an arrival's log: what was decided about a file, and why, in a sentence."""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_MAX_SHOWN = 120
+
+
+class Verdict(enum.StrEnum):
+    """What was decided; stable, so that pages and scripts may test it."""
+
+    WAITING_FOR_MANIFEST = "waiting_for_manifest"
+    IN_PROGRESS = "in_progress"
+    TEMPORARY = "temporary"
+    HIDDEN = "hidden"
+    RESULT = "result"
+    IGNORED = "ignored"
+    UNNAMED_MANIFEST = "unnamed_manifest"
+    ALMOST_MANIFEST = "almost_manifest"
+    MANIFEST_IS_FOLDER = "manifest_is_folder"
+    NAME_TOO_LONG = "name_too_long"
+    PROCESSING = "processing"
+    PROCESSING_STALE = "processing_stale"
+    INVALID_SCHEMA = "invalid_schema"
+    INVALID_FILES = "invalid_files"
+    CONFIGURATION_MISSING = "configuration_missing"
+    CONFIGURATION_RETRY = "configuration_retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Why a file was, or was not, picked up.
+
+    subject: the file's name in its folder, exactly. verdict: a short stable code (`Verdict` for
+    the manifest protocol). reason: a sentence for the sender and the data manager: what was
+    found, and what to do; safe to print.
+    """
+
+    subject: str
+    verdict: str
+    reason: str
+
+
+def shown(name: str) -> str:
+    """A foreign name for people: nothing that hides, reorders or breaks text, at most 120 long."""
+    visible = _UNPRINTABLE.sub(lambda found: f"\\u{ord(found.group()):04x}", name)
+    return visible if len(visible) <= _MAX_SHOWN else visible[: _MAX_SHOWN - 1] + "…"
+
+
+def clock(moment: datetime) -> str:
+    """A moment in a sentence: to the minute, in UTC."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,207 @@
+"""The manifest protocol: which manifests of a drop are ready, and why every other file waits.
+
+A pure rule over a listing and a clock (seed 001, design.md section 6). Nothing in the folder is
+ever processed unless a manifest names it, so each other visible file gets a decision.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from imports.arrivals.decisions import Decision, Verdict, clock, shown
+from imports.arrivals.listing import Entry, Listing
+from imports.arrivals.names import is_hidden, is_leftover, is_result, is_temporary
+from imports.manifest.states import State, free_name, is_manifest, parse_state, state_name
+
+RETRY_AFTER = timedelta(minutes=5)
+LEASE = timedelta(minutes=5)
+
+_MAX_NAME_BYTES = 255
+_ALMOST = re.compile(r".+\.done(?:\.[a-z0-9]{1,4}|[ _\-(].*)", re.I | re.DOTALL)
+_LONGEST_STATE = max(State, key=len)
+
+
+@dataclass(slots=True)
+class Detection:
+    """What a look at the folder found.
+
+    claims: manifests to be claimed now, in order of name. retry: manifests in the state
+    IMPORTCONFIGMISSING whose time has come. stale: manifests in the state PROCESSING whose claim
+    is older than the lease; whoever held it is gone or slow, the arrival's own lease decides.
+    decisions: one for every visible file that is not in claims.
+    """
+
+    claims: list[Entry] = field(default_factory=list)
+    retry: list[Entry] = field(default_factory=list)
+    stale: list[Entry] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+
+
+def detect(
+    listing: Listing,
+    now: datetime,
+    *,
+    named: Collection[str] = (),
+    retry_after: timedelta = RETRY_AFTER,
+    lease: timedelta = LEASE,
+) -> Detection:
+    """Looks at a drop at the moment `now` (aware).
+
+    named: data files that a manifest under way names; they are not waiting for one.
+    retry_after: how long a manifest rests in IMPORTCONFIGMISSING. lease: how long a claim holds.
+    Folders are not files and get no decision, except one that is named like a manifest.
+    """
+    detection = Detection()
+    for entry in listing:
+        if entry.is_dir:
+            _folder(entry, detection)
+        elif state := parse_state(entry.name):
+            _state(entry, state[1], now, detection, retry_after, lease)
+        elif is_manifest(entry.name) and not is_hidden(entry.name):
+            _manifest(entry, detection)
+        else:
+            detection.decisions.append(_file(entry, named))
+    return detection
+
+
+def claim_name(name: str, listing: Listing) -> str:
+    """The name under which a manifest is claimed: `accounts.done.PROCESSING` or the next free."""
+    return free_name(state_name(name, State.PROCESSING), listing.by_name)
+
+
+def _folder(entry: Entry, detection: Detection) -> None:
+    if is_manifest(entry.name):
+        detection.decisions.append(
+            Decision(
+                entry.name,
+                Verdict.MANIFEST_IS_FOLDER,
+                f"{shown(entry.name)} is a folder. A manifest is a file; send it as one.",
+            )
+        )
+
+
+def _manifest(entry: Entry, detection: Detection) -> None:
+    longest = free_name(state_name(entry.name, _LONGEST_STATE), [])
+    # A collision may add a number of a few digits.
+    if len(longest.encode(errors="surrogateescape")) + 4 <= _MAX_NAME_BYTES:
+        detection.claims.append(entry)
+        return
+    detection.decisions.append(
+        Decision(
+            entry.name,
+            Verdict.NAME_TOO_LONG,
+            f"The name of the manifest {shown(entry.name)} is too long: the portal adds its state "
+            "to it. Send it again under a name of at most 200 characters.",
+        )
+    )
+
+
+def _state(
+    entry: Entry,
+    state: State,
+    now: datetime,
+    detection: Detection,
+    retry_after: timedelta,
+    lease: timedelta,
+) -> None:
+    age = now - entry.changed
+    verdict, reason = _MEANING[state]
+    if state is State.PROCESSING and age > lease:
+        detection.stale.append(entry)
+        verdict = Verdict.PROCESSING_STALE
+        reason = (
+            "Its import began {since} and has not ended. The portal takes it up again by itself; "
+            "nothing has to be sent again."
+        )
+    elif state is State.IMPORTCONFIGMISSING and age >= retry_after:
+        detection.retry.append(entry)
+        verdict = Verdict.CONFIGURATION_RETRY
+        reason = (
+            "The configuration of this folder could not be read {since}. It is tried again now."
+        )
+    sentence = reason.format(
+        since=f"at {clock(entry.changed)}", retry=clock(now - age + retry_after)
+    )
+    detection.decisions.append(Decision(entry.name, verdict, sentence))
+
+
+_MEANING: dict[State, tuple[Verdict, str]] = {
+    State.PROCESSING: (
+        Verdict.PROCESSING,
+        "The portal took this manifest {since} and processes the files it names. Please wait.",
+    ),
+    State.INVALIDSCHEMA: (
+        Verdict.INVALID_SCHEMA,
+        "This manifest was refused {since}: it is not a readable manifest, and nothing it may name "
+        "was processed. Correct it and send it again with the extension .done.",
+    ),
+    State.CONTAINSINVALIDFILES: (
+        Verdict.INVALID_FILES,
+        "This manifest ended {since} with lines that are not valid; each carries the cause in its "
+        "INVALID attribute. Its other files were processed. Send the files of the marked lines "
+        "again, with a new manifest.",
+    ),
+    State.IMPORTCONFIGMISSING: (
+        Verdict.CONFIGURATION_MISSING,
+        "The configuration of this folder could not be read {since}. The operator is told, and it "
+        "is tried again at {retry}. Nothing has to be sent again.",
+    ),
+}
+
+
+def _file(entry: Entry, named: Collection[str]) -> Decision:
+    name = shown(entry.name)
+    if entry.name in named:
+        return Decision(
+            entry.name, Verdict.IN_PROGRESS, f"{name} is named by a manifest that is under way."
+        )
+    for verdict, applies, reason in _KINDS:
+        if applies(entry.name):
+            return Decision(entry.name, verdict, reason.format(name=name))
+    return Decision(
+        entry.name,
+        Verdict.WAITING_FOR_MANIFEST,
+        f"{name} ({entry.size:,} bytes) has been here since {clock(entry.written)} and waits for a "
+        "manifest. Put a file with the extension .done that names it into this folder.",
+    )
+
+
+_KINDS: tuple[tuple[Verdict, Callable[[str], bool], str], ...] = (
+    (
+        Verdict.UNNAMED_MANIFEST,
+        lambda name: name.lower() == ".done",
+        "{name} has an extension but no name, which makes it a hidden file. Send the manifest "
+        "under a name such as accounts.done.",
+    ),
+    (
+        Verdict.HIDDEN,
+        is_hidden,
+        "{name} begins with a dot: hidden files and unfinished uploads are left alone.",
+    ),
+    (
+        Verdict.TEMPORARY,
+        is_temporary,
+        "{name} has the name of an unfinished upload. It is looked at when the client has renamed "
+        "it; if the upload was broken off, send the file again.",
+    ),
+    (
+        Verdict.RESULT,
+        is_result,
+        "{name} was written by the portal for the sender. A corrected error attachment may be sent "
+        "again with a manifest that names it.",
+    ),
+    (
+        Verdict.ALMOST_MANIFEST,
+        lambda name: _ALMOST.fullmatch(name) is not None,
+        "{name} looks like a manifest, but its name does not end in .done. Send it again under a "
+        "name that does (some systems hide the last extension of a name).",
+    ),
+    (
+        Verdict.IGNORED,
+        is_leftover,
+        "{name} is a leftover of an editor or of an operating system and is left alone.",
+    ),
+)

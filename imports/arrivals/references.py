@@ -1,0 +1,120 @@
+"""Judges each line of a manifest against the folder: exists, then checksum (seed 001, state 3).
+
+Pure: the folder is a listing, and the MD5 of a file comes from a function of the caller.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from imports.arrivals.decisions import shown
+from imports.arrivals.listing import Entry, Listing
+from imports.manifest.reading import bad_checksum, bad_name
+from imports.manifest.schema import Manifest, Problem, Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What became of one reference.
+
+    entry: the file it means, also where its checksum is wrong; None if there is none.
+    problem: None if the file may go on to the configuration. reason: sentences for the sender.
+    """
+
+    reference: Reference
+    entry: Entry | None
+    problem: Problem | None
+    reason: str
+
+
+def resolve(
+    manifest: Manifest, listing: Listing, digest: Callable[[Entry], str]
+) -> list[Resolution]:
+    """One resolution a reference, in the manifest's order.
+
+    digest: gives the MD5 of a file as hexadecimal digits, in any case; it is asked only where the
+    line has a checksum. It may raise FileNotFoundError for a file that is gone meanwhile; other
+    errors are the portal's own and are passed on.
+    """
+    return [_resolve(reference, listing, digest) for reference in manifest.references]
+
+
+def file_identity(drop: str, entry: Entry) -> str:
+    """The identity of a delivered data file: 64 hex digits, for a UNIQUE constraint.
+
+    Two manifests that name the same delivered file mean one import of it (reliability.md A9:
+    the same content under five names). A file sent again is another one, see
+    `imports.manifest.identity`.
+    """
+    parts = ("file", drop, str(entry.inode), str(entry.mtime_ns), str(entry.size))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _resolve(reference: Reference, listing: Listing, digest: Callable[[Entry], str]) -> Resolution:
+    name = shown(reference.name)
+    if reference.problem is Problem.BAD_NAME:
+        reason = " ".join(bad_name(reference.name))
+        return Resolution(reference, None, Problem.BAD_NAME, f"{name} cannot be used. {reason}")
+    if reference.problem is Problem.DUPLICATE:
+        reason = f"{name} is named in an earlier line of this manifest; only that line counts."
+        return Resolution(reference, None, Problem.DUPLICATE, reason)
+    entry = listing.by_name.get(reference.name)
+    if entry is None or entry.is_dir:
+        return _not_found(reference, listing)
+    if reference.problem is not None:
+        reason = " ".join(bad_checksum(reference.checksum, reference.hash_type))
+        return Resolution(reference, entry, reference.problem, f"{name}: {reason}")
+    if not reference.checksum:
+        return Resolution(
+            reference, entry, None, f"{name} is there; it came without a checksum to compare."
+        )
+    try:
+        return compare(reference, entry, digest(entry))
+    except FileNotFoundError:
+        return _not_found(reference, Listing())
+
+
+def compare(reference: Reference, entry: Entry, md5: str) -> Resolution:
+    """Compares the line's checksum with the file's MD5, without case.
+
+    Also for the copy that is processed: what counts is that the imported bytes are those that
+    the manifest means (reliability.md A10).
+    """
+    name = shown(reference.name)
+    if md5.lower() == reference.checksum.lower():
+        return Resolution(reference, entry, None, f"{name} is there, and its MD5 is as announced.")
+    reason = (
+        f"The MD5 of {name} ({entry.size:,} bytes) is {md5.lower()}, the manifest announces "
+        f"{reference.checksum}. The file was changed or damaged on its way, or the checksum is "
+        "of another file. Send the file and a new manifest again."
+    )
+    return Resolution(reference, entry, Problem.CHECKSUM_MISMATCH, reason)
+
+
+def _not_found(reference: Reference, listing: Listing) -> Resolution:
+    name = shown(reference.name)
+    entry = listing.by_name.get(reference.name)
+    near = sorted(
+        other.name
+        for other in listing
+        if not other.is_dir and _folded(other.name) == _folded(reference.name)
+    )
+    if entry is not None and entry.is_dir:
+        found = f"{name} is a folder, not a file."
+    elif near:
+        found = (
+            f"There is no file {name} in this folder, but {', '.join(map(shown, near))}: "
+            "names must agree in every character, capitals and blanks included."
+        )
+    else:
+        found = f"There is no file {name} in this folder."
+    todo = " Send the file first, then a new manifest that names it exactly."
+    return Resolution(reference, None, Problem.FILE_NOT_FOUND, found + todo)
+
+
+def _folded(name: str) -> str:
+    """A name without the differences that people do not see: case, blanks, forms of accents."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())

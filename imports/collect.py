@@ -1,0 +1,329 @@
+"""Collecting a delivery: claim its manifest, check what it names, take snapshots, make the jobs.
+
+The order is the seed's (001, "File Transmissions & Manifest"): claim by rename with a second
+attempt, structure, then per file existence, checksum, configuration. Every step may be cut off and
+done again: renames have one winner, arrivals and snapshots are UNIQUE, and the names in the folder
+follow from the database (`imports/settle.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from imports import folders, outcome, snapshot
+from imports.arrivals.decisions import Decision as Decided
+from imports.arrivals.decisions import shown
+from imports.arrivals.listing import Entry, Listing
+from imports.arrivals.manifest import claim_name
+from imports.arrivals.references import Resolution, resolve
+from imports.manifest import InvalidSchema, Manifest, Problem, identity, parse, parse_state
+from imports.models import Arrival, ArrivalFile, Decision, ImportJob
+from imports.queue import owner
+from imports.snapshot import ChangedWhileCopied, Snapshot
+from portal import lifecycle, logs
+from portal.dropserver.jail import Jail
+from portal.dropserver.paths import Path
+from portal.models import Drop, Upload
+from portal.records.catalog import catalog
+from portal.records.definitions import Feed
+
+log = logs.get(__name__)
+State = Arrival.State
+
+# More than the largest manifest that is read; a longer file is refused by its length.
+_MOST_BYTES = 512 << 10
+# Jobs of one round wait for each other; this long if the round is cut off.
+ROUND = timedelta(seconds=60)
+
+
+@dataclass(slots=True)
+class Folder:
+    """A drop and the jail that its folder is reached through."""
+
+    drop: Drop
+    jail: Jail
+
+    @property
+    def path(self) -> Path:
+        return folders.path_of(self.drop.path)
+
+    def file(self, name: str) -> Path:
+        return (*self.path, name)
+
+    def listing(self) -> Listing:
+        return folders.listing(self.jail, self.path)
+
+
+def claim(folder: Folder, entry: Entry) -> str | None:
+    """Rename a manifest to its PROCESSING name. Returns the name, or None: not this time.
+
+    Tried twice, as the seed asks; then the round goes on to the next manifest.
+    """
+    for attempt in (1, 2):
+        name = claim_name(entry.name, folder.listing())
+        try:
+            folder.jail.rename(folder.file(entry.name), folder.file(name))
+        except FileNotFoundError:
+            return None  # another collector was first
+        except OSError as exc:
+            log.warning(
+                "claim_failed",
+                manifest=entry.name,
+                drop_id=folder.drop.pk,
+                attempt=attempt,
+                error=repr(exc),
+            )
+            continue
+        return name
+    return None
+
+
+def collect(folder: Folder, name: str) -> Arrival | None:
+    """Take the claimed manifest `name` through to its jobs. None where somebody else has it."""
+    try:
+        with folders.reading(folder.jail, folder.file(name)) as file:
+            found = os.fstat(file.fileno())
+            data = file.read(_MOST_BYTES)
+    except FileNotFoundError:
+        return None
+    arrival = _arrival(folder, name, found, data)
+    if arrival is None:
+        return None
+    try:
+        manifest = parse(data)
+    except InvalidSchema as refused:
+        _refuse(arrival, refused)
+        return arrival
+    _collect_files(folder, arrival, manifest)
+    return arrival
+
+
+def _arrival(folder: Folder, name: str, found: os.stat_result, data: bytes) -> Arrival | None:
+    """The delivery's row under our lease; None where another collector holds it or it is done."""
+    key = identity(
+        str(folder.drop.pk),
+        inode=found.st_ino,
+        mtime_ns=found.st_mtime_ns,
+        size=found.st_size,
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+    base = parse_state(name)
+    sent = base[0] if base else name
+    arrival, _ = Arrival.objects.get_or_create(
+        tenant_id=folder.drop.tenant_id,
+        identity=key,
+        defaults={
+            "drop": folder.drop,
+            "name": sent,
+            "current_name": name,
+            "account_id": _sender(folder, sent),
+        },
+    )
+    free = Arrival.objects.filter(
+        pk=arrival.pk, state__in=[State.COLLECTING, State.CONFIG_MISSING]
+    ).exclude(lease_until__gt=Now())
+    claimed = lifecycle.claim(free, owner=owner(), state=State.COLLECTING)
+    if claimed is not None and claimed.current_name != name:
+        Arrival.objects.filter(pk=claimed.pk).update(current_name=name)
+        claimed.current_name = name
+    return claimed
+
+
+def _sender(folder: Folder, name: str) -> int | None:
+    """The account that uploaded the manifest last."""
+    path = f"{folder.drop.path}/{name}"
+    uploads = Upload.objects.filter(endpoint_id=folder.drop.endpoint_id, path=path)
+    newest = uploads.filter(state=Upload.State.COMPLETE).order_by("-started_at").first()
+    return newest.account_id if newest else None
+
+
+def _refuse(arrival: Arrival, refused: InvalidSchema) -> None:
+    with transaction.atomic():
+        _log(arrival, Decided(arrival.name, "invalid_schema", str(refused)))
+        lifecycle.advance(
+            arrival, to=State.INVALID_SCHEMA, allowed=[State.COLLECTING], **lifecycle.released()
+        )
+
+
+def _collect_files(folder: Folder, arrival: Arrival, manifest: Manifest) -> None:
+    copies: dict[str, Snapshot] = {}
+    changed: set[str] = set()
+
+    def digest(entry: Entry) -> str:
+        """The checksum is of the copy: what is imported is what was compared (A10)."""
+        return _copy(folder, arrival, entry, copies, changed).md5
+
+    resolutions = resolve(manifest, folder.listing(), digest)
+    for one in resolutions:
+        if one.problem is None and one.entry and one.entry.name not in copies:
+            _try_copy(folder, arrival, one.entry, copies, changed)
+    judged = [_judged(one, copies, changed) for one in resolutions]
+    feed = _configuration(folder.drop)
+    if feed is None and any(one.problem is None for one in judged):
+        _without_configuration(folder, arrival, copies)
+        return
+    with transaction.atomic():
+        lifecycle.fence(arrival)
+        for one in judged:
+            _take(folder, arrival, one, copies, feed)
+        lifecycle.advance(
+            arrival, to=State.PROCESSING, allowed=[State.COLLECTING], **lifecycle.released()
+        )
+
+
+def _try_copy(
+    folder: Folder,
+    arrival: Arrival,
+    entry: Entry,
+    copies: dict[str, Snapshot],
+    changed: set[str],
+) -> None:
+    try:
+        _copy(folder, arrival, entry, copies, changed)
+    except FileNotFoundError:
+        pass  # judged below: there is no copy
+
+
+def _copy(
+    folder: Folder,
+    arrival: Arrival,
+    entry: Entry,
+    copies: dict[str, Snapshot],
+    changed: set[str],
+) -> Snapshot:
+    name = f"arrivals/{arrival.tenant_id}/{arrival.uid}/{arrival.token}-{len(copies)}"
+    try:
+        copies[entry.name] = snapshot.take(folder.jail, folder.file(entry.name), name)
+    except ChangedWhileCopied as exc:
+        changed.add(entry.name)
+        raise FileNotFoundError(entry.name) from exc
+    return copies[entry.name]
+
+
+def _judged(one: Resolution, copies: dict[str, Snapshot], changed: set[str]) -> Resolution:
+    """The resolution after copying: a file that changed under our hands is an invalid reference."""
+    name = one.reference.name
+    if name in changed:
+        reason = (
+            f"{shown(name)} was written to while it was being collected. "
+            "Send the file again, and its manifest when the upload has ended."
+        )
+        return Resolution(one.reference, one.entry, Problem.FILE_CHANGED, reason)
+    if one.problem is None and name not in copies:
+        reason = f"{shown(name)} vanished while it was being collected. Send it again."
+        return Resolution(one.reference, one.entry, Problem.FILE_NOT_FOUND, reason)
+    return one
+
+
+def _configuration(drop: Drop) -> Feed | None:
+    """What is to be done with files of this folder; None where that cannot be told."""
+    try:
+        return catalog().feed(drop.feed)
+    except KeyError:
+        return None
+
+
+def _without_configuration(folder: Folder, arrival: Arrival, copies: dict[str, Snapshot]) -> None:
+    for copy in copies.values():
+        default_storage.delete(copy.content)
+    log.error("configuration_missing", drop_id=folder.drop.pk, feed=folder.drop.feed)
+    reason = (
+        "What is to be done with files of this folder is not configured. The operator has been "
+        "told; the portal tries again every few minutes. Nothing needs to be sent again."
+    )
+    with transaction.atomic():
+        _log(arrival, Decided(arrival.name, "configuration_missing", reason))
+        lifecycle.advance(
+            arrival, to=State.CONFIG_MISSING, allowed=[State.COLLECTING], **lifecycle.released()
+        )
+
+
+def _take(
+    folder: Folder,
+    arrival: Arrival,
+    one: Resolution,
+    copies: dict[str, Snapshot],
+    feed: Feed | None,
+) -> None:
+    """One reference becomes a row, and a job where it is good and not taken already."""
+    name = one.reference.name
+    copy = copies.get(name)
+    row = ArrivalFile(
+        tenant_id=arrival.tenant_id,
+        arrival=arrival,
+        index=one.reference.index,
+        name=name[:300],
+        problem=one.problem or "",
+        reason=one.reason,
+    )
+    if copy is not None:
+        row.size, row.md5, row.sha256 = copy.size, copy.md5, copy.sha256
+        row.source, row.content = copy.source, copy.content
+    if one.problem is not None or copy is None or feed is None:
+        row.save()
+        _log(arrival, Decided(name, str(one.problem), one.reason))
+        return
+    if _is_first(row):
+        _log(arrival, Decided(name, "accepted", one.reason))
+        make_job(row, feed, folder.drop)
+    else:
+        _log(arrival, Decided(name, "duplicate", row.reason))
+
+
+def _is_first(row: ArrivalFile) -> bool:
+    """Save the row; where this very file was taken before, as its duplicate."""
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError:
+        first = ArrivalFile.objects.get(
+            source=row.source, sha256=row.sha256, problem="", duplicate_of=None
+        )
+        row.duplicate_of = first
+        row.reason = (
+            f"{shown(row.name)} is the very file that the manifest "
+            f"{shown(first.arrival.name)} named already; it is imported once."
+        )
+        default_storage.delete(row.content)
+        row.content = ""
+        row.save()
+        return False
+    return True
+
+
+def make_job(row: ArrivalFile, feed: Feed, drop: Drop) -> ImportJob:
+    """The import job of a collected file; it may start when the round has ended."""
+    job = ImportJob.objects.create(
+        tenant_id=row.tenant_id,
+        arrival_file=row,
+        feed=feed.name,
+        record_type=feed.record_type,
+        rank=feed.rank,
+        limits=drop.limits,
+        file_name=row.name,
+        file_size=row.size or 0,
+        sha256=row.sha256,
+        content=row.content,
+        ready_at=Now() + ROUND,
+        kept_until=Now() + timedelta(days=settings.KEEP_FILES_DAYS),
+    )
+    outcome.moved(job, ImportJob.State.READY, f"Named by {row.arrival.name}.", "Collector")
+    return job
+
+
+def _log(arrival: Arrival, decided: Decided) -> None:
+    Decision.objects.create(
+        tenant_id=arrival.tenant_id,
+        arrival=arrival,
+        subject=decided.subject[:300],
+        verdict=decided.verdict[:40],
+        reason=decided.reason,
+    )

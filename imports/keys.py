@@ -1,0 +1,58 @@
+"""Keys of records as text and as 64-bit hashes, and sets of keys that references are checked in.
+
+The hash is xxh3-64 of the key's text read as a signed number, as PostgreSQL's bigint holds it.
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import polars_hash
+
+SEPARATOR = "\x1f"  # no key holds it: `fields.checks` refuses control characters there
+
+
+def key_text(parts: Sequence[pl.Expr], fold: bool) -> pl.Expr:
+    """The parts of a key joined to one text, in lower case where the type folds its keys."""
+    joined = pl.concat_str([part.cast(pl.String) for part in parts], separator=SEPARATOR)
+    return joined.str.to_lowercase() if fold else joined
+
+
+def text_hash(text: pl.Expr) -> pl.Expr:
+    """The Int64 hash of a text column; null stays null."""
+    hashed: pl.Expr = polars_hash.NonCryptographicHashingNameSpace(text).xxh3_64()
+    return hashed.reinterpret(signed=True)
+
+
+def key_hash(parts: Sequence[pl.Expr], fold: bool) -> pl.Expr:
+    """The Int64 hash of `key_text`."""
+    return text_hash(key_text(parts, fold))
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSet:
+    """The keys of one record type that exist, as hashes. hashes: int64, sorted, no repetition."""
+
+    hashes: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, keys: Iterable[str], fold: bool) -> ReferenceSet:
+        """The set of these keys (each the text of a key of one field)."""
+        frame = pl.DataFrame({"key": list(keys)}, schema={"key": pl.String})
+        hashes = frame.select(key_hash([pl.col("key")], fold)).to_series()
+        return cls(np.unique(hashes.to_numpy().astype(np.int64)))
+
+    def missing(self, hashes: pl.Series) -> npt.NDArray[np.bool_]:
+        """True where a hash is not in the set. hashes: Int64; null refers to nothing."""
+        given: npt.NDArray[np.bool_] = hashes.is_not_null().to_numpy()
+        if self.hashes.size == 0:
+            return given
+        wanted = hashes.fill_null(0).to_numpy()
+        at = np.minimum(np.searchsorted(self.hashes, wanted), self.hashes.size - 1)
+        unknown: npt.NDArray[np.bool_] = self.hashes[at] != wanted
+        return given & unknown

@@ -1,0 +1,124 @@
+"""What the store holds already, as compact arrays: unchanged records' hashes and reference keys.
+
+Eight bytes a record instead of the record, so that a million rows are told apart from what is
+stored without a query per row (performance.md, "The design that wins").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from django.db import connection
+
+from imports.scanning import Chunk, keep
+from imports.validation import ReferenceSet, key_hash
+from portal.records.definitions import RecordType
+
+Hashes = npt.NDArray[np.int64]
+
+# Records are fetched in buckets of this many ids, so that no answer grows beyond some megabytes.
+_BUCKET_BITS = 20
+_PART = "\x1e"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a job writes: a tenant's records of one kind."""
+
+    tenant_id: int
+    kind_id: int
+
+
+@dataclass(slots=True)
+class KnownRecords:
+    """The source hashes of a type's active records, and on which line of this file each was seen.
+
+    hashes: sorted, without repetition. line: 0 where not seen. skipped: how many were.
+    """
+
+    hashes: Hashes
+    line: Hashes
+    skipped: int = field(default=0)
+
+    def skip(self, chunk: Chunk, hashes: Hashes) -> tuple[Chunk, Hashes]:
+        """Take the records that are stored already, byte for byte, out of the chunk.
+
+        The second of two identical records stays in: it is a duplicate key, to be reported.
+        """
+        if not self.hashes.size or not hashes.size:
+            return chunk, hashes
+        at = np.minimum(np.searchsorted(self.hashes, hashes), self.hashes.size - 1)
+        hit = self.hashes[at] == hashes
+        hit &= self.line[at] == 0
+        positions = np.flatnonzero(hit)
+        _, first = np.unique(at[positions], return_index=True)
+        chosen = positions[first]
+        self.line[at[chosen]] = chunk.lines[chosen]
+        self.skipped += int(chosen.size)
+        rest = np.ones(hashes.size, dtype=bool)
+        rest[chosen] = False
+        return keep(chunk, rest), hashes[rest]
+
+    def seen_line(self, hashes: Hashes) -> Hashes:
+        """The line on which a record of each hash was skipped; 0 where none was."""
+        if not self.hashes.size:
+            return np.zeros(hashes.size, dtype=np.int64)
+        at = np.minimum(np.searchsorted(self.hashes, hashes), self.hashes.size - 1)
+        found: Hashes = np.where(self.hashes[at] == hashes, self.line[at], 0)
+        return found
+
+
+def nothing_known() -> KnownRecords:
+    """For feeds that must look at every row."""
+    return KnownRecords(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+def load(target: Target) -> KnownRecords:
+    """The hashes of all active records of the type."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT string_agg(int8send(source_hash), ''::bytea) FROM portal_record "  # noqa: S608
+            "WHERE tenant_id = %s AND kind_id = %s AND active AND source_hash IS NOT NULL "
+            f"GROUP BY id >> {_BUCKET_BITS}",
+            [target.tenant_id, target.kind_id],
+        )
+        parts = [np.frombuffer(row[0], ">i8") for row in cursor.fetchall()]
+    hashes = np.unique(np.concatenate(parts).astype(np.int64)) if parts else np.empty(0, np.int64)
+    return KnownRecords(hashes, np.zeros(hashes.size, dtype=np.int64))
+
+
+def references_to(tenant_id: int, record_type: RecordType) -> ReferenceSet:
+    """The keys of all active records of the type, as a set that cells are checked against."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT string_agg(key, '{_PART}') FROM portal_record r "  # noqa: S608
+            "JOIN portal_recordkind k ON k.id = r.kind_id "
+            f"WHERE tenant_id = %s AND k.name = %s AND active GROUP BY r.id >> {_BUCKET_BITS}",
+            [tenant_id, record_type.name],
+        )
+        parts = [_hashed(row[0].split(_PART), record_type) for row in cursor.fetchall()]
+    return ReferenceSet(np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64))
+
+
+def parents(target: Target, record_type: RecordType, column: str) -> dict[int, int]:
+    """Key hash → parent's key hash of the active records of a type that forms a tree."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT key, data ->> %s FROM portal_record WHERE tenant_id = %s AND kind_id = %s "
+            "AND active AND data ->> %s <> ''",
+            [column, target.tenant_id, target.kind_id, column],
+        )
+        pairs = cursor.fetchall()
+    keys = _hashed([pair[0] for pair in pairs], record_type).tolist()
+    above = _hashed([pair[1] for pair in pairs], record_type).tolist()
+    return dict(zip(keys, above, strict=True))
+
+
+def _hashed(keys: list[str], record_type: RecordType) -> Hashes:
+    """Stored keys are folded already; hashing them again as one part gives the same number."""
+    frame = pl.DataFrame({"key": keys}, schema={"key": pl.String})
+    found: Hashes = frame.select(key_hash([pl.col("key")], record_type.fold_key))["key"].to_numpy()
+    return found

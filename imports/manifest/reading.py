@@ -1,0 +1,250 @@
+"""Reads a manifest: lax about spelling, strict about everything that could do harm.
+
+Any root element will do, element and attribute names are compared without case and prefix, a
+single bare `file` element is a manifest too (it says without doubt what is meant). Refused as
+InvalidSchema are: what is not XML, DTDs and entities, more than 256 KiB (looked at before any
+parsing), more than 8 levels, more than 1,000 files, no file, a file without a name or with two.
+Rules: seed 001 (states 2 and 3), design.md section 6, reliability.md section 4 (XML).
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+from xml.parsers.expat import XMLParserType
+from xml.sax import SAXParseException
+from xml.sax.handler import ContentHandler
+from xml.sax.xmlreader import AttributesImpl
+
+from defusedxml import DefusedXmlException
+from defusedxml.expatreader import DefusedExpatParser
+
+from imports.manifest.schema import InvalidSchema, Manifest, Problem, Reference
+from imports.manifest.states import is_manifest, parse_state
+
+MAX_BYTES = 256 * 1024
+MAX_MARKS = 64 * 1024  # what 1,000 INVALID attributes may add, in UTF-16
+MAX_DEPTH = 8
+MAX_FILES = 1_000
+MAX_NAME_BYTES = 255  # of one name in a directory, on every file system in use
+
+# All of them hold ASCII as it is or in two bytes, which is what marking relies on.
+_ENCODINGS = {"utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii", "iso8859-1", "cp1252"}
+_EXAMPLE = '<file name="accounts.csv" checksum="" checksumhashtype="none" />'
+_HASH = re.compile(r"[0-9a-f]{32}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class Found(NamedTuple):
+    """A reference and the byte offset of its start tag in the document."""
+
+    reference: Reference
+    offset: int
+
+
+def parse(data: bytes, *, marked: bool = False) -> Manifest:
+    """The manifest in these bytes. INVALID attributes of an earlier run are ignored.
+
+    marked: the portal wrote INVALID attributes into it, which may exceed the sender's limit.
+    Raises InvalidSchema and nothing else.
+    """
+    return Manifest(tuple(found.reference for found in read(data, marked=marked)))
+
+
+def read(data: bytes, *, marked: bool = False) -> list[Found]:
+    """The `file` elements in document order, with their places. Raises InvalidSchema."""
+    _refuse_size(data, MAX_BYTES + MAX_MARKS if marked else MAX_BYTES)
+    parser = _Parser()
+    handler = _Handler(parser)
+    parser.setContentHandler(handler)
+    try:
+        # In one piece: fed in small chunks, old expat versions rescan a long token each time.
+        parser.feed(data)
+        parser.close()
+    except SAXParseException as problem:
+        raise _not_xml(data, problem) from None
+    except DefusedXmlException:
+        raise InvalidSchema(
+            "The manifest declares a document type or entities. They are refused, because they "
+            "can make a small file huge. Remove the <!DOCTYPE …> part.",
+            parser.line,
+        ) from None
+    except (LookupError, ValueError):
+        raise _unreadable_encoding(parser.line) from None
+    if not handler.found:
+        raise InvalidSchema(
+            "The manifest is XML, but it has no file element. Name at least one file: " + _EXAMPLE
+        )
+    return handler.found
+
+
+class _Parser(DefusedExpatParser):
+    """Expat without DTD and entities, which also tells where in the bytes it is."""
+
+    _parser: XMLParserType
+
+    def __init__(self) -> None:
+        super().__init__(forbid_dtd=True, forbid_entities=True, forbid_external=True)
+
+    def reset(self) -> None:
+        super().reset()
+        self._parser.XmlDeclHandler = self._declaration
+
+    @property
+    def offset(self) -> int:
+        """Byte offset of the current event in the document, whatever its encoding."""
+        return int(self._parser.CurrentByteIndex)
+
+    @property
+    def line(self) -> int:
+        """Physical line of the current event."""
+        return int(self._parser.CurrentLineNumber)
+
+    def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
+        try:
+            known = encoding is None or codecs.lookup(encoding).name in _ENCODINGS
+        except (LookupError, ValueError):
+            known = False
+        if not known:
+            raise _unreadable_encoding(self.line)
+
+
+class _Handler(ContentHandler):
+    """Collects the `file` elements and stops at the first thing that is too much."""
+
+    def __init__(self, parser: _Parser) -> None:
+        super().__init__()
+        self.found: list[Found] = []
+        self._parser = parser
+        self._depth = 0
+        self._file_depth: int | None = None
+        self._names: set[str] = set()
+
+    def startElement(self, name: str, attrs: AttributesImpl) -> None:
+        """Counts levels and files. Raises InvalidSchema."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self._refused(
+                f"The elements are nested more than {MAX_DEPTH} levels deep. "
+                "A manifest needs two: one root element, and its file elements in it."
+            )
+        if _local(name) == "file":
+            self._file(attrs)
+
+    def endElement(self, name: str) -> None:
+        """Leaves the level."""
+        if self._file_depth == self._depth:
+            self._file_depth = None
+        self._depth -= 1
+
+    def _file(self, attrs: AttributesImpl) -> None:
+        if self._file_depth is not None:
+            raise self._refused(
+                "A file element stands inside another one. Close each of them: " + _EXAMPLE
+            )
+        self._file_depth = self._depth
+        if len(self.found) == MAX_FILES:
+            raise self._refused(
+                f"The manifest names more than {MAX_FILES:,} files. Send them in several manifests."
+            )
+        self.found.append(Found(self._reference(attrs), self._parser.offset))
+
+    def _reference(self, attrs: AttributesImpl) -> Reference:
+        name = self._only(attrs, "name", "filename")
+        if not name.strip():
+            raise self._refused(
+                "A file element has no name. Expected the name of the data file: " + _EXAMPLE
+            )
+        checksum = self._only(attrs, "checksum").strip().lower()
+        hash_type = self._only(attrs, "checksumhashtype").strip().lower()
+        problem = self._problem(name, checksum, hash_type)
+        self._names.add(name)
+        return Reference(len(self.found), name, checksum, hash_type, problem)
+
+    def _only(self, attrs: AttributesImpl, *names: str) -> str:
+        """The one value the attribute has under all its spellings, "" if it has none."""
+        values = {value for key, value in attrs.items() if _local(key) in names}
+        if len(values) > 1:
+            raise self._refused(
+                f"A file element gives its {names[0]} twice, with different values. "
+                f"Keep one {names[0]} attribute."
+            )
+        return values.pop() if values else ""
+
+    def _problem(self, name: str, checksum: str, hash_type: str) -> Problem | None:
+        if any(bad_name(name)):
+            return Problem.BAD_NAME
+        if name in self._names:
+            return Problem.DUPLICATE
+        return Problem.BAD_CHECKSUM if any(bad_checksum(checksum, hash_type)) else None
+
+    def _refused(self, reason: str) -> InvalidSchema:
+        return InvalidSchema(reason, self._parser.line)
+
+
+def bad_name(name: str) -> Iterator[str]:
+    """Why a reference may not have that name, as sentences; none if it may."""
+    if "/" in name or "\\" in name or name in (".", ".."):
+        yield "It is a path; a manifest names files of its own folder only, without a folder."
+    if _CONTROL.search(name):
+        yield "It holds control characters."
+    if name.startswith("."):
+        yield "Names with a leading dot are hidden files and unfinished uploads."
+    if is_manifest(name) or parse_state(name):
+        yield "It is the name of a manifest, not of a data file."
+    if len(name.encode(errors="surrogatepass")) > MAX_NAME_BYTES:
+        yield f"It is longer than {MAX_NAME_BYTES} bytes, no file can have it."
+
+
+def bad_checksum(checksum: str, hash_type: str) -> Iterator[str]:
+    """Why checksum and hash type do not fit together, as sentences; none if they do (seed 001)."""
+    if hash_type not in ("md5", "none", ""):
+        yield f"The hash type {hash_type[:40]!r} is unknown; expected md5, or none and no checksum."
+    elif hash_type == "md5" and not checksum:
+        yield "The hash type is md5, but the checksum is blank; give it, or write none."
+    elif hash_type == "md5" and not _HASH.fullmatch(checksum):
+        yield "The checksum is not an MD5; expected 32 hexadecimal digits."
+    elif hash_type != "md5" and checksum:
+        yield "There is a checksum, but the hash type does not say md5."
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2].lower()
+
+
+def _refuse_size(data: bytes, limit: int) -> None:
+    if len(data) > limit:
+        raise InvalidSchema(
+            f"The manifest has {len(data):,} bytes, at most {limit:,} are read. "
+            "Send the files in several manifests."
+        )
+    if not data.strip(b"\0 \t\r\n\xef\xbb\xbf\xfe\xff"):
+        raise InvalidSchema("The manifest is empty. Expected XML with at least " + _EXAMPLE)
+
+
+def _not_xml(data: bytes, problem: SAXParseException) -> InvalidSchema:
+    line = problem.getLineNumber()
+    if b"<filename=" in data.replace(b"\0", b"").lower():
+        return InvalidSchema(
+            "'<filename=' is not XML: between the element's name and its attribute, and between "
+            "attributes, there must be a blank. Expected " + _EXAMPLE,
+            line,
+        )
+    if "encoding" in problem.getMessage():
+        return _unreadable_encoding(line)
+    return InvalidSchema(
+        f"The manifest is not well-formed XML ({problem.getMessage()}). "
+        "Expected one root element with file elements such as " + _EXAMPLE,
+        line,
+    )
+
+
+def _unreadable_encoding(line: int | None) -> InvalidSchema:
+    return InvalidSchema(
+        "The manifest is not in the encoding that its XML declaration names, or that encoding is "
+        "not read here. Save it as UTF-8 and declare UTF-8 (UTF-16, ISO-8859-1 and Windows-1252 "
+        "are read too; Windows PowerShell writes UTF-16 unless told otherwise).",
+        line,
+    )

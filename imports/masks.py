@@ -1,0 +1,196 @@
+"""Every way in which a row of one file may fail, each as a Boolean column: compiled once a file.
+
+Rows that remove a record are checked in their key only. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from imports import fields, mapping
+from imports.fields import Check
+from imports.issues import Code, Severity
+from imports.keys import ReferenceSet, key_hash
+from imports.rules import Cell, row_check
+from portal.records.definitions import Feed, Operation, RecordType, RowOperation
+
+OPERATION = "operation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """A check with its place. name: of its Boolean column. position, other: columns of the file."""
+
+    name: str
+    check: Check
+    header: str
+    position: int
+    other: int | None = None
+    severity: Severity = Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A field whose value is the key of a record of another type. mask: where it is not known.
+
+    hashes: of the values, a list of them in each row where the field is `many`.
+    """
+
+    mask: Mask
+    cell: Cell
+    known: ReferenceSet
+    hashes: pl.Expr
+
+
+def cells_of(found: mapping.Mapping) -> dict[str, Cell]:
+    """The mapped columns by field name. Their columns in the frame are r, c and v + position."""
+    cells = {}
+    for position, field in found.columns:
+        cell, value = pl.col(f"c{position}"), pl.col(f"v{position}")
+        cells[field.name] = Cell(
+            field=field,
+            header=found.header[position],
+            position=position,
+            cell=cell,
+            value=value,
+            blank=fields.is_blank(field, cell, value),
+        )
+    return cells
+
+
+def operation_of(feed: Feed, position: int | None) -> pl.Expr:
+    """What each row does, as text; null where its operation column cannot be read."""
+    rule = feed.row_operation
+    if rule is None or position is None:
+        return pl.lit(feed.operation.value).alias(OPERATION)
+    named = {spelling: operation.value for spelling, operation in rule.values.items()}
+    read = pl.col(f"c{position}").str.to_lowercase()
+    operation = read.replace_strict(named, default=None, return_dtype=pl.String)
+    if rule.blank is not None:
+        operation = pl.when(read.is_null()).then(pl.lit(rule.blank.value)).otherwise(operation)
+    return operation.alias(OPERATION)
+
+
+def compile_masks(
+    found: mapping.Mapping, feed: Feed, record_type: RecordType, cells: Mapping[str, Cell]
+) -> tuple[Mask, ...]:
+    """All masks but those of references, in the order in which issues are told."""
+    loads = _loads(feed)
+    masks: list[Mask] = []
+    if feed.row_operation is not None and found.operation_column is not None:
+        masks += _operation_masks(feed.row_operation, found)
+    for cell in cells.values():
+        masks += _cell_masks(cell, record_type, loads)
+    masks += _rule_masks(record_type, cells, loads)
+    return tuple(
+        replace(mask, name=f"m{number}", check=_settled(mask)) for number, mask in enumerate(masks)
+    )
+
+
+def compile_references(
+    record_type: RecordType,
+    cells: Mapping[str, Cell],
+    types: Callable[[str], RecordType],
+    references: Mapping[str, ReferenceSet],
+) -> tuple[Reference, ...]:
+    """The references to other types. Raises KeyError where a type or its set is not given."""
+    return tuple(
+        _reference(cell, types(cell.field.references), references[cell.field.references])
+        for cell in cells.values()
+        if cell.field.references is not None and cell.field.references != record_type.name
+    )
+
+
+def hashes_of(cell: Cell, fold: bool) -> pl.Expr:
+    """The hashes of what a field refers to; a list of them in each row where it is `many`."""
+    if cell.field.many:
+        return cell.value.list.eval(key_hash([pl.element()], fold))
+    return key_hash([cell.value], fold)
+
+
+def _reference(cell: Cell, target: RecordType, known: ReferenceSet) -> Reference:
+    name = f"x{cell.position}"
+    message = (
+        f'"{{column}}" is "{{found}}", but there is no such record in "{target.label}".'
+        f' Correct the cell, or send the "{target.label}" file with it first.'
+    )
+    check = _named(Check(Code.UNKNOWN_REFERENCE, pl.col(name), message), cell.header)
+    mask = Mask(name=name, check=check, header=cell.header, position=cell.position)
+    return Reference(
+        mask=mask, cell=cell, known=known, hashes=hashes_of(cell, target.fold_key).alias(name)
+    )
+
+
+def _loads(feed: Feed) -> pl.Expr | None:
+    """True where a row loads values and does not only name a record to remove; None for nowhere."""
+    if feed.row_operation is not None:
+        return pl.col(OPERATION).ne_missing(Operation.REMOVE.value)
+    return None if feed.operation is Operation.REMOVE else pl.lit(True)
+
+
+def _operation_masks(rule: RowOperation, found: mapping.Mapping) -> Iterator[Mask]:
+    position = found.operation_column
+    if position is None:
+        return
+    cell, header = pl.col(f"c{position}"), found.header[position]
+    named = ", ".join(rule.values)
+    unread = cell.is_not_null() & pl.col(OPERATION).is_null()
+    message = f'"{{column}}" is "{{found}}". Use one of: {named} (case does not count).'
+    yield _mask(Check(Code.NOT_IN_LIST, unread, message), header, position)
+    if rule.blank is None:
+        message = f'"{{column}}" is blank. Say what to do with the row: {named}.'
+        yield _mask(Check(Code.REQUIRED, cell.is_null(), message), header, position)
+
+
+def _cell_masks(cell: Cell, record_type: RecordType, loads: pl.Expr | None) -> Iterator[Mask]:
+    field = cell.field
+    key = field.name in record_type.key
+    if not key and loads is None:
+        return
+    found = [_required(cell)] if field.required or key else []
+    found += fields.checks(field, cell.cell, cell.value, key=key)
+    for check in found:
+        limited = check if key else _only_where(check, loads)
+        yield _mask(limited, cell.header, cell.position)
+
+
+def _required(cell: Cell) -> Check:
+    message = (
+        '"{column}" is blank, but each row needs a value there. Fill it in'
+        " (NULL, NA and N/A count as blank)."
+    )
+    return Check(Code.REQUIRED, cell.blank, message)
+
+
+def _rule_masks(
+    record_type: RecordType, cells: Mapping[str, Cell], loads: pl.Expr | None
+) -> Iterator[Mask]:
+    for rule in record_type.rules if loads is not None else ():
+        check = row_check(rule, cells)
+        if check is None or rule.other is None:
+            continue
+        subject, other = cells[rule.field], cells[rule.other]
+        yield replace(
+            _mask(_only_where(check, loads), subject.header, subject.position),
+            other=other.position,
+            severity=Severity(rule.severity),
+        )
+
+
+def _mask(check: Check, header: str, position: int) -> Mask:
+    return Mask(name="", check=_named(check, header), header=header, position=position)
+
+
+def _only_where(check: Check, condition: pl.Expr | None) -> Check:
+    return check if condition is None else replace(check, failed=check.failed & condition)
+
+
+def _named(check: Check, header: str) -> Check:
+    return replace(check, message=check.message.replace("{column}", header))
+
+
+def _settled(mask: Mask) -> Check:
+    return replace(mask.check, failed=mask.check.failed.fill_null(False))

@@ -1,0 +1,144 @@
+"""Dates and times of day in a column: every accepted spelling to one ISO 8601 text.
+
+A date alone stays a date. A time with an offset becomes UTC and ends in Z; one without stays as
+the sender's local time. Spellings: ISO 8601, or M/D/YYYY with or without a 12-hour time (Core
+Data dictionary, research notes 1.5). Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+_ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_ISO_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?"
+_ISO_LOCAL = rf"{_ISO_TIME}$"
+_ISO_OFFSET = rf"{_ISO_TIME} ?(?:[Zz]|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)$"
+_WHOLE = r"^.{10}T[0-9:]{8}[^ a-z]*$"
+_US_DATE = r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}"
+_US_TIME = rf"{_US_DATE} +[0-9]{{1,2}}:[0-9]{{2}}(?::[0-9]{{2}})? ?[AaPp][Mm]$"
+
+_DAY = "%Y-%m-%d"
+_TIME = "%Y-%m-%dT%H:%M:%S%.f"
+
+
+@dataclass(frozen=True, slots=True)
+class _Spelling:
+    """One way to write a date. read: texts of that shape to dates or times, null if impossible.
+    stored: how they are written down. iso: the text begins with the date as the sender sees it."""
+
+    shape: str
+    read: Callable[[pl.Expr], pl.Expr]
+    stored: str
+    iso: bool
+
+
+def moment(cell: pl.Expr) -> pl.Expr:
+    """YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS[.f] or the same in UTC with Z; null where unreadable."""
+    return cell.map_batches(_moments, return_dtype=pl.String, is_elementwise=True)
+
+
+def date(cell: pl.Expr) -> pl.Expr:
+    """YYYY-MM-DD as the sender wrote it, a time of day dropped; null where unreadable."""
+    return cell.map_batches(_dates, return_dtype=pl.String, is_elementwise=True)
+
+
+def later(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+    """True where the first of two texts of `moment` is later than the second.
+
+    Only dates are compared where one has no time of day, or where one is local and one is UTC: a
+    row must not be refused for what the sender did not say.
+    """
+    whole = one.str.len_bytes().gt(10) & other.str.len_bytes().gt(10)
+    alike = one.str.ends_with("Z") == other.str.ends_with("Z")
+    by_time = one.str.strip_suffix("Z") > other.str.strip_suffix("Z")
+    by_date = one.str.slice(0, 10) > other.str.slice(0, 10)
+    return pl.when(whole & alike).then(by_time).otherwise(by_date)
+
+
+def _moments(cells: pl.Series) -> pl.Series:
+    return _by_spelling(cells, lambda spelling, _, value: value.dt.to_string(spelling.stored))
+
+
+def _dates(cells: pl.Series) -> pl.Series:
+    def day(spelling: _Spelling, text: pl.Expr, value: pl.Expr) -> pl.Expr:
+        if spelling.iso:
+            return pl.when(value.is_not_null()).then(text.str.slice(0, 10))
+        return value.dt.to_string(_DAY)
+
+    return _by_spelling(cells, day)
+
+
+def _by_spelling(
+    cells: pl.Series, stored: Callable[[_Spelling, pl.Expr, pl.Expr], pl.Expr]
+) -> pl.Series:
+    """One spelling after the other, on what the ones before have left.
+
+    A file mostly has one spelling a column; a single expression for all of them costs many times
+    as much, because polars does not share its deeper parts.
+    """
+    frame = pl.DataFrame({"rest": cells}).with_columns(done=pl.lit(None, pl.String))
+    for spelling in _SPELLINGS:
+        if frame["rest"].null_count() == frame.height:
+            break
+        fits = pl.col("rest").str.contains(spelling.shape)
+        taken = frame.select("done", "rest", taken=pl.when(fits).then("rest"))
+        value = pl.col("value")
+        possible = pl.when(value.dt.year().is_between(1, 9999)).then(value)  # no year 0
+        frame = (
+            taken.with_columns(value=spelling.read(pl.col("taken")))
+            .with_columns(value=possible)
+            .select(
+                rest=pl.when(pl.col("taken").is_null()).then("rest"),
+                done=pl.coalesce("done", stored(spelling, pl.col("taken"), value)),
+            )
+        )
+    return frame["done"].alias(cells.name)
+
+
+def _iso_date(text: pl.Expr) -> pl.Expr:
+    return text.str.to_date(_DAY, strict=False)
+
+
+def _iso_local(text: pl.Expr) -> pl.Expr:
+    return _with_seconds(text).str.to_datetime(_TIME, strict=False, time_unit="us")
+
+
+def _iso_offset(text: pl.Expr) -> pl.Expr:
+    return _with_seconds(text).str.to_datetime(
+        f"{_TIME}%#z", strict=False, time_unit="us", time_zone="UTC"
+    )
+
+
+def _us_date(text: pl.Expr) -> pl.Expr:
+    return text.str.to_date("%m/%d/%Y", strict=False)
+
+
+def _us_time(text: pl.Expr) -> pl.Expr:
+    spaced = text.str.to_uppercase().str.replace(r" +", " ").str.replace(r" ?([AP]M)$", " ${1}")
+    full = spaced.str.replace(r" ([0-9]{1,2}:[0-9]{2}) ", " ${1}:00 ")
+    return full.str.to_datetime("%m/%d/%Y %I:%M:%S %p", strict=False, time_unit="us")
+
+
+def _with_seconds(text: pl.Expr) -> pl.Expr:
+    """With T, seconds and Z as one format reads them; what is so already is left alone."""
+    is_whole = text.str.contains(_WHOLE)
+    loose = pl.when(~is_whole).then(text)
+    upright = loose.str.replace(r"^(.{10})[Tt ]", "${1}T").str.replace(r" ?z$", "Z")
+    tight = upright.str.replace(" ", "", literal=True)
+    return (
+        pl.when(is_whole)
+        .then(text)
+        .otherwise(tight.str.replace(r"^(.{16})($|[Z+-])", "${1}:00${2}"))
+    )
+
+
+_SPELLINGS = (
+    _Spelling(_ISO_DATE, _iso_date, _DAY, iso=True),
+    _Spelling(_ISO_LOCAL, _iso_local, _TIME, iso=True),
+    _Spelling(_ISO_OFFSET, _iso_offset, f"{_TIME}Z", iso=True),
+    _Spelling(rf"{_US_DATE}$", _us_date, _DAY, iso=False),
+    _Spelling(_US_TIME, _us_time, _TIME, iso=False),
+)

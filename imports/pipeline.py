@@ -1,0 +1,220 @@
+"""One job from file to records: read → cross-check → plan → hold or apply → report.
+
+The stages are modules of their own; this one only says their order and what happens when one of
+them says no. Everything before `apply` may be repeated; apply and finish are one transaction.
+"""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.db.utils import Error as DatabaseError
+
+from imports import apply, attachment, known, late, limits, outcome, staging
+from imports.dialect import detect
+from imports.issues import Code, FileRefused, Issue, Severity
+from imports.late import Late
+from imports.mapping import match
+from imports.models import ImportJob
+from imports.reading import Reading, Source, read
+from imports.report import RejectSpool, Summary
+from imports.scanning import read_header
+from imports.validation import ReferenceSet, Validator
+from portal import bell, lifecycle, logs
+from portal.lifecycle import Heartbeat, LeaseLost
+from portal.models import RecordKind
+from portal.records.catalog import catalog
+from portal.records.definitions import Feed, Operation, RecordType
+
+log = logs.get(__name__)
+Stage = ImportJob.Stage
+_SKIPS = (Operation.UPSERT, Operation.ADD_ONLY, Operation.UPDATE_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one attempt at a job needs to hand around."""
+
+    job: ImportJob
+    feed: Feed
+    record_type: RecordType
+    target: known.Target
+    beat: Heartbeat
+    folder: Path
+
+    @property
+    def mirror(self) -> bool:
+        return self.feed.operation == Operation.MIRROR
+
+
+def run(job: ImportJob) -> str:
+    """Carry out a claimed job. Returns a sentence for the log. Never raises for the file's sake."""
+    logs.bind(job_id=job.pk, tenant_id=job.tenant_id)
+    with Heartbeat(job, job.tenant_id) as beat:
+        try:
+            _attempt(job, beat)
+        except LeaseLost as lost:
+            return f"Job {job.pk}: {lost}"
+        except Exception as error:  # our fault, whatever it is: recorded, retried, told
+            if isinstance(error, DatabaseError):
+                connection.close()
+            outcome.errored(job, error)
+    bell.ring(bell.POLL, job.tenant_id)
+    return f"Job {job.pk}: {job.state}."
+
+
+def _attempt(job: ImportJob, beat: Heartbeat) -> None:
+    _start(job)
+    feed = catalog().feed(job.feed)
+    record_type = catalog().record_type(feed.record_type)
+    with _folder(job) as folder:
+        work = Work(job, feed, record_type, _target(job, record_type), beat, folder)
+        try:
+            _import(work)
+        except FileRefused as refusal:
+            name = attachment.of_refusal(job, folder, refusal.issues)
+            outcome.refuse(job, refusal.issues, name)
+
+
+def _import(work: Work) -> None:
+    with default_storage.open(work.job.content, "rb") as file:
+        source = _source(work, cast(BinaryIO, file))
+        with staging.table(work.job) as stage, RejectSpool(work.folder) as spool:
+            reading = Reading(Summary(), spool, _known(work))
+            for warning in source.mapping.warnings:
+                reading.summary.add(warning)
+            _read(work, source, reading, stage)
+            found = late.check(work.feed, work.record_type, work.target, reading, stage)
+            _conclude(work, source, reading, stage, found)
+
+
+def _read(work: Work, source: Source, reading: Reading, stage: staging.StagingTable) -> None:
+    validator = Validator(
+        source.mapping,
+        work.feed,
+        work.record_type,
+        catalog().record_type,
+        _references(work, source),
+        source.dialect.delimiter,
+    )
+    with staging.Writer(stage) as writer:
+        read(source, validator, reading, writer, lambda now: _progress(work, now))
+    if reading.seen != reading.staged + reading.rejected + reading.known.skipped:
+        raise AssertionError("The rows seen are not the rows accepted and rejected.")
+    if not reading.seen:
+        reading.summary.add(_no_rows())
+
+
+def _conclude(
+    work: Work, source: Source, reading: Reading, stage: staging.StagingTable, found: Late
+) -> None:
+    job = work.job
+    planned = late.planned(work.target, reading, stage, found, mirror=work.mirror)
+    _stage(work, Stage.REPORTING)
+    name = attachment.of_rejects(job, work.folder, source, reading, found)
+    if job.dry_run:
+        with transaction.atomic():
+            outcome.planned(job, planned, reading.summary, name)
+        return
+    reasons = limits.exceeded(planned, job.limits, job.released_plan)
+    if reasons:
+        outcome.hold(job, planned, reading.summary, name, reasons)
+        return
+    _apply(work, reading, stage, planned, name)
+
+
+def _apply(
+    work: Work,
+    reading: Reading,
+    stage: staging.StagingTable,
+    planned: limits.Plan,
+    attachment_name: str,
+) -> None:
+    _stage(work, Stage.APPLYING)
+    work.beat.check()
+    with transaction.atomic():
+        lifecycle.fence(work.job)
+        if planned.created or planned.updated or planned.removed or reading.staged:
+            apply.apply(stage, work.target, work.job.pk, reading.staged, mirror=work.mirror)
+        outcome.finish(work.job, planned, reading.summary, attachment_name)
+
+
+def _start(job: ImportJob) -> None:
+    note = "" if job.attempt == 1 else f"Attempt {job.attempt} of {settings.MAX_ATTEMPTS}."
+    outcome.moved(job, ImportJob.State.RUNNING, note)
+    _update(job, stage=Stage.READING, started_at=Now(), bytes_read=0, rows_read=0)
+
+
+def _stage(work: Work, stage: str) -> None:
+    _update(work.job, stage=stage)
+
+
+def _progress(work: Work, reading: Reading) -> None:
+    work.beat.check()
+    _update(
+        work.job,
+        bytes_read=reading.consumed,
+        rows_read=reading.seen,
+        rows_rejected=reading.rejected,
+        warnings=reading.warnings,
+        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    )
+
+
+def _update(job: ImportJob, **changes: object) -> None:
+    if not ImportJob.objects.filter(pk=job.pk, token=job.token).update(**changes):
+        raise LeaseLost(f"Job {job.pk} was taken over.")
+
+
+def _source(work: Work, file: BinaryIO) -> Source:
+    dialect = detect(file, work.job.file_size)
+    header = read_header(file, dialect)
+    mapping = match(header.cells, work.feed, work.record_type)
+    _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
+    return Source(file, work.job.file_size, dialect, mapping, work.feed.absorb_extra)
+
+
+def _target(job: ImportJob, record_type: RecordType) -> known.Target:
+    kind = RecordKind.objects.get(name=record_type.name)
+    return known.Target(job.tenant_id, kind.pk)
+
+
+def _known(work: Work) -> known.KnownRecords:
+    if work.feed.operation in _SKIPS:
+        return known.load(work.target)
+    return known.nothing_known()
+
+
+def _references(work: Work, source: Source) -> dict[str, ReferenceSet]:
+    names = {f.references for _, f in source.mapping.columns if f.references}
+    return {
+        name: known.references_to(work.target.tenant_id, catalog().record_type(name))
+        for name in sorted(names)
+    }
+
+
+def _no_rows() -> Issue:
+    message = "The file has a header but no rows; nothing was changed."
+    return Issue(Code.NO_ROWS, message, severity=Severity.WARNING)
+
+
+@contextmanager
+def _folder(job: ImportJob) -> Iterator[Path]:
+    """A directory of the attempt's own for the rejects and the attachment."""
+    settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = tempfile.mkdtemp(prefix=f"job_{job.pk}_{job.token}_", dir=settings.SPOOL_DIR)
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,161 @@
+"""The plan: what the staged rows will create, update, leave or remove, compared in sets by SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from django.db import connection, transaction
+
+from imports.known import KnownRecords, Target
+from imports.staging import StagingTable
+from portal.records.definitions import Operation
+
+Ints = npt.NDArray[np.int64]
+
+# Beyond this many staged rows one pass over the store beats an index look-up per row.
+_MANY = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows by what happens to them. absent: records that a mirror's file does not name."""
+
+    created: int
+    updated: int
+    same: int
+    removed: int
+    absent: int
+
+
+def steer(staged: int) -> None:
+    """Choose the join for the running transaction: by index for few rows, by hash for many."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '128MB'")
+        cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
+        if staged > _MANY:
+            cursor.execute("SET LOCAL enable_nestloop = off")
+
+
+def match(staging: StagingTable, target: Target, staged: int) -> None:
+    """Write for each staged row that the store has: its record and what is to happen to it.
+
+    Blank cells that keep are absent from the staged document, so `||` leaves the stored value.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        steer(staged)
+        cursor.execute(
+            f"CREATE UNLOGGED TABLE {staging.matches} WITH (autovacuum_enabled = false) AS "  # noqa: S608
+            "SELECT s.line, r.id, r.source_hash AS stored_hash, CASE "
+            "  WHEN s.operation = %(remove)s AND r.active THEN 'remove' "
+            "  WHEN s.operation IN (%(remove)s, %(update_only)s) AND NOT r.active THEN 'missing' "
+            "  WHEN NOT r.active THEN 'update' "
+            "  WHEN s.operation = %(add_only)s THEN 'same' "
+            "  WHEN (r.data || s.data) = r.data THEN 'same' "
+            "  ELSE 'update' END AS verdict "
+            f"FROM {staging.rows} s JOIN portal_record r "
+            "ON r.tenant_id = %(tenant)s AND r.kind_id = %(kind)s AND r.key = s.key",
+            {
+                "tenant": target.tenant_id,
+                "kind": target.kind_id,
+                "remove": Operation.REMOVE,
+                "update_only": Operation.UPDATE_ONLY,
+                "add_only": Operation.ADD_ONLY,
+            },
+        )
+        cursor.execute(f"ANALYZE {staging.matches}")
+
+
+def without_record(staging: StagingTable) -> Ints:
+    """Lines that want to remove or change a record that does not exist."""
+    return _lines(
+        f"SELECT s.line FROM {staging.rows} s LEFT JOIN {staging.matches} m USING (line) "  # noqa: S608
+        f"WHERE s.operation IN ('{Operation.REMOVE}', '{Operation.UPDATE_ONLY}') "
+        "AND coalesce(m.verdict, 'missing') = 'missing' ORDER BY 1"
+    )
+
+
+def doubled_by_skipped(staging: StagingTable, known: KnownRecords) -> tuple[Ints, Ints]:
+    """Staged lines whose record was also met unchanged in this file, and the line of that."""
+    if not known.skipped:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT line, stored_hash FROM {staging.matches} "  # noqa: S608
+            "WHERE stored_hash IS NOT NULL ORDER BY line"
+        )
+        rows = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 2)
+    seen = known.seen_line(rows[:, 1])
+    both = seen > 0
+    return rows[both, 0], seen[both]
+
+
+def count(staging: StagingTable, mirror: bool, target: Target) -> Counts:
+    """Count what the staged and matched rows will do."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {staging.rows}")  # noqa: S608
+        (staged,) = cursor.fetchone()
+        cursor.execute(f"SELECT verdict, count(*) FROM {staging.matches} GROUP BY 1")  # noqa: S608
+        by_verdict = dict(cursor.fetchall())
+        absent = _absent(staging, target) if mirror else 0
+    return Counts(
+        created=staged - sum(by_verdict.values()),
+        updated=by_verdict.get("update", 0),
+        same=by_verdict.get("same", 0),
+        removed=by_verdict.get("remove", 0),
+        absent=absent,
+    )
+
+
+def stored(target: Target) -> int:
+    """How many active records of the type the tenant has."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM portal_record WHERE tenant_id = %s AND kind_id = %s AND active",
+            [target.tenant_id, target.kind_id],
+        )
+        (found,) = cursor.fetchone()
+    return int(found)
+
+
+def held_by_another(staging: StagingTable, target: Target, column: str, value: str) -> bool:
+    """Whether an active record that this file does not send has the value in the field."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM portal_record r WHERE tenant_id = %s AND kind_id = %s "  # noqa: S608
+            "AND active AND lower(data ->> %s) = lower(%s) "
+            f"AND NOT EXISTS (SELECT 1 FROM {staging.rows} s WHERE s.key = r.key))",
+            [target.tenant_id, target.kind_id, column, value],
+        )
+        (found,) = cursor.fetchone()
+    return bool(found)
+
+
+def forget(staging: StagingTable, lines: Ints) -> None:
+    """Take rows found wrong out of the staged and the matched ones."""
+    if not lines.size:
+        return
+    staging.remove(lines.tolist())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM {staging.matches} WHERE line = ANY(%s)",  # noqa: S608
+            [lines.tolist()],
+        )
+
+
+def _absent(staging: StagingTable, target: Target) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM portal_record r WHERE tenant_id = %s AND kind_id = %s "  # noqa: S608
+            f"AND active AND NOT EXISTS (SELECT 1 FROM {staging.matches} m WHERE m.id = r.id)",
+            [target.tenant_id, target.kind_id],
+        )
+        (absent,) = cursor.fetchone()
+    return int(absent)
+
+
+def _lines(query: str) -> Ints:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return np.array([row[0] for row in cursor.fetchall()], dtype=np.int64)

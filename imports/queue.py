@@ -1,0 +1,67 @@
+"""Which job runs next: one at a time per tenant, in the order of the record types.
+
+Jobs whose files arrived together are made ready together (`imports/collect.py`), so that order by
+rank is dependency order and senders need not pause between files, as the seed asks of them.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from imports import outcome
+from imports.models import ImportJob
+from portal import lifecycle
+
+State = ImportJob.State
+
+
+def owner() -> str:
+    """This process, as written into leases."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def ready(now: Now | None = None) -> QuerySet[ImportJob]:
+    """Jobs that may be claimed: waiting and due, or running with a lease that has run out."""
+    moment = now or Now()
+    return ImportJob.objects.filter(
+        Q(state__in=ImportJob.WAITING_STATES, ready_at__lte=moment)
+        | Q(state=State.RUNNING, lease_until__lt=moment)
+    )
+
+
+def next_job(tenant_id: int) -> ImportJob | None:
+    """Claim the tenant's next job, unless one of it runs. Gives up on jobs that died too often.
+
+    Must be called in the tenant's scope.
+    """
+    while True:
+        with transaction.atomic():
+            if not _alone(tenant_id):
+                return None
+            job = lifecycle.claim(
+                ready().filter(tenant_id=tenant_id).order_by("rank", "created_at", "pk"),
+                owner=owner(),
+                state=State.RUNNING,
+            )
+            if job is None:
+                return None
+        if job.attempt <= settings.MAX_ATTEMPTS:
+            return job
+        outcome.gave_up(job)
+
+
+def _alone(tenant_id: int) -> bool:
+    """Whether no job of the tenant runs; the lock makes the answer hold until the claim commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, tenant_id % 2**31])
+    running = ImportJob.objects.filter(tenant_id=tenant_id, state=State.RUNNING)
+    return not running.filter(lease_until__gte=Now()).exists()
+
+
+_LOCK = 0x1A9

@@ -1,0 +1,131 @@
+"""Reading a job's file: scan → skip what is stored → validate → stage, chunk by chunk.
+
+Constant memory in the file's size. Good rows leave through the staging writer, rejected ones
+through the spool; what the rules across rows need is gathered as numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from imports.crosscheck import Gathered
+from imports.dialect import Dialect
+from imports.issues import Issue, Severity
+from imports.known import KnownRecords
+from imports.mapping import Mapping
+from imports.report import Reject, RejectSpool, Summary, reject_of
+from imports.scanning import Chunk, record_hashes, scan
+from imports.staging import Writer
+from imports.validation import Checked, Validator
+
+_PROGRESS_SECONDS = 0.7
+
+
+@dataclass(slots=True)
+class Source:
+    """The job's file, how it is written, and what its columns are."""
+
+    file: BinaryIO
+    size: int
+    dialect: Dialect
+    mapping: Mapping
+    absorb_extra: bool = False
+
+    @property
+    def width(self) -> int:
+        return len(self.mapping.header)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All chunks of the file from its beginning."""
+        return scan(self.file, self.dialect, self.width, absorb_extra=self.absorb_extra)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What reading found: the numbers, the issues by cause, and what is needed across rows."""
+
+    summary: Summary
+    spool: RejectSpool
+    known: KnownRecords
+    gathered: Gathered = field(default_factory=Gathered)
+    seen: int = 0
+    staged: int = 0
+    rejected: int = 0
+    warnings: int = 0
+    consumed: int = 0
+
+
+def read(
+    source: Source,
+    validator: Validator,
+    reading: Reading,
+    writer: Writer,
+    progress: Callable[[Reading], None],
+) -> None:
+    """Run the whole file through. progress is called about once a second and may raise to stop."""
+    told = time.monotonic()
+    for chunk in source.chunks():
+        _one(chunk, source, validator, reading, writer)
+        if time.monotonic() - told > _PROGRESS_SECONDS:
+            progress(reading)
+            told = time.monotonic()
+    progress(reading)
+
+
+def _one(
+    chunk: Chunk, source: Source, validator: Validator, reading: Reading, writer: Writer
+) -> None:
+    reading.consumed = chunk.consumed
+    reading.seen += len(chunk.lines) + len(chunk.cut)
+    hashes = record_hashes(chunk, source.mapping.fingerprint)
+    rest, hashes = reading.known.skip(chunk, hashes)
+    rejects = [reject_of(cut) for cut in rest.cut]
+    for reject in rejects:
+        reading.summary.add(reject.issues[0])
+    if len(rest.lines):
+        checked = _checked(rest, hashes, validator)
+        writer.write(checked.good)
+        reading.staged += checked.good.height
+        reading.gathered.add(checked.good)
+        rejects += _rejected(rest, checked)
+        _summarise(checked, reading)
+    for reject in sorted(rejects, key=lambda one: one.line):
+        reading.spool.add(reject)
+    reading.rejected += len(rejects)
+
+
+def _checked(chunk: Chunk, hashes: npt.NDArray[np.int64], validator: Validator) -> Checked:
+    starts, ends = chunk.offsets[:-1], chunk.offsets[1:]
+
+    def raw(position: int) -> bytes:
+        return chunk.data[int(starts[position]) : int(ends[position]) - 1]
+
+    return validator.check(chunk.data, chunk.lines, hashes, raw)
+
+
+def _rejected(chunk: Chunk, checked: Checked) -> Iterator[Reject]:
+    """The rows that the rules rejected, each with all its issues."""
+    by_line: dict[int, list[Issue]] = {}
+    for batch in checked.issues:
+        if batch.severity == Severity.ERROR:
+            for issue in batch.issues():
+                by_line.setdefault(issue.line or 0, []).append(issue)
+    for position, raw in zip(checked.rejected.tolist(), checked.rejected_records, strict=True):
+        line = int(chunk.lines[position])
+        yield Reject(line, raw, tuple(by_line[line]))
+
+
+def _summarise(checked: Checked, reading: Reading) -> None:
+    for batch in checked.issues:
+        first = next(batch.issues())
+        reading.summary.add_many(
+            batch.code, batch.column, batch.severity, first.message, batch.lines, batch.found
+        )
+        if batch.severity == Severity.WARNING:
+            reading.warnings += len(batch.lines)

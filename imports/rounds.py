@@ -1,0 +1,176 @@
+"""One round through a tenant's folders: settle, detect, claim, collect, and let the jobs go.
+
+All drops of the tenant in the order of their feeds, so that files of dependent types that arrive
+together are imported in dependency order without the pause that the seed asks of senders.
+One sender's trouble never stops the round: each drop and each manifest fails for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+from django.db.models.functions import Now
+
+from imports import folders, sightings
+from imports.arrivals import misplaced
+from imports.arrivals.listing import Listing
+from imports.arrivals.manifest import Detection, detect
+from imports.arrivals.names import is_result
+from imports.collect import Folder, claim, collect
+from imports.manifest import State, parse_state, state_name
+from imports.models import Arrival, ImportJob
+from imports.settle import settle
+from imports.sightings import Seen
+from portal import bell, logs
+from portal.dropserver.jail import Jail
+from portal.models import Drop, Endpoint, Upload
+from portal.records.catalog import catalog
+
+log = logs.get(__name__)
+_LOCK = 0x1AA
+# A drop whose feed others refer to may hold the others' jobs back while it receives a file.
+_STALLED = timedelta(minutes=15)
+
+
+def poll(tenant_id: int) -> str:
+    """Go through all folders of the tenant. Must be called in its scope. Returns a sentence."""
+    with _alone(tenant_id) as alone:
+        if not alone:
+            return f"Tenant {tenant_id}: another collector is there."
+        for endpoint in Endpoint.objects.filter(tenant_id=tenant_id, enabled=True):
+            _endpoint(endpoint)
+        released = _let_go(tenant_id)
+    if released:
+        bell.ring(bell.IMPORT, tenant_id)
+    return f"Tenant {tenant_id}: {released} jobs ready."
+
+
+@contextmanager
+def _alone(tenant_id: int) -> Iterator[bool]:
+    """One collector a tenant at a time, to save work; two would do no harm."""
+    key = [_LOCK, tenant_id % 2**31]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
+        (alone,) = cursor.fetchone()
+    try:
+        yield alone
+    finally:
+        if alone:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+
+
+def _endpoint(endpoint: Endpoint) -> None:
+    root = settings.DROPS_DIR / str(endpoint.uid)
+    if not root.is_dir():
+        return
+    drops = sorted(Drop.objects.filter(endpoint=endpoint, enabled=True), key=_rank)
+    with Jail(root) as jail:
+        seen: list[Seen] = []
+        for drop in drops:
+            try:
+                seen.extend(_drop(Folder(drop, jail)))
+            except FileNotFoundError:
+                jail.make_directory(folders.path_of(drop.path))
+            except OSError as exc:
+                log.exception("drop_failed", drop_id=drop.pk, exc_info=exc)
+        seen += _misplaced(folders.tree(jail), drops)
+        sightings.record(endpoint, seen)
+
+
+def _rank(drop: Drop) -> tuple[int, str]:
+    try:
+        return catalog().feed(drop.feed).rank, drop.path
+    except KeyError:
+        return 0, drop.path
+
+
+def _drop(folder: Folder) -> Iterator[Seen]:
+    settle(folder)
+    listing = folder.listing()
+    detection = detect(listing, datetime.now(UTC), named=_under_way(folder))
+    for name in _claimed(folder, detection, listing):
+        try:
+            collect(folder, name)
+        except OSError as exc:
+            log.exception("collect_failed", manifest=name, drop_id=folder.drop.pk, exc_info=exc)
+    _forget_old_results(folder, listing)
+    settle(folder)
+    return _seen(folder)
+
+
+def _claimed(folder: Folder, detection: Detection, listing: Listing) -> Iterator[str]:
+    """Names of manifests to collect: adopted from a cut-off round, due again, newly claimed."""
+    mine = set(
+        Arrival.objects.filter(drop=folder.drop, settled_at=None)
+        .exclude(state=Arrival.State.COLLECTING)
+        .values_list("current_name", flat=True)
+    )
+    for entry in listing:
+        state = parse_state(entry.name)
+        if state and state[1] == State.PROCESSING and entry.name not in mine:
+            yield entry.name
+    for entry in detection.retry:
+        name = state_name(entry.name, State.PROCESSING)
+        if name not in listing.by_name:
+            folder.jail.rename(folder.file(entry.name), folder.file(name))
+            yield name
+    for entry in detection.claims:
+        claimed = claim(folder, entry)
+        if claimed:
+            yield claimed
+
+
+def _under_way(folder: Folder) -> set[str]:
+    """Data files that unsettled manifests of the drop name."""
+    arrivals = Arrival.objects.filter(drop=folder.drop, settled_at=None)
+    return set(arrivals.filter(files__problem="").values_list("files__name", flat=True)) - {None}
+
+
+def _seen(folder: Folder) -> Iterator[Seen]:
+    listing = folder.listing()
+    detection = detect(listing, datetime.now(UTC), named=_under_way(folder))
+    for decision in detection.decisions:
+        entry = listing.by_name[decision.subject]
+        path = f"{folder.drop.path}/{decision.subject}"
+        yield Seen(path, entry.size, decision.verdict, decision.reason, folder.drop)
+
+
+def _misplaced(tree: dict[str, Listing], drops: list[Drop]) -> Iterator[Seen]:
+    for one in misplaced.find(tree, [drop.path for drop in drops]):
+        folder, _, name = one.path.rpartition("/")
+        size = tree[folder].by_name[name].size
+        yield Seen(one.path, size, "misplaced", one.reason, None)
+
+
+def _forget_old_results(folder: Folder, listing: Listing) -> None:
+    """Results hold rows of data: they go after the days that files are kept."""
+    oldest = datetime.now(UTC) - timedelta(days=settings.KEEP_FILES_DAYS)
+    for entry in listing:
+        if is_result(entry.name) and not entry.is_dir and entry.written < oldest:
+            folder.jail.remove(folder.file(entry.name))
+
+
+def _let_go(tenant_id: int) -> int:
+    """The round's jobs may start, in their order, save where a file they need is on its way."""
+    waiting = ImportJob.objects.filter(
+        tenant_id=tenant_id, state=ImportJob.State.READY, attempt=0, ready_at__gt=Now()
+    )
+    incoming = _lowest_incoming_rank(tenant_id)
+    if incoming is not None:
+        waiting = waiting.filter(rank__lte=incoming)
+    return waiting.update(ready_at=Now())
+
+
+def _lowest_incoming_rank(tenant_id: int) -> int | None:
+    """The rank of the first feed in import order that is receiving a file right now."""
+    uploads = Upload.objects.filter(
+        tenant_id=tenant_id, state=Upload.State.OPEN, started_at__gt=Now() - _STALLED
+    )
+    paths = {upload.path.strip("/").rpartition("/")[0] for upload in uploads}
+    drops = Drop.objects.filter(tenant_id=tenant_id, path__in=paths)
+    return min((_rank(drop)[0] for drop in drops), default=None)

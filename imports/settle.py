@@ -1,0 +1,136 @@
+"""Making the folder tell the truth about a delivery: states, results, removals.
+
+What the database says is written into the folder, in an order that may be cut off anywhere: results
+first, then the data file (only if it still is the one that was taken), the manifest last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.core.files.storage import default_storage
+from django.db.models.functions import Now
+
+from imports import folders, results
+from imports.arrivals.names import errors_name, result_name
+from imports.collect import Folder
+from imports.manifest import Problem, State, annotate, free_name, state_name
+from imports.models import Arrival, ArrivalFile, ImportJob
+from portal import logs
+
+log = logs.get(__name__)
+_BLOCK = 1 << 20
+_SHOWN = {
+    Arrival.State.INVALID_SCHEMA: State.INVALIDSCHEMA,
+    Arrival.State.CONFIG_MISSING: State.IMPORTCONFIGMISSING,
+}
+
+
+def settle(folder: Folder) -> None:
+    """Bring the folder in line with all deliveries of the drop that are not settled."""
+    for arrival in Arrival.objects.filter(drop=folder.drop, settled_at=None).order_by("pk"):
+        if arrival.state != Arrival.State.COLLECTING:
+            _one(folder, arrival)
+
+
+def _one(folder: Folder, arrival: Arrival) -> None:
+    if shown := _SHOWN.get(Arrival.State(arrival.state)):
+        _rename(folder, arrival, shown)
+        if shown == State.INVALIDSCHEMA:
+            _settled(arrival, Arrival.State.INVALID_SCHEMA)
+        return
+    files = list(arrival.files.select_related("job", "duplicate_of__job").order_by("index"))
+    problems = {f.index: Problem(f.problem) for f in files if f.problem}
+    if problems and arrival.current_name.endswith(State.PROCESSING):
+        _mark(folder, arrival, problems)
+    finished = [_file(folder, file) for file in files if not file.problem]
+    if not all(finished):
+        return
+    if problems:
+        _settled(arrival, Arrival.State.INVALID_FILES)
+    else:
+        _remove_manifest(folder, arrival)
+        _settled(arrival, Arrival.State.DONE)
+
+
+def _rename(folder: Folder, arrival: Arrival, shown: State) -> None:
+    """Give the manifest the name of its state, once."""
+    if not arrival.current_name.endswith(State.PROCESSING):
+        return
+    name = free_name(state_name(arrival.current_name, shown), folder.listing().by_name)
+    try:
+        folder.jail.rename(folder.file(arrival.current_name), folder.file(name))
+    except FileNotFoundError:
+        pass  # the sender removed it, or an earlier round was cut off after the rename
+    _named(arrival, name)
+
+
+def _mark(folder: Folder, arrival: Arrival, problems: dict[int, Problem]) -> None:
+    """Write the manifest with its INVALID attributes under the name that says so."""
+    old = folder.file(arrival.current_name)
+    name = state_name(arrival.current_name, State.CONTAINSINVALIDFILES)
+    name = free_name(name, folder.listing().by_name)
+    try:
+        with folders.reading(folder.jail, old) as file:
+            data = annotate(file.read(), problems)
+        folders.write(folder.jail, folder.file(name), iter([data]))
+        folder.jail.remove(old)
+    except FileNotFoundError:
+        pass
+    _named(arrival, name)
+
+
+def _file(folder: Folder, file: ArrivalFile) -> bool:
+    """Tell the sender and remove the data file. Returns whether nothing is left to do."""
+    job = _job(file)
+    if job is None or not (job.is_final or job.state == ImportJob.State.HELD):
+        return False
+    if file.told != job.state:
+        _tell(folder, file, job)
+    if file.removed_at is None:
+        removed = folders.remove_same(folder.jail, folder.file(file.name), file.source)
+        log.info("data_file_removed" if removed else "data_file_left", file_id=file.pk)
+        ArrivalFile.objects.filter(pk=file.pk).update(removed_at=Now())
+    return job.is_final
+
+
+def _job(file: ArrivalFile) -> ImportJob | None:
+    source = file.duplicate_of or file
+    return getattr(source, "job", None)
+
+
+def _tell(folder: Folder, file: ArrivalFile, job: ImportJob) -> None:
+    """Write the result beside the data file, and the error attachment or remove an older one."""
+    errors = folder.file(errors_name(file.name))
+    if job.attachment:
+        folders.write(folder.jail, errors, _blocks(job.attachment))
+    elif folder.jail.exists(errors):
+        folder.jail.remove(errors)
+    text = results.text(job, errors_name(file.name) if job.attachment else "")
+    folders.write(folder.jail, folder.file(result_name(file.name)), iter([text.encode()]))
+    ArrivalFile.objects.filter(pk=file.pk).update(told=job.state)
+
+
+def _blocks(content: str) -> Iterator[bytes]:
+    with default_storage.open(content, "rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+def _remove_manifest(folder: Folder, arrival: Arrival) -> None:
+    if not arrival.current_name:
+        return
+    try:
+        folder.jail.remove(folder.file(arrival.current_name))
+    except FileNotFoundError:
+        pass
+    _named(arrival, "")
+
+
+def _named(arrival: Arrival, name: str) -> None:
+    Arrival.objects.filter(pk=arrival.pk).update(current_name=name)
+    arrival.current_name = name
+
+
+def _settled(arrival: Arrival, state: str) -> None:
+    Arrival.objects.filter(pk=arrival.pk).update(state=state, settled_at=Now())

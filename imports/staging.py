@@ -1,0 +1,172 @@
+"""The staging table of one attempt: good rows go in by COPY while the next chunk is validated.
+
+Unlogged, without autovacuum, in its own schema and named after job and token, so that a leftover of
+a killed worker is recognised and dropped by the sweep.
+"""
+
+from __future__ import annotations
+
+import queue
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+import polars as pl
+import psycopg
+from django.db import connection, connections
+
+from imports.models import ImportJob
+from portal.rls import STAGING_SCHEMA
+
+COLUMNS = ("line", "key", "operation", "data", "source_hash")
+_NAME = re.compile(r"^(?:job|match)_(\d+)_(\d+)$")
+_QUEUED = 3
+
+
+class StagingTable:
+    """`staging.job_<id>_<token>`: the accepted rows; `staging.match_…`: those the store has."""
+
+    def __init__(self, job: ImportJob) -> None:
+        self.rows = f"{STAGING_SCHEMA}.job_{job.pk}_{job.token}"
+        self.matches = f"{STAGING_SCHEMA}.match_{job.pk}_{job.token}"
+
+    def create(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"CREATE UNLOGGED TABLE {self.rows} (line bigint, key text, operation text, "
+                "data jsonb, source_hash bigint) WITH (autovacuum_enabled = false)"
+            )
+
+    def drop(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TABLE IF EXISTS {self.matches}, {self.rows}")
+
+    def analyze(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {self.rows} (line, key)")
+
+    def remove(self, lines: list[int]) -> None:
+        """Take rows out again that were found wrong against the file or the store."""
+        if not lines:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {self.rows} WHERE line = ANY(%s)", [lines])  # noqa: S608
+
+
+@contextmanager
+def table(job: ImportJob) -> Iterator[StagingTable]:
+    """The job's staging table, dropped at the end whatever happens."""
+    staging = StagingTable(job)
+    staging.create()
+    try:
+        yield staging
+    finally:
+        staging.drop()
+
+
+class Writer:
+    """COPY on its own thread and connection, fed through a short queue.
+
+    Leaving the block waits for the last row and raises what went wrong in the thread.
+    """
+
+    def __init__(self, staging: StagingTable) -> None:
+        self._table = staging.rows
+        self._queue: queue.Queue[bytes | None] = queue.Queue(_QUEUED)
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="copy", daemon=True)
+
+    def __enter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Queue the rows of a frame with the columns of COLUMNS. Raises the thread's error."""
+        if frame.height:
+            self._put(encode(frame))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._error = self._error or Abandoned()
+        self._put(None)
+        self._thread.join()
+        if kind is None and self._error is not None:
+            raise self._error
+
+    def _put(self, block: bytes | None) -> None:
+        while True:
+            if self._error is not None and block is not None:
+                raise self._error
+            try:
+                self._queue.put(block, timeout=1)
+                return
+            except queue.Full:
+                if not self._thread.is_alive():
+                    return
+
+    def _run(self) -> None:
+        own = connections.create_connection("default")
+        try:
+            own.ensure_connection()
+            self._copy(own.connection)
+        except Exception as exc:  # handed to the thread that reads the file
+            self._error = self._error or exc
+            while self._queue.get() is not None:
+                pass
+        finally:
+            own.close()
+
+    def _copy(self, raw: psycopg.Connection[Any]) -> None:
+        columns = ", ".join(COLUMNS)
+        with raw.cursor() as cursor, cursor.copy(f"COPY {self._table} ({columns}) FROM STDIN") as c:
+            while (block := self._queue.get()) is not None:
+                c.write(block)
+            if self._error is not None:
+                raise self._error
+
+
+class Abandoned(Exception):
+    """The reading side failed: what was copied so far is not to be kept."""
+
+
+def encode(frame: pl.DataFrame) -> bytes:
+    """The rows in COPY's text format: tab-parted, backslash escapes, \\N for null."""
+    escaped = [
+        _escape(pl.col("key"))
+        if name == "key"
+        else pl.col(name).str.replace_all("\\", "\\\\", literal=True)
+        if name == "data"
+        else pl.col(name)
+        for name in COLUMNS
+    ]
+    text = frame.select(escaped).write_csv(
+        include_header=False, separator="\t", quote_style="never", null_value="\\N"
+    )
+    return text.encode()
+
+
+def _escape(column: pl.Expr) -> pl.Expr:
+    for found, written in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
+        column = column.str.replace_all(found, written, literal=True)
+    return column
+
+
+def leftovers() -> list[tuple[str, int, int]]:
+    """All staging tables as (qualified name, job id, token)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE n.nspname = %s AND relkind = 'r'",
+            [STAGING_SCHEMA],
+        )
+        names = [row[0] for row in cursor.fetchall()]
+    found = [(name, _NAME.match(name)) for name in names]
+    return [(f"{STAGING_SCHEMA}.{name}", int(m[1]), int(m[2])) for name, m in found if m]

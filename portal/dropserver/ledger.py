@@ -1,0 +1,244 @@
+"""The gate over the database and the broker (see `gate.py` for what is asked of it)."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from portal import bell, logs, tenancy
+from portal.dropserver.gate import Ending, Login, TryLater
+from portal.dropserver.journal import Journal
+from portal.dropserver.logins import Logins
+from portal.dropserver.paths import Path
+from portal.dropserver.rights import Standing
+from portal.models import Account, DropSession, Upload
+
+log = logs.get(__name__)
+
+Answer = TypeVar("Answer")
+
+_MOST_WAITING = 500  # logins and questions in the queue for the database
+_BETWEEN_RINGS = 1.0  # seconds, for one tenant
+_SILENT_FOR = timedelta(seconds=90)  # a session without a sign of life has lost its server
+
+
+@dataclass(slots=True)
+class _Row:
+    """A row that the journal has made or will make: its key is known then."""
+
+    pk: int | None = None
+
+
+class Ledger:
+    """Logins, records and rings. Made on the event loop that the server runs on."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._logins = Logins()
+        self._journal = Journal()
+        self._pool = ThreadPoolExecutor(6, thread_name_prefix="ledger")
+        self._bell = ThreadPoolExecutor(1, thread_name_prefix="bell")
+        self._waiting = 0
+        self._rows: dict[uuid.UUID, _Row] = {}
+        self._sessions: set[uuid.UUID] = set()
+        self._unwritten: dict[tuple[int, str], Standing] = {}
+        self._rung: dict[int, float] = {}
+        self._ringing: set[int] = set()
+
+    async def by_password(self, username: str, password: str, ip: str) -> Login | None:
+        """See `Gate`."""
+        return await self._ask(lambda: self._logins.by_password(username, password, ip))
+
+    async def by_key(self, username: str, key: str, ip: str) -> Login | None:
+        """See `Gate`."""
+        return await self._ask(lambda: self._logins.by_key(username, key, ip))
+
+    async def standing(self, login: Login, path: Path) -> Standing:
+        """See `Gate`: the newest complete upload of a path tells whose it is."""
+        text = _text(path)
+        if unwritten := self._unwritten.get((login.endpoint_id, text)):
+            return unwritten
+        return Standing(await self._ask(lambda: _owner(login.endpoint_id, text)))
+
+    def session_started(self, login: Login, ip: str, client: str) -> uuid.UUID:
+        """See `Gate`."""
+        uid, row = uuid.uuid4(), _Row()
+        self._rows[uid] = row
+        self._sessions.add(uid)
+        self._journal.add(partial(_start_session, row, uid, login, ip, client))
+        log.info("drop_session_started", account=login.account_id, ip=ip, client=repr(client))
+        return uid
+
+    def session_ended(self, session: uuid.UUID, login: Login, reason: str) -> None:
+        """See `Gate`."""
+        row, ended = self._rows.pop(session), timezone.now()
+        self._sessions.discard(session)
+        self._journal.add(partial(_end_session, row, ended, reason))
+        log.info("drop_session_ended", account=login.account_id, reason=repr(reason))
+
+    def upload_opened(self, session: uuid.UUID, login: Login, path: Path) -> uuid.UUID:
+        """See `Gate`."""
+        uid, row, visit = uuid.uuid4(), _Row(), self._rows.get(session, _Row())
+        self._rows[uid] = row
+        self._journal.add(partial(_open_upload, row, visit, login, _text(path)))
+        return uid
+
+    def upload_ended(
+        self, upload: uuid.UUID, login: Login, path: Path, ending: Ending, size: int
+    ) -> None:
+        """See `Gate`."""
+        self._journal.add(
+            partial(_end_upload, self._rows.pop(upload), ending, size, timezone.now())
+        )
+        if ending is Ending.COMPLETE:
+            self._own_until_written(login, path)
+        log.info(f"drop_upload_{ending}", account=login.account_id, path=repr(path), size=size)
+
+    def renamed(self, login: Login, old: Path, new: Path) -> None:
+        """See `Gate`."""
+        self._unwritten.pop((login.endpoint_id, _text(old)), None)
+        self._journal.add(partial(_rename, login, _text(old), _text(new)))
+        self._own_until_written(login, new)
+
+    def removed(self, login: Login, path: Path) -> None:
+        """See `Gate`: the upload's row stays, as history."""
+        log.info("drop_file_removed", account=login.account_id, path=repr(path))
+
+    def rang(self, login: Login, path: Path) -> None:
+        """See `Gate`: at most one ring a second for a tenant, the last one never left out."""
+        tenant = login.tenant_id
+        if tenant in self._ringing:
+            return
+        self._ringing.add(tenant)
+        since = self._loop.time() - self._rung.get(tenant, float("-inf"))
+        self._loop.call_later(max(0.0, _BETWEEN_RINGS - since), self._ring, tenant)
+
+    async def keep(self, every: float = 30) -> None:
+        """Tell now and then which sessions live, and end those whose server died. Runs for ever."""
+        while True:
+            self._journal.add(partial(_note_life, list(self._sessions)))
+            await asyncio.sleep(every)
+
+    def close(self) -> None:
+        """Write what is left. Blocks for up to 12 seconds if the database is away."""
+        self._journal.close()
+        self._pool.shutdown(cancel_futures=True)
+        self._bell.shutdown(wait=False, cancel_futures=True)
+
+    def flush(self) -> None:
+        """Wait until all that has happened is written. Blocks."""
+        self._journal.flush()
+
+    def _ring(self, tenant: int) -> None:
+        self._rung[tenant] = self._loop.time()
+        self._ringing.discard(tenant)
+        self._bell.submit(bell.ring, bell.POLL, tenant)
+
+    def _own_until_written(self, login: Login, path: Path) -> None:
+        """Know the owner of a file whose record still waits in the journal."""
+        key, entry = (login.endpoint_id, _text(path)), Standing(login.account_id)
+        self._unwritten[key] = entry
+
+        def forget() -> None:
+            if self._unwritten.get(key) is entry:
+                del self._unwritten[key]
+
+        self._journal.add(lambda: self._call_on_loop(forget))
+
+    def _call_on_loop(self, call: Callable[[], object]) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call)
+
+    async def _ask(self, question: Callable[[], Answer]) -> Answer:
+        """Ask the database in a thread. Raises TryLater."""
+        if self._waiting >= _MOST_WAITING:
+            raise TryLater("Too many logins are waiting; try again in a minute.")
+        self._waiting += 1
+        try:
+            return await self._loop.run_in_executor(self._pool, lambda: _answer(question))
+        finally:
+            self._waiting -= 1
+
+
+def _answer(question: Callable[[], Answer]) -> Answer:
+    close_old_connections()
+    try:
+        with tenancy.everyone("a login is known by its name, before its tenant"):
+            return question()
+    except DatabaseError as error:
+        log.error("drop_database_away", error=repr(error))
+        raise TryLater("The portal's database is away; try again in a minute.") from None
+    finally:
+        close_old_connections()
+
+
+def _text(path: Path) -> str:
+    return "/".join(path)
+
+
+def _owner(endpoint_id: int, path: str) -> int | None:
+    complete = Upload.objects.filter(
+        endpoint_id=endpoint_id, path=path, state=Upload.State.COMPLETE
+    )
+    return complete.order_by("-started_at").values_list("account_id", flat=True).first()
+
+
+def _start_session(row: _Row, uid: uuid.UUID, login: Login, ip: str, client: str) -> None:
+    session = DropSession.objects.create(
+        uid=uid,
+        tenant_id=login.tenant_id,
+        account_id=login.account_id,
+        address=ip,
+        client=client,
+        method=login.method,
+    )
+    row.pk = session.pk
+    Account.objects.filter(pk=login.account_id).update(last_login_at=Now())
+
+
+def _open_upload(row: _Row, session: _Row, login: Login, path: str) -> None:
+    upload = Upload.objects.create(
+        tenant_id=login.tenant_id,
+        session_id=session.pk,
+        account_id=login.account_id,
+        endpoint_id=login.endpoint_id,
+        path=path,
+    )
+    row.pk = upload.pk
+
+
+def _end_session(row: _Row, ended: datetime, reason: str) -> None:
+    DropSession.objects.filter(pk=row.pk or 0).update(ended_at=ended, end_reason=reason)
+
+
+def _end_upload(row: _Row, ending: Ending, size: int, ended: datetime) -> None:
+    Upload.objects.filter(pk=row.pk or 0).update(state=ending.value, size=size, ended_at=ended)
+
+
+def _rename(login: Login, old: str, new: str) -> None:
+    newest = Upload.objects.filter(
+        endpoint_id=login.endpoint_id, path=old, state=Upload.State.COMPLETE
+    ).order_by("-started_at")[:1]
+    Upload.objects.filter(pk__in=newest.values("pk")).update(path=new)
+
+
+def _note_life(alive: list[uuid.UUID]) -> None:
+    """Sessions of a server that is gone are ended, and what they had open is partial."""
+    DropSession.objects.filter(uid__in=alive).update(seen_at=Now())
+    DropSession.objects.filter(ended_at=None, seen_at__lt=Now() - _SILENT_FOR).update(
+        ended_at=Now(), end_reason="the drop server was lost"
+    )
+    Upload.objects.filter(state=Upload.State.OPEN, session__ended_at__lt=Now()).update(
+        state=Upload.State.PARTIAL, ended_at=Now()
+    )

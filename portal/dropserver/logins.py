@@ -1,0 +1,136 @@
+"""Who may log in to the drop server, asked of the database. Blocks; runs in a thread.
+
+The same queries and the same hash are worked through for a name that exists and for one that does
+not (reliability.md, A29). A ban stands for guessed passwords, so it does not shut out a key.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import secrets
+import threading
+import time
+from hashlib import sha256
+from pathlib import Path as LocalPath
+
+from django.conf import settings
+from django.contrib.auth.hashers import check_password, make_password
+from django.db.models.functions import Lower
+
+from portal import logs, scores
+from portal.dropserver.gate import Limits, Login
+from portal.dropserver.jail import Jail
+from portal.dropserver.paths import PathRefused, canonical_new
+from portal.models import Account, AccountKey, Drop
+
+log = logs.get(__name__)
+
+_REMEMBERED_FOR = 300.0  # seconds
+_HASHES_AT_A_TIME = 2  # an argon2 hash takes 100 MiB
+
+
+class Logins:
+    """Judges names with passwords and keys. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._dummy = make_password(secrets.token_urlsafe(24))
+        self._hashing = threading.Semaphore(_HASHES_AT_A_TIME)
+        self._secret = secrets.token_bytes(32)
+        self._remembered: dict[int, tuple[bytes, float]] = {}
+
+    def by_password(self, username: str, password: str, ip: str) -> Login | None:
+        """See `Gate.by_password`. Raises DatabaseError."""
+        if wait := scores.blocked(ip, username):
+            log.warning("drop_login_blocked", ip=ip, name=repr(username), wait=wait.total_seconds())
+            return None
+        account = _account(username)
+        if self._matches(account, password) and account is not None and _may_come(account, ip):
+            scores.succeeded(ip, username)
+            return _login(account, "password")
+        scores.failed(ip, username)
+        log.warning("drop_login_failed", ip=ip, name=repr(username))
+        return None
+
+    def by_key(self, username: str, key: str, ip: str) -> Login | None:
+        """See `Gate.by_key`. Raises DatabaseError."""
+        account = _account(username)
+        lines = AccountKey.objects.filter(account=account.pk if account else 0)
+        known = [" ".join(line.split()[:2]) for line in lines.values_list("line", flat=True)]
+        if account is None or key not in known or not _may_come(account, ip):
+            return None
+        return _login(account, "publickey")
+
+    def _matches(self, account: Account | None, password: str) -> bool:
+        """Compare with the stored hash, or with one nobody knows the password of."""
+        encoded = account.password if account and account.password else self._dummy
+        digest = hmac.digest(self._secret, f"{encoded}\0{password}".encode(), sha256)
+        with self._hashing:
+            if account and self._is_remembered(account.pk, digest):
+                return True
+            matches = check_password(password, encoded) and encoded is not self._dummy
+        if account and matches:
+            self._remembered[account.pk] = (digest, time.monotonic() + _REMEMBERED_FOR)
+        return matches
+
+    def _is_remembered(self, account_id: int, digest: bytes) -> bool:
+        """Whether just this password was right a moment ago: 200 sessions at once need that."""
+        known, until = self._remembered.get(account_id, (b"", 0.0))
+        return time.monotonic() < until and hmac.compare_digest(known, digest)
+
+
+def make_tree(root: LocalPath, drops: list[str]) -> None:
+    """Make an endpoint's directory and the folders of its drops. Raises OSError."""
+    root.mkdir(mode=0o750, parents=True, exist_ok=True)
+    with Jail(root) as jail:
+        for drop in drops:
+            try:
+                jail.make_directory(canonical_new(drop))
+            except PathRefused as refused:
+                log.error("drop_folder_refused", path=repr(drop), reason=refused.reason)
+
+
+def _account(username: str) -> Account | None:
+    """The enabled account of a name, compared without case."""
+    name = username.lower() if username.isprintable() else ""  # PostgreSQL takes no NUL
+    return (
+        Account.objects.annotate(folded=Lower("username"))
+        .filter(folded=name, enabled=True, endpoint__enabled=True, tenant__enabled=True)
+        .select_related("endpoint")
+        .first()
+    )
+
+
+def _may_come(account: Account, ip: str) -> bool:
+    """Whether the account's list of networks, if it has one, holds the address."""
+    networks = account.allowed_networks
+    if not networks or any(_holds(network, ip) for network in networks):
+        return True
+    log.warning("drop_login_refused", account=account.pk, ip=ip, limit="allowed_networks")
+    return False
+
+
+def _holds(network: str, ip: str) -> bool:
+    try:
+        address = ipaddress.ip_address(ip)
+        mapped = getattr(address, "ipv4_mapped", None)
+        return (mapped or address) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        log.error("drop_network_unreadable", network=repr(network))
+        return False
+
+
+def _login(account: Account, method: str) -> Login:
+    endpoint = account.endpoint
+    root = settings.DROPS_DIR / str(endpoint.uid)
+    drops = Drop.objects.filter(endpoint=endpoint, enabled=True).values_list("path", flat=True)
+    make_tree(root, list(drops))
+    return Login(
+        account_id=account.pk,
+        tenant_id=account.tenant_id,
+        endpoint_id=endpoint.pk,
+        username=account.username,
+        root=str(root),
+        method=method,
+        limits=Limits(sessions=settings.SFTP_MAX_SESSIONS_PER_ACCOUNT),
+    )

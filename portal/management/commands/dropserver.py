@@ -1,0 +1,80 @@
+"""`manage.py dropserver`: take files over SFTP until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from portal import logs
+from portal.dropserver import hostkey
+from portal.dropserver.ledger import Ledger
+from portal.dropserver.server import DropServer, Rules
+
+log = logs.get(__name__)
+
+
+class Command(BaseCommand):
+    """Binds SFTP_BIND with the key in SFTP_HOST_KEY_FILE."""
+
+    help = "Take files over SFTP."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--bind", default=settings.SFTP_BIND, help="HOST:PORT to listen on")
+        parser.add_argument(
+            "--grace",
+            type=float,
+            default=30,
+            help="seconds that running transfers get to finish after SIGTERM (default 30)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        host, port = _address(options["bind"])
+        try:
+            key = hostkey.load(Path(settings.SFTP_HOST_KEY_FILE))
+        except (OSError, asyncssh.KeyImportError) as error:
+            raise CommandError(
+                f"The host key {settings.SFTP_HOST_KEY_FILE} cannot be read: {error}. "
+                "Set SFTP_HOST_KEY_FILE to a private key, or to a name that is free to make one."
+            ) from None
+        asyncio.run(_serve(host, port, key, options["grace"]))
+
+
+async def _serve(host: str, port: int, key: asyncssh.SSHKey, grace: float) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    ledger = Ledger()
+    server = DropServer(ledger, _rules())
+    try:
+        await server.start(host, port, key)
+    except OSError as error:
+        ledger.close()
+        raise CommandError(f"{host}:{port} cannot be listened on: {error.strerror}.") from None
+    keeping = asyncio.create_task(ledger.keep())
+    log.info("drop_server_started", host=host, port=server.port, key=hostkey.fingerprint(key))
+    await stopping.wait()
+    log.info("drop_server_stopping", connections=server.connections)
+    await server.stop(grace)
+    keeping.cancel()
+    await asyncio.to_thread(ledger.close)
+
+
+def _rules() -> Rules:
+    return Rules(
+        login_timeout=settings.SFTP_LOGIN_SECONDS,
+        idle_timeout=settings.SFTP_IDLE_SECONDS,
+        connections=settings.SFTP_MAX_SESSIONS,
+    )
+
+
+def _address(bind: str) -> tuple[str, int]:
+    host, _, port = bind.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise CommandError(f"SFTP_BIND is {bind!r}; HOST:PORT is needed, such as 0.0.0.0:2222.")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,75 @@
+"""Telling people and scripts where the product answers and how to log in."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from portal.runtime.datadir import DataDirectory, write_private
+from portal.runtime.keys import fingerprint
+from portal.runtime.ports import Address
+
+
+def demo_accounts(data: DataDirectory) -> list[dict[str, Any]]:
+    """The accounts that the demo command has written: a list, or an object with "accounts"."""
+    try:
+        content = json.loads(data.demo.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    accounts = content.get("accounts", []) if isinstance(content, dict) else content
+    return [account for account in accounts if isinstance(account, dict)]
+
+
+def announcement(
+    data: DataDirectory,
+    environment: Mapping[str, str],
+    http_address: Address,
+    sftp: Address,
+    pids: dict[str, int],
+) -> dict[str, Any]:
+    """The content of up.json."""
+    host_key = environment["SFTP_HOST_KEY_FILE"]
+    return {
+        "web": http_address.url,
+        "sftp": {
+            "host": sftp.reachable_host,
+            "port": sftp.port,
+            "fingerprint": fingerprint(Path(host_key)),
+        },
+        "accounts": demo_accounts(data),
+        "database_url": environment.get("DATABASE_URL", ""),
+        "redis_url": environment.get("REDIS_URL", ""),
+        "pids": pids,
+    }
+
+
+def write(data: DataDirectory, content: dict[str, Any]) -> None:
+    """Write up.json, readable by its owner only."""
+    write_private(data.announcement, content)
+
+
+def lines(content: dict[str, Any], data: DataDirectory) -> list[str]:
+    """What the launcher prints when all is ready."""
+    sftp = content["sftp"]
+    said = [
+        f"Web      {content['web']}",
+        f"SFTP     {sftp['host']} port {sftp['port']}, host key {sftp['fingerprint']}",
+    ]
+    said += [login(account) for account in content["accounts"]]
+    said += [
+        f"Send     {send_command(sftp, account)}"
+        for account in content["accounts"]
+        if account.get("kind") == "sftp"
+    ]
+    return [*said, f"Scripts  {data.announcement}", "Stop     Ctrl-C"]
+
+
+def login(account: dict[str, Any]) -> str:
+    """One account's line."""
+    what = account.get("role") or account.get("kind") or "account"
+    return f"Login    {account.get('login')}  password {account.get('password')}  ({what})"
+
+
+def send_command(sftp: dict[str, Any], account: dict[str, Any]) -> str:
+    """The exact command that opens a session for an account."""
+    return f"sftp -P {sftp['port']} {account.get('login')}@{sftp['host']}"

@@ -1,0 +1,146 @@
+"""The whole product on one machine: from a data directory to programs that answer."""
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from portal.runtime import announce, processes, surroundings
+from portal.runtime.currency import SetupMark
+from portal.runtime.datadir import DataDirectory
+from portal.runtime.identity import for_postgres
+from portal.runtime.keys import Keys
+from portal.runtime.output import Terminal
+from portal.runtime.ports import Address, reserve
+from portal.runtime.postgres import PostgresServer
+from portal.runtime.sockets import socket_directory
+from portal.runtime.stopping import Doorbell, StopRequested
+from portal.runtime.supervisor import ProgramFailed, Supervisor
+from portal.runtime.valkey import ValkeyServer
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `manage.py up` is asked for."""
+
+    data: Path
+    http: str
+    sftp: str
+    demo: bool
+
+
+@dataclass
+class Launch:
+    """One run of the launcher."""
+
+    options: Options
+    data: DataDirectory
+    http: Address
+    sftp: Address
+    supervisor: Supervisor
+    began: float = field(default_factory=time.monotonic)
+
+    def run(self) -> None:
+        """Start all, serve until asked to stop, stop all. Raises ProgramFailed."""
+        try:
+            self.start()
+            self.supervisor.serve()
+        except StopRequested:
+            pass
+        finally:
+            self.data.announcement.unlink(missing_ok=True)
+            self.supervisor.say("Stopping (again Ctrl-C: at once)")
+            self.supervisor.stop()
+
+    def start(self) -> None:
+        """Servers, schema, programs, demo, announcement."""
+        embedded = not surroundings.given("DATABASE_URL")
+        must_have_vault = embedded and self.data.cluster.exists()
+        keys = Keys(self.data.keys)
+        keys.ensure(has_data=must_have_vault and not surroundings.given("VAULT_KEYS"))
+        environment = surroundings.build(
+            self.data, keys, self.http, self.sftp, self.start_servers()
+        )
+        self.set_up(environment)
+        self.start_programs(environment)
+        self.welcome(environment)
+        self.announce(environment)
+
+    def start_servers(self) -> dict[str, str]:
+        """The embedded servers that the environment leaves to us, and their addresses."""
+        servers: dict[str, str] = {}
+        identity = for_postgres(self.data.cluster)
+        sockets = socket_directory(self.data.path, identity.uid)
+        if not surroundings.given("DATABASE_URL"):
+            postgres = PostgresServer(self.data.cluster, sockets, identity)
+            self.supervisor.start(postgres.program())
+            servers["DATABASE_URL"] = postgres.url
+        if not surroundings.given("REDIS_URL"):
+            valkey = ValkeyServer(self.data.valkey, sockets)
+            self.start_valkey(valkey)
+            servers["REDIS_URL"] = valkey.url
+        return servers
+
+    def start_valkey(self, valkey: ValkeyServer) -> None:
+        """Start the broker, empty if its files are damaged: it holds no fact."""
+        try:
+            self.supervisor.start(valkey.program())
+        except ProgramFailed as error:
+            self.supervisor.forget("valkey")
+            self.supervisor.say(f"{error}\nBeginning empty; kept as {valkey.set_aside()}")
+            self.supervisor.start(valkey.program())
+
+    def set_up(self, environment: dict[str, str]) -> None:
+        """Schema and static files, unless they are this version's already."""
+        mark = SetupMark(self.data.path, environment.get("DATABASE_URL", ""))
+        if mark.is_current():
+            return
+        if self.supervisor.run(processes.setup(environment)) != 0:
+            raise ProgramFailed(f"The database cannot be set up. See {self.data.log}/setup.log")
+        mark.note()
+
+    def start_programs(self, environment: dict[str, str]) -> None:
+        """Start the product's programs together, then wait for each."""
+        programs = processes.in_order(environment, self.data, self.http, self.sftp)
+        for program in programs:
+            self.supervisor.add(program)
+        for program in programs:
+            self.supervisor.wait_ready(program.name)
+
+    def welcome(self, environment: dict[str, str]) -> None:
+        """On the first run make the demo institution; tried again next time if it fails."""
+        if self.data.welcomed.exists():
+            return
+        if self.options.demo and self.supervisor.run(processes.demo(environment)) != 0:
+            self.supervisor.say(
+                f"The demo could not be made; the product runs. See {self.data.log}/demo.log; "
+                "the next start tries it again."
+            )
+            return
+        self.data.welcomed.touch(mode=0o600)
+
+    def announce(self, environment: dict[str, str]) -> None:
+        """Print and write where everything is."""
+        content = announce.announcement(
+            self.data, environment, self.http, self.sftp, self.supervisor.pids()
+        )
+        announce.write(self.data, content)
+        for line in announce.lines(content, self.data):
+            self.supervisor.say(line)
+        self.supervisor.say(f"Ready after {time.monotonic() - self.began:.1f} s")
+
+
+def launch(options: Options) -> None:
+    """Run the product until asked to stop.
+
+    Raises AddressRefused, DirectoryRefused, KeyLost, UnsafeSocketDirectory and ProgramFailed, each
+    with a message for the user.
+    """
+    os.umask(0o077)
+    data = DataDirectory(options.data.absolute())
+    data.claim()
+    data.announcement.unlink(missing_ok=True)
+    http, sftp = reserve(options.http, "--http"), reserve(options.sftp, "--sftp")
+    with Doorbell() as doorbell:
+        supervisor = Supervisor(data.log, Terminal(), doorbell)
+        Launch(options, data, http, sftp, supervisor).run()

@@ -1,0 +1,39 @@
+"""Processes of an earlier start that still work in a directory."""
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+WAIT_SECONDS = 30.0
+
+
+class StillInUse(Exception):
+    """A process of an earlier start does not end."""
+
+
+def processes_in(directory: Path) -> list[int]:
+    """Ids of the processes whose current directory this is."""
+    wanted = os.path.realpath(directory)
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.readlink(entry / "cwd") == wanted:  # noqa: PTH115 - the text, not a path
+                found.append(int(entry.name))
+    return found
+
+
+def wait_until_free(directory: Path, seconds: float = WAIT_SECONDS) -> None:
+    """Wait for the end of the processes in a directory. Raises StillInUse after so many seconds.
+
+    A server's own lock file names a process id, which after a power loss may be anybody's; the
+    current directory of a server that works in the directory cannot be mistaken.
+    """
+    deadline = time.monotonic() + seconds
+    while left := processes_in(directory):
+        if time.monotonic() > deadline:
+            raise StillInUse(
+                f"A server of an earlier start still works in {directory} (process {left[0]}). "
+                f"End it with: kill -INT {left[0]}"
+            )
+        time.sleep(0.05)

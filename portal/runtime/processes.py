@@ -1,0 +1,120 @@
+"""The product's own programs: what they are called, how they start, answer and stop."""
+
+import http.client
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+
+from portal.runtime.datadir import DataDirectory
+from portal.runtime.ports import Address
+from portal.runtime.program import ROOT, Program, Stop
+
+QUEUES = "poll,import,deliver"
+PYTHON = sys.executable
+MANAGE = str(ROOT / "manage.py")
+PROBE_SECONDS = 5.0
+
+
+def setup(environment: Mapping[str, str]) -> Program:
+    """Schema and static files, before the others start. The schema is the owner's to change."""
+    owner = {**environment, "DATABASE_ROLE": ""}
+    return Program("setup", (PYTHON, MANAGE, "setup"), owner)
+
+
+def demo(environment: Mapping[str, str]) -> Program:
+    """The demo institution, after the others answer."""
+    return Program("demo", (PYTHON, MANAGE, "demo"), environment)
+
+
+def worker(environment: Mapping[str, str]) -> Program:
+    """Celery's worker. Asked to stop it finishes the running import, or gives it back in time."""
+    seconds = float(environment.get("WORKER_STOP_SECONDS", "30"))
+    command = (
+        *(PYTHON, "-m", "celery", "-A", "portal", "worker", "--queues", QUEUES),
+        *("--pool", "prefork", "--concurrency", environment.get("WORKER_CONCURRENCY", "2")),
+        *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
+    )
+    stops = (Stop(signal.SIGTERM, seconds), Stop(signal.SIGQUIT, 5.0))
+    return Program("worker", command, environment, stops=stops)
+
+
+def beat(environment: Mapping[str, str], data: DataDirectory) -> Program:
+    """Celery's beat: ticks only."""
+    schedule = data.path / "beat"
+    schedule.mkdir(mode=0o700, exist_ok=True)
+    command = (
+        *(PYTHON, "-m", "celery", "-A", "portal", "beat", "--pidfile="),
+        *("--schedule", str(schedule / "schedule"), "--loglevel", "WARNING"),
+    )
+    return Program("beat", command, environment)
+
+
+def drop(environment: Mapping[str, str], sftp: Address) -> Program:
+    """The drop server."""
+    command = (PYTHON, MANAGE, "dropserver")
+    return Program(
+        "drop", command, environment, is_ready=lambda: has_ssh_banner(sftp), poll_seconds=0.1
+    )
+
+
+def web(environment: Mapping[str, str], http_address: Address) -> Program:
+    """gunicorn; its number of workers is WEB_CONCURRENCY, which it reads itself."""
+    command = (
+        *(PYTHON, "-m", "gunicorn", "portal.wsgi", "--bind", http_address.bind),
+        *("--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "10"),
+        *("--preload", "--no-control-socket", "--log-level", "warning"),
+    )
+    environment = {"WEB_CONCURRENCY": "2", **environment}
+    host = probe_host(environment)
+    ready = lambda: answers_ready(http_address, host)  # noqa: E731 - a closure, not a function
+    return Program(
+        "web",
+        command,
+        environment,
+        is_ready=ready,
+        poll_seconds=0.1,
+        stops=(Stop(signal.SIGTERM, 15.0),),
+    )
+
+
+def in_order(
+    environment: Mapping[str, str], data: DataDirectory, http_address: Address, sftp: Address
+) -> list[Program]:
+    """All of them, in starting order; the way in opens last and so closes first."""
+    return [
+        worker(environment),
+        beat(environment, data),
+        drop(environment, sftp),
+        web(environment, http_address),
+    ]
+
+
+def probe_host(environment: Mapping[str, str]) -> str:
+    """A Host header that the web process accepts."""
+    allowed = environment.get("ALLOWED_HOSTS", "").split(",")
+    return next((h.strip() for h in allowed if h.strip() and h.strip()[0] not in "*."), "localhost")
+
+
+def answers_ready(address: Address, host: str) -> bool:
+    """Whether the web process says that it and what it needs are ready."""
+    connection = http.client.HTTPConnection(
+        address.reachable_host, address.port, timeout=PROBE_SECONDS
+    )
+    try:
+        connection.request("GET", "/readyz", headers={"Host": host})
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def has_ssh_banner(address: Address) -> bool:
+    """Whether an SSH server answers."""
+    target = (address.reachable_host, address.port)
+    try:
+        with socket.create_connection(target, timeout=PROBE_SECONDS) as client:
+            return client.recv(16).startswith(b"SSH-2.0-")
+    except OSError:
+        return False

@@ -1,0 +1,137 @@
+"""The one score of failed logins, for pages, API and drop server. It lives in PostgreSQL.
+
+An address that fails LOGIN_FAILURES times for a name, never resting for LOGIN_BAN_SECONDS, is
+banned for that name for LOGIN_BAN_SECONDS. Failures for a name from anywhere only slow guessing
+down: beyond five times as many, each costs a pause of 1 to 30 seconds, and an address that has
+logged in with that name within 30 days is spared it. Thus nobody can lock a tenant out by knowing
+its user name. Callers ask `blocked` first and then report `failed` or `succeeded`.
+Source: issue 2, part 3 ("one score for failed logins with a ban that expires").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+NAME_FACTOR = 5
+LONGEST_PAUSE = 30
+KNOWN_FOR = timedelta(days=30)
+_LONGEST_NAME = 200
+_RESERVED = "|=#"
+
+_BLOCKED = """
+SELECT max(banned_until) - clock_timestamp() FROM portal_loginscore AS score
+WHERE banned_until > clock_timestamp() AND (key = %(pair)s OR (key = %(name)s AND NOT EXISTS (
+    SELECT FROM portal_loginscore WHERE key = %(known)s
+    AND last_at > clock_timestamp() - %(known_for)s)))
+"""
+
+# A running ban is not prolonged; a rest as long as a ban begins a new count.
+_FAILED = """
+INSERT INTO portal_loginscore AS score (key, failures, last_at, banned_until)
+SELECT key, 1, clock_timestamp(), CASE WHEN most <= 1 THEN clock_timestamp() + ban END
+FROM (VALUES (%(pair)s, %(most)s, %(window)s), (%(name)s, %(most_name)s, interval '1 second'))
+    AS fresh (key, most, ban)
+ON CONFLICT (key) DO UPDATE SET
+    failures = CASE WHEN score.last_at < clock_timestamp() - %(window)s
+        THEN 1 ELSE least(score.failures + 1, 1000000) END,
+    last_at = clock_timestamp(),
+    banned_until = CASE
+        WHEN score.last_at < clock_timestamp() - %(window)s THEN excluded.banned_until
+        WHEN score.key = %(pair)s AND score.failures + 1 >= %(most)s
+        THEN clock_timestamp() + %(window)s
+        WHEN score.key = %(name)s AND score.failures + 1 >= %(most_name)s
+        THEN clock_timestamp() + interval '1 second'
+            * least(%(pause)s, power(2, least(score.failures + 1 - %(most_name)s, 10)))
+    END
+WHERE score.banned_until IS NULL OR score.banned_until <= clock_timestamp()
+"""
+
+# Most logins are repeated within the hour and then write nothing.
+_SUCCEEDED = """
+WITH forgiven AS (DELETE FROM portal_loginscore WHERE key = %(pair)s)
+INSERT INTO portal_loginscore (key, failures, last_at)
+SELECT %(known)s, 0, clock_timestamp() WHERE NOT EXISTS (
+    SELECT FROM portal_loginscore WHERE key = %(known)s
+    AND last_at > clock_timestamp() - interval '1 hour')
+ON CONFLICT (key) DO UPDATE SET last_at = excluded.last_at
+"""
+
+_EXPIRE = """
+DELETE FROM portal_loginscore
+WHERE last_at < clock_timestamp() - CASE WHEN key LIKE '=%%' THEN %(known_for)s ELSE %(window)s END
+AND (banned_until IS NULL OR banned_until <= clock_timestamp())
+"""
+
+
+def blocked(address: str, name: str) -> timedelta | None:
+    """How long this address must still wait to try this name; None where it may try now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BLOCKED, _values(address, name))
+        (wait,) = cursor.fetchone()
+    return wait if wait and wait > timedelta(0) else None
+
+
+def failed(address: str, name: str) -> None:
+    """Count a wrong password or key. name: whatever the client claimed, known to us or not."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FAILED, _values(address, name))
+
+
+def succeeded(address: str, name: str) -> None:
+    """Forgive this address its failures for this name and remember it as known for the name."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SUCCEEDED, _values(address, name))
+
+
+def expire() -> int:
+    """Delete scores that no longer matter. Returns how many; the sweep calls it."""
+    with connection.cursor() as cursor:
+        values: dict[str, Any] = {"window": _window(), "known_for": KNOWN_FOR}
+        cursor.execute(_EXPIRE, values)
+        return int(cursor.rowcount)
+
+
+def _values(address: str, name: str) -> dict[str, Any]:
+    place, person = _address(address), _name(name)
+    return {
+        "pair": f"{place}|{person}",
+        "name": person,
+        "known": f"={place}|{person}",
+        "known_for": KNOWN_FOR,
+        "window": _window(),
+        "most": settings.LOGIN_FAILURES,
+        "most_name": settings.LOGIN_FAILURES * NAME_FACTOR,
+        "pause": LONGEST_PAUSE,
+    }
+
+
+def _window() -> timedelta:
+    return timedelta(seconds=settings.LOGIN_BAN_SECONDS)
+
+
+def _address(address: str) -> str:
+    """The address as a key: IPv4 as it is, IPv6 by its /64, which one customer owns as a whole."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "?"
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), 64), strict=False).network_address)
+
+
+def _name(name: str) -> str:
+    """The claimed name as a key; one that is long or strange becomes its hash."""
+    folded = name.strip().lower()
+    plain = folded.isprintable() and not any(mark in folded for mark in _RESERVED)
+    if plain and 0 < len(folded) <= _LONGEST_NAME:
+        return folded
+    return "#" + hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,62 @@
+"""docs/senders.md says what the code does, and its scripts are at least programs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from imports.arrivals.names import ERRORS_ENDING, RESULT_ENDING
+from imports.manifest import Problem, State, parse
+
+TEXT = (Path(__file__).parents[2] / "docs" / "senders.md").read_text()
+
+
+def block(language: str) -> str:
+    """The longest code block in that language."""
+    return max(re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL), key=len)
+
+
+@pytest.mark.parametrize("problem", Problem)
+def test_it_explains_every_value_of_the_invalid_attribute(problem: Problem) -> None:
+    assert f"| `{problem.value}` |" in TEXT
+
+
+@pytest.mark.parametrize("state", State)
+def test_it_explains_every_state(state: State) -> None:
+    assert f"| `accounts.done.{state.value}` |" in TEXT
+
+
+def test_its_example_is_a_manifest_without_a_problem() -> None:
+    references = parse(block("xml").encode()).references
+    assert len(references) == 2
+    assert all(reference.problem is None for reference in references)
+
+
+def test_it_names_the_files_that_the_portal_writes() -> None:
+    assert f"`<file>{RESULT_ENDING}`" in TEXT
+    assert f"`<file>{ERRORS_ENDING}`" in TEXT
+
+
+def test_the_python_script_compiles() -> None:
+    compile(block("python"), "send.py", "exec", dont_inherit=True)
+
+
+def test_the_python_script_writes_a_good_manifest(tmp_path: Path) -> None:
+    data = tmp_path / 'it\'s "one" & <two>.csv'
+    data.write_bytes(b"")
+    namespace: dict[str, object] = {"__name__": "send"}
+    exec(compile(block("python"), "send.py", "exec", dont_inherit=True), namespace)  # noqa: S102
+    (reference,) = parse(namespace["manifest_of"]([data])).references
+    assert reference.name == data.name
+    assert reference.checksum == "d41d8cd98f00b204e9800998ecf8427e"
+    assert reference.problem is None
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_the_bash_script_parses() -> None:
+    checked = subprocess.run(["bash", "-n"], input=block("bash"), text=True, capture_output=True)
+    assert (checked.returncode, checked.stderr) == (0, "")

@@ -1,0 +1,131 @@
+"""Each line of a manifest against its folder (seed 001, state 3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from imports.arrivals.listing import Entry, Listing
+from imports.arrivals.references import Resolution, compare, file_identity, resolve
+from imports.manifest import Problem, parse
+
+MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+FOLDER = Listing(
+    [
+        Entry("accounts.csv", 12, 1, 1),
+        Entry("Terms.csv", 12, 1, 2),
+        Entry("re\u0301sume\u0301.csv", 12, 1, 3),
+        Entry("sub", 0, 1, 4, is_dir=True),
+    ]
+)
+
+
+def judge(line: str, md5: str = MD5) -> Resolution:
+    (resolution,) = resolve(parse(f"<files>{line}</files>".encode()), FOLDER, lambda entry: md5)
+    return resolution
+
+
+def test_a_file_with_its_checksum_is_good() -> None:
+    found = judge(f'<file name="accounts.csv" checksum="{MD5}" checksumhashtype="MD5"/>')
+    assert found.problem is None
+    assert found.entry == FOLDER.by_name["accounts.csv"]
+    assert "as announced" in found.reason
+
+
+def test_the_digest_is_compared_without_case() -> None:
+    line = f'<file name="accounts.csv" checksum="{MD5}" checksumhashtype="md5"/>'
+    assert judge(line, MD5.upper()).problem is None
+
+
+def test_without_a_checksum_nothing_is_hashed() -> None:
+    def never(entry: Entry) -> str:
+        raise AssertionError(entry)
+
+    manifest = parse(b'<files><file name="accounts.csv"/><file name="gone.csv"/></files>')
+    good, gone = resolve(manifest, FOLDER, never)
+    assert good.problem is None
+    assert gone.problem is Problem.FILE_NOT_FOUND
+
+
+def test_a_wrong_checksum_shows_both_values() -> None:
+    found = judge(f'<file name="accounts.csv" checksum="{"0" * 32}" checksumhashtype="md5"/>')
+    assert found.problem is Problem.CHECKSUM_MISMATCH
+    assert found.entry is not None
+    assert MD5 in found.reason
+    assert "0" * 32 in found.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("terms.csv", "Terms.csv"),
+        ("accounts .csv", "accounts.csv"),
+        ("r\u00e9sum\u00e9.csv", "re\u0301sume\u0301.csv"),
+    ],
+)
+def test_a_near_miss_is_named(name: str, near: str) -> None:
+    found = judge(f'<file name="{name}"/>')
+    assert found.problem is Problem.FILE_NOT_FOUND
+    assert found.entry is None
+    assert near in found.reason
+
+
+def test_a_folder_is_not_a_file() -> None:
+    found = judge('<file name="sub"/>')
+    assert found.problem is Problem.FILE_NOT_FOUND
+    assert "is a folder" in found.reason
+
+
+def test_existence_comes_before_the_checksum() -> None:
+    missing = judge('<file name="gone.csv" checksum="x" checksumhashtype="sha1"/>')
+    there = judge('<file name="accounts.csv" checksum="x" checksumhashtype="sha1"/>')
+    assert missing.problem is Problem.FILE_NOT_FOUND
+    assert there.problem is Problem.BAD_CHECKSUM
+    assert "'sha1' is unknown" in there.reason
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_not_found() -> None:
+    def gone(entry: Entry) -> str:
+        raise FileNotFoundError(entry.name)
+
+    manifest = parse(
+        f'<file name="accounts.csv" checksum="{MD5}" checksumhashtype="md5"/>'.encode()
+    )
+    (found,) = resolve(manifest, FOLDER, gone)
+    assert found.problem is Problem.FILE_NOT_FOUND
+    assert found.entry is None
+
+
+def test_a_fault_of_our_own_is_not_blamed_on_the_sender() -> None:
+    def broken(entry: Entry) -> str:
+        raise PermissionError(entry.name)
+
+    manifest = parse(
+        f'<file name="accounts.csv" checksum="{MD5}" checksumhashtype="md5"/>'.encode()
+    )
+    with pytest.raises(PermissionError):
+        resolve(manifest, FOLDER, broken)
+
+
+def test_every_line_is_answered_in_order_and_only_the_first_of_a_name_counts() -> None:
+    lines = '<file name="accounts.csv"/><file name="../x"/><file name="accounts.csv"/>'
+    found = resolve(parse(f"<files>{lines}</files>".encode()), FOLDER, lambda entry: MD5)
+    assert [f.reference.index for f in found] == [0, 1, 2]
+    assert [f.problem for f in found] == [None, Problem.BAD_NAME, Problem.DUPLICATE]
+    assert "own folder only" in found[1].reason
+
+
+def test_the_copy_is_compared_in_the_same_words() -> None:
+    (reference,) = parse(
+        f'<file name="accounts.csv" checksum="{MD5}" checksumhashtype="md5"/>'.encode()
+    ).references
+    entry = FOLDER.by_name["accounts.csv"]
+    assert compare(reference, entry, MD5).problem is None
+    assert compare(reference, entry, "1" * 32).problem is Problem.CHECKSUM_MISMATCH
+
+
+def test_one_delivered_file_has_one_identity_and_a_new_upload_another() -> None:
+    one = Entry("accounts.csv", 12, 1, 1)
+    assert file_identity("d", one) == file_identity("d", Entry("accounts.csv", 12, 1, 1))
+    others = [Entry("a", 12, 1, 2), Entry("a", 12, 2, 1), Entry("a", 13, 1, 1)]
+    assert file_identity("d", one) not in {file_identity("d", other) for other in others}
+    assert file_identity("d", one) != file_identity("e", one)
