@@ -57,7 +57,9 @@ def sendings() -> list[Sending]:
         _named("Accounts/AccountImports", "late_accounts", campus.accounts_with_faults()),
         _named("Courses/Section", "sections_export", campus.sections_with_wrong_header()),
         _two_bad_references(campus),
-        Sending("Courses/Course", (("courses.done", b'<filename="courses.csv"checksum=""/>'),)),
+        Sending(
+            "Courses/Course", (("courses_by_hand.done", b'<filename="courses.csv"checksum=""/>'),)
+        ),
         Sending("", (("enrollments_forgotten.csv", campus.enrollments()),)),
     ]
 
