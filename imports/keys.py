@@ -14,13 +14,26 @@ import numpy.typing as npt
 import polars as pl
 import polars_hash
 
+# A database index takes at most 2,700 bytes; a longer key is its beginning and its SHA-256.
+_LONGEST = 2_000
+_SHOWN = 200
 SEPARATOR = "\x1f"  # no key holds it: `fields.checks` refuses control characters there
 
 
 def key_text(parts: Sequence[pl.Expr], fold: bool) -> pl.Expr:
-    """The parts of a key joined to one text, in lower case where the type folds its keys."""
+    """The parts of a key joined to one text, in lower case where the type folds its keys.
+
+    A text of more than 2,000 bytes is shortened to its beginning and its digest.
+    """
     joined = pl.concat_str([part.cast(pl.String) for part in parts], separator=SEPARATOR)
-    return joined.str.to_lowercase() if fold else joined
+    folded = joined.str.to_lowercase() if fold else joined
+    shortened = pl.concat_str(folded.str.slice(0, _SHOWN), pl.lit("…"), _digest(folded))
+    return pl.when(folded.str.len_bytes() > _LONGEST).then(shortened).otherwise(folded)
+
+
+def _digest(text: pl.Expr) -> pl.Expr:
+    digest: pl.Expr = polars_hash.CryptographicHashingNameSpace(text).sha2_256()
+    return digest
 
 
 def text_hash(text: pl.Expr) -> pl.Expr:

@@ -6,11 +6,12 @@ rank is dependency order and senders need not pause between files, as the seed a
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
@@ -41,16 +42,14 @@ def next_job(tenant_id: int) -> ImportJob | None:
     Must be called in the tenant's scope.
     """
     while True:
-        with transaction.atomic():
-            if not _alone(tenant_id):
-                return None
-            job = lifecycle.claim(
-                ready().filter(tenant_id=tenant_id).order_by("rank", "created_at", "pk"),
-                owner=owner(),
-                state=State.RUNNING,
-            )
-            if job is None:
-                return None
+        job = lifecycle.claim(
+            ready().filter(tenant_id=tenant_id).order_by("rank", "created_at", "pk"),
+            owner=owner(),
+            state=State.RUNNING,
+            guard=functools.partial(_alone, tenant_id),
+        )
+        if job is None:
+            return None
         if job.attempt <= settings.MAX_ATTEMPTS:
             return job
         outcome.gave_up(job)

@@ -31,16 +31,16 @@ from portal.models import Drop, Endpoint, Upload
 from portal.records.catalog import catalog
 
 log = logs.get(__name__)
-_LOCK = 0x1AA
+_RUNNING, _WAITING = 0x1AA, 0x1AB
 # A drop whose feed others refer to may hold the others' jobs back while it receives a file.
 _STALLED = timedelta(minutes=15)
 
 
 def poll(tenant_id: int) -> str:
     """Go through all folders of the tenant. Must be called in its scope. Returns a sentence."""
-    with _alone(tenant_id) as alone:
-        if not alone:
-            return f"Tenant {tenant_id}: another collector is there."
+    with _turn(tenant_id) as ours:
+        if not ours:
+            return f"Tenant {tenant_id}: another round is about to begin."
         for endpoint in Endpoint.objects.filter(tenant_id=tenant_id, enabled=True):
             _endpoint(endpoint)
         released = _let_go(tenant_id)
@@ -50,18 +50,37 @@ def poll(tenant_id: int) -> str:
 
 
 @contextmanager
-def _alone(tenant_id: int) -> Iterator[bool]:
-    """One collector a tenant at a time, to save work; two would do no harm."""
-    key = [_LOCK, tenant_id % 2**31]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
-        (alone,) = cursor.fetchone()
+def _turn(tenant_id: int) -> Iterator[bool]:
+    """One collector a tenant at a time, to save work; two would do no harm.
+
+    Of those that come meanwhile the first waits, for it may have been rung for a file that the
+    running round no longer sees; the others need not.
+    """
+    number = tenant_id % 2**31
+    if not _try(_WAITING, number):
+        yield False
+        return
     try:
-        yield alone
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [_RUNNING, number])
     finally:
-        if alone:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+        _unlock(_WAITING, number)
+    try:
+        yield True
+    finally:
+        _unlock(_RUNNING, number)
+
+
+def _try(kind: int, number: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [kind, number])
+        (taken,) = cursor.fetchone()
+    return bool(taken)
+
+
+def _unlock(kind: int, number: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [kind, number])
 
 
 def _endpoint(endpoint: Endpoint) -> None:

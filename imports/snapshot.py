@@ -36,7 +36,7 @@ class ChangedWhileCopied(Exception):
     """The file was written to during the copy: look again in the next round."""
 
 
-class _Hashing(File[bytes]):
+class _Hashing(File):  # type: ignore[type-arg]  # not generic when running
     """A file that hashes what storage reads from it."""
 
     def __init__(self, file: BinaryIO) -> None:

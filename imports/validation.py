@@ -73,10 +73,12 @@ class Validator:
         self._delimiter = delimiter
         self._schema = {f"r{i}": pl.String() for i in range(len(mapping.header))}
         cells = masks.cells_of(mapping)
-        read = {cell.position for cell in cells.values()} | {mapping.operation_column} - {None}
+        read = {cell.position for cell in cells.values()}
+        if mapping.operation_column is not None:
+            read.add(mapping.operation_column)
         self._cleaned = [
             fields.clean(pl.col(f"r{i}"), neutralised=mapping.neutralised).alias(f"c{i}")
-            for i in sorted(i for i in read if i is not None)
+            for i in sorted(read)
         ]
         self._values = [
             fields.parse(c.field, c.cell).alias(f"v{c.position}") for c in cells.values()

@@ -8,7 +8,7 @@ previous states; zero rows changed means that the work belongs to somebody else 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, TypeVar
@@ -50,13 +50,22 @@ def lease_end() -> models.Expression:
     return Now() + timedelta(seconds=settings.LEASE_SECONDS)
 
 
-def claim(candidates: QuerySet[L], *, owner: str, state: str) -> L | None:
+def claim(
+    candidates: QuerySet[L],
+    *,
+    owner: str,
+    state: str,
+    guard: Callable[[], bool] | None = None,
+) -> L | None:
     """Take the first candidate that nobody holds, in the queryset's order.
 
-    Must be called outside a transaction (RuntimeError within one); commits the claim. Returns the
-    fresh row or None.
+    guard: asked first, in the same transaction; its locks hold until the claim is committed, and
+    where it says no, nothing is claimed. Must be called outside a transaction (RuntimeError
+    within one); commits the claim. Returns the fresh row or None.
     """
     with transaction.atomic(durable=True):
+        if guard is not None and not guard():
+            return None
         row = candidates.select_for_update(skip_locked=True, no_key=True, of=("self",)).first()
         if row is None:
             return None

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +47,7 @@ def controller() -> int:
 
 
 def set_environment() -> None:
-    """What settings need; before they are loaded. Each xdist worker has a Valkey of its own number."""
+    """What settings need, before they are loaded. Each xdist worker has a Valkey of its own."""
     run = run_directory()
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     for name in list(os.environ):
@@ -57,7 +58,7 @@ def set_environment() -> None:
         "DATABASE_URL": f"postgres://causeway@/causeway?host={run}",
         # Tables are made by the owner; the tests then act as the role that policies bind.
         "DATABASE_ROLE": "",
-        "REDIS_URL": f"redis+socket://{run}/valkey.sock?virtual_host={int(worker) % 16}",
+        "REDIS_URL": f"redis+socket://{run}/broker-{worker}/valkey.sock",
         "DATA_DIR": str(run / f"data-{worker}"),
         "SECRET_KEY": KEY,
         "VAULT_KEYS": VAULT,
@@ -100,16 +101,15 @@ def keep(run: Path, pid: int) -> None:
     from portal.runtime.postgres import PostgresServer  # noqa: PLC0415
     from portal.runtime.stopping import Doorbell  # noqa: PLC0415
     from portal.runtime.supervisor import Supervisor  # noqa: PLC0415
-    from portal.runtime.valkey import ValkeyServer  # noqa: PLC0415
 
     try:
         with Doorbell() as doorbell:
             supervisor = Supervisor(run / "log", Silence(), doorbell)
             postgres = PostgresServer(run / "pg", run, for_postgres(run / "pg"), FAST)
-            valkey = ValkeyServer(run / "valkey", run)
             try:
                 supervisor.start(postgres.program())
-                supervisor.start(valkey.program())
+                for number in range(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))):
+                    start_broker(supervisor, run / f"broker-{number}")
                 make_role(postgres.url)
                 (run / "ready").touch()
                 ended = os.pidfd_open(pid)
@@ -118,6 +118,15 @@ def keep(run: Path, pid: int) -> None:
                 supervisor.stop()
     finally:
         shutil.rmtree(run, ignore_errors=True)
+
+
+def start_broker(supervisor, directory: Path) -> None:  # type: ignore[no-untyped-def]
+    """A broker for one xdist worker, so that no worker takes another's messages."""
+    from portal.runtime.valkey import ValkeyServer  # noqa: PLC0415
+
+    directory.mkdir(mode=0o700)
+    program = ValkeyServer(directory / "files", directory).program()
+    supervisor.start(replace(program, name=directory.name))
 
 
 def make_role(url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from django.db import Error as DatabaseError
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -28,7 +29,9 @@ log = logs.get(__name__)
 
 Answer = TypeVar("Answer")
 
+_THREADS = 6
 _MOST_WAITING = 500  # logins and questions in the queue for the database
+_PATIENCE = 30.0  # seconds for questions that are being asked at the end
 _BETWEEN_RINGS = 1.0  # seconds, for one tenant
 _SILENT_FOR = timedelta(seconds=90)  # a session without a sign of life has lost its server
 
@@ -47,7 +50,7 @@ class Ledger:
         self._loop = asyncio.get_running_loop()
         self._logins = Logins()
         self._journal = Journal()
-        self._pool = ThreadPoolExecutor(6, thread_name_prefix="ledger")
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="ledger")
         self._bell = ThreadPoolExecutor(1, thread_name_prefix="bell")
         self._waiting = 0
         self._rows: dict[uuid.UUID, _Row] = {}
@@ -133,7 +136,10 @@ class Ledger:
     def close(self) -> None:
         """Write what is left. Blocks for up to 12 seconds if the database is away."""
         self._journal.close()
-        self._pool.shutdown(cancel_futures=True)
+        barrier = threading.Barrier(_THREADS)
+        for _ in range(_THREADS):
+            self._pool.submit(_leave_database, barrier)
+        self._pool.shutdown()
         self._bell.shutdown(wait=False, cancel_futures=True)
 
     def flush(self) -> None:
@@ -181,6 +187,12 @@ def _answer(question: Callable[[], Answer]) -> Answer:
         raise TryLater("The portal's database is away; try again in a minute.") from None
     finally:
         close_old_connections()
+
+
+def _leave_database(barrier: threading.Barrier) -> None:
+    """Close this thread's connection; the barrier sees to it that each thread does so once."""
+    barrier.wait(_PATIENCE)
+    connection.close()
 
 
 def _text(path: Path) -> str:

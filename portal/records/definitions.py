@@ -144,7 +144,8 @@ class Feed:
     """A record type plus what its file does, and where the file is dropped.
 
     folders: the drop folders, the first is made by the portal, the others are accepted as
-    other spellings. columns: field names the feed knows, empty for all of the type's.
+    other spellings. columns: field names the feed knows, empty for all of the type's; the row
+    operation's column may stand among them, which gives it its place in a strict header.
     header_strict: every column must be there, in the declared order (Engage).
     absorb_extra: cells beyond the last column belong to the last column's list (programs).
     rank: order among feeds that arrive together (a removal runs after the additions).

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from portal.records.definitions import Feed, Field, FieldType, RecordType, Rule
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # also the name of an SQL view
+_BEYOND_LINEAR = re.compile(r"\(\?<?[=!]|\(\?P=|\\[1-9]")
 _NEEDS_OTHER = frozenset({"differs", "not_after", "required_unless", "blank_when"})
 _NEEDS_VALUES = frozenset({"required_unless", "blank_when", "only_one"})
 _KINDS = _NEEDS_OTHER | _NEEDS_VALUES | {"tree"}
@@ -121,6 +122,10 @@ def _field_faults(field: Field) -> Iterator[str]:
             "`values` repeats a value (case does not count)",
         ),
         (not _is_pattern(field.pattern), f'`pattern` "{field.pattern}" is no regular expression'),
+        (
+            bool(_BEYOND_LINEAR.search(field.pattern or "")),
+            "`pattern` may not look around or refer back: it must be matched in linear time",
+        ),
     )
     yield from (sentence for wrong, sentence in checks if wrong)
 

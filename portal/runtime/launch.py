@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class Launch:
     http: Address
     sftp: Address
     supervisor: Supervisor
+    sockets: Path | None = None
     began: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
@@ -51,6 +53,13 @@ class Launch:
             self.data.announcement.unlink(missing_ok=True)
             self.supervisor.say("Stopping (again Ctrl-C: at once)")
             self.supervisor.stop()
+            self.remove_sockets()
+
+    def remove_sockets(self) -> None:
+        """Leave nothing in the system's temporary directory after an orderly stop."""
+        if self.sockets is not None:
+            with suppress(OSError):
+                self.sockets.rmdir()
 
     def start(self) -> None:
         """Servers, schema, programs, demo, announcement."""
@@ -69,13 +78,16 @@ class Launch:
     def start_servers(self) -> dict[str, str]:
         """The embedded servers that the environment leaves to us, and their addresses."""
         servers: dict[str, str] = {}
+        wanted = [n for n in ("DATABASE_URL", "REDIS_URL") if not surroundings.given(n)]
+        if not wanted:
+            return servers
         identity = for_postgres(self.data.cluster)
-        sockets = socket_directory(self.data.path, identity.uid)
-        if not surroundings.given("DATABASE_URL"):
+        sockets = self.sockets = socket_directory(self.data.path, identity.uid)
+        if "DATABASE_URL" in wanted:
             postgres = PostgresServer(self.data.cluster, sockets, identity)
             self.supervisor.start(postgres.program())
             servers["DATABASE_URL"] = postgres.url
-        if not surroundings.given("REDIS_URL"):
+        if "REDIS_URL" in wanted:
             valkey = ValkeyServer(self.data.valkey, sockets)
             self.start_valkey(valkey)
             servers["REDIS_URL"] = valkey.url

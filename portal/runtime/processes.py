@@ -53,7 +53,9 @@ def beat(environment: Mapping[str, str], data: DataDirectory) -> Program:
 def drop(environment: Mapping[str, str], sftp: Address) -> Program:
     """The drop server."""
     command = (PYTHON, MANAGE, "dropserver")
-    return Program("drop", command, environment, is_ready=lambda: has_ssh_banner(sftp))
+    return Program(
+        "drop", command, environment, is_ready=lambda: has_ssh_banner(sftp), poll_seconds=0.1
+    )
 
 
 def web(environment: Mapping[str, str], http_address: Address) -> Program:
@@ -66,7 +68,14 @@ def web(environment: Mapping[str, str], http_address: Address) -> Program:
     environment = {"WEB_CONCURRENCY": "2", **environment}
     host = probe_host(environment)
     ready = lambda: answers_ready(http_address, host)  # noqa: E731 - a closure, not a function
-    return Program("web", command, environment, is_ready=ready, stops=(Stop(signal.SIGTERM, 15.0),))
+    return Program(
+        "web",
+        command,
+        environment,
+        is_ready=ready,
+        poll_seconds=0.1,
+        stops=(Stop(signal.SIGTERM, 15.0),),
+    )
 
 
 def in_order(

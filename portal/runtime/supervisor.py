@@ -1,5 +1,6 @@
 """Keeps programs running: starts in order, restarts what dies, stops in reverse order."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,8 +48,9 @@ class Supervisor:
         self.own.write(line)
 
     def pids(self) -> dict[str, int]:
-        """The main process id of each running program by name."""
-        return {c.program.name: c.life.pid for c in self.children if c.life is not None}
+        """The main process id of each running program by name, and the launcher's as "up"."""
+        found = {c.program.name: c.life.pid for c in self.children if c.life is not None}
+        return {"up": os.getpid(), **found}
 
     def add(self, program: Program) -> None:
         """Start a program and keep it running, without waiting until it is ready."""
@@ -73,17 +75,19 @@ class Supervisor:
         """Wait until a started program answers. Raises ProgramFailed, StopRequested."""
         child = next(c for c in self.children if c.program.name == name)
         limit = child.program.ready_within
-        if not self.wait_until(lambda: self._is_ready(child), limit):
+        if not self.wait_until(lambda: self._is_ready(child), limit, child.program.poll_seconds):
             raise ProgramFailed(self._account(child, f"did not answer within {limit:.0f} s"))
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
+    def wait_until(
+        self, condition: Callable[[], bool], seconds: float, poll_seconds: float = POLL_SECONDS
+    ) -> bool:
         """Tend the children until the condition holds (True) or time is up (False)."""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() >= deadline:
                 return False
             self.tend()
-            self.doorbell.wait(POLL_SECONDS)
+            self.doorbell.wait(poll_seconds)
         return True
 
     def run(self, program: Program) -> int:

@@ -1,0 +1,73 @@
+"""`manage.py demo`: an institution with people and an account, and files really sent to it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from portal import provision, tenancy
+from portal.demo import samples, sender
+from portal.models import Role, Tenant
+from portal.runtime.keys import fingerprint
+from portal.runtime.ports import WILDCARDS, split
+
+SLUG = "riverbend"
+_WAIT_SECONDS = 90
+
+
+class Command(BaseCommand):
+    """Makes the demo institution once and sends its sample files by SFTP."""
+
+    help = "Make the demo institution and send its sample files by SFTP. Done once."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Make, send, wait for the results, and leave the logins in DATA_DIR/demo.json."""
+        with tenancy.everyone("the demo makes a tenant"):
+            if Tenant.objects.filter(slug=SLUG).exists():
+                self.stdout.write("The demo institution is there already.")
+                return
+            accounts = self._make()
+        path = Path(settings.DATA_DIR) / "demo.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"accounts": accounts}, indent=2), encoding="utf-8")
+        self._send(next(one for one in accounts if one["kind"] == "sftp"))
+
+    def _make(self) -> list[dict[str, str]]:
+        tenant = provision.tenant("Riverbend University", SLUG, "America/Chicago")
+        endpoint = provision.endpoint(tenant)
+        accounts = []
+        for login, role in (("admin", Role.ADMIN), ("manager", Role.MANAGER)):
+            email, password = f"{login}@riverbend.example", _password()
+            provision.user(email, password, tenant, role)
+            label = str(Role(role).label)
+            accounts.append({"kind": "web", "login": email, "password": password, "role": label})
+        email, password = "operator@causeway.example", _password()
+        provision.operator(email, password)
+        accounts.append({"kind": "web", "login": email, "password": password, "role": "Operator"})
+        password = _password()
+        provision.account(endpoint, SLUG, password)
+        accounts.append({"kind": "sftp", "login": SLUG, "password": password, "role": "SFTP"})
+        return accounts
+
+    def _send(self, account: dict[str, str]) -> None:
+        host, port = split(settings.SFTP_BIND, "SFTP_BIND")
+        sendings = samples.sendings()
+        key = fingerprint(Path(settings.SFTP_HOST_KEY_FILE))
+        with sender.connected(
+            WILDCARDS.get(host, host), port, account["login"], account["password"], key
+        ) as client:
+            sender.send(client, sendings, self.stdout.write)
+            folders = sorted({one.folder for one in sendings if one.folder})
+            wanted = sum(len(one.files) == 2 for one in sendings) - 1  # one has no good reference
+            found = sender.results(client, folders, wanted, _WAIT_SECONDS)
+        for line in sorted(found.values()):
+            self.stdout.write(line)
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(12)

@@ -1,0 +1,46 @@
+"""Pages with a live part: the whole page for a browser, only the part for htmx.
+
+A part that shows what the browser shows already is answered with 204, so that a poll neither
+moves the focus nor makes a screen reader speak.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.cache import patch_vary_headers
+from django.utils.safestring import mark_safe
+
+# Stands in the rendered part until the part's own digest is known.
+_PLACEHOLDER = "live-digest-goes-here"
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """Whether htmx asks for a part; going back in the history asks for the page."""
+    headers = request.headers
+    return "HX-Request" in headers and "HX-History-Restore-Request" not in headers
+
+
+def page(
+    request: HttpRequest, template: str, fragment: str, context: Mapping[str, Any]
+) -> HttpResponse:
+    """The page, or its part. The part's template writes `{{ live_digest }}` into X-Shown."""
+    values = {**context, "live_digest": _PLACEHOLDER}
+    html = render_to_string(fragment, values, request)
+    digest = hashlib.sha256(html.encode()).hexdigest()[:16]
+    html = html.replace(_PLACEHOLDER, digest)
+    if not is_fragment(request):
+        whole = {**values, "live_part": mark_safe(html)}  # noqa: S308  (our own template's output)
+        response = render(request, template, whole)
+    elif request.headers.get("X-Shown") == digest:
+        response = HttpResponse(status=204)
+    else:
+        response = HttpResponse(html)
+    patch_vary_headers(response, ["HX-Request"])
+    response["Cache-Control"] = "private, no-store"
+    return response

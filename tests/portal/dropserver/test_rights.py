@@ -1,0 +1,55 @@
+import pytest
+
+from portal.dropserver.rights import (
+    STATE_SUFFIXES,
+    Standing,
+    is_state_file,
+    refusal_to_remove,
+    refusal_to_rename,
+    refusal_to_upload,
+)
+
+ME, OTHER = 7, 8
+MINE, THEIRS, PORTALS = Standing(ME), Standing(OTHER), Standing(None)
+
+
+def test_it_lets_a_sender_write_a_new_name_and_write_it_again():
+    assert refusal_to_upload("accounts.csv", None, ME) is None
+    assert refusal_to_upload("accounts.csv", MINE, ME) is None
+
+
+def test_it_does_not_let_a_sender_write_over_others_files():
+    assert "another account" in refusal_to_upload("accounts.csv", THEIRS, ME)
+    assert "made by the portal" in refusal_to_upload("accounts.errors.csv", PORTALS, ME)
+
+
+@pytest.mark.parametrize("suffix", STATE_SUFFIXES)
+def test_it_keeps_the_manifest_states_to_the_portal(suffix):
+    for name in (f"accounts.done{suffix}", f"accounts.done{suffix.lower()}"):
+        assert is_state_file(name)
+        assert refusal_to_upload(name, None, ME)
+        assert refusal_to_upload(name, MINE, ME)
+        assert refusal_to_rename("accounts.done", MINE, name, None, ME)
+        assert refusal_to_rename(name, PORTALS, "accounts.done", None, ME)
+
+
+def test_it_lets_a_sender_rename_an_own_file_to_a_free_or_own_name():
+    assert refusal_to_rename("x.csv.filepart", MINE, "x.csv", None, ME) is None
+    assert refusal_to_rename("x.csv.filepart", MINE, "x.csv", MINE, ME) is None
+
+
+@pytest.mark.parametrize(("standing", "target"), [(THEIRS, None), (PORTALS, None), (MINE, THEIRS)])
+def test_it_does_not_let_a_sender_rename_others_files_or_onto_them(standing, target):
+    assert refusal_to_rename("a.csv", standing, "b.csv", target, ME)
+
+
+def test_it_lets_a_sender_remove_own_files_and_what_the_portal_left_to_read():
+    assert refusal_to_remove("a.csv", MINE, ME) is None
+    assert refusal_to_remove("a.done.INVALIDSCHEMA", PORTALS, ME) is None
+    assert refusal_to_remove("a.errors.csv", PORTALS, ME) is None
+
+
+def test_it_lets_nobody_remove_a_manifest_in_process_or_anothers_file():
+    assert "being processed" in refusal_to_remove("a.done.PROCESSING", PORTALS, ME)
+    assert "being processed" in refusal_to_remove("a.done.PROCESSING", MINE, ME)
+    assert "another account" in refusal_to_remove("a.csv", THEIRS, ME)
