@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from portal import audit, provision
+from portal import audit, keys, provision
 from portal.models import Account, DropSession, Endpoint, Role, Upload
 from portal.web import address, connection
 from portal.web.permissions import TenantRequest, require
@@ -240,7 +240,7 @@ def key_add(request: TenantRequest, number: int) -> HttpResponse:
         with transaction.atomic():
             row = provision.key(account, data["line"], data["name"])
             _audit(request, "account.key.add", account, fingerprint=row.fingerprint)
-    except provision.BadKey as exc:
+    except keys.KeyRefused as exc:
         form.add_error("line", str(exc))
     except IntegrityError:
         form.add_error("line", _("This key is in the list already."))
