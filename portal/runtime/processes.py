@@ -74,7 +74,7 @@ def web(environment: Mapping[str, str], http_address: Address) -> Program:
         environment,
         is_ready=ready,
         poll_seconds=0.1,
-        stops=(Stop(signal.SIGTERM, 15.0),),
+        stops=(Stop(signal.SIGTERM, 30.0),),
     )
 
 

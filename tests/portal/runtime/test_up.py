@@ -18,7 +18,7 @@ from django.conf import settings
 from portal.runtime.program import ROOT
 from tests import embedded
 
-START_SECONDS = 180
+START_SECONDS = 300
 FREE = ["--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0", "--no-demo"]
 OURS = ("DATABASE", "REDIS", "SECRET_KEY", "VAULT_KEYS", "DATA_DIR", "ALLOWED", "PYTEST", "DJANGO")
 NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]
@@ -61,7 +61,7 @@ class Up:
         family = self.family()
         assert len(family) >= 6
         self.process.send_signal(number)
-        status = self.process.wait(timeout=90)
+        status = self.process.wait(timeout=180)
         _, left = psutil.wait_procs(family, timeout=30)
         assert left == [], self.output()
         return status
@@ -79,7 +79,7 @@ def up(request):
     for one in started:
         if one.process.poll() is None:
             one.process.terminate()
-            one.process.wait(timeout=90)
+            one.process.wait(timeout=180)
         one.log.close()
 
 
