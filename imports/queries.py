@@ -121,7 +121,7 @@ def issue_groups(job: ImportJob) -> QuerySet[IssueGroup]:
 
 
 def upload(job: ImportJob) -> Upload | None:
-    """The upload that brought the job's file: the newest complete one of its path before the job."""
+    """The upload that brought the job's file: the newest complete one of its path."""
     if job.arrival_file is None:
         return None
     drop = job.arrival_file.arrival.drop
@@ -132,7 +132,7 @@ def upload(job: ImportJob) -> Upload | None:
 
 
 def counts_by_state(tenant: Tenant, since: datetime) -> dict[str, int]:
-    """How many jobs ended or stand in each state since then; held and unfinished ones of all time."""
+    """Jobs received since then by state; the held and the unfinished ones of all time."""
     waiting = (*UNFINISHED, ImportJob.State.HELD)
     found = ImportJob.objects.filter(tenant=tenant)
     found = found.filter(Q(created_at__gte=since) | Q(state__in=waiting))

@@ -93,7 +93,7 @@ def account(
             f"{username!r} cannot be a user name. Expected 1 to 64 letters, digits, '.', '_' "
             "and '-', beginning with a letter or digit."
         )
-    key = keys.parse(key_line) if key_line is not None else None
+    parsed = keys.parse(key_line) if key_line is not None else None
     made = Account(
         tenant_id=place.tenant_id,
         endpoint=place,
@@ -104,15 +104,24 @@ def account(
         if Account.objects.filter(username__iexact=username).exists():
             raise ValidationError(f"The user name {username} is taken. Choose another.")
         made.save()
-        if key:
-            AccountKey.objects.create(
-                tenant_id=place.tenant_id,
-                account=made,
-                name=key.comment,
-                line=key.line,
-                fingerprint=key.fingerprint,
-            )
+        if parsed:
+            _key(made, parsed)
     return made
+
+
+def key(owner: Account, line: str, name: str = "") -> AccountKey:
+    """Let a public key log in to the account. Raises KeyRefused, IntegrityError for a known one."""
+    return _key(owner, keys.parse(line), name)
+
+
+def _key(owner: Account, parsed: keys.PublicKey, name: str = "") -> AccountKey:
+    return AccountKey.objects.create(
+        tenant_id=owner.tenant_id,
+        account=owner,
+        name=name or parsed.comment,
+        line=parsed.line,
+        fingerprint=parsed.fingerprint,
+    )
 
 
 def user(email: str, password: str, owner: Tenant, role: str = Role.VIEWER) -> User:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils import timezone
@@ -36,8 +36,7 @@ class JobFilterForm(forms.Form):
         ]
         types = [("", _("Any type")), *labels.record_type_choices()]
         for name, choices in (("status", states), ("type", types)):
-            field = self.fields[name]
-            assert isinstance(field, forms.ChoiceField)
+            field = cast(forms.ChoiceField, self.fields[name])
             field.widget = forms.Select(attrs=_SELECT)
             field.choices = choices
         self.fields["since"].widget = forms.DateInput(attrs=_DATE, format="%Y-%m-%d")
@@ -104,8 +103,7 @@ class SightingFilterForm(forms.Form):
 
     def __init__(self, *args: Any, verdicts: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["verdict"]
-        assert isinstance(field, forms.ChoiceField)
+        field = cast(forms.ChoiceField, self.fields["verdict"])
         field.choices = [("", _("Any reason")), *verdicts]
 
     def wanted(self) -> SightingFilter:

@@ -20,7 +20,7 @@ from imports.models import ImportJob, IssueGroup
 from imports.web import outcome, progress
 from portal import audit
 from portal.models import Role, User
-from portal.web import live, origin
+from portal.web import address, live
 from portal.web.permissions import TenantRequest, require
 
 State = ImportJob.State
@@ -109,7 +109,7 @@ Act = Callable[[ImportJob, User, str | None], None]
 def _act(request: TenantRequest, uid: uuid.UUID, act: Act, done: str) -> HttpResponse:
     job = _job(request, uid)
     try:
-        act(job, request.user, origin.address(request))
+        act(job, request.user, address.client(request) or None)
     except actions.NotPossible:
         messages.error(
             request,
@@ -173,7 +173,7 @@ def _download(
         raise Http404 from exc
     audit.record(
         job.tenant_id, action, str(job.uid),
-        user=request.user, address=origin.address(request), file=job.file_name,
+        user=request.user, address=address.client(request) or None, file=job.file_name,
     )  # fmt: skip
     response = FileResponse(
         file, as_attachment=True, filename=name, content_type="application/octet-stream"

@@ -114,10 +114,12 @@ class Launch:
     def start_programs(self, environment: dict[str, str]) -> None:
         """Start the product's programs together, then wait for each."""
         programs = processes.in_order(environment, self.data, self.http, self.sftp)
+        self.supervisor.restarts = False
         for program in programs:
             self.supervisor.add(program)
         for program in programs:
             self.supervisor.wait_ready(program.name)
+        self.supervisor.restarts = True
 
     def welcome(self, environment: dict[str, str]) -> None:
         """On the first run make the demo institution; tried again next time if it fails."""

@@ -42,6 +42,8 @@ class Supervisor:
         self.log_dir, self.terminal, self.doorbell = log_dir, terminal, doorbell
         self.children: list[Child] = []
         self.own = Output("up", log_dir, terminal)
+        # Off while all are first started: what dies then would only die again.
+        self.restarts = True
 
     def say(self, line: str) -> None:
         """A line of the launcher's own."""
@@ -165,8 +167,9 @@ class Supervisor:
         life.kill()
         child.life = None
         child.deaths = 1 if life.age >= STEADY_SECONDS else child.deaths + 1
-        if child.program.is_ready is not None and not child.was_ready:
-            raise ProgramFailed(self._account(child, f"ended before it was ready ({status})"))
+        never_ready = child.program.is_ready is not None and not child.was_ready
+        if never_ready or not self.restarts:
+            raise ProgramFailed(self._account(child, f"ended while starting ({status})"))
         if child.deaths > len(RESTART_DELAYS):
             raise ProgramFailed(
                 self._account(child, f"died {child.deaths} times in a row (last: {status})")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from typing import cast
 
-import asyncssh
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.hashers import make_password
@@ -16,21 +16,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from portal import audit
-from portal.models import Account, AccountKey, DropSession, Endpoint, Role, Upload
-from portal.web import connection, origin
+from portal import audit, keys, provision
+from portal.models import Account, DropSession, Endpoint, Role, Upload
+from portal.web import address, connection
 from portal.web.permissions import TenantRequest, require
 
 
-class AccountForm(forms.ModelForm[Account]):
+class AccountForm(forms.Form):
     """A new login: its place and its name."""
 
     username = forms.RegexField(
         label=gettext_lazy("User name"),
         regex=r"\A[a-z0-9][a-z0-9._-]{1,62}[a-z0-9]\Z",
-        help_text=gettext_lazy(
-            "3 to 64 small letters, digits, dots, hyphens and underscores; unique in this portal."
-        ),
+        help_text=gettext_lazy("Unique in this portal: small letters, digits, dot, - and _."),
         error_messages={
             "invalid": gettext_lazy(
                 "Use 3 to 64 small letters, digits, dots, hyphens or underscores, beginning and "
@@ -41,11 +39,12 @@ class AccountForm(forms.ModelForm[Account]):
             attrs={"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
         ),
     )
-
-    class Meta:
-        model = Account
-        fields = ["endpoint", "username"]
-        widgets = {"endpoint": forms.Select(attrs={"class": "form-select"})}
+    endpoint = forms.ModelChoiceField(
+        label=gettext_lazy("Endpoint"),
+        queryset=Endpoint.objects.none(),
+        empty_label=None,
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
 
 
 class KeyForm(forms.Form):
@@ -68,25 +67,15 @@ class KeyForm(forms.Form):
     )
 
     def clean_line(self) -> str:
-        """The key without options or comment. Raises ValidationError for anything but a key."""
-        text = self.cleaned_data["line"].strip()
+        """The text. Raises ValidationError for the half of the pair that must stay secret."""
+        text = str(self.cleaned_data["line"])
         if "PRIVATE KEY" in text:
             raise forms.ValidationError(
                 _(
-                    "This is a private key. Never give it away: make a new pair and paste the .pub file."
+                    "This is a private key. Never give it away: make a new pair, paste the .pub file."
                 )
             )
-        try:
-            key = asyncssh.import_public_key(text)
-        except (asyncssh.KeyImportError, ValueError) as exc:
-            raise forms.ValidationError(
-                _(
-                    "This is no public key. Paste the one line of the .pub file, such as id_ed25519.pub."
-                )
-            ) from exc
-        self.cleaned_data["fingerprint"] = key.get_fingerprint()
-        key.set_comment(None)
-        return key.export_public_key("openssh").decode().strip()
+        return text
 
 
 @require_GET
@@ -98,11 +87,9 @@ def account_list(request: TenantRequest) -> HttpResponse:
 
 def _account_form(request: TenantRequest) -> AccountForm:
     form = AccountForm(request.POST if request.method == "POST" else None)
-    field = form.fields["endpoint"]
-    assert isinstance(field, forms.ModelChoiceField)
+    field = cast("forms.ModelChoiceField[Endpoint]", form.fields["endpoint"])
     field.queryset = Endpoint.objects.filter(tenant=request.tenant, enabled=True).order_by("id")
     field.initial = field.queryset.first()
-    field.empty_label = None
     return form
 
 
@@ -134,13 +121,11 @@ def account_add(request: TenantRequest) -> HttpResponse:
     form = _account_form(request)
     if not form.is_valid():
         return _show_list(request, form, status=422)
-    account = form.save(commit=False)
-    account.tenant = request.tenant
     password = _new_password()
-    account.password = make_password(password)
+    place, username = form.cleaned_data["endpoint"], form.cleaned_data["username"]
     try:
         with transaction.atomic():
-            account.save()
+            account = provision.account(place, username, password)
             _audit(request, "account.add", account)
     except IntegrityError:
         # The name is unique over all tenants; whose it is, is nobody's business.
@@ -167,7 +152,7 @@ def _account(request: TenantRequest, number: int) -> Account:
 def _audit(request: TenantRequest, action: str, account: Account, **detail: str) -> None:
     audit.record(
         account.tenant_id, action, account.username,
-        user=request.user, address=origin.address(request), **detail,
+        user=request.user, address=address.client(request) or None, **detail,
     )  # fmt: skip
 
 
@@ -251,16 +236,15 @@ def key_add(request: TenantRequest, number: int) -> HttpResponse:
     if not form.is_valid():
         return _show(request, account, form, status=422)
     data = form.cleaned_data
-    row = AccountKey(
-        tenant=request.tenant, account=account,
-        name=data["name"], line=data["line"], fingerprint=data["fingerprint"],
-    )  # fmt: skip
     try:
         with transaction.atomic():
-            row.save()
+            row = provision.key(account, data["line"], data["name"])
             _audit(request, "account.key.add", account, fingerprint=row.fingerprint)
+    except keys.KeyRefused as exc:
+        form.add_error("line", str(exc))
     except IntegrityError:
         form.add_error("line", _("This key is in the list already."))
+    if form.errors:
         return _show(request, account, form, status=422)
     messages.success(request, _("The key was added."))
     return redirect("account", account.pk)

@@ -2,12 +2,12 @@
 
 from django.urls import path
 
-from portal.web import accounts, login, pages, records
+from portal.web import accounts, login_page, pages, records
 
 urlpatterns = [
     path("", pages.home, name="home"),
-    path("login/", login.login, name="login"),
-    path("logout/", login.logout, name="logout"),
+    path("login/", login_page.login, name="login"),
+    path("logout/", login_page.logout, name="logout"),
     path("tenant/", pages.switch_tenant, name="switch-tenant"),
     path("records/", records.type_list, name="records"),
     path("records/<slug:name>/", records.record_list, name="record-type"),

@@ -95,8 +95,15 @@ def test_it_refuses_a_program_that_does_not_answer_in_time(supervisor, tmp_path)
 
 
 def test_it_refuses_a_program_that_does_not_exist(supervisor):
-    with pytest.raises(ProgramFailed, match="ended before it was ready"):
+    with pytest.raises(ProgramFailed, match="ended while starting"):
         supervisor.start(Program("gone", ("/no/such/program",), {}, is_ready=lambda: False))
+
+
+def test_it_refuses_any_program_that_dies_while_all_are_started(supervisor, tmp_path):
+    supervisor.restarts = False
+    supervisor.add(program(tmp_path, "import sys; sys.exit('cannot import')"))
+    with pytest.raises(ProgramFailed, match=r"(?s)ended while starting.*cannot import"):
+        supervisor.wait_until(lambda: False, seconds=30)
 
 
 @pytest.mark.faults
