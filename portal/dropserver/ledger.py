@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import uuid
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from django.db import close_old_connections, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from portal import bell, logs, tenancy
+from portal import beats, bell, logs, tenancy
 from portal.dropserver.gate import Ending, Login, TryLater
 from portal.dropserver.journal import Journal
 from portal.dropserver.logins import Logins
@@ -129,8 +130,11 @@ class Ledger:
 
     async def keep(self, every: float = 30) -> None:
         """Tell now and then which sessions live, and end those whose server died. Runs for ever."""
+        name = f"drop@{socket.gethostname()}"
         while True:
-            self._journal.add(partial(_note_life, list(self._sessions)))
+            alive = list(self._sessions)
+            self._journal.add(partial(beats.beat, name, sessions=len(alive)))
+            self._journal.add(partial(_note_life, alive))
             await asyncio.sleep(every)
 
     def close(self) -> None:
@@ -182,9 +186,9 @@ def _answer(question: Callable[[], Answer]) -> Answer:
     try:
         with tenancy.everyone("a login is known by its name, before its tenant"):
             return question()
-    except DatabaseError as error:
-        log.error("drop_database_away", error=repr(error))
-        raise TryLater("The portal's database is away; try again in a minute.") from None
+    except (DatabaseError, OSError) as error:
+        log.error("drop_database_or_disk_away", error=repr(error))
+        raise TryLater("The portal's database or disk is away; try again in a minute.") from None
     finally:
         close_old_connections()
 
