@@ -91,6 +91,7 @@ def _import(work: Work) -> None:
             for warning in source.mapping.warnings:
                 reading.summary.add(warning)
             _read(work, source, reading, stage)
+            _stage(work, Stage.PLANNING)
             found = late.check(work.feed, work.record_type, work.target, reading, stage)
             _conclude(work, source, reading, stage, found)
 
