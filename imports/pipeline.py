@@ -7,6 +7,7 @@ them says no. Everything before `apply` may be repeated; apply and finish are on
 from __future__ import annotations
 
 import resource
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -35,6 +36,8 @@ from portal.records.definitions import Feed, Operation, RecordType
 
 log = logs.get(__name__)
 Stage = ImportJob.Stage
+# Beyond as many, unknown columns are told as one cause.
+_MOST_TOLD = 5
 _SKIPS = (Operation.UPSERT, Operation.ADD_ONLY, Operation.UPDATE_ONLY)
 
 
@@ -88,8 +91,7 @@ def _import(work: Work) -> None:
         source = _source(work, cast(BinaryIO, file))
         with staging.table(work.job) as stage, RejectSpool(work.folder) as rejects:
             reading = Reading(Summary(), rejects, _known(work))
-            for warning in source.mapping.warnings:
-                reading.summary.add(warning)
+            _warn(reading.summary, source.mapping.warnings)
             _read(work, source, reading, stage)
             _stage(work, Stage.PLANNING)
             found = late.check(work.feed, work.record_type, work.target, reading, stage)
@@ -199,6 +201,20 @@ def _references(work: Work, source: Source) -> dict[str, ReferenceSet]:
         name: known.references_to(work.target.tenant_id, catalog().record_type(name))
         for name in sorted(names)
     }
+
+
+def _warn(summary: Summary, warnings: Sequence[Issue]) -> None:
+    """Tell of the header's warnings; many unknown columns are one cause, not hundreds."""
+    unknown = [w for w in warnings if w.code == Code.UNKNOWN_COLUMN]
+    if len(unknown) > _MOST_TOLD:
+        message = f"{len(unknown)} columns of the file are unknown and were ignored."
+        found = [issue.column or "" for issue in unknown]
+        summary.add_many(
+            Code.UNKNOWN_COLUMN, None, Severity.WARNING, message, [1] * len(found), found
+        )
+        warnings = [w for w in warnings if w.code != Code.UNKNOWN_COLUMN]
+    for warning in warnings:
+        summary.add(warning)
 
 
 def _no_rows() -> Issue:
