@@ -178,15 +178,18 @@ def explain(examined: Examined, index: int, line: int) -> Cut:
     """The cut of one record that is not good. line: physical line of the buffer's first byte."""
     raw = _raw(examined, index)
     code = _ORDER[int(examined.codes[index]) - 2]
-    message, found = _words(code, raw, int(examined.cells[index]), examined)
     line += int(examined.first[index])
-    return Cut(line, code, raw[: examined.limits.record], message, found)
+    if code is Code.ROW_TOO_LARGE:
+        return oversized(raw, line, examined.limits)
+    message, found = _words(code, raw, int(examined.cells[index]), examined)
+    return Cut(line, code, raw, message, found)
 
 
 def oversized(raw: bytes, line: int, limits: Limits) -> Cut:
     """The cut of a line that goes on beyond the record limit. raw: as much of it as was read."""
     message = _too_large("row", f"more than {limits.record:,}", limits.record)
-    return Cut(line, Code.ROW_TOO_LARGE, raw[: limits.record], message, _excerpt(raw))
+    raw = raw[: limits.record]
+    return Cut(line, Code.ROW_TOO_LARGE, raw, message, _excerpt(raw))
 
 
 def _words(code: Code, raw: bytes, count: int, examined: Examined) -> tuple[str, str]:
@@ -197,8 +200,6 @@ def _words(code: Code, raw: bytes, count: int, examined: Examined) -> tuple[str,
     if code is Code.CELL_TOO_LARGE:
         number, size = _largest_cell(raw, examined.delimiter)
         return _too_large(f"cell {number} of this row", f"{size:,}", limits.cell), _excerpt(raw)
-    if code is Code.ROW_TOO_LARGE:
-        return _too_large("row", f"{len(raw):,}", limits.record), _excerpt(raw)
     if code is Code.BAD_ENCODING:
         return _BAD_ENCODING, _around_bad_byte(raw)
     if code is Code.OPEN_QUOTE:

@@ -7,10 +7,6 @@ them says no. Everything before `apply` may be repeated; apply and finish are on
 from __future__ import annotations
 
 import resource
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -21,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.db.utils import Error as DatabaseError
 
-from imports import apply, attachment, known, late, limits, outcome, staging
+from imports import apply, attachment, known, late, limits, outcome, spool, staging
 from imports.dialect import detect
 from imports.issues import Code, FileRefused, Issue, Severity
 from imports.late import Late
@@ -78,7 +74,7 @@ def _attempt(job: ImportJob, beat: Heartbeat) -> None:
     _start(job)
     feed = catalog().feed(job.feed)
     record_type = catalog().record_type(feed.record_type)
-    with _folder(job) as folder:
+    with spool.folder(job) as folder:
         work = Work(job, feed, record_type, _target(job, record_type), beat, folder)
         try:
             _import(work)
@@ -90,11 +86,12 @@ def _attempt(job: ImportJob, beat: Heartbeat) -> None:
 def _import(work: Work) -> None:
     with default_storage.open(work.job.content, "rb") as file:
         source = _source(work, cast(BinaryIO, file))
-        with staging.table(work.job) as stage, RejectSpool(work.folder) as spool:
-            reading = Reading(Summary(), spool, _known(work))
+        with staging.table(work.job) as stage, RejectSpool(work.folder) as rejects:
+            reading = Reading(Summary(), rejects, _known(work))
             for warning in source.mapping.warnings:
                 reading.summary.add(warning)
             _read(work, source, reading, stage)
+            _stage(work, Stage.PLANNING)
             found = late.check(work.feed, work.record_type, work.target, reading, stage)
             _conclude(work, source, reading, stage, found)
 
@@ -207,14 +204,3 @@ def _references(work: Work, source: Source) -> dict[str, ReferenceSet]:
 def _no_rows() -> Issue:
     message = "The file has a header but no rows; nothing was changed."
     return Issue(Code.NO_ROWS, message, severity=Severity.WARNING)
-
-
-@contextmanager
-def _folder(job: ImportJob) -> Iterator[Path]:
-    """A directory of the attempt's own for the rejects and the attachment."""
-    settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = tempfile.mkdtemp(prefix=f"job_{job.pk}_{job.token}_", dir=settings.SPOOL_DIR)
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -36,6 +36,12 @@ def ready(now: Now | None = None) -> QuerySet[ImportJob]:
     )
 
 
+def running() -> set[tuple[int, int]]:
+    """The attempts that run now, as (job, token)."""
+    jobs = ImportJob.objects.filter(state=State.RUNNING, lease_until__gt=Now())
+    return set(jobs.values_list("pk", "token"))
+
+
 def next_job(tenant_id: int) -> ImportJob | None:
     """Claim the tenant's next job, unless one of it runs. Gives up on jobs that died too often.
 

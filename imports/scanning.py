@@ -80,7 +80,7 @@ def scan(
     by commas, instead of being an error. Raises FileRefused as `read_header` does.
     """
     stream, place = CleanStream(source, dialect), _Place()
-    _take_header(stream, dialect, limits, place)
+    _take_header(stream, dialect, limits, place, min(chunk_bytes, _HEADER_BLOCK))
     final = False
     while not final:
         block = stream.read(max(chunk_bytes, len(place.carry)))
@@ -125,11 +125,13 @@ def _skip_line(stream: CleanStream, place: _Place, limits: Limits, size: int) ->
     return Chunk(b"", nothing, np.zeros(1, np.int64), [cut], stream.consumed)
 
 
-def _take_header(stream: CleanStream, dialect: Dialect, limits: Limits, place: _Place) -> Header:
+def _take_header(
+    stream: CleanStream, dialect: Dialect, limits: Limits, place: _Place, size: int = _HEADER_BLOCK
+) -> Header:
     """Read and check the header; afterwards the place is behind it."""
     final = False
     while not final:
-        block = stream.read(_HEADER_BLOCK)
+        block = stream.read(max(size, len(place.carry)))
         final = not block
         buffer = _without_blank_lines(place, place.carry + block, dialect.delimiter)
         if final and not buffer:

@@ -77,6 +77,7 @@ class Writer:
         self._table = staging.rows
         self._queue: queue.Queue[bytes | None] = queue.Queue(_QUEUED)
         self._error: Exception | None = None
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name="copy", daemon=True)
 
     def __enter__(self) -> Writer:
@@ -119,18 +120,26 @@ class Writer:
             self._copy(own.connection)
         except Exception as exc:  # handed to the thread that reads the file
             self._error = self._error or exc
-            while self._queue.get() is not None:
-                pass
+            for _ in self._blocks():
+                pass  # so that the reading side never waits for room
         finally:
             own.close()
 
     def _copy(self, raw: psycopg.Connection[Any]) -> None:
         columns = ", ".join(COLUMNS)
         with raw.cursor() as cursor, cursor.copy(f"COPY {self._table} ({columns}) FROM STDIN") as c:
-            while (block := self._queue.get()) is not None:
+            for block in self._blocks():
                 c.write(block)
             if self._error is not None:
                 raise self._error
+
+    def _blocks(self) -> Iterator[bytes]:
+        """The blocks up to the end, which is there once and must not be waited for again."""
+        while not self._ended:
+            block = self._queue.get()
+            self._ended = block is None
+            if block is not None:
+                yield block
 
 
 class Abandoned(Exception):

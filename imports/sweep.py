@@ -1,14 +1,10 @@
 """The sweep: every 15 seconds it rings for what is due, so that a lost message loses nothing.
 
-It also drops what killed workers left behind: staging tables, spool directories, old files.
+It also clears away what killed workers left in the database, and files whose days are over.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
-
-from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.models.functions import Now
@@ -17,8 +13,6 @@ from imports import queue, staging
 from imports.models import ArrivalFile, ImportJob
 from portal import beats, bell, scores
 from portal.models import Drop
-
-_SPOOL = re.compile(r"^job_(\d+)_(\d+)_")
 
 
 def sweep() -> str:
@@ -30,41 +24,20 @@ def sweep() -> str:
     collecting = set(Drop.objects.filter(enabled=True).values_list("tenant_id", flat=True))
     for tenant_id in sorted(collecting):
         bell.ring(bell.POLL, tenant_id)
-    cleared = clear_staging() + clear_spool() + forget_old_files()
+    cleared = clear_staging() + forget_old_files()
     scores.expire()
     return f"Rang for {len(importing)} imports, {len(collecting)} folders; cleared {cleared}."
-
-
-def _running() -> set[tuple[int, int]]:
-    """The attempts that run now, as (job, token)."""
-    jobs = ImportJob.objects.filter(state=ImportJob.State.RUNNING, lease_until__gt=Now())
-    return set(jobs.values_list("pk", "token"))
 
 
 def clear_staging() -> int:
     """Drop staging tables of attempts that no longer run."""
     tables = staging.leftovers()
-    running = _running() if tables else set()
+    running = queue.running() if tables else set()
     stray = [name for name, job, token in tables if (job, token) not in running]
     with connection.cursor() as cursor:
         for name in stray:
             cursor.execute(f"DROP TABLE IF EXISTS {name}")
     return len(stray)
-
-
-def clear_spool() -> int:
-    """Remove spool directories of attempts that no longer run."""
-    if not settings.SPOOL_DIR.is_dir():
-        return 0
-    folders = list(settings.SPOOL_DIR.iterdir())  # before the question which of them are in use
-    running = _running()
-    removed = 0
-    for folder in folders:
-        found = _SPOOL.match(folder.name)
-        if found and (int(found[1]), int(found[2])) not in running:
-            shutil.rmtree(folder, ignore_errors=True)
-            removed += 1
-    return removed
 
 
 def forget_old_files() -> int:

@@ -47,7 +47,8 @@ def job_list(request: TenantRequest) -> HttpResponse:
     }
     if not page.object_list and not context["filtered"]:
         context |= _first_steps(request)
-    return live.page(request, "imports/jobs.html", "imports/_jobs.html", context)
+    templates = "imports/jobs.html", "imports/_jobs.html"
+    return live.page(request, *templates, context, beside="imports/_tiles.html")
 
 
 def _rows(page: Page[ImportJob]) -> list[dict[str, Any]]:

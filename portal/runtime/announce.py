@@ -9,6 +9,11 @@ from portal.runtime.datadir import DataDirectory, write_private
 from portal.runtime.keys import fingerprint
 from portal.runtime.ports import Address
 
+SHARED = (
+    *("DATABASE_URL", "REDIS_URL", "DATA_DIR", "SECRET_KEY_FILE", "VAULT_KEYS_FILE"),
+    *("SFTP_HOST_KEY_FILE", "SFTP_BIND", "SFTP_PUBLIC", "PUBLIC_URL", "ALLOWED_HOSTS"),
+)
+
 
 def demo_accounts(data: DataDirectory) -> list[dict[str, Any]]:
     """The accounts that the demo command has written: a list, or an object with "accounts"."""
@@ -39,6 +44,8 @@ def announcement(
         "accounts": demo_accounts(data),
         "database_url": environment.get("DATABASE_URL", ""),
         "redis_url": environment.get("REDIS_URL", ""),
+        # manage.py takes these on, so that its commands speak to the running product.
+        "environment": {name: environment[name] for name in SHARED if name in environment},
         "pids": pids,
     }
 
@@ -61,7 +68,7 @@ def lines(content: dict[str, Any], data: DataDirectory) -> list[str]:
         for account in content["accounts"]
         if account.get("kind") == "sftp"
     ]
-    return [*said, f"Scripts  {data.announcement}", "Stop     Ctrl-C"]
+    return [*said, f"Scripts  {data.announcement}", f"Logs     {data.log}", "Stop     Ctrl-C"]
 
 
 def login(account: dict[str, Any]) -> str:

@@ -19,6 +19,9 @@ from portal.runtime.stopping import Doorbell, StopRequested
 from portal.runtime.supervisor import ProgramFailed, Supervisor
 from portal.runtime.valkey import ValkeyServer
 
+# What a person at the terminal wants to read; all else is in the log files.
+TOLD = ("up", "demo")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -28,6 +31,7 @@ class Options:
     http: str
     sftp: str
     demo: bool
+    verbose: bool = False
 
 
 @dataclass
@@ -156,5 +160,7 @@ def launch(options: Options) -> None:
     data.announcement.unlink(missing_ok=True)
     http, sftp = reserve(options.http, "--http"), reserve(options.sftp, "--sftp")
     with Doorbell() as doorbell:
-        supervisor = Supervisor(data.log, Terminal(), doorbell)
+        supervisor = Supervisor(
+            data.log, Terminal(only=None if options.verbose else TOLD), doorbell
+        )
         Launch(options, data, http, sftp, supervisor).run()

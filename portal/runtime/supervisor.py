@@ -195,8 +195,9 @@ class Supervisor:
         return "did not stop in time: killed" if ended == how_it_ended(None) else ended
 
     def _await_end(self, life: Life, step: Stop, asked: int) -> None:
-        deadline = time.monotonic() + step.seconds
+        began = time.monotonic()
+        deadline = began + step.seconds
         while life.exit_status() is None and time.monotonic() < deadline:
             if self.doorbell.requests > asked:
-                return
+                deadline = min(deadline, began + life.program.least_seconds)
             self.doorbell.wait(min(0.5, deadline - time.monotonic()))

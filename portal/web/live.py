@@ -27,20 +27,27 @@ def is_fragment(request: HttpRequest) -> bool:
 
 
 def page(
-    request: HttpRequest, template: str, fragment: str, context: Mapping[str, Any]
+    request: HttpRequest, template: str, fragment: str, context: Mapping[str, Any], beside: str = ""
 ) -> HttpResponse:
-    """The page, or its part. The part's template writes `{{ live_digest }}` into X-Shown."""
+    """The page, or its part. The part's template writes `{{ live_digest }}` into X-Shown.
+
+    beside: template of a second part elsewhere on the page, in an element with the id
+    `live-beside`; the page finds it as `live_beside`.
+    """
     values = {**context, "live_digest": _PLACEHOLDER}
-    html = render_to_string(fragment, values, request)
-    digest = hashlib.sha256(html.encode()).hexdigest()[:16]
-    html = html.replace(_PLACEHOLDER, digest)
+    part = render_to_string(fragment, values, request)
+    second = render_to_string(beside, values, request) if beside else ""
+    digest = hashlib.sha256((part + second).encode()).hexdigest()[:16]
+    part = part.replace(_PLACEHOLDER, digest)
     if not is_fragment(request):
-        whole = {**values, "live_part": mark_safe(html)}  # noqa: S308  (our own template's output)
-        response = render(request, template, whole)
+        # Both are output of our own templates, escaped there.
+        shown = {"live_part": mark_safe(part), "live_beside": mark_safe(second)}  # noqa: S308
+        response = render(request, template, {**values, **shown})
     elif request.headers.get("X-Shown") == digest:
         response = HttpResponse(status=204)
     else:
-        response = HttpResponse(html)
+        swap = f'<div id="live-beside" hx-swap-oob="innerHTML">{second}</div>' if beside else ""
+        response = HttpResponse(part + swap)
     patch_vary_headers(response, ["HX-Request"])
     response["Cache-Control"] = "private, no-store"
     return response

@@ -368,8 +368,9 @@ def test_a_row_of_tabs_is_a_record_where_tab_is_the_delimiter():
     assert result.records == [(2, b"\t")]
 
 
-def test_a_lone_carriage_return_is_part_of_its_cell():
-    result = run(b"a,b\r\n1,x\ry\r\n2,z\r\r\n", 2)
+@pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 4 << 20])
+def test_a_lone_carriage_return_is_part_of_its_cell(chunk_bytes):
+    result = run(b"a,b\r\n1,x\ry\r\n2,z\r\r\n", 2, chunk_bytes=chunk_bytes)
     assert result.records == [(2, b"1,x\ry"), (3, b"2,z")]
     assert result.rows == [["1", "x\ry"], ["2", "z"]]
 

@@ -171,6 +171,26 @@ def test_a_second_request_to_stop_cuts_the_waiting_short(supervisor, tmp_path):
     assert nudge.wait() == 0
 
 
+@pytest.mark.faults
+def test_a_server_is_given_its_time_even_in_a_hurry(supervisor, tmp_path):
+    text = """
+    import signal, sys, time
+    def finish(*_):
+        time.sleep(1)
+        print('finished', flush=True)
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, finish)
+    print('up', flush=True)
+    signal.pause()
+    """
+    supervisor.start(program(tmp_path, text, least_seconds=60.0, stops=(Stop(signal.SIGTERM, 90),)))
+    assert supervisor.wait_until(said_up(supervisor), seconds=20)
+    nudge = subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -INT {os.getpid()}"])
+    supervisor.stop()
+    assert nudge.wait() == 0
+    assert "finished" in log(supervisor, "program")
+
+
 def test_a_request_to_stop_interrupts_any_waiting(supervisor, tmp_path):
     os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(StopRequested):

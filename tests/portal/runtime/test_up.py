@@ -18,7 +18,7 @@ from django.conf import settings
 from portal.runtime.program import ROOT
 from tests import embedded
 
-START_SECONDS = 180
+START_SECONDS = 300
 FREE = ["--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0", "--no-demo"]
 OURS = ("DATABASE", "REDIS", "SECRET_KEY", "VAULT_KEYS", "DATA_DIR", "ALLOWED", "PYTEST", "DJANGO")
 NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]
@@ -61,7 +61,7 @@ class Up:
         family = self.family()
         assert len(family) >= 6
         self.process.send_signal(number)
-        status = self.process.wait(timeout=90)
+        status = self.process.wait(timeout=180)
         _, left = psutil.wait_procs(family, timeout=30)
         assert left == [], self.output()
         return status
@@ -79,7 +79,7 @@ def up(request):
     for one in started:
         if one.process.poll() is None:
             one.process.terminate()
-            one.process.wait(timeout=90)
+            one.process.wait(timeout=180)
         one.log.close()
 
 
@@ -103,7 +103,9 @@ def test_a_life_in_a_long_path_with_spaces(up, tmp_path):
     content = first.ready()
     assert answers(content)
     assert stat.S_IMODE((data / "up.json").stat().st_mode) == 0o600
-    assert set(content["pids"]) == {"up", "postgres", "valkey", "worker", "beat", "drop", "web"}
+    assert set(content["pids"]) == {
+        *("up", "postgres", "valkey", "worker", "collector", "beat", "drop", "web")
+    }
     assert all(psutil.pid_exists(pid) for pid in content["pids"].values())
 
     second = subprocess.run(
@@ -127,7 +129,7 @@ def test_a_life_in_a_long_path_with_spaces(up, tmp_path):
     assert not (data / "up.json").exists()
     said = [line.split("| ")[1] for line in warm.output().splitlines() if "stopped (" in line]
     order = [line.split()[0] for line in said]
-    assert order == ["web", "drop", "beat", "worker", "valkey", "postgres"]
+    assert order == [*("web", "drop", "beat", "collector", "worker", "valkey", "postgres")]
     assert not [line for line in said if "killed" in line], said
     assert not sockets_of(content).exists()
 
@@ -142,7 +144,7 @@ def test_given_servers_are_used_instead_of_embedded_ones_and_ctrl_c_stops_all(
     )
     content = launcher.ready()
     assert answers(content)
-    assert set(content["pids"]) == {"up", "worker", "beat", "drop", "web"}
+    assert set(content["pids"]) == {"up", "worker", "collector", "beat", "drop", "web"}
     assert not (tmp_path / "var" / "postgres").exists()
     assert not (tmp_path / "var" / "valkey").exists()
     assert content["database_url"].endswith(str(embedded.run_directory()))

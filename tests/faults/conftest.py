@@ -1,0 +1,69 @@
+"""The rig of the fault tests, and an institution for each.
+
+This file is read before Django is set up, so what needs Django is imported by the fixtures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.faults.harness import Rig
+    from tests.faults.sender import Sender
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this directory is a fault test."""
+    for item in items:
+        if "tests/faults/" in str(item.path):
+            item.add_marker(pytest.mark.faults)
+
+
+@pytest.fixture(scope="session")
+def servers_and_data(django_db_blocker) -> Iterator[Rig]:  # type: ignore[no-untyped-def]
+    """Servers of our own, so that they can be killed beside other tests."""
+    from tests.faults.harness import Rig  # noqa: PLC0415
+
+    made = Rig()
+    try:
+        with django_db_blocker.unblock():
+            made.start()
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture
+def rig(servers_and_data: Rig, django_db_blocker) -> Iterator[Rig]:  # type: ignore[no-untyped-def]
+    """The servers, and this process speaking to them; the programs are the test's to start."""
+    servers_and_data.ensure()
+    with django_db_blocker.unblock(), servers_and_data.here():
+        yield servers_and_data
+
+
+@pytest.fixture
+def working(rig: Rig) -> Rig:
+    """The rig with worker and beat running."""
+    rig.ensure(rig.worker, rig.beat)
+    return rig
+
+
+@pytest.fixture
+def sender(rig: Rig) -> Sender:
+    """An institution."""
+    return _sender(rig)
+
+
+@pytest.fixture
+def other(rig: Rig) -> Sender:
+    """Another institution, whose work must go on."""
+    return _sender(rig)
+
+
+def _sender(rig: Rig) -> Sender:
+    from tests.faults import sender as senders  # noqa: PLC0415
+
+    return senders.new(rig)
