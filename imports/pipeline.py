@@ -95,7 +95,10 @@ def _import(work: Work) -> None:
             for warning in source.mapping.warnings:
                 reading.summary.add(warning)
             _read(work, source, reading, stage)
-            found = late.check(work.feed, work.record_type, work.target, reading, stage)
+            _stage(work, Stage.PLANNING)
+            found = late.check(
+                work.feed, work.record_type, work.target, reading, stage, source.mapping.spelled
+            )
             _conclude(work, source, reading, stage, found)
 
 
