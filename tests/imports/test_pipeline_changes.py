@@ -1,4 +1,4 @@
-"""What a later file does to records that are there: change, keep, clear, add, remove, bring back."""
+"""What a later file does to stored records: change, keep, clear, add, remove, bring back."""
 
 from __future__ import annotations
 

@@ -42,8 +42,17 @@ STORED: dict[str, dict[str, list[Any]]] = {
         "2026fa": ["2026FA", "Fall 2026", "2026-08-24", "2026-12-18", "2026", "Semester"],
     },
     "courses": {
-        "bio101": ["BIO101", "BIO", "101", "Biology I", 3.5, "SCI", "Undergraduate", "Cells"]
-        + ["26.0101"],
+        "bio101": [
+            "BIO101",
+            "BIO",
+            "101",
+            "Biology I",
+            3.5,
+            "SCI",
+            "Undergraduate",
+            "Cells",
+            "26.0101",
+        ],
         "bio102": ["BIO102", "BIO", "102", "Biology II", None, "sci", "Undergraduate", None, None],
     },
     "sections": {
@@ -66,12 +75,21 @@ STORED: dict[str, dict[str, list[Any]]] = {
         "bio-bs": ["BIO-BS", "SCI", "Biology", "Undergraduate", None, ["BIO101", "BIO102"]],
     },
     "student_demographics": {
-        "0001\x1f2026-08-24": ["0001", "0001", "2026-08-24", "Ada", "Lovelace", "F", 30, 3.75]
-        + [True, "2028-06-01"],
+        "0001\x1f2026-08-24": [
+            "0001",
+            "0001",
+            "2026-08-24",
+            "Ada",
+            "Lovelace",
+            "F",
+            30,
+            3.75,
+            True,
+            "2028-06-01",
+        ],
     },
     "faculty_demographics": {
-        "0003\x1f2026-08-24": ["0003", "0003", "2026-08-24", "Alan", "Turing", None]
-        + ["Mathematics"],
+        "0003\x1f2026-08-24": ["0003", "0003", "2026-08-24", "Alan", "Turing", None, "Mathematics"],
     },
     "engage_users": {"alovelace": ["ALovelace", "Ada", "Lovelace", "ada@example.edu"]},
     "beacon_connections": {"0003\x1f0001": ["0003", "0001"], "0003\x1f0002": ["0003", "0002"]},

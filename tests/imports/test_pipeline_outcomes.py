@@ -129,7 +129,6 @@ def test_unknown_columns_are_a_warning_and_no_reason_to_reject(institution: Inst
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_a_corrected_attachment_imports_as_it_is(institution: Institution, delimiter: str) -> None:
-    file = f'{HEADER}1,"-A, B;C|D",B,a@b.org\n2,@B,B,no\n3,"two\nlines",x,y\n'
     text = "\n".join(
         delimiter.join(f'"{cell}"' for cell in row)
         for row in (
@@ -139,7 +138,6 @@ def test_a_corrected_attachment_imports_as_it_is(institution: Institution, delim
             ("3", "two\nlines", "=x", "y"),
         )
     )
-    assert file
     first = institution.send("accounts", text)
     assert counts(first) == {"read": 3, "created": 1, "rejected": 2}
     corrected = attached(first)
@@ -187,7 +185,9 @@ def test_percentages_begin_to_bite_at_a_hundred_rows(institution: Institution) -
     assert job.hold_reasons == [
         "The file would change 201 records; the limit is 10% (200 of 2,000)."
     ]
-    within = institution.send("accounts", accounts(*range(200)).replace("Byron", "K"), limits=limits)
+    within = institution.send(
+        "accounts", accounts(*range(200)).replace("Byron", "K"), limits=limits
+    )
     assert (within.state, within.rows_updated) == ("complete", 200)
 
 
