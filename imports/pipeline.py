@@ -94,7 +94,9 @@ def _import(work: Work) -> None:
             _warn(reading.summary, source.mapping.warnings)
             _read(work, source, reading, stage)
             _stage(work, Stage.PLANNING)
-            found = late.check(work.feed, work.record_type, work.target, reading, stage)
+            found = late.check(
+                work.feed, work.record_type, work.target, reading, stage, source.mapping.spelled
+            )
             _conclude(work, source, reading, stage, found)
 
 
