@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from imports import queue, staging
 from imports.models import ArrivalFile, ImportJob
 from portal import beats, bell, scores
+from portal.dropserver.leftovers import clear_parts
 from portal.models import Drop
 
 
@@ -24,7 +25,7 @@ def sweep() -> str:
     collecting = set(Drop.objects.filter(enabled=True).values_list("tenant_id", flat=True))
     for tenant_id in sorted(collecting):
         bell.ring(bell.POLL, tenant_id)
-    cleared = clear_staging() + forget_old_files()
+    cleared = clear_staging() + forget_old_files() + clear_parts()
     scores.expire()
     return f"Rang for {len(importing)} imports, {len(collecting)} folders; cleared {cleared}."
 
