@@ -61,9 +61,12 @@ def beat(environment: Mapping[str, str], data: DataDirectory) -> Program:
 
 def drop(environment: Mapping[str, str], sftp: Address) -> Program:
     """The drop server."""
-    command = (PYTHON, MANAGE, "dropserver")
+    command = (PYTHON, MANAGE, "dropserver", "--grace", "30")
     return Program(
-        "drop", command, environment, is_ready=lambda: has_ssh_banner(sftp), poll_seconds=0.1
+        *("drop", command, environment),
+        is_ready=lambda: has_ssh_banner(sftp),
+        poll_seconds=0.1,
+        stops=(Stop(signal.SIGTERM, 40.0),),
     )
 
 
