@@ -62,6 +62,8 @@ def on_stage(settings: LazySettings, tmp_path: Path) -> Cast:
     """The cast, with folders and files of the test's own and hashes that cost nothing."""
     settings.DROPS_DIR = tmp_path / "drops"
     settings.MEDIA_ROOT = tmp_path / "files"
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATIC_ROOT.mkdir(exist_ok=True)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
