@@ -2,13 +2,16 @@
 
 from imports.models.arrivals import Arrival, ArrivalFile, Decision, Sighting
 from imports.models.jobs import ImportJob, IssueGroup, JobEvent
+from imports.models.templates import ImportTemplate, TemplateVersion
 
 __all__ = [
     "Arrival",
     "ArrivalFile",
     "Decision",
     "ImportJob",
+    "ImportTemplate",
     "IssueGroup",
     "JobEvent",
     "Sighting",
+    "TemplateVersion",
 ]

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from imports.models.arrivals import ArrivalFile
+from imports.models.templates import TemplateVersion
 from portal.lifecycle import Leased
 from portal.models import TenantOwned, User
 
@@ -66,6 +67,9 @@ class ImportJob(TenantOwned, Leased):
     rank = models.IntegerField(default=0)
     asked_by = models.CharField(max_length=10, choices=AskedBy, default=AskedBy.DROP)
     user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    template_version = models.ForeignKey(
+        TemplateVersion, on_delete=models.PROTECT, null=True, related_name="jobs"
+    )
     dry_run = models.BooleanField(default=False)
     limits = models.JSONField(default=dict)
     released_plan = models.JSONField(null=True)

@@ -30,13 +30,15 @@ class Account(TenantOwned):
     """A login on a hosted endpoint.
 
     password: a Django password hash, empty where only keys may be used. allowed_networks: CIDR
-    texts, empty for any address.
+    texts, empty for any address. home: the folder it sees as its root, relative to the endpoint's
+    directory; empty for the whole tree.
     """
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="accounts")
     username = models.CharField(max_length=64)
     password = models.CharField(max_length=256, blank=True)
     allowed_networks = models.JSONField(default=list, blank=True)
+    home = models.CharField(max_length=200, blank=True)
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     last_login_at = models.DateTimeField(null=True, blank=True)
@@ -72,6 +74,7 @@ class Drop(TenantOwned):
 
     class Protocol(models.TextChoices):
         MANIFEST = "manifest", "Manifest (.done)"
+        TEMPLATE = "template", "Import template"
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="drops")
     path = models.CharField(max_length=500)
