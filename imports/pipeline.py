@@ -63,15 +63,23 @@ def run(job: ImportJob) -> str:
     logs.bind(job_id=job.pk, tenant_id=job.tenant_id)
     with Heartbeat(job, job.tenant_id) as beat:
         try:
-            _attempt(job, beat)
+            _recorded(job, beat)
         except LeaseLost as lost:
             return f"Job {job.pk}: {lost}"
-        except Exception as error:  # our fault, whatever it is: recorded, retried, told
-            if isinstance(error, DatabaseError):
-                connection.close()
-            outcome.errored(job, error)
     bell.ring(bell.POLL, job.tenant_id)
     return f"Job {job.pk}: {job.state}."
+
+
+def _recorded(job: ImportJob, beat: Heartbeat) -> None:
+    """One attempt. An error is our fault, whatever it is: recorded, retried, told."""
+    try:
+        _attempt(job, beat)
+    except LeaseLost:
+        raise
+    except Exception as error:
+        if isinstance(error, DatabaseError):
+            connection.close()
+        outcome.errored(job, error)
 
 
 def _attempt(job: ImportJob, beat: Heartbeat) -> None:
@@ -156,7 +164,10 @@ def _apply(
 def _start(job: ImportJob) -> None:
     note = "" if job.attempt == 1 else f"Attempt {job.attempt} of {settings.MAX_ATTEMPTS}."
     outcome.moved(job, ImportJob.State.RUNNING, note)
-    _update(job, stage=Stage.READING, started_at=Now(), bytes_read=0, rows_read=0)
+    # An earlier attempt may have left its numbers and our fault behind.
+    zeros = {"bytes_read": 0, "rows_read": 0, "rows_rejected": 0, "warnings": 0}
+    nothing = {"reason": "", "fault": ImportJob.Fault.NONE}
+    _update(job, stage=Stage.READING, started_at=Now(), **zeros, **nothing)
 
 
 def _stage(work: Work, stage: str) -> None:
