@@ -53,10 +53,6 @@ class Work:
     beat: Heartbeat
     folder: Path
 
-    @property
-    def mirror(self) -> bool:
-        return self.feed.operation == Operation.MIRROR
-
 
 def run(job: ImportJob) -> str:
     """Carry out a claimed job. Returns a sentence for the log. Never raises for the file's sake."""
@@ -131,7 +127,8 @@ def _conclude(
     work: Work, source: Source, reading: Reading, stage: staging.StagingTable, found: Late
 ) -> None:
     job = work.job
-    planned = late.planned(work.target, reading, stage, found, mirror=work.mirror)
+    mirror = _mirrors(work, reading, found)
+    planned = late.planned(work.target, reading, stage, found, mirror=mirror)
     _stage(work, Stage.REPORTING)
     name = attachment.of_rejects(job, work.folder, source, reading, found)
     if job.dry_run:
@@ -142,7 +139,22 @@ def _conclude(
     if reasons:
         outcome.hold(job, planned, reading.summary, name, reasons)
         return
-    _apply(work, reading, stage, planned, name)
+    _apply(work, reading, stage, planned, name, mirror=mirror)
+
+
+def _mirrors(work: Work, reading: Reading, found: Late) -> bool:
+    """Whether absent records are removed: not where a rejected row may mean one of them."""
+    if work.feed.operation != Operation.MIRROR or not reading.seen:
+        return False
+    if reading.rejected or found.lines.size:
+        message = (
+            "Records that the file does not name were left, because rows were rejected. "
+            "Correct these rows and send the whole file again."
+        )
+        warning = Issue(Code.NOTHING_REMOVED, message, severity=Severity.WARNING)
+        reading.summary.add(warning)
+        return False
+    return True
 
 
 def _apply(
@@ -151,13 +163,15 @@ def _apply(
     stage: staging.StagingTable,
     planned: limits.Plan,
     attachment_name: str,
+    *,
+    mirror: bool,
 ) -> None:
     _stage(work, Stage.APPLYING)
     work.beat.check()
     with transaction.atomic():
         lifecycle.fence(work.job)
         if planned.created or planned.updated or planned.removed or reading.staged:
-            apply.apply(stage, work.target, work.job.pk, reading.staged, mirror=work.mirror)
+            apply.apply(stage, work.target, work.job.pk, reading.staged, mirror=mirror)
         outcome.finish(work.job, planned, reading.summary, attachment_name)
 
 
