@@ -52,25 +52,29 @@ class Work:
     beat: Heartbeat
     folder: Path
 
-    @property
-    def mirror(self) -> bool:
-        return self.feed.operation == Operation.MIRROR
-
 
 def run(job: ImportJob) -> str:
     """Carry out a claimed job. Returns a sentence for the log. Never raises for the file's sake."""
     logs.bind(job_id=job.pk, tenant_id=job.tenant_id)
     with Heartbeat(job, job.tenant_id) as beat:
         try:
-            _attempt(job, beat)
+            _recorded(job, beat)
         except LeaseLost as lost:
             return f"Job {job.pk}: {lost}"
-        except Exception as error:  # our fault, whatever it is: recorded, retried, told
-            if isinstance(error, DatabaseError):
-                connection.close()
-            outcome.errored(job, error)
     bell.ring(bell.POLL, job.tenant_id)
     return f"Job {job.pk}: {job.state}."
+
+
+def _recorded(job: ImportJob, beat: Heartbeat) -> None:
+    """One attempt. An error is our fault, whatever it is: recorded, retried, told."""
+    try:
+        _attempt(job, beat)
+    except LeaseLost:
+        raise
+    except Exception as error:
+        if isinstance(error, DatabaseError):
+            connection.close()
+        outcome.errored(job, error)
 
 
 def _attempt(job: ImportJob, beat: Heartbeat) -> None:
@@ -121,7 +125,8 @@ def _conclude(
     work: Work, source: Source, reading: Reading, stage: staging.StagingTable, found: Late
 ) -> None:
     job = work.job
-    planned = late.planned(work.target, reading, stage, found, mirror=work.mirror)
+    mirror = _mirrors(work, reading, found)
+    planned = late.planned(work.target, reading, stage, found, mirror=mirror)
     _stage(work, Stage.REPORTING)
     name = attachment.of_rejects(job, work.folder, source, reading, found)
     if job.dry_run:
@@ -132,7 +137,22 @@ def _conclude(
     if reasons:
         outcome.hold(job, planned, reading.summary, name, reasons)
         return
-    _apply(work, reading, stage, planned, name)
+    _apply(work, reading, stage, planned, name, mirror=mirror)
+
+
+def _mirrors(work: Work, reading: Reading, found: Late) -> bool:
+    """Whether absent records are removed: not where a rejected row may mean one of them."""
+    if work.feed.operation != Operation.MIRROR or not reading.seen:
+        return False
+    if reading.rejected or found.lines.size:
+        message = (
+            "Records that the file does not name were left, because rows were rejected. "
+            "Correct these rows and send the whole file again."
+        )
+        warning = Issue(Code.NOTHING_REMOVED, message, severity=Severity.WARNING)
+        reading.summary.add(warning)
+        return False
+    return True
 
 
 def _apply(
@@ -141,20 +161,25 @@ def _apply(
     stage: staging.StagingTable,
     planned: limits.Plan,
     attachment_name: str,
+    *,
+    mirror: bool,
 ) -> None:
     _stage(work, Stage.APPLYING)
     work.beat.check()
     with transaction.atomic():
         lifecycle.fence(work.job)
         if planned.created or planned.updated or planned.removed or reading.staged:
-            apply.apply(stage, work.target, work.job.pk, reading.staged, mirror=work.mirror)
+            apply.apply(stage, work.target, work.job.pk, reading.staged, mirror=mirror)
         outcome.finish(work.job, planned, reading.summary, attachment_name)
 
 
 def _start(job: ImportJob) -> None:
     note = "" if job.attempt == 1 else f"Attempt {job.attempt} of {settings.MAX_ATTEMPTS}."
     outcome.moved(job, ImportJob.State.RUNNING, note)
-    _update(job, stage=Stage.READING, started_at=Now(), bytes_read=0, rows_read=0)
+    # An earlier attempt may have left its numbers and our fault behind.
+    zeros = {"bytes_read": 0, "rows_read": 0, "rows_rejected": 0, "warnings": 0}
+    nothing = {"reason": "", "fault": ImportJob.Fault.NONE}
+    _update(job, stage=Stage.READING, started_at=Now(), **zeros, **nothing)
 
 
 def _stage(work: Work, stage: str) -> None:

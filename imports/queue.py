@@ -12,7 +12,7 @@ import socket
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Min, Q, QuerySet
 from django.db.models.functions import Now
 
 from imports import outcome
@@ -49,7 +49,7 @@ def next_job(tenant_id: int) -> ImportJob | None:
     """
     while True:
         job = lifecycle.claim(
-            ready().filter(tenant_id=tenant_id).order_by("rank", "created_at", "pk"),
+            _next(tenant_id),
             owner=owner(),
             state=State.RUNNING,
             guard=functools.partial(_alone, tenant_id),
@@ -59,6 +59,18 @@ def next_job(tenant_id: int) -> ImportJob | None:
         if job.attempt <= settings.MAX_ATTEMPTS:
             return job
         outcome.gave_up(job)
+
+
+def _next(tenant_id: int) -> QuerySet[ImportJob]:
+    """The tenant's ready jobs in their order, none before one of a lower rank that erred.
+
+    That one is tried again soon; without its records our fault would reject the others' rows.
+    """
+    jobs = ImportJob.objects.filter(tenant_id=tenant_id)
+    erred = jobs.filter(state=State.ERRORED, ready_at__gt=Now())
+    lowest = erred.aggregate(lowest=Min("rank"))["lowest"]
+    found = ready().filter(tenant_id=tenant_id).order_by("rank", "created_at", "pk")
+    return found if lowest is None else found.filter(rank__lte=lowest)
 
 
 def _alone(tenant_id: int) -> bool:
