@@ -10,6 +10,7 @@ import resource
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,19 +120,34 @@ def _read(work: Work, source: Source, reading: Reading, stage: staging.StagingTa
 def _conclude(
     work: Work, source: Source, reading: Reading, stage: staging.StagingTable, found: Late
 ) -> None:
+    with ThreadPoolExecutor(1, "report") as beside:
+        # The second pass over the file runs while the database compares and writes.
+        told = beside.submit(attachment.of_rejects, work.job, work.folder, source, reading, found)
+        planned = late.planned(work.target, reading, stage, found, mirror=work.mirror)
+        _carry_out(work, reading, stage, planned, told)
+
+
+def _carry_out(
+    work: Work,
+    reading: Reading,
+    stage: staging.StagingTable,
+    planned: limits.Plan,
+    told: Future[str],
+) -> None:
+    """Stop after the plan, hold, or apply. told: storage name of the error attachment."""
     job = work.job
-    planned = late.planned(work.target, reading, stage, found, mirror=work.mirror)
-    _stage(work, Stage.REPORTING)
-    name = attachment.of_rejects(job, work.folder, source, reading, found)
     if job.dry_run:
+        _stage(work, Stage.REPORTING)
+        name = told.result()
         with transaction.atomic():
             outcome.planned(job, planned, reading.summary, name)
         return
     reasons = limits.exceeded(planned, job.limits, job.released_plan)
     if reasons:
-        outcome.hold(job, planned, reading.summary, name, reasons)
+        _stage(work, Stage.REPORTING)
+        outcome.hold(job, planned, reading.summary, told.result(), reasons)
         return
-    _apply(work, reading, stage, planned, name)
+    _apply(work, reading, stage, planned, told)
 
 
 def _apply(
@@ -139,7 +155,7 @@ def _apply(
     reading: Reading,
     stage: staging.StagingTable,
     planned: limits.Plan,
-    attachment_name: str,
+    told: Future[str],
 ) -> None:
     _stage(work, Stage.APPLYING)
     work.beat.check()
@@ -147,7 +163,7 @@ def _apply(
         lifecycle.fence(work.job)
         if planned.created or planned.updated or planned.removed or reading.staged:
             apply.apply(stage, work.target, work.job.pk, reading.staged, mirror=work.mirror)
-        outcome.finish(work.job, planned, reading.summary, attachment_name)
+        outcome.finish(work.job, planned, reading.summary, told.result())
 
 
 def _start(job: ImportJob) -> None:
