@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -51,6 +52,20 @@ class Work:
     target: known.Target
     beat: Heartbeat
     folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan ready to be carried out. attachment: storage name of the rejected rows, once written.
+
+    mirror: whether records that the file does not name are removed.
+    """
+
+    reading: Reading
+    stage: staging.StagingTable
+    numbers: limits.Plan
+    attachment: Future[str]
+    mirror: bool
 
 
 def run(job: ImportJob) -> str:
@@ -124,20 +139,28 @@ def _read(work: Work, source: Source, reading: Reading, stage: staging.StagingTa
 def _conclude(
     work: Work, source: Source, reading: Reading, stage: staging.StagingTable, found: Late
 ) -> None:
-    job = work.job
-    mirror = _mirrors(work, reading, found)
-    planned = late.planned(work.target, reading, stage, found, mirror=mirror)
+    with ThreadPoolExecutor(1, "report") as beside:
+        # The second pass over the file runs while the database compares and writes.
+        told = beside.submit(attachment.of_rejects, work.job, work.folder, source, reading, found)
+        mirror = _mirrors(work, reading, found)
+        planned = late.planned(work.target, reading, stage, found, mirror=mirror)
+        _carry_out(work, Planned(reading, stage, planned, told, mirror))
+
+
+def _carry_out(work: Work, plan: Planned) -> None:
+    """Stop after the plan, hold, or apply."""
+    job, summary = work.job, plan.reading.summary
+    reasons = limits.exceeded(plan.numbers, job.limits, job.released_plan)
+    if not (job.dry_run or reasons):
+        _apply(work, plan)
+        return
     _stage(work, Stage.REPORTING)
-    name = attachment.of_rejects(job, work.folder, source, reading, found)
-    if job.dry_run:
-        with transaction.atomic():
-            outcome.planned(job, planned, reading.summary, name)
-        return
-    reasons = limits.exceeded(planned, job.limits, job.released_plan)
-    if reasons:
-        outcome.hold(job, planned, reading.summary, name, reasons)
-        return
-    _apply(work, reading, stage, planned, name, mirror=mirror)
+    name = plan.attachment.result()
+    with transaction.atomic():
+        if job.dry_run:
+            outcome.planned(job, plan.numbers, summary, name)
+        else:
+            outcome.hold(job, plan.numbers, summary, name, reasons)
 
 
 def _mirrors(work: Work, reading: Reading, found: Late) -> bool:
@@ -155,22 +178,15 @@ def _mirrors(work: Work, reading: Reading, found: Late) -> bool:
     return True
 
 
-def _apply(
-    work: Work,
-    reading: Reading,
-    stage: staging.StagingTable,
-    planned: limits.Plan,
-    attachment_name: str,
-    *,
-    mirror: bool,
-) -> None:
+def _apply(work: Work, plan: Planned) -> None:
     _stage(work, Stage.APPLYING)
     work.beat.check()
+    numbers, reading = plan.numbers, plan.reading
     with transaction.atomic():
         lifecycle.fence(work.job)
-        if planned.created or planned.updated or planned.removed or reading.staged:
-            apply.apply(stage, work.target, work.job.pk, reading.staged, mirror=mirror)
-        outcome.finish(work.job, planned, reading.summary, attachment_name)
+        if numbers.created or numbers.updated or numbers.removed or reading.staged:
+            apply.apply(plan.stage, work.target, work.job.pk, reading.staged, mirror=plan.mirror)
+        outcome.finish(work.job, numbers, reading.summary, plan.attachment.result())
 
 
 def _start(job: ImportJob) -> None:
