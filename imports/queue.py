@@ -56,11 +56,17 @@ def next_job(tenant_id: int) -> ImportJob | None:
 
 
 def _alone(tenant_id: int) -> bool:
-    """Whether no job of the tenant runs; the lock makes the answer hold until the claim commits."""
+    """Whether no job of the tenant runs; the lock makes the answer hold until the claim commits.
+
+    A job whose row is locked runs, whatever its lease says: it is applying (`lifecycle.Heartbeat`
+    cannot prolong it then), and the next job's plan must see what it writes.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, tenant_id % 2**31])
     running = ImportJob.objects.filter(tenant_id=tenant_id, state=State.RUNNING)
-    return not running.filter(lease_until__gte=Now()).exists()
+    expired = running.filter(lease_until__lt=Now())
+    free = expired.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True)
+    return running.count() == len(free)
 
 
 _LOCK = 0x1A9
