@@ -10,14 +10,15 @@ import shutil
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from imports import queue, staging
 from imports.models import ArrivalFile, ImportJob
-from portal import beats, bell, scores
+from portal import beats, bell, logs, scores
 from portal.models import Drop
 
+log = logs.get(__name__)
 _SPOOL = re.compile(r"^job_(\d+)_(\d+)_")
 
 
@@ -42,14 +43,25 @@ def _running() -> set[tuple[int, int]]:
 
 
 def clear_staging() -> int:
-    """Drop staging tables of attempts that no longer run."""
+    """Drop staging tables of attempts that no longer run; one still in use waits for the next time.
+
+    A worker that sleeps in the middle of a COPY holds its table: the sweep must not wait for it.
+    """
     tables = staging.leftovers()
     running = _running() if tables else set()
     stray = [name for name, job, token in tables if (job, token) not in running]
-    with connection.cursor() as cursor:
-        for name in stray:
-            cursor.execute(f"DROP TABLE IF EXISTS {name}")
-    return len(stray)
+    return sum(_drop(name) for name in stray)
+
+
+def _drop(table: str) -> bool:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '200ms'")
+            cursor.execute(f"DROP TABLE IF EXISTS {table}")
+    except OperationalError as error:
+        log.warning("staging_table_in_use", table=table, error=repr(error))
+        return False
+    return True
 
 
 def clear_spool() -> int:
