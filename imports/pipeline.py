@@ -146,6 +146,7 @@ def _apply(
     work.beat.check()
     with transaction.atomic():
         lifecycle.fence(work.job)
+        lifecycle.limit_silence()
         if planned.created or planned.updated or planned.removed or reading.staged:
             apply.apply(stage, work.target, work.job.pk, reading.staged, mirror=work.mirror)
         outcome.finish(work.job, planned, reading.summary, attachment_name)
