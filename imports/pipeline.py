@@ -63,15 +63,26 @@ def run(job: ImportJob) -> str:
     logs.bind(job_id=job.pk, tenant_id=job.tenant_id)
     with Heartbeat(job, job.tenant_id) as beat:
         try:
-            _attempt(job, beat)
+            _attempt_or_error(job, beat)
         except LeaseLost as lost:
+            attachment.tidy(job)
             return f"Job {job.pk}: {lost}"
-        except Exception as error:  # our fault, whatever it is: recorded, retried, told
-            if isinstance(error, DatabaseError):
-                connection.close()
-            outcome.errored(job, error)
+    if job.token > 1:
+        attachment.tidy(job)
     bell.ring(bell.POLL, job.tenant_id)
     return f"Job {job.pk}: {job.state}."
+
+
+def _attempt_or_error(job: ImportJob, beat: Heartbeat) -> None:
+    """Raises LeaseLost, also where the error came of another's having the job by now."""
+    try:
+        _attempt(job, beat)
+    except LeaseLost:
+        raise
+    except Exception as error:  # our fault, whatever it is: recorded, retried, told
+        if isinstance(error, DatabaseError):
+            connection.close()
+        outcome.errored(job, error)
 
 
 def _attempt(job: ImportJob, beat: Heartbeat) -> None:

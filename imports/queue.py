@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from imports import outcome
+from imports import attachment, outcome
 from imports.models import ImportJob
 from portal import lifecycle
 
@@ -53,6 +53,7 @@ def next_job(tenant_id: int) -> ImportJob | None:
         if job.attempt <= settings.MAX_ATTEMPTS:
             return job
         outcome.gave_up(job)
+        attachment.tidy(job)
 
 
 def _alone(tenant_id: int) -> bool:
