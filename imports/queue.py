@@ -11,7 +11,7 @@ import os
 import socket
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
@@ -57,17 +57,25 @@ def next_job(tenant_id: int) -> ImportJob | None:
 
 
 def _alone(tenant_id: int) -> bool:
-    """Whether no job of the tenant runs; the lock makes the answer hold until the claim commits.
-
-    A job whose row is locked runs, whatever its lease says: it is applying (`lifecycle.Heartbeat`
-    cannot prolong it then), and the next job's plan must see what it writes.
-    """
+    """Whether no job of the tenant runs; the lock makes the answer hold until the claim commits."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, tenant_id % 2**31])
-    running = ImportJob.objects.filter(tenant_id=tenant_id, state=State.RUNNING)
-    expired = running.filter(lease_until__lt=Now())
-    free = expired.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True)
-    return running.count() == len(free)
+    return not running(ImportJob.objects.filter(tenant_id=tenant_id))
+
+
+def running(jobs: QuerySet[ImportJob]) -> set[tuple[int, int]]:
+    """The attempts among the jobs that run now, as (job, token).
+
+    A job whose row is locked runs, whatever its lease says: it is applying (its heartbeat cannot
+    prolong it then), its staging table is in use, and the next plan must see what it writes.
+    """
+    all_running = jobs.filter(state=State.RUNNING)
+    expired = all_running.filter(lease_until__lt=Now())
+    with transaction.atomic():
+        free = set(
+            expired.select_for_update(skip_locked=True, no_key=True).values_list("pk", "token")
+        )
+        return set(all_running.values_list("pk", "token")) - free
 
 
 _LOCK = 0x1A9

@@ -36,19 +36,13 @@ def sweep() -> str:
     return f"Rang for {len(importing)} imports, {len(collecting)} folders; cleared {cleared}."
 
 
-def _running() -> set[tuple[int, int]]:
-    """The attempts that run now, as (job, token)."""
-    jobs = ImportJob.objects.filter(state=ImportJob.State.RUNNING, lease_until__gt=Now())
-    return set(jobs.values_list("pk", "token"))
-
-
 def clear_staging() -> int:
     """Drop staging tables of attempts that no longer run; one still in use waits for the next time.
 
     A worker that sleeps in the middle of a COPY holds its table: the sweep must not wait for it.
     """
     tables = staging.leftovers()
-    running = _running() if tables else set()
+    running = queue.running(ImportJob.objects.all()) if tables else set()
     stray = [name for name, job, token in tables if (job, token) not in running]
     return sum(_drop(name) for name in stray)
 
@@ -69,7 +63,7 @@ def clear_spool() -> int:
     if not settings.SPOOL_DIR.is_dir():
         return 0
     folders = list(settings.SPOOL_DIR.iterdir())  # before the question which of them are in use
-    running = _running()
+    running = queue.running(ImportJob.objects.all())
     removed = 0
     for folder in folders:
         found = _SPOOL.match(folder.name)
