@@ -12,7 +12,7 @@ import socket
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from imports import attachment, outcome
@@ -43,7 +43,7 @@ def next_job(tenant_id: int) -> ImportJob | None:
     """
     while True:
         job = lifecycle.claim(
-            ready().filter(tenant_id=tenant_id).order_by("rank", "created_at", "pk"),
+            _in_turn(tenant_id).order_by("rank", "created_at", "pk"),
             owner=owner(),
             state=State.RUNNING,
             guard=functools.partial(_alone, tenant_id),
@@ -54,6 +54,21 @@ def next_job(tenant_id: int) -> ImportJob | None:
             return job
         outcome.gave_up(job)
         attachment.tidy(job)
+
+
+def _in_turn(tenant_id: int) -> QuerySet[ImportJob]:
+    """The tenant's jobs that no earlier one holds back.
+
+    An errored job that waits for its next try is not overtaken: the rows of a newer file must win,
+    and what refers to its rows must find them. It waits for some minutes at most, then it fails.
+    """
+    earlier = ImportJob.objects.filter(
+        Q(rank__lt=OuterRef("rank")) | Q(rank=OuterRef("rank"), pk__lt=OuterRef("pk")),
+        tenant_id=tenant_id,
+        state=State.ERRORED,
+        ready_at__gt=Now(),
+    )
+    return ready().filter(~Exists(earlier), tenant_id=tenant_id)
 
 
 def _alone(tenant_id: int) -> bool:
