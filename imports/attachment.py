@@ -46,10 +46,29 @@ def of_refusal(job: ImportJob, folder: Path, issues: Sequence[Issue]) -> str:
     return _save(job, folder, fill)
 
 
+def tidy(job: ImportJob) -> None:
+    """Remove what this attempt and earlier ones wrote, save what the job's row names.
+
+    An attempt may be cut off, or find its job taken, after its attachment is in storage.
+    """
+    try:
+        _, names = default_storage.listdir(_folder(job))
+    except FileNotFoundError:
+        return
+    named = ImportJob.objects.filter(pk=job.pk).values_list("attachment", flat=True).first()
+    for name in names:
+        path = f"{_folder(job)}/{name}"
+        if path != named and int(name.partition(".")[0]) <= job.token:
+            default_storage.delete(path)
+
+
+def _folder(job: ImportJob) -> str:
+    return f"attachments/{job.tenant_id}/{job.uid}"
+
+
 def _save(job: ImportJob, folder: Path, fill: Callable[[BinaryIO], None]) -> str:
     path = folder / "attachment.csv"
     with path.open("wb") as target:
         fill(target)
     with path.open("rb") as written:
-        name = f"attachments/{job.tenant_id}/{job.uid}/{job.token}.errors.csv"
-        return default_storage.save(name, File(written))
+        return default_storage.save(f"{_folder(job)}/{job.token}.errors.csv", File(written))

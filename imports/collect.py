@@ -145,10 +145,19 @@ def _arrival(folder: Folder, name: str, found: os.stat_result, data: bytes) -> A
         pk=arrival.pk, state__in=[State.COLLECTING, State.CONFIG_MISSING]
     ).exclude(lease_until__gt=Now())
     claimed = lifecycle.claim(free, owner=owner(), state=State.COLLECTING)
-    if claimed is not None and claimed.current_name != name:
+    if claimed is None:
+        return None
+    if claimed.token > 1:
+        snapshot.keep_only(_storage(claimed), claimed.token)
+    if claimed.current_name != name:
         Arrival.objects.filter(pk=claimed.pk).update(current_name=name)
         claimed.current_name = name
     return claimed
+
+
+def _storage(arrival: Arrival) -> str:
+    """The folder in storage for the delivery's copies."""
+    return f"arrivals/{arrival.tenant_id}/{arrival.uid}"
 
 
 def _sender(folder: Folder, name: str) -> int | None:
@@ -181,9 +190,24 @@ def _collect_files(folder: Folder, arrival: Arrival, manifest: Manifest) -> None
             _try_copy(folder, arrival, one.entry, copies, changed)
     judged = [_judged(one, copies, changed) for one in resolutions]
     feed = _configuration(folder.drop)
-    if feed is None and any(one.problem is None for one in judged):
-        _without_configuration(folder, arrival, copies)
-        return
+    try:
+        if feed is None and any(one.problem is None for one in judged):
+            _without_configuration(folder, arrival, copies)
+        else:
+            _take_all(folder, arrival, judged, copies, feed)
+    except lifecycle.LeaseLost as lost:
+        log.warning("delivery_taken_over", arrival_id=arrival.pk, reason=str(lost))
+        _discard(copies)
+
+
+def _take_all(
+    folder: Folder,
+    arrival: Arrival,
+    judged: list[Resolution],
+    copies: dict[str, Snapshot],
+    feed: Feed | None,
+) -> None:
+    """Rows and jobs of all references in one transaction. Raises LeaseLost."""
     with transaction.atomic():
         lifecycle.fence(arrival)
         for one in judged:
@@ -191,6 +215,11 @@ def _collect_files(folder: Folder, arrival: Arrival, manifest: Manifest) -> None
         lifecycle.advance(
             arrival, to=State.PROCESSING, allowed=[State.COLLECTING], **lifecycle.released()
         )
+
+
+def _discard(copies: dict[str, Snapshot]) -> None:
+    for copy in copies.values():
+        default_storage.delete(copy.content)
 
 
 def _try_copy(
@@ -213,7 +242,7 @@ def _copy(
     copies: dict[str, Snapshot],
     changed: set[str],
 ) -> Snapshot:
-    name = f"arrivals/{arrival.tenant_id}/{arrival.uid}/{arrival.token}-{len(copies)}"
+    name = f"{_storage(arrival)}/{arrival.token}-{len(copies)}"
     try:
         copies[entry.name] = snapshot.take(folder.jail, folder.file(entry.name), name)
     except ChangedWhileCopied as exc:
@@ -246,8 +275,7 @@ def _configuration(drop: Drop) -> Feed | None:
 
 
 def _without_configuration(folder: Folder, arrival: Arrival, copies: dict[str, Snapshot]) -> None:
-    for copy in copies.values():
-        default_storage.delete(copy.content)
+    _discard(copies)
     log.error("configuration_missing", drop_id=folder.drop.pk, feed=folder.drop.feed)
     reason = (
         "What is to be done with files of this folder is not configured. The operator has been "

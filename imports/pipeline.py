@@ -75,13 +75,19 @@ def run(job: ImportJob) -> str:
         try:
             _recorded(job, beat)
         except LeaseLost as lost:
+            attachment.tidy(job)
             return f"Job {job.pk}: {lost}"
+    if job.token > 1:
+        attachment.tidy(job)
     bell.ring(bell.POLL, job.tenant_id)
     return f"Job {job.pk}: {job.state}."
 
 
 def _recorded(job: ImportJob, beat: Heartbeat) -> None:
-    """One attempt. An error is our fault, whatever it is: recorded, retried, told."""
+    """One attempt. An error is our fault, whatever it is: recorded, retried, told.
+
+    Raises LeaseLost, also where the error came of another's having the job by now.
+    """
     try:
         _attempt(job, beat)
     except LeaseLost:
@@ -182,11 +188,13 @@ def _apply(work: Work, plan: Planned) -> None:
     _stage(work, Stage.APPLYING)
     work.beat.check()
     numbers, reading = plan.numbers, plan.reading
+    name = plan.attachment.result()  # before the transaction: it may be a long file
     with transaction.atomic():
         lifecycle.fence(work.job)
+        lifecycle.limit_silence()
         if numbers.created or numbers.updated or numbers.removed or reading.staged:
             apply.apply(plan.stage, work.target, work.job.pk, reading.staged, mirror=plan.mirror)
-        outcome.finish(work.job, numbers, reading.summary, plan.attachment.result())
+        outcome.finish(work.job, numbers, reading.summary, name)
 
 
 def _start(job: ImportJob) -> None:

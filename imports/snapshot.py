@@ -60,6 +60,20 @@ class _Hashing(_File):
             yield block
 
 
+def keep_only(folder: str, token: int) -> None:
+    """Remove the copies in a delivery's storage folder that other claims than `token` made.
+
+    A collector that was killed while it copied leaves a file that no row names.
+    """
+    try:
+        _, names = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in names:
+        if not name.startswith(f"{token}-"):
+            default_storage.delete(f"{folder}/{name}")
+
+
 def take(jail: Jail, path: Path, name: str) -> Snapshot:
     """Copy a file to storage under `name`.
 

@@ -6,14 +6,16 @@ It also clears away what killed workers left in the database, and files whose da
 from __future__ import annotations
 
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from imports import queue, staging
 from imports.models import ArrivalFile, ImportJob
-from portal import beats, bell, scores
+from portal import beats, bell, logs, scores
 from portal.dropserver.leftovers import clear_parts
 from portal.models import Drop
+
+log = logs.get(__name__)
 
 
 def sweep() -> str:
@@ -31,14 +33,25 @@ def sweep() -> str:
 
 
 def clear_staging() -> int:
-    """Drop staging tables of attempts that no longer run."""
+    """Drop staging tables of attempts that no longer run; one still in use waits for the next time.
+
+    A worker that sleeps in the middle of a COPY holds its table: the sweep must not wait for it.
+    """
     tables = staging.leftovers()
-    running = queue.running() if tables else set()
+    running = queue.running(ImportJob.objects.all()) if tables else set()
     stray = [name for name, job, token in tables if (job, token) not in running]
-    with connection.cursor() as cursor:
-        for name in stray:
-            cursor.execute(f"DROP TABLE IF EXISTS {name}")
-    return len(stray)
+    return sum(_drop(name) for name in stray)
+
+
+def _drop(table: str) -> bool:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '200ms'")
+            cursor.execute(f"DROP TABLE IF EXISTS {table}")
+    except OperationalError as error:
+        log.warning("staging_table_in_use", table=table, error=repr(error))
+        return False
+    return True
 
 
 def forget_old_files() -> int:

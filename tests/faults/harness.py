@@ -295,6 +295,12 @@ class Lock:
         self._thread.start()
         return self
 
+    def __enter__(self) -> "Lock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     def release(self) -> None:
         """Give it back. May be called twice."""
         if self._thread is not None:
