@@ -13,7 +13,7 @@ from imports.issues import Issue
 from imports.late import Late
 from imports.models import ImportJob
 from imports.reading import Reading, Source
-from imports.report import Reject, fetch, merge, write_attachment
+from imports.report import Reject, merge, pick, write_attachment
 
 
 def of_rejects(job: ImportJob, folder: Path, source: Source, reading: Reading, found: Late) -> str:
@@ -23,13 +23,8 @@ def of_rejects(job: ImportJob, folder: Path, source: Source, reading: Reading, f
         return ""
 
     def fill(target: BinaryIO) -> None:
-        late = fetch(
-            source.file,
-            source.dialect,
-            source.width,
-            wanted,
-            absorb_extra=source.absorb_extra,
-        )
+        chunks = reading.kept_of(found.lines) or source.chunks()
+        late = pick(chunks, wanted)
         rejects = merge(reading.spool, late)
         write_attachment(target, source.mapping.header, source.dialect.delimiter, rejects)
 

@@ -25,6 +25,7 @@ from imports.staging import Writer
 from imports.validation import Checked, Validator
 
 _PROGRESS_SECONDS = 0.7
+_MOST_KEPT = 16 << 20
 _ENOUGH = 1 << 20  # bytes of records worth a round of all rules
 
 
@@ -54,7 +55,11 @@ class Source:
 
 @dataclass(slots=True)
 class Reading:
-    """What reading found: the numbers, the issues by cause, and what is needed across rows."""
+    """What reading found: the numbers, the issues by cause, and what is needed across rows.
+
+    kept: the records that were checked, while they are few; they spare a second pass over the file
+    where some of them are rejected later. None where they became many.
+    """
 
     summary: Summary
     spool: RejectSpool
@@ -65,6 +70,23 @@ class Reading:
     rejected: int = 0
     warnings: int = 0
     consumed: int = 0
+    kept: list[Chunk] | None = field(default_factory=list)
+    kept_bytes: int = 0
+
+    def keep(self, chunk: Chunk) -> None:
+        """Keep the records of a chunk, or give all up where they are too many."""
+        self.kept_bytes += len(chunk.data)
+        if self.kept is not None and self.kept_bytes <= _MOST_KEPT:
+            self.kept.append(Chunk(chunk.data, chunk.lines, chunk.offsets))
+        else:
+            self.kept = None
+
+    def kept_of(self, lines: npt.NDArray[np.int64]) -> Iterator[Chunk] | None:
+        """The kept chunks, if they have all these lines."""
+        if not self.kept:
+            return None
+        has_all = np.isin(lines, np.concatenate([chunk.lines for chunk in self.kept])).all()
+        return iter(self.kept) if has_all else None
 
 
 def read(
@@ -120,6 +142,7 @@ def _work_off(pending: _Pending, validator: Validator, reading: Reading, writer:
         reading.summary.add(reject.issues[0])
     if len(rest.lines):
         checked = _checked(rest, hashes, validator)
+        reading.keep(rest)
         writer.write(checked.good)
         reading.staged += checked.good.height
         reading.gathered.add(checked.good)
