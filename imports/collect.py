@@ -297,7 +297,8 @@ def _take(
 ) -> None:
     """One reference becomes a row, and a job where it is good and not taken already."""
     name = one.reference.name
-    copy = copies.get(name)
+    # The copy belongs to the line that named the file first.
+    copy = None if one.problem is Problem.DUPLICATE else copies.get(name)
     row = ArrivalFile(
         tenant_id=arrival.tenant_id,
         arrival=arrival,
