@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
-from imports import queue, staging, sweep
+from imports import queue, spool, staging, sweep
 from imports.models import ImportJob
 from portal import tenancy
 from tests.imports.institution import CAMPUS, Institution
@@ -27,11 +27,11 @@ def test_it_drops_the_staging_tables_and_spools_of_dead_attempts_only(
         folder.mkdir(parents=True)
     with tenancy.everyone("a sweep"):
         assert sweep.clear_staging() == 0
-        assert sweep.clear_spool() == 1
+        assert spool.clear() == 1
         assert mine.exists()
         ImportJob.objects.filter(pk=job.pk).update(lease_until=Now() - timedelta(seconds=1))
         assert sweep.clear_staging() == 1
-        assert sweep.clear_spool() == 1
+        assert spool.clear() == 1
     assert staging.leftovers() == []
     assert not mine.exists()
 
