@@ -17,6 +17,8 @@ from imports.collect import Folder
 from imports.manifest import InvalidSchema, Problem, State, annotate, state_name
 from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import logs
+from portal.dropserver.paths import Path
+from portal.models import Upload
 
 log = logs.get(__name__)
 _BLOCK = 1 << 20
@@ -113,13 +115,21 @@ def _job(file: ArrivalFile) -> ImportJob | None:
 def _tell(folder: Folder, file: ArrivalFile, job: ImportJob) -> None:
     """Write the result beside the data file, and the error attachment or remove an older one."""
     errors = folder.file(errors_name(file.name))
-    if job.attachment:
+    if _was_sent(folder, errors, file):
+        pass  # a corrected attachment on its way: its own result will speak of it
+    elif job.attachment:
         folders.write(folder.jail, errors, _blocks(job.attachment))
     elif folder.jail.exists(errors):
         folder.jail.remove(errors)
     text = results.text(job, errors_name(file.name) if job.attachment else "")
     folders.write(folder.jail, folder.file(result_name(file.name)), iter([text.encode()]))
     ArrivalFile.objects.filter(pk=file.pk).update(told=job.state)
+
+
+def _was_sent(folder: Folder, path: Path, file: ArrivalFile) -> bool:
+    """Whether a sender has put a file there since the delivery came."""
+    uploads = Upload.objects.filter(endpoint_id=folder.drop.endpoint_id, path="/".join(path))
+    return uploads.filter(started_at__gt=file.arrival.created_at).exists()
 
 
 def _blocks(content: str) -> Iterator[bytes]:

@@ -55,11 +55,12 @@ def _drop(table: str) -> bool:
 
 
 def forget_old_files() -> int:
-    """Delete originals whose days are over (design.md: keep files for N days)."""
-    due = ImportJob.objects.filter(kept_until__lt=Now()).exclude(content="")
+    """Delete originals and attachments whose days are over (design.md: keep files for N days)."""
+    due = ImportJob.objects.filter(kept_until__lt=Now()).exclude(content="", attachment="")
     jobs = list(due.filter(state__in=ImportJob.FINAL_STATES)[:100])
     for job in jobs:
-        default_storage.delete(job.content)
+        for name in filter(None, (job.content, job.attachment)):
+            default_storage.delete(name)
         ArrivalFile.objects.filter(job=job).update(content="")
-        ImportJob.objects.filter(pk=job.pk).update(content="")
+        ImportJob.objects.filter(pk=job.pk).update(content="", attachment="")
     return len(jobs)

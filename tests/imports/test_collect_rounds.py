@@ -39,7 +39,7 @@ def test_a_delivery_is_imported_told_and_cleared_away(sender: Folders) -> None:
     sender.go()
     assert sender.names() == {"people.csv.result.txt"}
     first, *rest = sender.text("people.csv.result.txt").splitlines()
-    assert first == "people.csv: complete"
+    assert first == "complete: people.csv"
     assert "   created: 1" in rest
     assert arrivals() == ["done"]
 
@@ -48,14 +48,14 @@ def test_an_incomplete_file_comes_back_and_may_be_corrected_in_place(sender: Fol
     sender.deliver("p.csv", f"{CSV}0002,B,C,nowhere\n")
     sender.go()
     assert sender.names() == {"p.csv.result.txt", "p.csv.errors.csv"}
-    assert sender.text("p.csv.result.txt").startswith("p.csv: incomplete")
+    assert sender.text("p.csv.result.txt").startswith("incomplete: p.csv")
     assert "Lines: 3" in sender.text("p.csv.result.txt")
     sender.deliver(
         "p.csv.errors.csv", sender.text("p.csv.errors.csv").replace("nowhere", "b@c.org")
     )
     (job,) = sender.go()
     assert counts(ImportJob.objects.get(pk=job.pk)) == {"read": 1, "created": 1}
-    assert sender.text("p.csv.errors.csv.result.txt").startswith("p.csv.errors.csv: complete")
+    assert sender.text("p.csv.errors.csv.result.txt").startswith("complete: p.csv.errors.csv")
     sender.deliver("p.csv", CSV)
     sender.go()
     assert "p.csv.errors.csv" not in sender.names()
@@ -65,7 +65,7 @@ def test_a_failed_file_says_why(sender: Folders) -> None:
     sender.deliver("p.csv", "PersonIdentifer,FirstName,LastName,Email\n1,2,3,4\n")
     sender.go()
     text = sender.text("p.csv.result.txt")
-    assert text.startswith("p.csv: failed")
+    assert text.startswith("failed: p.csv")
     assert 'The column "PersonIdentifier" is missing.' in text
     assert sender.names() == {"p.csv.result.txt", "p.csv.errors.csv"}
 
@@ -74,11 +74,11 @@ def test_a_held_file_is_told_as_held_and_then_as_what_became_of_it(sender: Folde
     Drop.objects.update(limits={"creates": 0})
     sender.deliver("p.csv", CSV)
     sender.go()
-    assert sender.text("p.csv.result.txt").startswith("p.csv: held")
+    assert sender.text("p.csv.result.txt").startswith("held: p.csv")
     assert sender.names() == {"p.csv.result.txt", "p.csv.done.PROCESSING"}
     ImportJob.objects.update(state="ready", released_plan={"created": 1}, ready_at=Now())
     sender.go()
-    assert sender.text("p.csv.result.txt").startswith("p.csv: complete")
+    assert sender.text("p.csv.result.txt").startswith("complete: p.csv")
     assert sender.names() == {"p.csv.result.txt"}
 
 
@@ -88,7 +88,7 @@ def test_a_discarded_file_is_told_as_discarded(sender: Folders) -> None:
     sender.go()
     ImportJob.objects.update(state="discarded")
     sender.poll()
-    assert sender.text("p.csv.result.txt").startswith("p.csv: discarded")
+    assert sender.text("p.csv.result.txt").startswith("discarded: p.csv")
     assert arrivals() == ["done"]
 
 
