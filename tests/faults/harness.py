@@ -107,9 +107,12 @@ class Process:
             assert self.popen is not None
             self.popen.wait(START_SECONDS)
 
-    def stop(self, number: int, seconds: float) -> int:
-        """Signal the main process only, as the launcher does, and return how it ended."""
+    def signal(self, number: int) -> None:
+        """Signal the main process only, as the launcher does."""
         os.kill(self.pid, number)
+
+    def wait(self, seconds: float) -> int:
+        """Wait for its end and return how it ended."""
         assert self.popen is not None
         return self.popen.wait(seconds)
 
