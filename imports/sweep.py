@@ -5,6 +5,7 @@ It also drops what killed workers left behind: staging tables, spool directories
 
 from __future__ import annotations
 
+import random
 import re
 import shutil
 
@@ -26,14 +27,19 @@ def sweep() -> str:
     """Ring, clear up, and leave a sign of life. Must be called across tenants."""
     beats.beat("sweep")
     importing = set(queue.ready().values_list("tenant_id", flat=True))
-    for tenant_id in sorted(importing):
-        bell.ring(bell.IMPORT, tenant_id)
+    _ring(bell.IMPORT, importing)
     collecting = set(Drop.objects.filter(enabled=True).values_list("tenant_id", flat=True))
-    for tenant_id in sorted(collecting):
-        bell.ring(bell.POLL, tenant_id)
+    _ring(bell.POLL, collecting)
     cleared = clear_staging() + clear_spool() + forget_old_files()
     scores.expire()
     return f"Rang for {len(importing)} imports, {len(collecting)} folders; cleared {cleared}."
+
+
+def _ring(task: str, tenants: set[int]) -> None:
+    """Ring for each, in an order of chance: where there is more to do than the workers can, some
+    bells lapse before the next sweep, and not always the same tenants'."""
+    for tenant_id in random.sample(sorted(tenants), len(tenants)):
+        bell.ring(task, tenant_id, expires=2 * settings.SWEEP_SECONDS)
 
 
 def clear_staging() -> int:

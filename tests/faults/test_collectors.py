@@ -1,4 +1,4 @@
-"""Several collectors, doubled deliveries, files replaced, collectors killed (A8's half, A9, A10)."""
+"""Several collectors, doubled deliveries, files replaced, collectors killed (A8, A9, A10)."""
 
 import hashlib
 import os
