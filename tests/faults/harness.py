@@ -35,6 +35,7 @@ from portal.runtime.keys import Keys
 from portal.runtime.ports import reserve
 from portal.runtime.postgres import PostgresServer
 from portal.runtime.program import LEASH, ROOT, Program
+from portal.runtime.supervisor import RESTART_DELAYS
 from portal.runtime.valkey import ValkeyServer
 from tests import embedded
 
@@ -115,6 +116,25 @@ class Process:
         """Wait for its end and return how it ended."""
         assert self.popen is not None
         return self.popen.wait(seconds)
+
+    @contextmanager
+    def supervised(self) -> Iterator[None]:
+        """Start it again when it ends, as the launcher does (`portal/runtime/supervisor.py`)."""
+        done = threading.Event()
+
+        def look_after() -> None:
+            while not done.wait(RESTART_DELAYS[0]):
+                if not self.is_running:
+                    print(f"{self.program.name} died; starting it again")
+                    self.start()
+
+        keeper = threading.Thread(target=look_after, daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            done.set()
+            keeper.join(START_SECONDS)
 
     def children(self) -> list[psutil.Process]:
         """Its children: of the worker the processes that run tasks."""

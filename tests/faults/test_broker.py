@@ -33,7 +33,8 @@ def test_a_broker_that_comes_back_empty_loses_no_job_and_no_intake(rig: Rig):
     assert ready(), "everything was done before the broker came back"
     rig.broker.start()
     back = time.monotonic()
-    invariants.hold(*campus, seconds=DONE_WITHIN)
+    with rig.worker.supervised(), rig.beat.supervised():
+        invariants.hold(*campus, seconds=DONE_WITHIN)
     print(f"A3: {READY} + {MEANWHILE} jobs, done {time.monotonic() - back:.1f} s after the return")
 
 

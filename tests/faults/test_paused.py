@@ -126,9 +126,8 @@ def test_a_long_apply_keeps_the_institutions_next_job_waiting(
 def test_pauses_at_any_moment_leave_one_effect_a_job(rig: Rig, crew: Process):
     dice = random.Random(11)
     campus = [senders.new(rig) for _ in range(8)]
-    for number in range(IMPORTS // len(campus)):
-        for one in campus:
-            one.send(f"f{number:03d}", rows(number * ROWS // 2, ROWS, mark=str(number)))
+    for one in campus:
+        one.send_many(IMPORTS // len(campus), ROWS)
     for one in campus:
         rig.ring_poll(one.tenant.pk)
     asleep: dict[int, float] = {}
