@@ -13,7 +13,7 @@ from tests.faults import invariants
 from tests.faults.harness import LEASE, Rig, eventually, scaled
 from tests.faults.sender import Sender, csv, rows
 
-MANIFESTS = scaled(100, 100)
+MANIFESTS = scaled(40, 100)
 COLLECTORS, ROUNDS = 3, 6
 COPIES = scaled(5, 10)
 POINTS = scaled(6, 20)

@@ -48,7 +48,7 @@ def test_a_worker_that_sleeps_through_its_lease_writes_nothing(
         if stage == "reporting":  # it is asleep already and would be woken at the block's end
             finished_by_another(job, sleeper)
     ended = finished_by_another(job, sleeper)
-    wake(sleeper)
+    wake(rig, job, sleeper)
     invariants.hold(sender)
     assert sender.final(stages.STEM).finished_at == ended.finished_at
 
@@ -64,7 +64,7 @@ def test_a_worker_that_sleeps_just_before_it_writes_is_fenced_off(
         # Whoever claims now waits for the row or passes it over; the sleeper cannot prolong.
         time.sleep(LEASE + HEARTBEAT)
     ended = finished_by_another(job, sleeper)
-    wake(sleeper)
+    wake(rig, job, sleeper)
     invariants.hold(sender)
     assert sender.final(stages.STEM).finished_at == ended.finished_at
 
@@ -77,7 +77,7 @@ def test_a_worker_that_sleeps_while_it_applies_does_not_block_its_institution(
         sleeper = pid_of(job)
         os.kill(sleeper, signal.SIGSTOP)
     ended = finished_by_another(job, sleeper)
-    wake(sleeper)
+    wake(rig, job, sleeper)
     invariants.hold(sender)
     assert sender.final(stages.STEM).finished_at == ended.finished_at
 
@@ -104,7 +104,8 @@ def test_a_worker_that_sleeps_while_it_copies_holds_up_nobody(
         other.send_and_ring("small", rows(1, 100))
         other.final("small", 30)
     finally:
-        wake(sleeper)
+        stages.go_on(sleeper)
+    wake(working, job, sleeper)
     invariants.hold(sender, other)
 
 
@@ -173,6 +174,9 @@ def finished_by_another(job: ImportJob, sleeper: int) -> ImportJob:
     return ImportJob.objects.get(pk=job.pk)
 
 
-def wake(sleeper: int) -> None:
-    """Let it go on, and wait until it has found out and is idle or gone."""
+def wake(rig: Rig, job: ImportJob, sleeper: int) -> None:
+    """Let it go on, and wait until both, the one who took over and the sleeper, have said how
+    their attempt ended: only then can nothing more be written."""
     stages.go_on(sleeper)
+    said = f"Job {job.pk}: "
+    eventually(lambda: rig.worker.log.read_text().count(said) >= 2, "the sleeper has ended", 30)
