@@ -18,8 +18,6 @@ def split(record: str, delimiter: str) -> list[str]:
         if at >= len(record):
             return cells
         at += 1
-        if at == len(record):
-            return [*cells, ""]
 
 
 def _next_cell(record: str, at: int, delimiter: str) -> tuple[str, int]:

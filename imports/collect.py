@@ -8,6 +8,7 @@ follow from the database (`imports/settle.py`).
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from dataclasses import dataclass
@@ -22,9 +23,18 @@ from imports import folders, outcome, snapshot
 from imports.arrivals.decisions import Decision as Decided
 from imports.arrivals.decisions import shown
 from imports.arrivals.listing import Entry, Listing
-from imports.arrivals.manifest import claim_name
 from imports.arrivals.references import Resolution, resolve
-from imports.manifest import InvalidSchema, Manifest, Problem, identity, parse, parse_state
+from imports.manifest import (
+    InvalidSchema,
+    Manifest,
+    Problem,
+    free_name,
+    identity,
+    parse,
+    parse_state,
+    state_name,
+)
+from imports.manifest import State as Shown
 from imports.models import Arrival, ArrivalFile, Decision, ImportJob
 from imports.queue import owner
 from imports.snapshot import ChangedWhileCopied, Snapshot
@@ -61,6 +71,10 @@ class Folder:
     def listing(self) -> Listing:
         return folders.listing(self.jail, self.path)
 
+    def free_name(self, name: str) -> str:
+        """The name, or the first one with a number that nothing has, be it a link."""
+        return free_name(name, folders.taken(self.jail, self.path))
+
 
 def claim(folder: Folder, entry: Entry) -> str | None:
     """Rename a manifest to its PROCESSING name. Returns the name, or None: not this time.
@@ -68,7 +82,7 @@ def claim(folder: Folder, entry: Entry) -> str | None:
     Tried twice, as the seed asks; then the round goes on to the next manifest.
     """
     for attempt in (1, 2):
-        name = claim_name(entry.name, folder.listing())
+        name = folder.free_name(state_name(entry.name, Shown.PROCESSING))
         try:
             folder.jail.rename(folder.file(entry.name), folder.file(name))
         except FileNotFoundError:
@@ -296,6 +310,7 @@ def _take(
         row.size, row.md5, row.sha256 = copy.size, copy.md5, copy.sha256
         row.source, row.content = copy.source, copy.content
     if one.problem is not None or copy is None or feed is None:
+        _forget_copy(row)
         row.save()
         _log(arrival, Decided(name, str(one.problem), one.reason))
         return
@@ -320,11 +335,17 @@ def _is_first(row: ArrivalFile) -> bool:
             f"{shown(row.name)} is the very file that the manifest "
             f"{shown(first.arrival.name)} named already; it is imported once."
         )
-        default_storage.delete(row.content)
-        row.content = ""
+        _forget_copy(row)
         row.save()
         return False
     return True
+
+
+def _forget_copy(row: ArrivalFile) -> None:
+    """What is not imported is not kept, once that is certain."""
+    if row.content:
+        transaction.on_commit(functools.partial(default_storage.delete, row.content))
+        row.content = ""
 
 
 def make_job(row: ArrivalFile, feed: Feed, drop: Drop) -> ImportJob:

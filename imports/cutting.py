@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,24 +95,20 @@ def _largest_cell(raw: bytes, delimiter: str) -> tuple[int, int]:
     return sizes.index(largest) + 1, largest
 
 
-def _ill_encoded(data: bytes, layout: Layout) -> Ints:
+def _ill_encoded(data: bytes, layout: Layout) -> list[int]:
     """Records with ill-formed UTF-8. A line feed is never part of an ill-formed sequence."""
-    none = np.empty(0, np.int64)
+    found: list[int] = []
     if data.isascii():
-        return none
-    used = data[: layout.rest]
-    try:
-        used.decode("utf-8")
-    except UnicodeDecodeError:
-        text = used.decode("utf-8", "surrogateescape")
-        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-        lines = np.searchsorted(np.flatnonzero(points == ord("\n")), _escaped(points))
-        return np.unique(np.searchsorted(layout.last, lines))
-    return none
-
-
-def _escaped(points: NDArray[np.uint32]) -> Ints:
-    return np.flatnonzero((points >= 0xDC80) & (points <= 0xDCFF))
+        return found
+    used, at = memoryview(data)[: layout.rest], 0
+    while at < len(used):
+        try:
+            codecs.utf_8_decode(used[at:], "strict", True)
+            break
+        except UnicodeDecodeError as error:
+            found.append(int(np.searchsorted(layout.end, at + error.start)))
+            at = int(layout.end[found[-1]]) + 1
+    return found
 
 
 def _with_nul(data: bytes, layout: Layout) -> Ints:
@@ -178,15 +175,18 @@ def explain(examined: Examined, index: int, line: int) -> Cut:
     """The cut of one record that is not good. line: physical line of the buffer's first byte."""
     raw = _raw(examined, index)
     code = _ORDER[int(examined.codes[index]) - 2]
-    message, found = _words(code, raw, int(examined.cells[index]), examined)
     line += int(examined.first[index])
-    return Cut(line, code, raw[: examined.limits.record], message, found)
+    if code is Code.ROW_TOO_LARGE:
+        return oversized(raw, line, examined.limits)
+    message, found = _words(code, raw, int(examined.cells[index]), examined)
+    return Cut(line, code, raw, message, found)
 
 
 def oversized(raw: bytes, line: int, limits: Limits) -> Cut:
     """The cut of a line that goes on beyond the record limit. raw: as much of it as was read."""
     message = _too_large("row", f"more than {limits.record:,}", limits.record)
-    return Cut(line, Code.ROW_TOO_LARGE, raw[: limits.record], message, _excerpt(raw))
+    raw = raw[: limits.record]
+    return Cut(line, Code.ROW_TOO_LARGE, raw, message, _excerpt(raw))
 
 
 def _words(code: Code, raw: bytes, count: int, examined: Examined) -> tuple[str, str]:
@@ -197,8 +197,6 @@ def _words(code: Code, raw: bytes, count: int, examined: Examined) -> tuple[str,
     if code is Code.CELL_TOO_LARGE:
         number, size = _largest_cell(raw, examined.delimiter)
         return _too_large(f"cell {number} of this row", f"{size:,}", limits.cell), _excerpt(raw)
-    if code is Code.ROW_TOO_LARGE:
-        return _too_large("row", f"{len(raw):,}", limits.record), _excerpt(raw)
     if code is Code.BAD_ENCODING:
         return _BAD_ENCODING, _around_bad_byte(raw)
     if code is Code.OPEN_QUOTE:

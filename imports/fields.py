@@ -14,6 +14,7 @@ import polars as pl
 
 from imports import moments
 from imports.issues import Code
+from portal.people_csv import ACTIVE, PLAIN_NUMBER
 from portal.records.definitions import Field, FieldType
 
 # Compared as they are written here: "Null" is a family name.
@@ -30,7 +31,7 @@ _ZIP = r"^[0-9]{5}(?:-[0-9]{4})?$"
 _GUID = r"^[A-Za-z0-9.\-_/@]{1,255}$"
 _CONTROL = r"[\x00-\x1f\x7f]"
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
-_NEUTRALISED = r"^'([=+\-@\t\r])"
+_WHOLLY_A_NUMBER = rf"^{PLAIN_NUMBER}$"
 _NAMED_VALUES = 12
 
 
@@ -53,9 +54,15 @@ def clean(raw: pl.Expr, *, neutralised: bool = False) -> pl.Expr:
     neutralised: the file is an error attachment of ours, in whose cells an apostrophe keeps
     spreadsheets from seeing a formula; it is taken off again.
     """
-    cell = raw.str.replace(_NEUTRALISED, "${1}") if neutralised else raw
-    text = cell.str.strip_chars()
+    text = (_restored(raw) if neutralised else raw).str.strip_chars()
     return pl.when(~text.is_in(MISSING)).then(text)
+
+
+def _restored(raw: pl.Expr) -> pl.Expr:
+    """The cell that `portal.people_csv.neutralise` was given, whole columns at a time."""
+    core = raw.str.strip_chars_start("'")
+    active = core.str.slice(0, 1).is_in(list(ACTIVE)) & ~core.str.contains(_WHOLLY_A_NUMBER)
+    return pl.when(active & raw.str.starts_with("'")).then(raw.str.slice(1)).otherwise(raw)
 
 
 def parse(field: Field, cell: pl.Expr) -> pl.Expr:

@@ -41,6 +41,11 @@ class Mapping:
     neutralised: bool
     fingerprint: int
 
+    @property
+    def spelled(self) -> dict[str, str]:
+        """Field name to the header as the file spells it."""
+        return {field.name: self.header[position] for position, field in self.columns}
+
 
 def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> Mapping:
     """The mapping of a file with that header. Raises FileRefused with every fault of the header."""

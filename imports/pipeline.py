@@ -7,10 +7,8 @@ them says no. Everything before `apply` may be repeated; apply and finish are on
 from __future__ import annotations
 
 import resource
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -21,7 +19,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.db.utils import Error as DatabaseError
 
-from imports import apply, attachment, known, late, limits, outcome, staging
+from imports import apply, attachment, known, late, limits, outcome, spool, staging
 from imports.dialect import detect
 from imports.issues import Code, FileRefused, Issue, Severity
 from imports.late import Late
@@ -39,6 +37,8 @@ from portal.records.definitions import Feed, Operation, RecordType
 
 log = logs.get(__name__)
 Stage = ImportJob.Stage
+# Beyond as many, unknown columns are told as one cause.
+_MOST_TOLD = 5
 _SKIPS = (Operation.UPSERT, Operation.ADD_ONLY, Operation.UPDATE_ONLY)
 
 
@@ -53,9 +53,19 @@ class Work:
     beat: Heartbeat
     folder: Path
 
-    @property
-    def mirror(self) -> bool:
-        return self.feed.operation == Operation.MIRROR
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan ready to be carried out. attachment: storage name of the rejected rows, once written.
+
+    mirror: whether records that the file does not name are removed.
+    """
+
+    reading: Reading
+    stage: staging.StagingTable
+    numbers: limits.Plan
+    attachment: Future[str]
+    mirror: bool
 
 
 def run(job: ImportJob) -> str:
@@ -63,7 +73,7 @@ def run(job: ImportJob) -> str:
     logs.bind(job_id=job.pk, tenant_id=job.tenant_id)
     with Heartbeat(job, job.tenant_id) as beat:
         try:
-            _attempt_or_error(job, beat)
+            _recorded(job, beat)
         except LeaseLost as lost:
             attachment.tidy(job)
             return f"Job {job.pk}: {lost}"
@@ -73,13 +83,16 @@ def run(job: ImportJob) -> str:
     return f"Job {job.pk}: {job.state}."
 
 
-def _attempt_or_error(job: ImportJob, beat: Heartbeat) -> None:
-    """Raises LeaseLost, also where the error came of another's having the job by now."""
+def _recorded(job: ImportJob, beat: Heartbeat) -> None:
+    """One attempt. An error is our fault, whatever it is: recorded, retried, told.
+
+    Raises LeaseLost, also where the error came of another's having the job by now.
+    """
     try:
         _attempt(job, beat)
     except LeaseLost:
         raise
-    except Exception as error:  # our fault, whatever it is: recorded, retried, told
+    except Exception as error:
         if isinstance(error, DatabaseError):
             connection.close()
         outcome.errored(job, error)
@@ -89,7 +102,7 @@ def _attempt(job: ImportJob, beat: Heartbeat) -> None:
     _start(job)
     feed = catalog().feed(job.feed)
     record_type = catalog().record_type(feed.record_type)
-    with _folder(job) as folder:
+    with spool.folder(job) as folder:
         work = Work(job, feed, record_type, _target(job, record_type), beat, folder)
         try:
             _import(work)
@@ -101,13 +114,14 @@ def _attempt(job: ImportJob, beat: Heartbeat) -> None:
 def _import(work: Work) -> None:
     with default_storage.open(work.job.content, "rb") as file:
         source = _source(work, cast(BinaryIO, file))
-        with staging.table(work.job) as stage, RejectSpool(work.folder) as spool:
-            reading = Reading(Summary(), spool, _known(work))
-            for warning in source.mapping.warnings:
-                reading.summary.add(warning)
+        with staging.table(work.job) as stage, RejectSpool(work.folder) as rejects:
+            reading = Reading(Summary(), rejects, _known(work))
+            _warn(reading.summary, source.mapping.warnings)
             _read(work, source, reading, stage)
             _stage(work, Stage.PLANNING)
-            found = late.check(work.feed, work.record_type, work.target, reading, stage)
+            found = late.check(
+                work.feed, work.record_type, work.target, reading, stage, source.mapping.spelled
+            )
             _conclude(work, source, reading, stage, found)
 
 
@@ -131,42 +145,65 @@ def _read(work: Work, source: Source, reading: Reading, stage: staging.StagingTa
 def _conclude(
     work: Work, source: Source, reading: Reading, stage: staging.StagingTable, found: Late
 ) -> None:
-    job = work.job
-    planned = late.planned(work.target, reading, stage, found, mirror=work.mirror)
+    with ThreadPoolExecutor(1, "report") as beside:
+        # The second pass over the file runs while the database compares and writes.
+        told = beside.submit(attachment.of_rejects, work.job, work.folder, source, reading, found)
+        mirror = _mirrors(work, reading, found)
+        planned = late.planned(work.target, reading, stage, found, mirror=mirror)
+        _carry_out(work, Planned(reading, stage, planned, told, mirror))
+
+
+def _carry_out(work: Work, plan: Planned) -> None:
+    """Stop after the plan, hold, or apply."""
+    job, summary = work.job, plan.reading.summary
+    reasons = limits.exceeded(plan.numbers, job.limits, job.released_plan)
+    if not (job.dry_run or reasons):
+        _apply(work, plan)
+        return
     _stage(work, Stage.REPORTING)
-    name = attachment.of_rejects(job, work.folder, source, reading, found)
-    if job.dry_run:
-        with transaction.atomic():
-            outcome.planned(job, planned, reading.summary, name)
-        return
-    reasons = limits.exceeded(planned, job.limits, job.released_plan)
-    if reasons:
-        outcome.hold(job, planned, reading.summary, name, reasons)
-        return
-    _apply(work, reading, stage, planned, name)
+    name = plan.attachment.result()
+    with transaction.atomic():
+        if job.dry_run:
+            outcome.planned(job, plan.numbers, summary, name)
+        else:
+            outcome.hold(job, plan.numbers, summary, name, reasons)
 
 
-def _apply(
-    work: Work,
-    reading: Reading,
-    stage: staging.StagingTable,
-    planned: limits.Plan,
-    attachment_name: str,
-) -> None:
+def _mirrors(work: Work, reading: Reading, found: Late) -> bool:
+    """Whether absent records are removed: not where a rejected row may mean one of them."""
+    if work.feed.operation != Operation.MIRROR or not reading.seen:
+        return False
+    if reading.rejected or found.lines.size:
+        message = (
+            "Records that the file does not name were left, because rows were rejected. "
+            "Correct these rows and send the whole file again."
+        )
+        warning = Issue(Code.NOTHING_REMOVED, message, severity=Severity.WARNING)
+        reading.summary.add(warning)
+        return False
+    return True
+
+
+def _apply(work: Work, plan: Planned) -> None:
     _stage(work, Stage.APPLYING)
     work.beat.check()
+    numbers, reading = plan.numbers, plan.reading
+    name = plan.attachment.result()  # before the transaction: it may be a long file
     with transaction.atomic():
         lifecycle.fence(work.job)
         lifecycle.limit_silence()
-        if planned.created or planned.updated or planned.removed or reading.staged:
-            apply.apply(stage, work.target, work.job.pk, reading.staged, mirror=work.mirror)
-        outcome.finish(work.job, planned, reading.summary, attachment_name)
+        if numbers.created or numbers.updated or numbers.removed or reading.staged:
+            apply.apply(plan.stage, work.target, work.job.pk, reading.staged, mirror=plan.mirror)
+        outcome.finish(work.job, numbers, reading.summary, name)
 
 
 def _start(job: ImportJob) -> None:
     note = "" if job.attempt == 1 else f"Attempt {job.attempt} of {settings.MAX_ATTEMPTS}."
     outcome.moved(job, ImportJob.State.RUNNING, note)
-    _update(job, stage=Stage.READING, started_at=Now(), bytes_read=0, rows_read=0)
+    # An earlier attempt may have left its numbers and our fault behind.
+    zeros = {"bytes_read": 0, "rows_read": 0, "rows_rejected": 0, "warnings": 0}
+    nothing = {"reason": "", "fault": ImportJob.Fault.NONE}
+    _update(job, stage=Stage.READING, started_at=Now(), **zeros, **nothing)
 
 
 def _stage(work: Work, stage: str) -> None:
@@ -217,17 +254,20 @@ def _references(work: Work, source: Source) -> dict[str, ReferenceSet]:
     }
 
 
+def _warn(summary: Summary, warnings: Sequence[Issue]) -> None:
+    """Tell of the header's warnings; many unknown columns are one cause, not hundreds."""
+    unknown = [w for w in warnings if w.code == Code.UNKNOWN_COLUMN]
+    if len(unknown) > _MOST_TOLD:
+        message = f"{len(unknown)} columns of the file are unknown and were ignored."
+        found = [issue.column or "" for issue in unknown]
+        summary.add_many(
+            Code.UNKNOWN_COLUMN, None, Severity.WARNING, message, [1] * len(found), found
+        )
+        warnings = [w for w in warnings if w.code != Code.UNKNOWN_COLUMN]
+    for warning in warnings:
+        summary.add(warning)
+
+
 def _no_rows() -> Issue:
     message = "The file has a header but no rows; nothing was changed."
     return Issue(Code.NO_ROWS, message, severity=Severity.WARNING)
-
-
-@contextmanager
-def _folder(job: ImportJob) -> Iterator[Path]:
-    """A directory of the attempt's own for the rejects and the attachment."""
-    settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = tempfile.mkdtemp(prefix=f"job_{job.pk}_{job.token}_", dir=settings.SPOOL_DIR)
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

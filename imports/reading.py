@@ -20,11 +20,12 @@ from imports.issues import Issue, Severity
 from imports.known import KnownRecords
 from imports.mapping import Mapping
 from imports.report import Reject, RejectSpool, Summary, reject_of
-from imports.scanning import Chunk, record_hashes, scan
+from imports.scanning import Chunk, merged, record_hashes, scan
 from imports.staging import Writer
 from imports.validation import Checked, Validator
 
 _PROGRESS_SECONDS = 0.7
+_ENOUGH = 1 << 20  # bytes of records worth a round of all rules
 
 
 @dataclass(slots=True)
@@ -75,21 +76,45 @@ def read(
 ) -> None:
     """Run the whole file through. progress is called about once a second and may raise to stop."""
     told = time.monotonic()
+    pending = _Pending()
     for chunk in source.chunks():
-        _one(chunk, source, validator, reading, writer)
+        _take(chunk, source, reading, pending)
+        if pending.weight >= _ENOUGH:
+            _work_off(pending, validator, reading, writer)
         if time.monotonic() - told > _PROGRESS_SECONDS:
             progress(reading)
             told = time.monotonic()
+    _work_off(pending, validator, reading, writer)
     progress(reading)
 
 
-def _one(
-    chunk: Chunk, source: Source, validator: Validator, reading: Reading, writer: Writer
-) -> None:
+@dataclass(slots=True)
+class _Pending:
+    """What is left of chunks after the skipping, until it is worth a round of all rules.
+
+    Where nearly all is stored already, most of the time would else go into tiny rounds.
+    """
+
+    chunks: list[Chunk] = field(default_factory=list)
+    hashes: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    weight: int = 0
+
+
+def _take(chunk: Chunk, source: Source, reading: Reading, pending: _Pending) -> None:
     reading.consumed = chunk.consumed
     reading.seen += len(chunk.lines) + len(chunk.cut)
-    hashes = record_hashes(chunk, source.layout)
+    hashes = record_hashes(chunk, source.mapping.fingerprint)
     rest, hashes = reading.known.skip(chunk, hashes)
+    pending.chunks.append(rest)
+    pending.hashes.append(hashes)
+    pending.weight += len(rest.data) + sum(len(cut.raw) for cut in rest.cut)
+
+
+def _work_off(pending: _Pending, validator: Validator, reading: Reading, writer: Writer) -> None:
+    if not pending.chunks:
+        return
+    rest, hashes = merged(pending.chunks), np.concatenate(pending.hashes)
+    pending.chunks, pending.hashes, pending.weight = [], [], 0
     rejects = [reject_of(cut) for cut in rest.cut]
     for reject in rejects:
         reading.summary.add(reject.issues[0])

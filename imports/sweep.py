@@ -1,13 +1,11 @@
 """The sweep: every 15 seconds it rings for what is due, so that a lost message loses nothing.
 
-It also drops what killed workers left behind: staging tables, spool directories, old files.
+It also clears away what killed workers left in the database, and files whose days are over.
 """
 
 from __future__ import annotations
 
 import random
-import re
-import shutil
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -17,10 +15,10 @@ from django.db.models.functions import Now
 from imports import queue, staging
 from imports.models import ArrivalFile, ImportJob
 from portal import beats, bell, logs, scores
+from portal.dropserver.leftovers import clear_parts
 from portal.models import Drop
 
 log = logs.get(__name__)
-_SPOOL = re.compile(r"^job_(\d+)_(\d+)_")
 
 
 def sweep() -> str:
@@ -30,7 +28,7 @@ def sweep() -> str:
     _ring(bell.IMPORT, importing)
     collecting = set(Drop.objects.filter(enabled=True).values_list("tenant_id", flat=True))
     _ring(bell.POLL, collecting)
-    cleared = clear_staging() + clear_spool() + forget_old_files()
+    cleared = clear_staging() + forget_old_files() + clear_parts()
     scores.expire()
     return f"Rang for {len(importing)} imports, {len(collecting)} folders; cleared {cleared}."
 
@@ -62,21 +60,6 @@ def _drop(table: str) -> bool:
         log.warning("staging_table_in_use", table=table, error=repr(error))
         return False
     return True
-
-
-def clear_spool() -> int:
-    """Remove spool directories of attempts that no longer run."""
-    if not settings.SPOOL_DIR.is_dir():
-        return 0
-    folders = list(settings.SPOOL_DIR.iterdir())  # before the question which of them are in use
-    running = queue.running(ImportJob.objects.all())
-    removed = 0
-    for folder in folders:
-        found = _SPOOL.match(folder.name)
-        if found and (int(found[1]), int(found[2])) not in running:
-            shutil.rmtree(folder, ignore_errors=True)
-            removed += 1
-    return removed
 
 
 def forget_old_files() -> int:

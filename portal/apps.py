@@ -9,12 +9,12 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        # The models must be loaded first.
-        from portal import checks, rls  # noqa: PLC0415
-        from portal.records import kinds  # noqa: PLC0415
+        # Models must be loaded first.
+        from portal import checks, provision, rls  # noqa: PLC0415
+        from portal.records import views  # noqa: PLC0415
 
-        post_migrate.connect(rls.after_migrate, sender=self)
-        post_migrate.connect(kinds.after_migrate, sender=self)
+        for after_migrate in (rls.after_migrate, provision.after_migrate, views.after_migrate):
+            post_migrate.connect(after_migrate, sender=self)
         for check in checks.ALL:
             registry.register(check)
         registry.register(checks.database, registry.Tags.database)

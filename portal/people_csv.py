@@ -13,8 +13,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
-_ACTIVE = tuple("=+-@\t\r\n\0＝＋－＠")  # noqa: RUF001  full-width forms count in some locales
-_PLAIN_NUMBER = re.compile(r"[+-]\d+([.,]\d+)?([eE][+-]?\d+)?", re.ASCII)
+ACTIVE = "=+-@\t\r\n\0＝＋－＠"  # noqa: RUF001  full-width forms count in some locales
+PLAIN_NUMBER = r"[+-][0-9]+([.,][0-9]+)?([eE][+-]?[0-9]+)?"
+_PLAIN_NUMBER = re.compile(PLAIN_NUMBER)
 _BUFFER = 64 << 10
 
 
@@ -32,7 +33,7 @@ def _is_active(value: str) -> bool:
     # Apostrophes before an active value count too, so that a value which really begins with
     # one is told from one that was neutralised.
     core = value.lstrip("'")
-    return core.startswith(_ACTIVE) and not _PLAIN_NUMBER.fullmatch(core)
+    return core.startswith(tuple(ACTIVE)) and not _PLAIN_NUMBER.fullmatch(core)
 
 
 class PeopleCsv:

@@ -1,108 +1,152 @@
-"""Making what a tenant needs: the tenant, its endpoint with all folders, accounts and people.
+"""Making a tenant and what it needs to send: endpoint, drops, folders, accounts, people.
 
-One place for commands, the demo and the pages. All functions must be called across tenants or in
-the scope of the tenant concerned.
+Also the rows that the catalog implies (`record_kinds`). Used by the management commands, by the
+first start and by tests; every call opens the scope that it needs.
 """
 
 from __future__ import annotations
 
-import asyncssh
-from django.conf import settings
-from django.contrib.auth.hashers import make_password
-from django.db import transaction
+import re
+import secrets
+import zoneinfo
+from typing import Any
 
-from portal.dropserver.jail import Jail
-from portal.dropserver.paths import PARTS_DIRECTORY
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import DEFAULT_DB_ALIAS, transaction
+
+from portal import keys, tenancy
+from portal.dropserver.folders import folders
 from portal.models import (
     Account,
     AccountKey,
     Drop,
     Endpoint,
     Membership,
+    RecordKind,
+    Role,
     Tenant,
     User,
 )
 from portal.records.catalog import catalog
-from portal.records.definitions import Feed
+
+_USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-class BadKey(ValueError):
-    """A text that is no public key."""
-
-
-def tenant(name: str, slug: str, time_zone: str) -> Tenant:
-    """A new institution. time_zone: an IANA name."""
-    return Tenant.objects.create(name=name, slug=slug, time_zone=time_zone)
-
-
-def endpoint(owner: Tenant, name: str = "SFTP") -> Endpoint:
-    """A hosted endpoint with a drop for each feed of the catalog, and its folders on disk."""
-    with transaction.atomic():
-        made = Endpoint.objects.create(tenant=owner, name=name)
-        Drop.objects.bulk_create(_drop(made, feed) for feed in catalog().feeds())
-    folders(made)
+def tenant(name: str, slug: str, time_zone: str = "America/New_York") -> Tenant:
+    """Make a tenant. Raises ValidationError for a slug that is taken or an unknown time zone."""
+    if time_zone not in zoneinfo.available_timezones():
+        raise ValidationError(
+            f"{time_zone} is no IANA time zone. Expected one such as America/New_York."
+        )
+    made = Tenant(name=name, slug=slug, time_zone=time_zone)
+    made.full_clean()
+    made.save()
     return made
 
 
-def _drop(place: Endpoint, feed: Feed) -> Drop:
-    return Drop(
-        tenant_id=place.tenant_id, endpoint=place, path=feed.folders[0].strip("/"), feed=feed.name
-    )
-
-
-def folders(place: Endpoint) -> None:
-    """Make the endpoint's folder tree where it is missing; senders cannot make folders."""
-    root = settings.DROPS_DIR / str(place.uid)
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (root / PARTS_DIRECTORY).mkdir(mode=0o700, exist_ok=True)
-    with Jail(root) as jail:
-        for drop in Drop.objects.filter(endpoint=place):
-            jail.make_directory(tuple(drop.path.split("/")))
+def endpoint(owner: Tenant, name: str = "SFTP") -> Endpoint:
+    """Make a hosted endpoint with a drop for every feed of the catalog, and its folders."""
+    with tenancy.scope(owner.pk), transaction.atomic():
+        made = Endpoint.objects.create(tenant=owner, name=name)
+        Drop.objects.bulk_create(
+            Drop(tenant=owner, endpoint=made, path=feed.folders[0], feed=feed.name)
+            for feed in catalog().feeds()
+            if feed.folders
+        )
+    folders(made)
+    return made
 
 
 def account(
     place: Endpoint, username: str, password: str | None = None, key_line: str | None = None
 ) -> Account:
-    """A login to an endpoint, with a password, a public key, or both. Raises BadKey."""
-    with transaction.atomic():
-        made = Account.objects.create(
-            tenant_id=place.tenant_id,
-            endpoint=place,
-            username=username,
-            password=make_password(password) if password else "",
+    """Make a login on the endpoint, with a password, a public key, or both.
+
+    Raises ValidationError for a name that is taken or unfit, or without either; KeyRefused.
+    """
+    if not password and key_line is None:
+        raise ValidationError("An account needs a password or a public key.")
+    if not _USERNAME.fullmatch(username):
+        raise ValidationError(
+            f"{username!r} cannot be a user name. Expected 1 to 64 letters, digits, '.', '_' "
+            "and '-', beginning with a letter or digit."
         )
-        if key_line:
-            key(made, key_line)
+    parsed = keys.parse(key_line) if key_line is not None else None
+    made = Account(
+        tenant_id=place.tenant_id,
+        endpoint=place,
+        username=username,
+        password=make_password(password) if password else "",
+    )
+    with tenancy.everyone("a user name is unique across tenants"), transaction.atomic():
+        if Account.objects.filter(username__iexact=username).exists():
+            raise ValidationError(f"The user name {username} is taken. Choose another.")
+        made.save()
+        if parsed:
+            _key(made, parsed)
     return made
 
 
 def key(owner: Account, line: str, name: str = "") -> AccountKey:
-    """A public key of an account, in any form OpenSSH writes. Raises BadKey."""
-    try:
-        public = asyncssh.import_public_key(line.strip())
-    except (asyncssh.KeyImportError, ValueError) as exc:
-        raise BadKey(
-            "This is no public key. Paste the one line of the file that ends in .pub, such as "
-            "ssh-ed25519 AAAA…"
-        ) from exc
+    """Let a public key log in to the account. Raises KeyRefused, IntegrityError for a known one."""
+    return _key(owner, keys.parse(line), name)
+
+
+def _key(owner: Account, parsed: keys.PublicKey, name: str = "") -> AccountKey:
     return AccountKey.objects.create(
         tenant_id=owner.tenant_id,
         account=owner,
-        name=name or public.get_comment() or "",
-        line=public.export_public_key("openssh").decode().strip(),
-        fingerprint=public.get_fingerprint(),
+        name=name or parsed.comment,
+        line=parsed.line,
+        fingerprint=parsed.fingerprint,
     )
 
 
-def user(email: str, password: str, of: Tenant, role: str) -> User:
-    """A person with a role in a tenant; one who exists keeps name and password."""
+def user(email: str, password: str, owner: Tenant, role: str = Role.VIEWER) -> User:
+    """Make a person a member of the tenant; one who exists keeps their password.
+
+    Raises ValidationError for an unfit address, password or role.
+    """
+    if role not in Role.values:
+        raise ValidationError(f"{role} is no role. Expected {', '.join(Role.values)}.")
     with transaction.atomic():
         person = User.objects.filter(email=email.strip().lower()).first()
-        person = person or User.objects.create_user(email, password)
-        Membership.objects.update_or_create(tenant=of, user=person, defaults={"role": role})
+        if person is None:
+            person = _person(email, password)
+        Membership.objects.update_or_create(tenant=owner, user=person, defaults={"role": role})
     return person
 
 
 def operator(email: str, password: str) -> User:
-    """A person who hosts the portal and sees every tenant."""
-    return User.objects.create_user(email, password, is_operator=True)
+    """Make a person who hosts the portal and sees every tenant. Raises ValidationError."""
+    return _person(email, password, is_operator=True)
+
+
+def new_password() -> str:
+    """A password to hand over once: 24 characters that no shell or form mistakes."""
+    return secrets.token_urlsafe(18)
+
+
+def record_kinds(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Bring the rows of the record types up to the catalog. Their ids never change."""
+    for record_type in catalog().order():
+        RecordKind.objects.using(using).update_or_create(
+            name=record_type.name,
+            defaults={"label": record_type.label, "pack": record_type.pack},
+        )
+
+
+def after_migrate(using: str, **_kwargs: Any) -> None:
+    """The post_migrate receiver."""
+    record_kinds(using)
+
+
+def _person(email: str, password: str, **extra: Any) -> User:
+    person = User(email=email.strip().lower(), **extra)
+    validate_password(password, person)
+    person.set_password(password)
+    person.full_clean()
+    person.save()
+    return person

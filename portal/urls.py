@@ -1,6 +1,6 @@
 """All addresses of the portal."""
 
-from django.urls import path
+from django.urls import include, path
 
 from portal.web import health, metrics
 
@@ -8,4 +8,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
+    path("", include("portal.web.urls")),
+    path("", include("imports.web.urls")),
+    path("", include("portal.dashboard.urls")),
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,11 +14,11 @@ from functools import partial
 from typing import TypeVar
 
 from django.db import Error as DatabaseError
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from portal import bell, logs, tenancy
+from portal import beats, bell, logs, tenancy
 from portal.dropserver.gate import Ending, Login, TryLater
 from portal.dropserver.journal import Journal
 from portal.dropserver.logins import Logins
@@ -28,7 +30,9 @@ log = logs.get(__name__)
 
 Answer = TypeVar("Answer")
 
+_THREADS = 6
 _MOST_WAITING = 500  # logins and questions in the queue for the database
+_PATIENCE = 30.0  # seconds for questions that are being asked at the end
 _BETWEEN_RINGS = 1.0  # seconds, for one tenant
 _SILENT_FOR = timedelta(seconds=90)  # a session without a sign of life has lost its server
 
@@ -47,7 +51,7 @@ class Ledger:
         self._loop = asyncio.get_running_loop()
         self._logins = Logins()
         self._journal = Journal()
-        self._pool = ThreadPoolExecutor(6, thread_name_prefix="ledger")
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="ledger")
         self._bell = ThreadPoolExecutor(1, thread_name_prefix="bell")
         self._waiting = 0
         self._rows: dict[uuid.UUID, _Row] = {}
@@ -116,29 +120,38 @@ class Ledger:
         log.info("drop_file_removed", account=login.account_id, path=repr(path))
 
     def rang(self, login: Login, path: Path) -> None:
-        """See `Gate`: at most one ring a second for a tenant, the last one never left out."""
-        tenant = login.tenant_id
-        if tenant in self._ringing:
-            return
-        self._ringing.add(tenant)
-        since = self._loop.time() - self._rung.get(tenant, float("-inf"))
-        self._loop.call_later(max(0.0, _BETWEEN_RINGS - since), self._ring, tenant)
+        """See `Gate`: when what happened is written, so that whoever comes finds it."""
+        self._journal.add(lambda: self._call_on_loop(partial(self._ring_soon, login.tenant_id)))
 
     async def keep(self, every: float = 30) -> None:
         """Tell now and then which sessions live, and end those whose server died. Runs for ever."""
+        name = f"drop@{socket.gethostname()}"
         while True:
-            self._journal.add(partial(_note_life, list(self._sessions)))
+            alive = list(self._sessions)
+            self._journal.add(partial(beats.beat, name, sessions=len(alive)))
+            self._journal.add(partial(_note_life, alive))
             await asyncio.sleep(every)
 
     def close(self) -> None:
         """Write what is left. Blocks for up to 12 seconds if the database is away."""
         self._journal.close()
-        self._pool.shutdown(cancel_futures=True)
+        barrier = threading.Barrier(_THREADS)
+        for _ in range(_THREADS):
+            self._pool.submit(_leave_database, barrier)
+        self._pool.shutdown()
         self._bell.shutdown(wait=False, cancel_futures=True)
 
     def flush(self) -> None:
         """Wait until all that has happened is written. Blocks."""
         self._journal.flush()
+
+    def _ring_soon(self, tenant: int) -> None:
+        """At most one ring a second for a tenant; the last one is never left out."""
+        if tenant in self._ringing:
+            return
+        self._ringing.add(tenant)
+        since = self._loop.time() - self._rung.get(tenant, float("-inf"))
+        self._loop.call_later(max(0.0, _BETWEEN_RINGS - since), self._ring, tenant)
 
     def _ring(self, tenant: int) -> None:
         self._rung[tenant] = self._loop.time()
@@ -176,11 +189,17 @@ def _answer(question: Callable[[], Answer]) -> Answer:
     try:
         with tenancy.everyone("a login is known by its name, before its tenant"):
             return question()
-    except DatabaseError as error:
-        log.error("drop_database_away", error=repr(error))
-        raise TryLater("The portal's database is away; try again in a minute.") from None
+    except (DatabaseError, OSError) as error:
+        log.error("drop_database_or_disk_away", error=repr(error))
+        raise TryLater("The portal's database or disk is away; try again in a minute.") from None
     finally:
         close_old_connections()
+
+
+def _leave_database(barrier: threading.Barrier) -> None:
+    """Close this thread's connection; the barrier sees to it that each thread does so once."""
+    barrier.wait(_PATIENCE)
+    connection.close()
 
 
 def _text(path: Path) -> str:
@@ -191,7 +210,7 @@ def _owner(endpoint_id: int, path: str) -> int | None:
     complete = Upload.objects.filter(
         endpoint_id=endpoint_id, path=path, state=Upload.State.COMPLETE
     )
-    return complete.order_by("-started_at").values_list("account_id", flat=True).first()
+    return complete.order_by("-started_at", "-pk").values_list("account_id", flat=True).first()
 
 
 def _start_session(row: _Row, uid: uuid.UUID, login: Login, ip: str, client: str) -> None:

@@ -12,17 +12,15 @@ import secrets
 import threading
 import time
 from hashlib import sha256
-from pathlib import Path as LocalPath
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.db.models.functions import Lower
 
 from portal import logs, scores
+from portal.dropserver.folders import folders
 from portal.dropserver.gate import Limits, Login
-from portal.dropserver.jail import Jail
-from portal.dropserver.paths import PathRefused, canonical_new
-from portal.models import Account, AccountKey, Drop
+from portal.models import Account, AccountKey
 
 log = logs.get(__name__)
 
@@ -40,7 +38,7 @@ class Logins:
         self._remembered: dict[int, tuple[bytes, float]] = {}
 
     def by_password(self, username: str, password: str, ip: str) -> Login | None:
-        """See `Gate.by_password`. Raises DatabaseError."""
+        """See `Gate.by_password`. Raises DatabaseError, OSError."""
         if wait := scores.blocked(ip, username):
             log.warning("drop_login_blocked", ip=ip, name=repr(username), wait=wait.total_seconds())
             return None
@@ -53,7 +51,7 @@ class Logins:
         return None
 
     def by_key(self, username: str, key: str, ip: str) -> Login | None:
-        """See `Gate.by_key`. Raises DatabaseError."""
+        """See `Gate.by_key`. Raises DatabaseError, OSError."""
         account = _account(username)
         lines = AccountKey.objects.filter(account=account.pk if account else 0)
         known = [" ".join(line.split()[:2]) for line in lines.values_list("line", flat=True)]
@@ -77,17 +75,6 @@ class Logins:
         """Whether just this password was right a moment ago: 200 sessions at once need that."""
         known, until = self._remembered.get(account_id, (b"", 0.0))
         return time.monotonic() < until and hmac.compare_digest(known, digest)
-
-
-def make_tree(root: LocalPath, drops: list[str]) -> None:
-    """Make an endpoint's directory and the folders of its drops. Raises OSError."""
-    root.mkdir(mode=0o750, parents=True, exist_ok=True)
-    with Jail(root) as jail:
-        for drop in drops:
-            try:
-                jail.make_directory(canonical_new(drop))
-            except PathRefused as refused:
-                log.error("drop_folder_refused", path=repr(drop), reason=refused.reason)
 
 
 def _account(username: str) -> Account | None:
@@ -122,15 +109,12 @@ def _holds(network: str, ip: str) -> bool:
 
 def _login(account: Account, method: str) -> Login:
     endpoint = account.endpoint
-    root = settings.DROPS_DIR / str(endpoint.uid)
-    drops = Drop.objects.filter(endpoint=endpoint, enabled=True).values_list("path", flat=True)
-    make_tree(root, list(drops))
     return Login(
         account_id=account.pk,
         tenant_id=account.tenant_id,
         endpoint_id=endpoint.pk,
         username=account.username,
-        root=str(root),
+        root=str(folders(endpoint)),  # a folder that went is back
         method=method,
         limits=Limits(sessions=settings.SFTP_MAX_SESSIONS_PER_ACCOUNT),
     )

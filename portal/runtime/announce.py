@@ -3,11 +3,17 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from portal.runtime.datadir import DataDirectory, write_private
 from portal.runtime.keys import fingerprint
 from portal.runtime.ports import Address
+
+SHARED = (
+    *("DATABASE_URL", "REDIS_URL", "DATA_DIR", "SECRET_KEY_FILE", "VAULT_KEYS_FILE"),
+    *("SFTP_HOST_KEY_FILE", "SFTP_BIND", "SFTP_PUBLIC", "PUBLIC_URL", "ALLOWED_HOSTS"),
+)
 
 
 def demo_accounts(data: DataDirectory) -> list[dict[str, Any]]:
@@ -39,6 +45,8 @@ def announcement(
         "accounts": demo_accounts(data),
         "database_url": environment.get("DATABASE_URL", ""),
         "redis_url": environment.get("REDIS_URL", ""),
+        # manage.py takes these on, so that its commands speak to the running product.
+        "environment": {name: environment[name] for name in SHARED if name in environment},
         "pids": pids,
     }
 
@@ -57,11 +65,11 @@ def lines(content: dict[str, Any], data: DataDirectory) -> list[str]:
     ]
     said += [login(account) for account in content["accounts"]]
     said += [
-        f"Send     {send_command(sftp, account)}"
+        f"Send     {send_command(sftp, account, data)}"
         for account in content["accounts"]
         if account.get("kind") == "sftp"
     ]
-    return [*said, f"Scripts  {data.announcement}", "Stop     Ctrl-C"]
+    return [*said, f"Scripts  {data.announcement}", f"Logs     {data.log}", "Stop     Ctrl-C"]
 
 
 def login(account: dict[str, Any]) -> str:
@@ -70,6 +78,11 @@ def login(account: dict[str, Any]) -> str:
     return f"Login    {account.get('login')}  password {account.get('password')}  ({what})"
 
 
-def send_command(sftp: dict[str, Any], account: dict[str, Any]) -> str:
-    """The exact command that opens a session for an account."""
-    return f"sftp -P {sftp['port']} {account.get('login')}@{sftp['host']}"
+def send_command(sftp: dict[str, Any], account: dict[str, Any], data: DataDirectory) -> str:
+    """The exact command that sends the demo's sample file, or opens a session where it is gone."""
+    session = f"sftp -P {sftp['port']} {account.get('login')}@{sftp['host']}"
+    sample = data.path / "sample"
+    if not sample.is_dir():
+        return session
+    put = f"put {quote(str(sample))}/more_accounts.*"
+    return f"echo {quote(put)} | {session}:Accounts/AccountImports"

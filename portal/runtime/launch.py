@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from portal.runtime.stopping import Doorbell, StopRequested
 from portal.runtime.supervisor import ProgramFailed, Supervisor
 from portal.runtime.valkey import ValkeyServer
 
+# What a person at the terminal wants to read; all else is in the log files.
+TOLD = ("up", "demo")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -27,6 +31,7 @@ class Options:
     http: str
     sftp: str
     demo: bool
+    verbose: bool = False
 
 
 @dataclass
@@ -38,6 +43,7 @@ class Launch:
     http: Address
     sftp: Address
     supervisor: Supervisor
+    sockets: Path | None = None
     began: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
@@ -51,6 +57,13 @@ class Launch:
             self.data.announcement.unlink(missing_ok=True)
             self.supervisor.say("Stopping (again Ctrl-C: at once)")
             self.supervisor.stop()
+            self.remove_sockets()
+
+    def remove_sockets(self) -> None:
+        """Leave nothing in the system's temporary directory after an orderly stop."""
+        if self.sockets is not None:
+            with suppress(OSError):
+                self.sockets.rmdir()
 
     def start(self) -> None:
         """Servers, schema, programs, demo, announcement."""
@@ -69,13 +82,16 @@ class Launch:
     def start_servers(self) -> dict[str, str]:
         """The embedded servers that the environment leaves to us, and their addresses."""
         servers: dict[str, str] = {}
+        wanted = [n for n in ("DATABASE_URL", "REDIS_URL") if not surroundings.given(n)]
+        if not wanted:
+            return servers
         identity = for_postgres(self.data.cluster)
-        sockets = socket_directory(self.data.path, identity.uid)
-        if not surroundings.given("DATABASE_URL"):
+        sockets = self.sockets = socket_directory(self.data.path, identity.uid)
+        if "DATABASE_URL" in wanted:
             postgres = PostgresServer(self.data.cluster, sockets, identity)
             self.supervisor.start(postgres.program())
             servers["DATABASE_URL"] = postgres.url
-        if not surroundings.given("REDIS_URL"):
+        if "REDIS_URL" in wanted:
             valkey = ValkeyServer(self.data.valkey, sockets)
             self.start_valkey(valkey)
             servers["REDIS_URL"] = valkey.url
@@ -102,10 +118,12 @@ class Launch:
     def start_programs(self, environment: dict[str, str]) -> None:
         """Start the product's programs together, then wait for each."""
         programs = processes.in_order(environment, self.data, self.http, self.sftp)
+        self.supervisor.restarts = False
         for program in programs:
             self.supervisor.add(program)
         for program in programs:
             self.supervisor.wait_ready(program.name)
+        self.supervisor.restarts = True
 
     def welcome(self, environment: dict[str, str]) -> None:
         """On the first run make the demo institution; tried again next time if it fails."""
@@ -142,5 +160,7 @@ def launch(options: Options) -> None:
     data.announcement.unlink(missing_ok=True)
     http, sftp = reserve(options.http, "--http"), reserve(options.sftp, "--sftp")
     with Doorbell() as doorbell:
-        supervisor = Supervisor(data.log, Terminal(), doorbell)
+        supervisor = Supervisor(
+            data.log, Terminal(only=None if options.verbose else TOLD), doorbell
+        )
         Launch(options, data, http, sftp, supervisor).run()

@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 from collections import deque
+from collections.abc import Collection
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO, TextIO
@@ -22,14 +23,22 @@ class LineLog(RotatingFileHandler):
 
 
 class Terminal:
-    """Where lines are shown. Falls silent when the terminal has gone away."""
+    """Where lines are shown. Falls silent when the terminal has gone away.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    only: names of the programs that are shown; all where it is None. The files have them all.
+    """
+
+    def __init__(
+        self, stream: TextIO | None = None, *, only: Collection[str] | None = None
+    ) -> None:
         self.stream: TextIO | None = stream or sys.stdout
+        self.only = only
         self.lock = threading.Lock()
 
     def show(self, name: str, line: str) -> None:
         """Print a line under a program's name."""
+        if self.only is not None and name not in self.only:
+            return
         with self.lock:
             if self.stream is None:
                 return

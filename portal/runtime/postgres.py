@@ -67,6 +67,7 @@ class PostgresServer:
             prepare=self.prepare,
             is_ready=self.is_ready,
             stops=(Stop(signal.SIGINT, 30.0), Stop(signal.SIGQUIT, 5.0)),
+            least_seconds=5.0,
             death_signal=signal.SIGINT,
             directory=Path("/"),
         )

@@ -10,7 +10,6 @@ from portal.runtime.datadir import DataDirectory
 from portal.runtime.ports import Address
 from portal.runtime.program import ROOT, Program, Stop
 
-QUEUES = "poll,import,deliver"
 PYTHON = sys.executable
 MANAGE = str(ROOT / "manage.py")
 PROBE_SECONDS = 5.0
@@ -28,15 +27,25 @@ def demo(environment: Mapping[str, str]) -> Program:
 
 
 def worker(environment: Mapping[str, str]) -> Program:
-    """Celery's worker. Asked to stop it finishes the running import, or gives it back in time."""
+    """Celery for imports. Asked to stop it finishes the running one, or gives it back in time."""
+    return _celery("worker", "import,deliver", environment)
+
+
+def collector(environment: Mapping[str, str]) -> Program:
+    """Celery for rounds through the folders and the sweep: intake never waits for an import."""
+    return _celery("collector", "poll", environment)
+
+
+def _celery(name: str, queues: str, environment: Mapping[str, str]) -> Program:
     seconds = float(environment.get("WORKER_STOP_SECONDS", "30"))
     command = (
-        *(PYTHON, "-m", "celery", "-A", "portal", "worker", "--queues", QUEUES),
-        *("--pool", "prefork", "--concurrency", environment.get("WORKER_CONCURRENCY", "2")),
+        *(PYTHON, "-m", "celery", "-A", "portal", "worker", "--queues", queues),
+        *("--hostname", f"{name}@%h", "--pool", "prefork"),
+        *("--concurrency", environment.get("WORKER_CONCURRENCY", "2")),
         *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
     )
     stops = (Stop(signal.SIGTERM, seconds), Stop(signal.SIGQUIT, 5.0))
-    return Program("worker", command, environment, stops=stops)
+    return Program(name, command, environment, stops=stops)
 
 
 def beat(environment: Mapping[str, str], data: DataDirectory) -> Program:
@@ -52,9 +61,12 @@ def beat(environment: Mapping[str, str], data: DataDirectory) -> Program:
 
 def drop(environment: Mapping[str, str], sftp: Address) -> Program:
     """The drop server."""
-    command = (PYTHON, MANAGE, "dropserver")
+    command = (PYTHON, MANAGE, "dropserver", "--grace", "30")
     return Program(
-        "drop", command, environment, is_ready=lambda: has_ssh_banner(sftp), poll_seconds=0.1
+        *("drop", command, environment),
+        is_ready=lambda: has_ssh_banner(sftp),
+        poll_seconds=0.1,
+        stops=(Stop(signal.SIGTERM, 40.0),),
     )
 
 
@@ -74,7 +86,7 @@ def web(environment: Mapping[str, str], http_address: Address) -> Program:
         environment,
         is_ready=ready,
         poll_seconds=0.1,
-        stops=(Stop(signal.SIGTERM, 15.0),),
+        stops=(Stop(signal.SIGTERM, 30.0),),
     )
 
 
@@ -84,6 +96,7 @@ def in_order(
     """All of them, in starting order; the way in opens last and so closes first."""
     return [
         worker(environment),
+        collector(environment),
         beat(environment, data),
         drop(environment, sftp),
         web(environment, http_address),

@@ -28,8 +28,8 @@ class Program:
     name: for its log file and the prefix of its lines; command: program and arguments, the first
     an absolute path; identity: a command prefix that changes the user; prepare: runs before every
     start; is_ready: whether it answers (None: alive is enough); ready_within, poll_seconds: how
-    long and how often to ask; stops: tried in order before SIGKILL; death_signal: what it gets
-    when the launcher dies.
+    long and how often to ask; stops: tried in order before SIGKILL; least_seconds: that
+    it is given even when the user is in a hurry; death_signal: what it gets when the launcher dies.
     """
 
     name: str
@@ -38,9 +38,10 @@ class Program:
     identity: tuple[str, ...] = ()
     prepare: Callable[[], None] | None = None
     is_ready: Callable[[], bool] | None = None
-    ready_within: float = 60.0
+    ready_within: float = 180.0
     poll_seconds: float = 0.02
-    stops: tuple[Stop, ...] = (Stop(signal.SIGTERM, 10.0),)
+    stops: tuple[Stop, ...] = (Stop(signal.SIGTERM, 20.0),)
+    least_seconds: float = 0.0
     death_signal: signal.Signals = signal.SIGKILL
     directory: Path = ROOT
 

@@ -42,6 +42,8 @@ class Supervisor:
         self.log_dir, self.terminal, self.doorbell = log_dir, terminal, doorbell
         self.children: list[Child] = []
         self.own = Output("up", log_dir, terminal)
+        # Off while all are first started: what dies then would only die again.
+        self.restarts = True
 
     def say(self, line: str) -> None:
         """A line of the launcher's own."""
@@ -165,8 +167,9 @@ class Supervisor:
         life.kill()
         child.life = None
         child.deaths = 1 if life.age >= STEADY_SECONDS else child.deaths + 1
-        if child.program.is_ready is not None and not child.was_ready:
-            raise ProgramFailed(self._account(child, f"ended before it was ready ({status})"))
+        never_ready = child.program.is_ready is not None and not child.was_ready
+        if never_ready or not self.restarts:
+            raise ProgramFailed(self._account(child, f"ended while starting ({status})"))
         if child.deaths > len(RESTART_DELAYS):
             raise ProgramFailed(
                 self._account(child, f"died {child.deaths} times in a row (last: {status})")
@@ -192,8 +195,9 @@ class Supervisor:
         return "did not stop in time: killed" if ended == how_it_ended(None) else ended
 
     def _await_end(self, life: Life, step: Stop, asked: int) -> None:
-        deadline = time.monotonic() + step.seconds
+        began = time.monotonic()
+        deadline = began + step.seconds
         while life.exit_status() is None and time.monotonic() < deadline:
             if self.doorbell.requests > asked:
-                return
+                deadline = min(deadline, began + life.program.least_seconds)
             self.doorbell.wait(min(0.5, deadline - time.monotonic()))

@@ -33,6 +33,7 @@ def build(
     defaults = {
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "SFTP_HOST_KEY_FILE": str(keys.host_key),
+        "LOG_FORMAT": "console",
         "ALLOWED_HOSTS": allowed_hosts(http_address),
         "PUBLIC_URL": http_address.url.rstrip("/"),
         "SFTP_PUBLIC": f"{sftp.reachable_host}:{sftp.port}",

@@ -45,6 +45,7 @@ class ValkeyServer:
             prepare=self.prepare,
             is_ready=self.is_ready,
             stops=(Stop(signal.SIGTERM, 10.0),),
+            least_seconds=5.0,
             death_signal=signal.SIGTERM,
             directory=self.directory,
         )

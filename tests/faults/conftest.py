@@ -51,8 +51,8 @@ def rig(servers_and_data: Rig, django_db_blocker) -> Iterator[Rig]:  # type: ign
 
 @pytest.fixture
 def working(rig: Rig) -> Rig:
-    """The rig with worker and beat running."""
-    rig.ensure(rig.worker, rig.beat)
+    """The rig with both workers and beat running."""
+    rig.ensure(rig.worker, rig.intake, rig.beat)
     return rig
 
 

@@ -170,6 +170,7 @@ class Rig:
         self.postgres = Process(self.postgres_server.program(), self.logs / "postgres")
         self.broker = Process(self.broker_server.program(), self.logs / "valkey")
         self.worker = self.new_worker()
+        self.intake = Process(processes.collector(self.environment()), self.logs / "intake")
         self.beat = Process(
             processes.beat(self.environment(), self._data_directory()), self.logs / "beat"
         )
@@ -226,7 +227,7 @@ class Rig:
 
     def end(self) -> None:
         """Stop everything and leave nothing behind."""
-        for one in (self.drop, self.beat, self.worker, self.broker, self.postgres):
+        for one in (self.drop, self.beat, self.intake, self.worker, self.broker, self.postgres):
             one.kill()
         shutil.rmtree(self.root, ignore_errors=True)
 

@@ -24,13 +24,14 @@ LARGE = scaled(150, 600) << 20
 def idle(rig: Rig) -> Rig:
     """No worker and no beat: collecting is the test's own."""
     rig.worker.kill()
+    rig.intake.kill()
     rig.beat.kill()
     return rig
 
 
 def finish(rig: Rig, sender: Sender, seconds: float = 90) -> None:
     """Let the worker do the rest, and check."""
-    rig.ensure(rig.worker, rig.beat)
+    rig.ensure(rig.worker, rig.intake, rig.beat)
     invariants.hold(sender, seconds=seconds)
 
 

@@ -33,7 +33,7 @@ def crew(rig: Rig):
     """A worker of four processes, so that some may sleep."""
     rig.worker.kill()
     worker = rig.new_worker(WORKER_CONCURRENCY="4").start()
-    rig.ensure(rig.beat)
+    rig.ensure(rig.intake, rig.beat)
     yield worker
     worker.kill()
 

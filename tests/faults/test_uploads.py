@@ -197,7 +197,10 @@ def test_one_manifest_names_many_files(dropping: Rig, sender: Sender):
     sender.put("all.done", manifest(named))
     dropping.ring_poll(sender.tenant.pk)
     invariants.hold(sender, seconds=600)
-    memory = max(process.memory_info().rss for process in dropping.worker.children())
+    memory = max(
+        process.memory_info().rss
+        for process in dropping.intake.children() + dropping.worker.children()
+    )
     print(
         f"A23: {NAMED} files in one manifest, {time.monotonic() - began:.1f} s, {memory >> 20} MiB"
     )

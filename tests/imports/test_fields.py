@@ -230,7 +230,8 @@ def test_the_apostrophe_of_an_error_attachment_is_taken_off_again() -> None:
     cells = ["'=1+1", "'@x", "'-5", "'+1", "'\ttab", "'quoted'", "''=x", "plain"]
     frame = pl.DataFrame({"c": cells})
     cleaned = frame.select(fields.clean(pl.col("c"), neutralised=True)).to_series().to_list()
-    assert cleaned == ["=1+1", "@x", "-5", "+1", "tab", "'quoted'", "''=x", "plain"]
+    # The writer puts none before a plain number, so those are the sender's own.
+    assert cleaned == ["=1+1", "@x", "'-5", "'+1", "tab", "'quoted'", "'=x", "plain"]
     untouched = frame.select(fields.clean(pl.col("c"))).to_series().to_list()
     assert untouched == cells
 

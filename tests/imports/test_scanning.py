@@ -5,12 +5,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import tracemalloc
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 import pytest
+import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +22,7 @@ from imports.scanning import Chunk, Cut, Limits, keep, read_header, record_hashe
 
 COMMA = Dialect("utf-8", 0, ",")
 SMALL = Limits(record=60, cell=20, columns=10)
+TINY = Limits(record=12, cell=8, columns=10)
 
 
 @dataclass
@@ -127,16 +130,23 @@ def modelled(body: str, columns: int, limits: Limits) -> tuple[list, list]:
     st.lists(st.sampled_from(['"', '""', ",", "\n", "a", " ", "bc", '","', '",\n"', "x" * 25])),
     st.integers(1, 3),
     st.integers(1, 200),
+    st.sampled_from([SMALL, TINY]),
 )
-@settings(max_examples=600, deadline=None)
-def test_it_agrees_with_a_model_that_reads_one_character_at_a_time(pieces, columns, chunk_bytes):
+@settings(max_examples=1000, deadline=None)
+def test_it_agrees_with_a_model_that_reads_one_character_at_a_time(
+    pieces, columns, chunk_bytes, limits
+):
     body = "".join(pieces)
     header = ",".join("abc"[:columns])
-    result = run(f"{header}\n{body}".encode(), columns, limits=SMALL, chunk_bytes=chunk_bytes)
-    assert (result.records, result.codes) == modelled(body, columns, SMALL)
+    result = run(f"{header}\n{body}".encode(), columns, limits=limits, chunk_bytes=chunk_bytes)
+    assert (result.records, result.codes) == modelled(body, columns, limits)
 
 
-@given(st.binary(max_size=600), st.integers(1, 300), st.integers(1, 4), st.booleans())
+MARKS = [b'"', b",", b"\n", b"\r", b"\r\n", b"\0", b"\xe9", "é".encode(), b"a", b" ", b'""']
+MARKED = st.lists(st.sampled_from(MARKS), max_size=80).map(b"".join)
+
+
+@given(MARKED | st.binary(max_size=600), st.integers(1, 300), st.integers(1, 4), st.booleans())
 @settings(max_examples=500, deadline=None)
 def test_any_bytes_give_the_same_answer_whatever_the_chunks(body, chunk_bytes, columns, absorb):
     data = ",".join("abcd"[:columns]).encode() + b"\n" + body
@@ -151,13 +161,9 @@ def test_any_bytes_give_the_same_answer_whatever_the_chunks(body, chunk_bytes, c
             assert len(parsed(record + b"\n")[0]) == columns
 
 
-MARKS = [b'"', b",", b"\n", b"\r", b"\r\n", b"\0", b"\xe9", "é".encode(), b"a", b" ", b'""']
-
-
-@given(st.lists(st.sampled_from(MARKS), max_size=80), st.integers(1, 3))
+@given(MARKED, st.integers(1, 3))
 @settings(max_examples=500, deadline=None)
-def test_every_record_that_is_not_blank_is_good_or_cut(pieces, columns):
-    body = b"".join(pieces)
+def test_every_record_that_is_not_blank_is_good_or_cut(body, columns):
     result = run(b",".join([b"h"] * columns) + b"\n" + body, columns, limits=SMALL)
     seen = sorted(result.lines + [cut.line for cut in result.cuts])
     assert len(seen) == len(set(seen))
@@ -290,6 +296,23 @@ def test_broken_utf8_costs_its_own_row_only_and_shows_the_byte():
     assert result.rows == [["1", "ñ"], ["3", "漢"]]
 
 
+def test_a_broken_byte_on_a_later_line_of_a_record_costs_the_whole_record():
+    result = run(b'a,b\n1,"p\nq\nr\xe9"\n2,x\n', 2)
+    assert result.codes == [(2, Code.BAD_ENCODING)]
+    assert result.cuts[0].raw == b'1,"p\nq\nr\xe9"'
+    assert result.records == [(5, b"2,x")]
+
+
+@pytest.mark.parametrize("chunk_bytes", [8, 4 << 20])
+def test_a_record_of_several_lines_may_be_as_long_as_the_limit_and_no_longer(chunk_bytes):
+    limits = Limits(record=10)
+    fits = run(b'a,b\n1,"345\n89"\n2,x\n', 2, limits=limits, chunk_bytes=chunk_bytes)
+    assert fits.records == [(2, b'1,"345\n89"'), (4, b"2,x")]
+    over = run(b'a,b\n1,"345\n890"\n2,x\n', 2, limits=limits, chunk_bytes=chunk_bytes)
+    assert over.codes == [(2, Code.OPEN_QUOTE), (3, Code.BAD_QUOTE)]
+    assert over.records == [(4, b"2,x")]
+
+
 def test_a_byte_without_meaning_in_windows_1252_costs_its_own_row_only():
     result = run(b"a,b\n1,\x80\n2,\x81\n", 2, Dialect("cp1252", 0, ","))
     assert result.rows == [["1", "€"]]
@@ -345,8 +368,9 @@ def test_a_row_of_tabs_is_a_record_where_tab_is_the_delimiter():
     assert result.records == [(2, b"\t")]
 
 
-def test_a_lone_carriage_return_is_part_of_its_cell():
-    result = run(b"a,b\r\n1,x\ry\r\n2,z\r\r\n", 2)
+@pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 4 << 20])
+def test_a_lone_carriage_return_is_part_of_its_cell(chunk_bytes):
+    result = run(b"a,b\r\n1,x\ry\r\n2,z\r\r\n", 2, chunk_bytes=chunk_bytes)
     assert result.records == [(2, b"1,x\ry"), (3, b"2,z")]
     assert result.rows == [["1", "x\ry"], ["2", "z"]]
 
@@ -389,6 +413,49 @@ def test_many_bad_rows_come_in_several_chunks():
     assert len(result.cuts) == 12_000
     assert [cut.line for cut in result.cuts] == list(range(2, 12_002))
     assert len(result.chunks) == 3
+
+
+class Endless(io.RawIOBase):
+    """A file of a header and so many bytes of one repeated row, never in memory as a whole."""
+
+    def __init__(self, row: bytes, size: int) -> None:
+        self.block, self.size, self.at = row * 1000, size, 0
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        self.at = offset
+        return offset
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not self.at:
+            self.at = 4
+            return b"a,b\n"
+        size = max(0, min(size, self.size - self.at))
+        self.at += size
+        return (self.block * (size // len(self.block) + 1))[:size]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"1,some text\n",
+        b'1,"some\ntext"\n',
+        b'1,"open and more text\n',
+        b"one cell and no other\n",
+        b"x" * 50,
+        b"\r",
+        b'1,"' + b"text in quotes\n" * 9,
+    ],
+)
+def test_memory_does_not_grow_with_the_file(row):
+    peaks = []
+    limits = Limits(record=8 << 10, cell=4 << 10)
+    for size in (128 << 10, 768 << 10):
+        tracemalloc.start()
+        for chunk in scan(Endless(row, size), COMMA, 2, limits=limits, chunk_bytes=8 << 10):
+            assert chunk.consumed <= size
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0] + 100_000
 
 
 # --- the header --------------------------------------------------------------------------------
@@ -449,6 +516,7 @@ def test_a_hash_depends_on_the_record_and_the_seed_alone():
     assert whole[0] == whole[2] != whole[1]
     assert whole == hashes(run(data.replace(b"\n", b"\r\n"), 2, chunk_bytes=20).chunks, 7)
     assert not set(whole) & set(hashes(run(data, 2).chunks, 8))
+    assert whole[1] == np.uint64(xxhash.xxh3_64_intdigest(b"2,z", 7)).astype(np.int64)
     assert record_hashes(only_chunk(b"a,b\n1,2\n"), -3).dtype == np.int64
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--grace",
             type=float,
-            default=30,
-            help="seconds that running transfers get to finish after SIGTERM (default 30)",
+            default=8,  # supervisors kill after 10 seconds unless they are told otherwise
+            help="seconds that running transfers get to finish after SIGTERM (default 8)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        asyncssh.set_log_level("WARNING")
         host, port = _address(options["bind"])
         try:
             key = hostkey.load(Path(settings.SFTP_HOST_KEY_FILE))
@@ -55,7 +57,8 @@ async def _serve(host: str, port: int, key: asyncssh.SSHKey, grace: float) -> No
         await server.start(host, port, key)
     except OSError as error:
         ledger.close()
-        raise CommandError(f"{host}:{port} cannot be listened on: {error.strerror}.") from None
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise CommandError(f"{host}:{port} cannot be listened on: {reason}.") from None
     keeping = asyncio.create_task(ledger.keep())
     log.info("drop_server_started", host=host, port=server.port, key=hostkey.fingerprint(key))
     await stopping.wait()

@@ -50,6 +50,7 @@ class Command(BaseCommand):
             http=options["http"],
             sftp=options["sftp"],
             demo=not options["no_demo"],
+            verbose=options["verbosity"] > 1,
         )
         try:
             launch(asked)

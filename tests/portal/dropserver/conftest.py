@@ -13,6 +13,7 @@ from portal.dropserver.jail import Jail
 from portal.dropserver.memory import MemoryGate
 from portal.dropserver.server import DropServer
 
+PASSWORD = "correct horse battery"
 FOLDER = ("Accounts", "AccountImports")
 
 
@@ -27,14 +28,13 @@ def eventually(condition, what, seconds=10):
 class Running:
     """A drop server in a thread, and what a client needs to reach it."""
 
-    def __init__(self, folder, rules=None, gate=None):
+    def __init__(self, folder, rules=None, gate=None, make_gate=None):
         self.root = folder / "root"
         self.root.mkdir()
         with Jail(self.root) as jail:
             jail.make_directory(FOLDER)
             jail.make_directory(("Courses",))
         self.drop = self.root.joinpath(*FOLDER)
-        self.gate = gate or MemoryGate()
         self.key = folder / "id_ed25519"
         key = asyncssh.generate_private_key("ssh-ed25519")
         key.write_private_key(self.key)
@@ -42,10 +42,11 @@ class Running:
         self.public = " ".join(key.export_public_key("openssh").decode().split()[:2])
         host_key = asyncssh.generate_private_key("ssh-ed25519")
         self.host_public = " ".join(host_key.export_public_key("openssh").decode().split()[:2])
-        self.server = DropServer(self.gate, rules)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
+        self.gate = self.run(make_gate()) if make_gate else gate or MemoryGate()
+        self.server = DropServer(self.gate, rules)
         self.run(self.server.start("127.0.0.1", 0, host_key))
         self.port = self.server.port
         self.known_hosts = folder / "known_hosts"
@@ -54,9 +55,9 @@ class Running:
     def run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
 
-    def admit(self, username="maria", password="correct horse battery", **rest):
+    def admit(self, username="maria", **rest):
         self.login = self.gate.add(
-            username, str(self.root), password=password, keys=(self.public,), **rest
+            username, str(self.root), password=PASSWORD, keys=(self.public,), **rest
         )
         return self.login
 

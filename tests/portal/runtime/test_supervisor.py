@@ -95,8 +95,15 @@ def test_it_refuses_a_program_that_does_not_answer_in_time(supervisor, tmp_path)
 
 
 def test_it_refuses_a_program_that_does_not_exist(supervisor):
-    with pytest.raises(ProgramFailed, match="ended before it was ready"):
+    with pytest.raises(ProgramFailed, match="ended while starting"):
         supervisor.start(Program("gone", ("/no/such/program",), {}, is_ready=lambda: False))
+
+
+def test_it_refuses_any_program_that_dies_while_all_are_started(supervisor, tmp_path):
+    supervisor.restarts = False
+    supervisor.add(program(tmp_path, "import sys; sys.exit('cannot import')"))
+    with pytest.raises(ProgramFailed, match=r"(?s)ended while starting.*cannot import"):
+        supervisor.wait_until(lambda: False, seconds=30)
 
 
 @pytest.mark.faults
@@ -162,6 +169,26 @@ def test_a_second_request_to_stop_cuts_the_waiting_short(supervisor, tmp_path):
     nudge = subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -INT {os.getpid()}"])
     supervisor.stop()
     assert nudge.wait() == 0
+
+
+@pytest.mark.faults
+def test_a_server_is_given_its_time_even_in_a_hurry(supervisor, tmp_path):
+    text = """
+    import signal, sys, time
+    def finish(*_):
+        time.sleep(1)
+        print('finished', flush=True)
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, finish)
+    print('up', flush=True)
+    signal.pause()
+    """
+    supervisor.start(program(tmp_path, text, least_seconds=60.0, stops=(Stop(signal.SIGTERM, 90),)))
+    assert supervisor.wait_until(said_up(supervisor), seconds=20)
+    nudge = subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -INT {os.getpid()}"])
+    supervisor.stop()
+    assert nudge.wait() == 0
+    assert "finished" in log(supervisor, "program")
 
 
 def test_a_request_to_stop_interrupts_any_waiting(supervisor, tmp_path):

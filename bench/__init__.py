@@ -1,0 +1,1 @@
+"""Measurements of the product against the limit and its peers; nothing here is shipped."""

@@ -1,0 +1,97 @@
+"""What a person may do to a job: release or discard a held one, try a failed one again.
+
+Who may is checked by the caller (page or API). The state changes by one conditional UPDATE, so
+that of two people, or of a person and the engine, one wins and the other is told.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from imports.models import ImportJob, JobEvent
+from portal import audit, bell
+from portal.models import User
+
+State = ImportJob.State
+
+
+# Back to the queue, as if it had never run.
+_AGAIN: dict[str, Any] = {
+    "state": State.READY,
+    "stage": "",
+    "attempt": 0,
+    "ready_at": Now(),
+    "finished_at": None,
+}
+
+
+class NotPossible(Exception):
+    """The job is not in a state that allows this any more. Nothing was changed."""
+
+
+def plan_counts(job: ImportJob) -> dict[str, int]:
+    """What the job's plan will do: the counts a person agrees to when releasing it."""
+    return {
+        "created": job.rows_created,
+        "updated": job.rows_updated,
+        "unchanged": job.rows_unchanged,
+        "removed": job.rows_removed,
+        "rejected": job.rows_rejected,
+    }
+
+
+def release(job: ImportJob, user: User, address: str | None = None) -> None:
+    """Let a held job apply the plan its page shows. Raises NotPossible."""
+    plan = plan_counts(job)
+    changes = {**_AGAIN, "released_plan": plan}
+    with transaction.atomic():
+        _change(job, State.HELD, changes)
+        _tell(job, user, address, "job.release", State.READY, plan=plan)
+        bell.ring_on_commit(bell.IMPORT, job.tenant_id)
+
+
+def discard(job: ImportJob, user: User, address: str | None = None) -> None:
+    """Give a held job up: nothing of it is ever applied. Raises NotPossible."""
+    with transaction.atomic():
+        _change(job, State.HELD, {"state": State.DISCARDED, "finished_at": Now()})
+        _tell(job, user, address, "job.discard", State.DISCARDED)
+        bell.ring_on_commit(bell.IMPORT, job.tenant_id)
+
+
+def retry(job: ImportJob, user: User, address: str | None = None) -> None:
+    """Run a job again that failed by our fault, with the same file. Raises NotPossible."""
+    asked = {"asked_by": ImportJob.AskedBy.RETRY, "user": user, "reason": "", "fault": ""}
+    with transaction.atomic():
+        _change(job, State.FAILED, {**_AGAIN, **asked}, only_fault=ImportJob.Fault.PORTAL)
+        _tell(job, user, address, "job.retry", State.READY)
+        bell.ring_on_commit(bell.IMPORT, job.tenant_id)
+
+
+def _change(
+    job: ImportJob, allowed: str, changes: dict[str, Any], only_fault: str | None = None
+) -> None:
+    rows = ImportJob.objects.filter(tenant_id=job.tenant_id, pk=job.pk, state=allowed)
+    # A plan that was made anew meanwhile is not the one that was agreed to.
+    rows = rows.filter(token=job.token)
+    if only_fault is not None:
+        rows = rows.filter(fault=only_fault).exclude(content="")
+    if not rows.update(owner="", lease_until=None, **changes):
+        raise NotPossible(f"Job {job.uid} is not {allowed} any more.")
+
+
+def _tell(
+    job: ImportJob, user: User, address: str | None, action: str, state: str, **detail: Any
+) -> None:
+    JobEvent.objects.create(tenant_id=job.tenant_id, job=job, state=state, actor=str(user))
+    audit.record(
+        job.tenant_id,
+        action,
+        str(job.uid),
+        user=user,
+        address=address,
+        file=job.file_name,
+        **detail,
+    )

@@ -1,0 +1,228 @@
+"""All reading for pages and the API: jobs, arrivals and what lies in the folders. Tenant first."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Case, Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, When
+from django.db.models.functions import Coalesce, Now
+
+from imports.models import Arrival, ArrivalFile, Decision, ImportJob, IssueGroup, JobEvent, Sighting
+from portal.models import Drop, Tenant, Upload
+
+MISPLACED = "misplaced"
+UNFINISHED = (ImportJob.State.READY, ImportJob.State.RUNNING, ImportJob.State.ERRORED)
+
+# What a list may be sorted by: the word in the address, and the expression.
+JOB_ORDERS: dict[str, Any] = {
+    "status": F("state"),
+    "file": F("file_name"),
+    "type": F("record_type"),
+    "read": F("rows_read"),
+    "created": F("rows_created"),
+    "updated": F("rows_updated"),
+    "unchanged": F("rows_unchanged"),
+    "removed": F("rows_removed"),
+    "rejected": F("rows_rejected"),
+    "received": F("created_at"),
+    "duration": Coalesce(F("finished_at"), Now()) - F("started_at"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """What a list of jobs shows. since and until: received from, and before. Empty means all."""
+
+    states: tuple[str, ...] = ()
+    record_type: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    name: str = ""
+    sort: str = "-received"
+
+
+def jobs(tenant: Tenant, wanted: JobFilter) -> QuerySet[ImportJob]:
+    """The tenant's jobs that the filter lets through, in its order, with where they came from."""
+    found = (
+        ImportJob.objects.filter(tenant=tenant)
+        .select_related("arrival_file__arrival__account", "user")
+        .defer("limits", "released_plan", "dialect", "hold_reasons")
+    )
+    return found.filter(_matching(wanted)).order_by(*_order(wanted.sort))
+
+
+def _matching(wanted: JobFilter) -> Q:
+    rule = Q()
+    if wanted.states:
+        rule &= Q(state__in=wanted.states)
+    if wanted.record_type:
+        rule &= Q(record_type=wanted.record_type)
+    if wanted.since:
+        rule &= Q(created_at__gte=wanted.since)
+    if wanted.until:
+        rule &= Q(created_at__lt=wanted.until)
+    if wanted.name:
+        rule &= Q(file_name__icontains=wanted.name)
+    return rule
+
+
+def _order(sort: str) -> tuple[Any, ...]:
+    down = sort.startswith("-")
+    column = JOB_ORDERS.get(sort.lstrip("-"))
+    if column is None:
+        down, column = True, JOB_ORDERS["received"]
+    first = column.desc(nulls_last=True) if down else column.asc(nulls_last=True)
+    return first, "-id" if down else "id"
+
+
+def stretch(found: QuerySet[ImportJob], size: int = 500) -> Iterator[Sequence[ImportJob]]:
+    """The jobs in slices of that size, newest first, each a query of its own.
+
+    Rows that arrive meanwhile do not move the slices: each begins below the last id.
+    """
+    newest_first = found.order_by("-id")
+    below: int | None = None
+    while True:
+        piece = newest_first.filter(id__lt=below) if below is not None else newest_first
+        rows = list(piece[:size])
+        if not rows:
+            return
+        yield rows
+        below = rows[-1].pk
+
+
+def job(tenant: Tenant, uid: uuid.UUID) -> ImportJob | None:
+    """The tenant's job with everything its page shows of its origin; None where there is none."""
+    origin = "arrival_file__arrival__drop__endpoint"
+    found = ImportJob.objects.filter(tenant=tenant, uid=uid)
+    return found.select_related(origin, "arrival_file__arrival__account", "user").first()
+
+
+def job_uids(tenant: Tenant, numbers: Sequence[int | None]) -> dict[int, uuid.UUID]:
+    """The public ids of the tenant's jobs with these row numbers."""
+    known = [number for number in numbers if number is not None]
+    found = ImportJob.objects.filter(tenant=tenant, pk__in=known)
+    return dict(found.values_list("pk", "uid"))
+
+
+def events(job: ImportJob) -> QuerySet[JobEvent]:
+    """The job's timeline, oldest first."""
+    return JobEvent.objects.filter(tenant_id=job.tenant_id, job=job).order_by("at", "id")
+
+
+def issue_groups(job: ImportJob) -> QuerySet[IssueGroup]:
+    """The job's issues by cause: errors before warnings, the most frequent first."""
+    found = IssueGroup.objects.filter(tenant_id=job.tenant_id, job=job)
+    return found.order_by("severity", "-count", "id")  # "error" sorts before "warning"
+
+
+def upload(job: ImportJob) -> Upload | None:
+    """The upload that brought the job's file: the newest complete one of its path."""
+    if job.arrival_file is None:
+        return None
+    drop = job.arrival_file.arrival.drop
+    path = f"{drop.path}/{job.arrival_file.name}".lstrip("/")
+    found = Upload.objects.filter(tenant_id=job.tenant_id, endpoint_id=drop.endpoint_id, path=path)
+    found = found.filter(state=Upload.State.COMPLETE, started_at__lte=job.created_at)
+    return found.select_related("session").order_by("-started_at").first()
+
+
+def counts_by_state(tenant: Tenant, since: datetime) -> dict[str, int]:
+    """Jobs received since then by state; the held and the unfinished ones of all time."""
+    waiting = (*UNFINISHED, ImportJob.State.HELD)
+    found = ImportJob.objects.filter(tenant=tenant)
+    found = found.filter(Q(created_at__gte=since) | Q(state__in=waiting))
+    return dict(found.order_by().values_list("state").annotate(n=Count("id")))
+
+
+def has_jobs(tenant: Tenant) -> bool:
+    """Whether the tenant ever had a job."""
+    return ImportJob.objects.filter(tenant=tenant).exists()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivalFilter:
+    """What a list of deliveries shows. Empty means all."""
+
+    state: str = ""
+    name: str = ""
+
+
+def arrivals(tenant: Tenant, wanted: ArrivalFilter) -> QuerySet[Arrival]:
+    """The tenant's deliveries, newest first, with `file_count` and `problem_count`.
+
+    name: part of the manifest's name or of the name of a file in it.
+    """
+    found = Arrival.objects.filter(tenant=tenant).select_related("account", "drop")
+    if wanted.state:
+        found = found.filter(state=wanted.state)
+    if wanted.name:
+        inside = ArrivalFile.objects.filter(arrival=OuterRef("pk"), name__icontains=wanted.name)
+        found = found.filter(Q(name__icontains=wanted.name) | Exists(inside))
+    return found.annotate(
+        file_count=Count("files"), problem_count=Count("files", filter=~Q(files__problem=""))
+    ).order_by("-created_at", "-id")
+
+
+def arrival(tenant: Tenant, uid: uuid.UUID) -> Arrival | None:
+    """The tenant's delivery with its files, their jobs and its log; None where there is none."""
+    files = ArrivalFile.objects.select_related("job", "duplicate_of__arrival").order_by("index")
+    found = Arrival.objects.filter(tenant=tenant, uid=uid)
+    return (
+        found.select_related("account", "drop__endpoint")
+        .prefetch_related(
+            Prefetch("files", files),
+            Prefetch("decisions", Decision.objects.order_by("at", "id")),
+        )
+        .first()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SightingFilter:
+    """What the list of files in the folders shows. gone: also those that are there no more."""
+
+    verdict: str = ""
+    name: str = ""
+    gone: bool = False
+
+
+def sightings(tenant: Tenant, wanted: SightingFilter) -> QuerySet[Sighting]:
+    """Files that no delivery took, misplaced ones first, then the last seen."""
+    found = Sighting.objects.filter(tenant=tenant).select_related("endpoint", "drop")
+    if not wanted.gone:
+        found = found.filter(gone_at=None)
+    if wanted.verdict:
+        found = found.filter(verdict=wanted.verdict)
+    if wanted.name:
+        found = found.filter(path__icontains=wanted.name)
+    misplaced_first = Case(When(verdict=MISPLACED, then=0), default=1)
+    return found.order_by(misplaced_first, "-last_seen", "-id")
+
+
+def sighting_verdicts(tenant: Tenant) -> dict[str, int]:
+    """How many files lie in the folders now, by verdict."""
+    found = Sighting.objects.filter(tenant=tenant, gone_at=None).order_by()
+    return dict(found.values_list("verdict").annotate(n=Count("id")))
+
+
+def folders(tenant: Tenant) -> QuerySet[Drop]:
+    """The tenant's drops in use, by path."""
+    return (
+        Drop.objects.filter(tenant=tenant, enabled=True).select_related("endpoint").order_by("path")
+    )
+
+
+def depth() -> dict[str, int]:
+    """Unfinished jobs of every tenant in scope, by state."""
+    found = ImportJob.objects.filter(state__in=UNFINISHED).order_by()
+    return dict(found.values_list("state").annotate(n=Count("id")))
+
+
+def held_count() -> int:
+    """Held jobs of every tenant in scope."""
+    return ImportJob.objects.filter(state=ImportJob.State.HELD).count()

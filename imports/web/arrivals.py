@@ -1,0 +1,67 @@
+"""Deliveries and what lies in the folders: why was my file not picked up?"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from imports import queries
+from imports.web import verdicts
+from imports.web.filters import ArrivalFilterForm, SightingFilterForm
+from portal.models import Role
+from portal.web.permissions import TenantRequest, require
+
+PER_PAGE = 50
+
+
+@require_GET
+@require(Role.VIEWER)
+def arrival_list(request: TenantRequest) -> HttpResponse:
+    """The deliveries, newest first."""
+    form = ArrivalFilterForm(request.GET)
+    found = Paginator(queries.arrivals(request.tenant, form.wanted()), PER_PAGE)
+    counts = queries.sighting_verdicts(request.tenant)
+    context = {
+        "section": "arrivals",
+        "tab": "arrivals",
+        "form": form,
+        "page": found.get_page(request.GET.get("page")),
+        "filtered": any(request.GET.get(name) for name in form.fields),
+        "lying": sum(counts.values()),
+        "misplaced": counts.get(queries.MISPLACED, 0),
+    }
+    return render(request, "imports/arrivals.html", context)
+
+
+@require_GET
+@require(Role.VIEWER)
+def arrival_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """One delivery: its files with their outcome, and its decision log."""
+    arrival = queries.arrival(request.tenant, uid)
+    if arrival is None:
+        raise Http404
+    return render(request, "imports/arrival.html", {"section": "arrivals", "arrival": arrival})
+
+
+@require_GET
+@require(Role.VIEWER)
+def sighting_list(request: TenantRequest) -> HttpResponse:
+    """Files in the folders that no delivery took, with the reason."""
+    counts = queries.sighting_verdicts(request.tenant)
+    known = [(name, f"{verdicts.label(name)} ({n})") for name, n in sorted(counts.items())]
+    form = SightingFilterForm(request.GET, verdicts=known)
+    found = Paginator(queries.sightings(request.tenant, form.wanted()), PER_PAGE)
+    context = {
+        "section": "arrivals",
+        "tab": "folders",
+        "form": form,
+        "page": found.get_page(request.GET.get("page")),
+        "filtered": any(request.GET.get(name) for name in form.fields),
+        "lying": sum(counts.values()),
+        "misplaced": counts.get(queries.MISPLACED, 0),
+    }
+    return render(request, "imports/sightings.html", context)

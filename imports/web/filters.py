@@ -1,0 +1,116 @@
+"""The filters of the lists: forms sent by GET, so that an address can be kept and shared."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Any, cast
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from imports.models import Arrival, ImportJob
+from imports.queries import JOB_ORDERS, ArrivalFilter, JobFilter, SightingFilter
+from portal.web import labels
+
+_TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
+_SELECT = {"class": "form-select"}
+_DATE = {"class": "form-control", "type": "date"}
+
+
+class JobFilterForm(forms.Form):
+    """Status, record type, received from and to (days in the tenant's zone), file name."""
+
+    status = forms.ChoiceField(label=_("Status"), required=False)
+    type = forms.ChoiceField(label=_("Record type"), required=False)
+    since = forms.DateField(label=_("From"), required=False)
+    until = forms.DateField(label=_("To"), required=False)
+    name = forms.CharField(label=_("File name"), required=False, max_length=300)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        states = [
+            ("", _("Any status")),
+            ("unfinished", _("Not finished")),
+            *ImportJob.State.choices,
+        ]
+        types = [("", _("Any type")), *labels.record_type_choices()]
+        for name, choices in (("status", states), ("type", types)):
+            field = cast(forms.ChoiceField, self.fields[name])
+            field.widget = forms.Select(attrs=_SELECT)
+            field.choices = choices
+        self.fields["since"].widget = forms.DateInput(attrs=_DATE, format="%Y-%m-%d")
+        self.fields["until"].widget = forms.DateInput(attrs=_DATE, format="%Y-%m-%d")
+        self.fields["name"].widget = forms.TextInput(attrs=_TEXT)
+
+    def wanted(self, sort: str) -> JobFilter:
+        """The filter; what cannot be read is left out and told beside its field."""
+        self.is_valid()
+        clean = self.cleaned_data
+        status = clean.get("status") or ""
+        unfinished = tuple(map(str, (*ImportJob.WAITING_STATES, ImportJob.State.RUNNING)))
+        return JobFilter(
+            states=unfinished if status == "unfinished" else (status,) if status else (),
+            record_type=clean.get("type") or "",
+            since=_midnight(clean.get("since")),
+            until=_midnight(clean.get("until"), days=1),
+            name=(clean.get("name") or "").replace("\x00", ""),
+            sort=sort if sort.removeprefix("-") in JOB_ORDERS else "-received",
+        )
+
+
+def _midnight(day: date | None, days: int = 0) -> datetime | None:
+    """The beginning of the day, or of a day later, in the zone of the page."""
+    if day is None:
+        return None
+    try:
+        return timezone.make_aware(datetime.combine(day + timedelta(days=days), time()))
+    except (OverflowError, ValueError):
+        return None
+
+
+class ArrivalFilterForm(forms.Form):
+    """State of the delivery, and part of its or a file's name."""
+
+    state = forms.ChoiceField(
+        label=_("State"),
+        required=False,
+        widget=forms.Select(attrs=_SELECT),
+        choices=[("", _("Any state")), *Arrival.State.choices],
+    )
+    name = forms.CharField(
+        label=_("Name"), required=False, max_length=300, widget=forms.TextInput(attrs=_TEXT)
+    )
+
+    def wanted(self) -> ArrivalFilter:
+        self.is_valid()
+        clean = self.cleaned_data
+        return ArrivalFilter(state=clean.get("state") or "", name=clean.get("name") or "")
+
+
+class SightingFilterForm(forms.Form):
+    """Verdict and part of the path; also files that are gone, where asked for."""
+
+    verdict = forms.ChoiceField(label=_("Why"), required=False, widget=forms.Select(attrs=_SELECT))
+    name = forms.CharField(
+        label=_("Path"), required=False, max_length=300, widget=forms.TextInput(attrs=_TEXT)
+    )
+    gone = forms.BooleanField(
+        label=_("Also files that are gone"),
+        required=False,
+        widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
+    )
+
+    def __init__(self, *args: Any, verdicts: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = cast(forms.ChoiceField, self.fields["verdict"])
+        field.choices = [("", _("Any reason")), *verdicts]
+
+    def wanted(self) -> SightingFilter:
+        self.is_valid()
+        clean = self.cleaned_data
+        return SightingFilter(
+            verdict=clean.get("verdict") or "",
+            name=clean.get("name") or "",
+            gone=bool(clean.get("gone")),
+        )

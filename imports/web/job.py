@@ -1,0 +1,183 @@
+"""One job: its page, the decisions about it, and its files."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any
+
+from django.contrib import messages
+from django.core.files.storage import default_storage
+from django.http import FileResponse, Http404, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from imports import actions, queries
+from imports.models import ImportJob, IssueGroup
+from imports.web import outcome, progress
+from portal import audit
+from portal.models import Role, User
+from portal.web import address, live
+from portal.web.permissions import TenantRequest, require
+
+State = ImportJob.State
+
+
+def _job(request: TenantRequest, uid: uuid.UUID) -> ImportJob:
+    job = queries.job(request.tenant, uid)
+    if job is None:
+        raise Http404
+    return job
+
+
+@require_GET
+@require(Role.VIEWER)
+def job_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Everything about one job; the changing part is live until the job rests."""
+    job = _job(request, uid)
+    # A job that waits for a person or has ended is not asked about again.
+    moving = job.state in queries.UNFINISHED
+    context = {
+        "section": "jobs",
+        "job": job,
+        "outcome": outcome.sentence(job),
+        "progress": progress.of(job, timezone.now()),
+        "events": _timeline(job),
+        "groups": [_group(group) for group in queries.issue_groups(job)],
+        "counts": _counts(job),
+        "every": (2 if job.state == State.RUNNING else 5) if moving else 0,
+        "upload": queries.upload(job),
+        "can_retry": can_retry(job),
+        "has_original": has_original(job),
+    }
+    return live.page(request, "imports/job.html", "imports/_job.html", context)
+
+
+def _timeline(job: ImportJob) -> list[dict[str, Any]]:
+    words = dict(State.choices)
+    return [
+        {"event": event, "label": words.get(State(event.state)) if event.state in State.values
+         else event.state}
+        for event in queries.events(job)
+    ]  # fmt: skip
+
+
+def _group(group: IssueGroup) -> dict[str, Any]:
+    """The group with its examples as (line, found); whatever else is stored there is left out."""
+    pairs = [pair for pair in group.examples if isinstance(pair, list) and len(pair) == 2]
+    return {"group": group, "examples": pairs[:5]}
+
+
+def _counts(job: ImportJob) -> list[tuple[str, str, int]]:
+    return [
+        ("read", _("Read"), job.rows_read),
+        ("created", _("Created"), job.rows_created),
+        ("updated", _("Updated"), job.rows_updated),
+        ("unchanged", _("Unchanged"), job.rows_unchanged),
+        ("removed", _("Removed"), job.rows_removed),
+        ("rejected", _("Rejected"), job.rows_rejected),
+    ]
+
+
+def can_retry(job: ImportJob) -> bool:
+    """Whether the job failed by our fault and its file is still there."""
+    ours = job.state == State.FAILED and job.fault == ImportJob.Fault.PORTAL
+    return ours and has_original(job)
+
+
+def has_original(job: ImportJob) -> bool:
+    """Whether the original file is still kept."""
+    return bool(job.content) and (job.kept_until is None or job.kept_until > timezone.now())
+
+
+@require_GET
+@require(Role.VIEWER)
+def job_by_number(request: TenantRequest, number: int) -> HttpResponse:
+    """The page of the job with this row number: records know their jobs by it."""
+    uid = queries.job_uids(request.tenant, [number]).get(number)
+    if uid is None:
+        raise Http404
+    return redirect("job", uid)
+
+
+Act = Callable[[ImportJob, User, str | None], None]
+
+
+def _act(request: TenantRequest, uid: uuid.UUID, act: Act, done: str) -> HttpResponse:
+    job = _job(request, uid)
+    try:
+        act(job, request.user, address.client(request) or None)
+    except actions.NotPossible:
+        messages.error(
+            request,
+            _("Nothing was done: the job has moved on meanwhile. This is how it stands now."),
+        )
+    else:
+        messages.success(request, done)
+    return redirect("job", uid)
+
+
+@require_POST
+@require(Role.MANAGER)
+def job_release(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Release a held job."""
+    done = _("Released. The import goes on in a moment.")
+    return _act(request, uid, actions.release, done)
+
+
+@require_POST
+@require(Role.MANAGER)
+def job_discard(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Discard a held job."""
+    return _act(request, uid, actions.discard, _("Discarded. Nothing was changed in the store."))
+
+
+@require_POST
+@require(Role.MANAGER)
+def job_retry(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Try a job again that failed by our fault."""
+    return _act(request, uid, actions.retry, _("The file is tried again in a moment."))
+
+
+@require_GET
+@require(Role.MANAGER)
+def job_attachment(request: TenantRequest, uid: uuid.UUID) -> FileResponse:
+    """The rejected rows as a CSV file."""
+    job = _job(request, uid)
+    stem = PurePath(job.file_name.replace("\\", "/")).stem or "file"
+    return _download(request, job, job.attachment, f"{stem}-errors.csv", "job.attachment")
+
+
+@require_GET
+@require(Role.MANAGER)
+def job_original(request: TenantRequest, uid: uuid.UUID) -> FileResponse:
+    """The file as it was sent, while it is kept."""
+    job = _job(request, uid)
+    content = job.content if has_original(job) else ""
+    name = PurePath(job.file_name.replace("\\", "/")).name or "file.csv"
+    return _download(request, job, content, name, "job.original")
+
+
+def _download(
+    request: TenantRequest, job: ImportJob, content: str, name: str, action: str
+) -> FileResponse:
+    """The stored file as an attachment, never shown in place. Raises Http404 without one."""
+    if not content:
+        raise Http404
+    try:
+        file = default_storage.open(content, "rb")
+    except OSError as exc:
+        raise Http404 from exc
+    audit.record(
+        job.tenant_id, action, str(job.uid),
+        user=request.user, address=address.client(request) or None, file=job.file_name,
+    )  # fmt: skip
+    response = FileResponse(
+        file, as_attachment=True, filename=name, content_type="application/octet-stream"
+    )
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, no-store"
+    return response

@@ -1,0 +1,31 @@
+"""Verdicts of the arrival protocols in words for a list; the reason beside them says the rest."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+LABELS = {
+    "misplaced": _("Misplaced"),
+    "waiting_for_manifest": _("Waiting for its manifest"),
+    "in_progress": _("Being uploaded"),
+    "temporary": _("Temporary name"),
+    "hidden": _("Hidden file"),
+    "result": _("Result file"),
+    "ignored": _("Ignored"),
+    "unnamed_manifest": _("Manifest without a name"),
+    "almost_manifest": _("Almost a manifest"),
+    "manifest_is_folder": _("Folder, not a manifest"),
+    "name_too_long": _("Name too long"),
+    "processing": _("Being processed"),
+    "processing_stale": _("Left in processing"),
+    "invalid_schema": _("Manifest not valid"),
+    "invalid_files": _("Invalid references"),
+    "configuration_missing": _("Configuration missing"),
+    "configuration_retry": _("Configuration tried again"),
+}
+
+
+def label(verdict: str) -> str:
+    """The verdict in words; one that is not known here is shown readably."""
+    known = LABELS.get(verdict)
+    return str(known) if known else verdict.replace("_", " ").strip().capitalize()

@@ -1,0 +1,33 @@
+"""Parts of uploads that nobody came back for. The sweep calls it; it needs no database."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from django.conf import settings
+
+from portal import logs
+from portal.dropserver.jail import Jail
+from portal.dropserver.parts import remove_old
+
+log = logs.get(__name__)
+
+KEPT_FOR = timedelta(days=7)
+
+
+def clear_parts(older: timedelta = KEPT_FOR) -> int:
+    """Remove parts last written longer ago than that, under all endpoints. Returns how many.
+
+    A folder that cannot be read is logged and passed over: it must not stop the others'.
+    """
+    if not settings.DROPS_DIR.is_dir():
+        return 0
+    before, removed = time.time() - older.total_seconds(), 0
+    for root in settings.DROPS_DIR.iterdir():
+        try:
+            with Jail(root) as jail:
+                removed += remove_old(jail, before)
+        except OSError as error:
+            log.warning("drop_parts_not_cleared", endpoint=root.name, error=repr(error))
+    return removed

@@ -1,0 +1,51 @@
+"""`manage.py create_account`: a login of a sender on an institution's SFTP endpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from portal import keys, provision, tenancy
+from portal.models import Endpoint
+
+
+class Command(BaseCommand):
+    """Makes an account; without a key it prints a generated password once."""
+
+    help = "Make a sender's login on an institution's SFTP endpoint, and print its password once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("tenant", metavar="SLUG", help="the institution")
+        parser.add_argument("username")
+        parser.add_argument("--key", metavar="FILE", type=Path, help="a public key, no password")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        endpoint = _endpoint(options["tenant"])
+        line = _line(options["key"]) if options["key"] else None
+        password = None if line else provision.new_password()
+        try:
+            account = provision.account(endpoint, options["username"], password, line)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
+        except keys.KeyRefused as error:
+            raise CommandError(f"{options['key']}: {error}") from None
+        how = f"the password {password}" if password else f"the key in {options['key']}"
+        self.stdout.write(f"{account.username} logs in with {how}")
+
+
+def _endpoint(slug: str) -> Endpoint:
+    with tenancy.everyone("an operator names the institution"):
+        found = Endpoint.objects.filter(tenant__slug=slug).order_by("pk").first()
+    if found is None:
+        raise CommandError(f"No institution with the slug {slug} has an endpoint.")
+    return found
+
+
+def _line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} cannot be read: {error}") from None

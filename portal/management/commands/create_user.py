@@ -1,0 +1,50 @@
+"""`manage.py create_user`: a person who logs in to the pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from portal import provision
+from portal.models import Role, Tenant
+
+
+class Command(BaseCommand):
+    """Makes a member of a tenant, or an operator; prints a generated password once."""
+
+    help = "Make a person who logs in to the pages, and print their password once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("email")
+        parser.add_argument("--tenant", metavar="SLUG", help="the institution they belong to")
+        parser.add_argument("--role", choices=Role.values, default=Role.VIEWER)
+        parser.add_argument("--operator", action="store_true", help="sees every institution")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        if bool(options["tenant"]) == options["operator"]:
+            raise CommandError("Give either --tenant SLUG or --operator.")
+        password = provision.new_password()
+        try:
+            if options["operator"]:
+                person = provision.operator(options["email"], password)
+            else:
+                tenant = _tenant(options["tenant"])
+                person = provision.user(options["email"], password, tenant, options["role"])
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
+        if person.check_password(password):
+            self.stdout.write(f"{person.email} logs in with the password {password}")
+        else:
+            self.stdout.write(f"{person.email} was here already and keeps their password.")
+
+
+def _tenant(slug: str) -> Tenant:
+    try:
+        return Tenant.objects.get(slug=slug)
+    except Tenant.DoesNotExist:
+        known = ", ".join(Tenant.objects.order_by("slug").values_list("slug", flat=True)[:20])
+        raise CommandError(
+            f"No institution has the slug {slug}. There are: {known or 'none yet'}."
+        ) from None

@@ -1,0 +1,140 @@
+"""Reading the record store for people: counts, pages in the order of the key, search.
+
+A million rows of one type are ordinary, so nothing here may read them all without a bound: counts
+fall back to the planner's estimate, text search stops after `SEARCH_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.db.models import Count, QuerySet, TextField
+from django.db.models.functions import Cast
+from django.db.utils import OperationalError
+from psycopg.errors import QueryCanceled
+
+from portal.models import Record, RecordKind, Tenant
+
+COUNT_SECONDS = 1.0
+SEARCH_SECONDS = 3.0
+_COUNTS_KEPT_SECONDS = 15
+_KEY_PARTING = "\x1f"
+# Keys compare by code point, so everything that begins with a text lies below this.
+_LAST = "\U0010ffff"
+
+
+class TooSlow(Exception):
+    """The search was stopped: it would have read too much."""
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """How many records a type has; `exact` is False for the planner's estimate."""
+
+    count: int
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Records in the order of their key. after, before: keys for the next and previous slice."""
+
+    rows: list[Record]
+    after: str | None = None
+    before: str | None = None
+
+
+def counts(tenant: Tenant) -> dict[str, KindCount]:
+    """Records of the tenant by type name, some seconds old at most; types without any left out."""
+    name = f"record-counts:{tenant.pk}"
+    known: dict[str, KindCount] | None = cache.get(name)
+    if known is None:
+        known = _counts(tenant)
+        cache.set(name, known, _COUNTS_KEPT_SECONDS)
+    return known
+
+
+def _counts(tenant: Tenant) -> dict[str, KindCount]:
+    kinds = dict(RecordKind.objects.values_list("pk", "name"))
+    found = Record.objects.filter(tenant=tenant).order_by().values_list("kind_id")
+    try:
+        with _at_most(COUNT_SECONDS):
+            return {kinds[k]: KindCount(n) for k, n in found.annotate(n=Count("id"))}
+    except TooSlow:
+        guesses = {name: _estimate(tenant, pk) for pk, name in kinds.items()}
+        return {name: KindCount(n, exact=False) for name, n in guesses.items() if n > 1}
+
+
+def _estimate(tenant: Tenant, kind: int) -> int:
+    """The planner's guess, from statistics: costs nothing."""
+    rows = Record.objects.filter(tenant=tenant, kind_id=kind).order_by().values("id")
+    plan = json.loads(rows.explain(format="json"))
+    return int(plan[0]["Plan"]["Plan Rows"])
+
+
+def page(
+    tenant: Tenant, kind: RecordKind, *, prefix: str = "", after: str = "", before: str = "",
+    size: int = 50,
+) -> Slice:  # fmt: skip
+    """A slice of the type's records whose key begins with the prefix.
+
+    prefix: already folded as the type's keys are. after, before: a key of a neighbouring slice.
+    """
+    rows = Record.objects.filter(tenant=tenant, kind=kind)
+    if prefix:
+        rows = rows.filter(key__gte=prefix, key__lt=prefix + _LAST)
+    if before:
+        return _backwards(rows.filter(key__lt=before), size)
+    if after:
+        rows = rows.filter(key__gt=after)
+    found = list(rows.order_by("key")[: size + 1])
+    return Slice(
+        found[:size],
+        after=found[size - 1].key if len(found) > size else None,
+        before=found[0].key if after and found else None,
+    )
+
+
+def _backwards(rows: QuerySet[Record], size: int) -> Slice:
+    found = list(rows.order_by("-key")[: size + 1])
+    more = len(found) > size
+    found = found[:size][::-1]
+    if not found:
+        return Slice([])
+    return Slice(found, after=found[-1].key, before=found[0].key if more else None)
+
+
+def search(tenant: Tenant, kind: RecordKind, text: str, size: int = 50) -> Slice:
+    """The first records with the text in any field, without case. Raises TooSlow."""
+    rows = Record.objects.filter(tenant=tenant, kind=kind)
+    # Values are compared as JSON spells them, so that quotes and backslashes are found too.
+    spelled = json.dumps(text, ensure_ascii=False)[1:-1]
+    rows = rows.annotate(text=Cast("data", TextField())).filter(text__icontains=spelled)
+    with _at_most(SEARCH_SECONDS):
+        return Slice(list(rows.order_by("key")[:size]))
+
+
+def key_prefix(text: str, fold: bool) -> str:
+    """What a person typed, as keys are written: parts by " / ", folded where the type folds."""
+    parts = [part.strip() for part in text.split(" / ")]
+    prefix = _KEY_PARTING.join(parts)
+    return prefix.lower() if fold else prefix
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Stop the queries inside after so long. Raises TooSlow."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{seconds:.0f}s"])
+            yield
+            cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
+    except OperationalError as exc:
+        if isinstance(exc.__cause__, QueryCanceled):
+            raise TooSlow from exc
+        raise

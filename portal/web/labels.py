@@ -1,0 +1,33 @@
+"""The words of the catalog for pages; a name the catalog does not have is shown as it is."""
+
+from __future__ import annotations
+
+from portal.records.catalog import catalog
+from portal.records.definitions import RecordType
+
+
+def record_type(name: str) -> RecordType | None:
+    """The record type of that name, or None."""
+    try:
+        return catalog().record_type(name)
+    except KeyError:
+        return None
+
+
+def record_type_label(name: str) -> str:
+    """What people call the record type."""
+    found = record_type(name)
+    return found.label if found else name
+
+
+def feed_label(name: str) -> str:
+    """What people call the feed."""
+    try:
+        return catalog().feed(name).label
+    except KeyError:
+        return name
+
+
+def record_type_choices() -> list[tuple[str, str]]:
+    """Every record type as (name, label), by label."""
+    return sorted(((t.name, t.label) for t in catalog().order()), key=lambda pair: pair[1])

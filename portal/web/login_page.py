@@ -1,0 +1,55 @@
+"""The login page and the way out."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from django import forms
+from django.contrib.auth import views
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from portal.web.login import LoginForm
+
+
+class PageForm(LoginForm):
+    """E-mail and password as the page shows them. No word tells whether the person exists."""
+
+    error_messages = {
+        "invalid_login": _(
+            "This e-mail and password do not go together. Check both; capital and small letters "
+            "matter in the password."
+        ),
+        "inactive": _("This e-mail and password do not go together."),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = _("E-mail")
+        self.fields["username"].widget = forms.EmailInput(
+            attrs={"autocomplete": "username", "class": "form-control", "maxlength": 254}
+        )
+        self.fields["password"].widget.attrs["class"] = "form-control"
+
+
+class Login(views.LoginView):
+    """The login page. A live part whose session has ended sends its whole page here."""
+
+    template_name = "portal/login.html"
+    authentication_form = PageForm
+    redirect_authenticated_user = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if "HX-Request" in request.headers and not request.user.is_authenticated:
+            here = urlsplit(request.headers.get("HX-Current-URL", ""))
+            target = f"{here.path}?{here.query}" if here.query else here.path
+            address = f"{reverse('login')}?{urlencode({'next': target})}"
+            return HttpResponse(headers={"HX-Redirect": address})
+        return super().dispatch(request, *args, **kwargs)
+
+
+login = login_not_required(Login.as_view())
+logout = views.LogoutView.as_view()

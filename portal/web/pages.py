@@ -1,0 +1,37 @@
+"""The frame's own pages: the first page, and changing the tenant."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from portal.models import User
+from portal.web.context import switchable
+from portal.web.middleware import SESSION_KEY
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """The first page: the jobs of the tenant, or what to do without one."""
+    if getattr(request, "tenant", None):
+        return redirect("jobs")
+    if cast(User, request.user).is_operator:
+        return redirect("system")
+    return render(request, "portal/no_tenant.html", status=403)
+
+
+@require_POST
+def switch_tenant(request: HttpRequest) -> HttpResponse:
+    """Choose one of one's own tenants. Raises Http404 for any other."""
+    wanted = request.POST.get("tenant", "")
+    tenant = next((t for t in switchable(request.user) if str(t.uid) == wanted), None)
+    if tenant is None:
+        raise Http404
+    request.session[SESSION_KEY] = tenant.pk
+    messages.success(request, _("You are now looking at %(name)s.") % {"name": tenant.name})
+    return redirect("home")

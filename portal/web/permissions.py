@@ -1,0 +1,76 @@
+"""Who may open a page: each view names the least role that may, and runs in the tenant's time."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, cast
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from portal.models import Membership, Role, Tenant, User
+
+P = ParamSpec("P")
+
+
+class TenantRequest(HttpRequest):
+    """A request whose user is logged in and has a tenant (see `portal/web/middleware.py`)."""
+
+    user: User
+    tenant: Tenant
+    membership: Membership
+
+
+View = Callable[Concatenate[TenantRequest, P], HttpResponseBase]
+OpenView = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+def require(role: Role) -> Callable[[View[P]], OpenView[P]]:
+    """Let members with at least that role in, and show times in the tenant's zone.
+
+    Raises PermissionDenied for a lesser role; who belongs to no tenant is told so.
+    """
+
+    def decorate(view: View[P]) -> OpenView[P]:
+        @functools.wraps(view)
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            known = cast(TenantRequest, request)
+            if getattr(request, "membership", None) is None:
+                return render(request, "portal/no_tenant.html", status=403)
+            if not known.membership.allows(role):
+                raise PermissionDenied(
+                    _("This needs the role “%(role)s”.") % {"role": Role(role).label}
+                )
+            with timezone.override(zone(known.tenant)):
+                return view(known, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def operator_only(view: View[P]) -> OpenView[P]:
+    """Let operators in. Raises PermissionDenied for everybody else."""
+
+    @functools.wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        known = cast(TenantRequest, request)
+        if not known.user.is_operator:
+            raise PermissionDenied(_("Only the operator of this portal may see this page."))
+        with timezone.override(zone(known.tenant)):
+            return view(known, *args, **kwargs)
+
+    return guarded
+
+
+def zone(tenant: Tenant | None) -> ZoneInfo:
+    """The tenant's time zone; UTC where its name is unknown here or there is no tenant."""
+    try:
+        return ZoneInfo(tenant.time_zone if tenant else "UTC")
+    except (KeyError, ValueError, OSError):
+        return ZoneInfo("UTC")

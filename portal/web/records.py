@@ -1,0 +1,128 @@
+"""Browsing the record store: types, lists with search, one record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from portal.models import Record, RecordKind, Role
+from portal.records import search
+from portal.records.catalog import catalog
+from portal.records.definitions import RecordType
+from portal.web import labels
+from portal.web.permissions import TenantRequest, require
+
+_COLUMNS = 5
+
+
+@require_GET
+@require(Role.VIEWER)
+def type_list(request: TenantRequest) -> HttpResponse:
+    """Every record type with how many records it has, by pack."""
+    counts = search.counts(request.tenant)
+    packs = [
+        {
+            "pack": pack,
+            "types": [(t, counts.get(t.name)) for t in pack.record_types],
+        }
+        for pack in catalog().packs
+    ]
+    context = {"section": "records", "packs": packs, "empty": not counts}
+    return render(request, "portal/records.html", context)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the list shows. how: "all", "key", "fields" or "slow"."""
+
+    part: search.Slice
+    how: str
+
+
+@require_GET
+@require(Role.VIEWER)
+def record_list(request: TenantRequest, name: str) -> HttpResponse:
+    """The records of a type by key; with `q` those whose key begins so, else with it anywhere."""
+    definition = _type(name)
+    query = request.GET.get("q", "").strip().replace("\x00", "")[:200]
+    kind = RecordKind.objects.filter(name=name).first()
+    found = _find(request, definition, kind, query) if kind else Found(search.Slice([]), "all")
+    columns = _columns(definition)
+    context = {
+        "section": "records",
+        "type": definition,
+        "columns": columns,
+        "rows": [(r, [_shown(r.data.get(f.name)) for f in columns]) for r in found.part.rows],
+        "part": found.part,
+        "how": found.how,
+        "query": query,
+        "everywhere": "everywhere" in request.GET,
+        "count": search.counts(request.tenant).get(name),
+    }
+    return render(request, "portal/record_list.html", context)
+
+
+def _find(request: TenantRequest, definition: RecordType, kind: RecordKind, query: str) -> Found:
+    tenant, params = request.tenant, request.GET
+    if not ("everywhere" in params and query):
+        # Keyset marks are not foreign: but whoever changes them only sees another slice of his own.
+        after, before = params.get("after", ""), params.get("before", "")
+        prefix = search.key_prefix(query, definition.fold_key)
+        part = search.page(tenant, kind, prefix=prefix, after=_mark(after), before=_mark(before))
+        if part.rows or not query:
+            return Found(part, "key" if query else "all")
+    try:
+        return Found(search.search(tenant, kind, query), "fields")
+    except search.TooSlow:
+        return Found(search.Slice([]), "slow")
+
+
+def _mark(text: str) -> str:
+    return text.replace("\x00", "")
+
+
+def _type(name: str) -> RecordType:
+    found = labels.record_type(name)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _columns(definition: RecordType) -> list[Any]:
+    """The title fields first; the key and the first fields where a type names none."""
+    names = definition.title or (*definition.key, *(f.name for f in definition.fields))
+    return [definition.field(name) for name in dict.fromkeys(names)][:_COLUMNS]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    return "" if value is None else str(value)
+
+
+@require_GET
+@require(Role.VIEWER)
+def record_page(request: TenantRequest, name: str, number: int) -> HttpResponse:
+    """One record: every field by its label, and the jobs that made and last changed it."""
+    definition = _type(name)
+    found = Record.objects.filter(tenant=request.tenant, kind__name=name, pk=number)
+    record = found.first()
+    if record is None:
+        raise Http404
+    known = [(f.label or f.name, f, _shown(record.data.get(f.name))) for f in definition.fields]
+    names = {f.name for f in definition.fields}
+    others = [(n, None, _shown(v)) for n, v in sorted(record.data.items()) if n not in names]
+    context = {
+        "section": "records",
+        "type": definition,
+        "record": record,
+        "fields": [*known, *others],
+    }
+    return render(request, "portal/record.html", context)

@@ -1,0 +1,106 @@
+"""The house rules that a reader of the code relies on."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("portal", "imports", "exports")
+SHAPELESS = {"utils", "util", "helpers", "helper", "common", "services", "misc"}
+CSV_WRITERS = {"portal/people_csv.py", "exports/writing.py"}
+TEXT = {
+    ".py",
+    ".md",
+    ".toml",
+    ".yml",
+    ".yaml",
+    ".txt",
+    ".in",
+    ".xsd",
+    ".html",
+    ".css",
+    ".js",
+    ".sh",
+}
+# Spelled in parts, so that this file does not break its own rule.
+MACHINE = re.compile(
+    "|".join(rf"(?<![\w.$}}/-])/{name}/" for name in ("work", "root", r"home/\w+"))
+)
+
+
+def modules(*folders: str) -> Iterator[Path]:
+    for folder in folders:
+        yield from (p for p in (ROOT / folder).rglob("*.py") if "migrations" not in p.parts)
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def texts() -> Iterator[Path]:
+    """Every file of the project that people read."""
+    yield from (p for p in ROOT.iterdir() if p.is_file() and p.suffix in TEXT)
+    for folder in (*PACKAGES, "bin", "bench", "docs", "templates", "tests", ".ci"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.is_file() and (path.suffix in TEXT or folder in ("bin", ".ci")):
+                yield path
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    found = list(modules(*PACKAGES, "tests"))
+    assert len(found) > 100
+    assert [relative(p) for p in found if {p.stem, *p.parent.parts} & SHAPELESS] == []
+
+
+def test_csv_is_written_in_one_place_for_people_and_one_for_machines() -> None:
+    """Anywhere else a cell that is a formula would not be neutralised."""
+    writing = {
+        relative(path)
+        for path in modules(*PACKAGES)
+        if re.search(r"\bcsv\.(writer|DictWriter)\b", path.read_text(encoding="utf-8"))
+    }
+    assert writing <= CSV_WRITERS
+    assert "portal/people_csv.py" in writing
+
+
+def test_no_file_names_a_machine() -> None:
+    found = [relative(p) for p in texts() if MACHINE.search(p.read_text(errors="replace"))]
+    assert found == []
+
+
+@pytest.mark.parametrize("text", ["see /" + "work/x", "'/" + "root/.ssh'", "/" + "home/ada/x"])
+def test_a_machines_path_is_recognised(text: str) -> None:
+    assert MACHINE.search(text)
+
+
+def test_every_command_is_documented() -> None:
+    commands = {
+        path.stem
+        for package in PACKAGES
+        for path in (ROOT / package).glob("management/commands/*.py")
+        if path.stem != "__init__"
+    }
+    documents = "".join(p.read_text() for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+    assert commands >= {"up", "dropserver", "create_tenant"}
+    assert {name for name in commands if f"manage.py {name}" not in documents} == set()
+
+
+def test_the_environment_is_read_in_one_place() -> None:
+    """Elsewhere only what starts or hands on processes touches it."""
+    allowed = {"portal/env.py", "portal/wsgi.py", "portal/celery.py"}
+    reading = {
+        relative(path)
+        for path in modules(*PACKAGES)
+        if any(_is_environ(node) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    }
+    assert "portal/env.py" in reading
+    assert {p for p in reading - allowed if not p.startswith("portal/runtime/")} == set()
+
+
+def _is_environ(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")

@@ -1,0 +1,28 @@
+"""An institution whose rows are really committed, for all tests of the import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.imports.institution import Institution
+
+
+@pytest.fixture
+def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The database without a transaction around the test, and without emptying all of it after."""
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture
+def institution(transactional_db: None) -> Iterator[Institution]:
+    """An institution of its own, in scope; nothing of it is left."""
+    # Models can be loaded when Django is set up, which is after this file is read.
+    from tests.imports.institution import committed  # noqa: PLC0415
+
+    with committed() as made:
+        yield made
