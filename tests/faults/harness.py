@@ -108,6 +108,15 @@ class Process:
             assert self.popen is not None
             self.popen.wait(START_SECONDS)
 
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Start it, and kill it in the end."""
+        self.start()
+        try:
+            yield
+        finally:
+            self.kill()
+
     def signal(self, number: int) -> None:
         """Signal the main process only, as the launcher does."""
         os.kill(self.pid, number)
@@ -170,7 +179,7 @@ class Rig:
         self.postgres = Process(self.postgres_server.program(), self.logs / "postgres")
         self.broker = Process(self.broker_server.program(), self.logs / "valkey")
         self.worker = self.new_worker()
-        self.intake = Process(processes.collector(self.environment()), self.logs / "intake")
+        self.intake = self.new_intake()
         self.beat = Process(
             processes.beat(self.environment(), self._data_directory()), self.logs / "beat"
         )
@@ -202,6 +211,10 @@ class Rig:
     def new_worker(self, **more: str) -> Process:
         """A worker, not started."""
         return Process(processes.worker(self.environment(**more)), self.logs / "worker")
+
+    def new_intake(self, **more: str) -> Process:
+        """A worker that collects, not started."""
+        return Process(processes.collector(self.environment(**more)), self.logs / "intake")
 
     def collector(self, tenant_id: int, rounds: int) -> Process:
         """A process that goes `rounds` times through a tenant's folders. Not started."""

@@ -1,8 +1,9 @@
 """Holding an import still in one of its stages, with nothing but locks that PostgreSQL gives.
 
-The import reads what the store knows (*reading*), compares (*planning*), writes the report
-(*reporting*, shown as applying) and applies (*applying*). A lock of the test's own connection on the record table
-makes it wait there for as long as the test likes.
+The import reads what the store knows (*reading*), compares (*planning*), waits for its report
+(*reporting*; the job shows that it applies) and writes (*applying*). A lock of the test's own
+connection on the record table makes it wait there for as long as the test likes; the report is made
+long and the process frozen in it.
 """
 
 import os

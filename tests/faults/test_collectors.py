@@ -7,7 +7,9 @@ import time
 
 import pytest
 
+from imports import rounds
 from imports.models import Arrival, ArrivalFile, ImportJob
+from portal import bell
 from portal.demo.samples import manifest, md5
 from tests.faults import invariants
 from tests.faults.harness import LEASE, Rig, eventually, scaled
@@ -147,3 +149,23 @@ def test_a_collector_killed_while_it_copies_is_followed_by_the_next(idle: Rig, s
     sender.sent = 1
     sender.left = {"large.csv.errors.csv"}
     finish(idle, sender)
+
+
+def test_a_long_round_of_one_institution_holds_up_no_other(
+    working: Rig, sender: Sender, other: Sender
+):
+    """As one that copies a huge file, or whose process is frozen: it holds the round's lock.
+
+    One process is left for all others, since the round itself occupies the second.
+    """
+    working.intake.kill()
+    left = working.new_intake(WORKER_CONCURRENCY="1")
+    with working.connect() as mine, left.running():
+        mine.execute("SELECT pg_advisory_lock(%s, %s)", [rounds._RUNNING, sender.tenant.pk])
+        sender.send("waits", rows(1, 100))
+        working.ring(bell.POLL, sender.tenant.pk, 10)
+        other.send_and_ring("small", rows(1, 100))
+        other.final("small", 60)
+        assert not sender.jobs()
+        mine.execute("SELECT pg_advisory_unlock_all()")
+        invariants.hold(sender, other)
