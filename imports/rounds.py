@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
+from psycopg.errors import LockNotAvailable
 
 from imports import folders, sightings
 from imports.arrivals import misplaced
@@ -34,6 +35,7 @@ from portal.records.catalog import catalog
 
 log = logs.get(__name__)
 _RUNNING, _WAITING = 0x1AA, 0x1AB
+_PATIENCE = 2_000  # milliseconds
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HALF_WRITTEN = re.compile(r"\.[0-9a-f]{32}\.tmp")
 # A drop whose feed others refer to may hold the others' jobs back while it receives a file.
@@ -60,22 +62,38 @@ def poll(tenant_id: int) -> str:
 def _turn(tenant_id: int) -> Iterator[bool]:
     """One collector a tenant at a time, to save work; two would do no harm.
 
-    Of those that come meanwhile the first waits, for it may have been rung for a file that the
-    running round no longer sees; the others need not.
+    Of those that come meanwhile the first waits a little, for it may have been rung for a file that
+    the running round no longer sees; the others need not.
     """
     number = tenant_id % 2**31
     if not _try(_WAITING, number):
         yield False
         return
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [_RUNNING, number])
+        ours = _wait(_RUNNING, number)
     finally:
         _unlock(_WAITING, number)
     try:
-        yield True
+        yield ours
     finally:
-        _unlock(_RUNNING, number)
+        if ours:
+            _unlock(_RUNNING, number)
+
+
+def _wait(kind: int, number: int) -> bool:
+    """Wait shortly: a round that copies a huge file must not keep a second process from the others.
+
+    What a bell was rung for is then found by the round that the next sweep rings for.
+    """
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = {_PATIENCE}")
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [kind, number])
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        return False
+    return True
 
 
 def _try(kind: int, number: int) -> bool:

@@ -5,6 +5,9 @@ It also clears away what killed workers left in the database, and files whose da
 
 from __future__ import annotations
 
+import random
+
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
@@ -22,14 +25,19 @@ def sweep() -> str:
     """Ring, clear up, and leave a sign of life. Must be called across tenants."""
     beats.beat("sweep")
     importing = set(queue.ready().values_list("tenant_id", flat=True))
-    for tenant_id in sorted(importing):
-        bell.ring(bell.IMPORT, tenant_id)
+    _ring(bell.IMPORT, importing)
     collecting = set(Drop.objects.filter(enabled=True).values_list("tenant_id", flat=True))
-    for tenant_id in sorted(collecting):
-        bell.ring(bell.POLL, tenant_id)
+    _ring(bell.POLL, collecting)
     cleared = clear_staging() + forget_old_files() + clear_parts()
     scores.expire()
     return f"Rang for {len(importing)} imports, {len(collecting)} folders; cleared {cleared}."
+
+
+def _ring(task: str, tenants: set[int]) -> None:
+    """Ring for each, in an order of chance: where there is more to do than the workers can, some
+    bells lapse before the next sweep, and not always the same tenants'."""
+    for tenant_id in random.sample(sorted(tenants), len(tenants)):
+        bell.ring(task, tenant_id, expires=2 * settings.SWEEP_SECONDS)
 
 
 def clear_staging() -> int:

@@ -88,6 +88,19 @@ class Sender:
         self.send(stem, lines, **more)
         self.rig.ring_poll(self.tenant.pk)
 
+    def send_many(self, files: int, size: int) -> None:
+        """Files of all kinds: of new rows, of rows sent before, and of rows that change them.
+
+        Each has rows of its own, so that their order does not matter: a delivery whose collector
+        died is collected later than its neighbours.
+        """
+        if not self.expected:
+            self.send_and_ring("before", rows(0, files * size // 2))
+            self.final("before")
+        for number in range(files):
+            mark = "ab"[number % 2]
+            self.send(f"f{number:03d}", rows(number * size, size, mark))
+
     def jobs(self) -> list[ImportJob]:
         return list(ImportJob.objects.filter(tenant=self.tenant).order_by("pk"))
 

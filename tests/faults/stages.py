@@ -1,8 +1,9 @@
 """Holding an import still in one of its stages, with nothing but locks that PostgreSQL gives.
 
-The import reads what the store knows (*reading*), compares (*planning*), writes the report
-(*reporting*) and applies (*applying*). A lock of the test's own connection on the record table
-makes it wait there for as long as the test likes.
+The import reads what the store knows (*reading*), compares (*planning*), waits for its report
+(*reporting*; the job shows that it applies) and writes (*applying*). A lock of the test's own
+connection on the record table makes it wait there for as long as the test likes; the report is made
+long and the process frozen in it.
 """
 
 import os
@@ -26,7 +27,7 @@ def held(rig: Rig, sender: Sender, stage: str) -> Iterator[ImportJob]:
         with _planning(rig, sender, _REJECTS) as (job, lock):
             pid = pid_of(job)
             lock.release()
-            _stop_in(job, pid, stage)
+            _stop_in(job, pid)
             try:
                 yield job
             finally:
@@ -82,8 +83,9 @@ def _send(sender: Sender, rejects: int) -> None:
     sender.send_and_ring(STEM, rows(1, _ROWS), rejects=bad)
 
 
-def _stop_in(job: ImportJob, pid: int, stage: str) -> None:
-    """Freeze the process as soon as the job shows the stage."""
+def _stop_in(job: ImportJob, pid: int) -> None:
+    """Freeze the process as soon as it is about to apply: it then waits for its long report."""
+    stage = "applying"
 
     def there() -> bool:
         job.refresh_from_db()

@@ -17,7 +17,7 @@ BELLS = 10
 
 
 def test_a_broker_that_comes_back_empty_loses_no_job_and_no_intake(rig: Rig):
-    rig.ensure(rig.worker, rig.beat, rig.drop)
+    rig.ensure(rig.worker, rig.intake, rig.beat, rig.drop)
     campus = [senders.new(rig) for _ in range(2)]
     for number in range(READY // 2):
         for one in campus:
@@ -33,7 +33,8 @@ def test_a_broker_that_comes_back_empty_loses_no_job_and_no_intake(rig: Rig):
     assert ready(), "everything was done before the broker came back"
     rig.broker.start()
     back = time.monotonic()
-    invariants.hold(*campus, seconds=DONE_WITHIN)
+    with rig.worker.supervised(), rig.intake.supervised(), rig.beat.supervised():
+        invariants.hold(*campus, seconds=DONE_WITHIN)
     print(f"A3: {READY} + {MEANWHILE} jobs, done {time.monotonic() - back:.1f} s after the return")
 
 
@@ -71,7 +72,7 @@ def test_a_message_that_comes_again_while_its_job_runs_changes_nothing(rig: Rig,
     """An import that lasts longer than the broker's visibility timeout, and rings besides."""
     rig.worker.kill()
     worker = rig.new_worker(BROKER_VISIBILITY_TIMEOUT="2").start()
-    rig.ensure(rig.beat)
+    rig.ensure(rig.intake, rig.beat)
     try:
         with stages.held(rig, sender, "reading") as job:
             began = time.monotonic()

@@ -33,7 +33,7 @@ def crew(rig: Rig):
     """A worker of four processes, so that some may sleep."""
     rig.worker.kill()
     worker = rig.new_worker(WORKER_CONCURRENCY="4").start()
-    rig.ensure(rig.beat)
+    rig.ensure(rig.intake, rig.beat)
     yield worker
     worker.kill()
 
@@ -48,7 +48,7 @@ def test_a_worker_that_sleeps_through_its_lease_writes_nothing(
         if stage == "reporting":  # it is asleep already and would be woken at the block's end
             finished_by_another(job, sleeper)
     ended = finished_by_another(job, sleeper)
-    wake(sleeper)
+    wake(rig, job, sleeper)
     invariants.hold(sender)
     assert sender.final(stages.STEM).finished_at == ended.finished_at
 
@@ -64,7 +64,7 @@ def test_a_worker_that_sleeps_just_before_it_writes_is_fenced_off(
         # Whoever claims now waits for the row or passes it over; the sleeper cannot prolong.
         time.sleep(LEASE + HEARTBEAT)
     ended = finished_by_another(job, sleeper)
-    wake(sleeper)
+    wake(rig, job, sleeper)
     invariants.hold(sender)
     assert sender.final(stages.STEM).finished_at == ended.finished_at
 
@@ -77,7 +77,7 @@ def test_a_worker_that_sleeps_while_it_applies_does_not_block_its_institution(
         sleeper = pid_of(job)
         os.kill(sleeper, signal.SIGSTOP)
     ended = finished_by_another(job, sleeper)
-    wake(sleeper)
+    wake(rig, job, sleeper)
     invariants.hold(sender)
     assert sender.final(stages.STEM).finished_at == ended.finished_at
 
@@ -104,7 +104,8 @@ def test_a_worker_that_sleeps_while_it_copies_holds_up_nobody(
         other.send_and_ring("small", rows(1, 100))
         other.final("small", 30)
     finally:
-        wake(sleeper)
+        stages.go_on(sleeper)
+    wake(working, job, sleeper)
     invariants.hold(sender, other)
 
 
@@ -126,9 +127,8 @@ def test_a_long_apply_keeps_the_institutions_next_job_waiting(
 def test_pauses_at_any_moment_leave_one_effect_a_job(rig: Rig, crew: Process):
     dice = random.Random(11)
     campus = [senders.new(rig) for _ in range(8)]
-    for number in range(IMPORTS // len(campus)):
-        for one in campus:
-            one.send(f"f{number:03d}", rows(number * ROWS // 2, ROWS, mark=str(number)))
+    for one in campus:
+        one.send_many(IMPORTS // len(campus), ROWS)
     for one in campus:
         rig.ring_poll(one.tenant.pk)
     asleep: dict[int, float] = {}
@@ -174,6 +174,9 @@ def finished_by_another(job: ImportJob, sleeper: int) -> ImportJob:
     return ImportJob.objects.get(pk=job.pk)
 
 
-def wake(sleeper: int) -> None:
-    """Let it go on, and wait until it has found out and is idle or gone."""
+def wake(rig: Rig, job: ImportJob, sleeper: int) -> None:
+    """Let it go on, and wait until both, the one who took over and the sleeper, have said how
+    their attempt ended: only then can nothing more be written."""
     stages.go_on(sleeper)
+    said = f"Job {job.pk}: "
+    eventually(lambda: rig.worker.log.read_text().count(said) >= 2, "the sleeper has ended", 30)
