@@ -196,7 +196,7 @@ def _known(work: Work) -> known.KnownRecords:
 
 
 def _references(work: Work, source: Source) -> dict[str, ReferenceSet]:
-    names = {f.references for _, f in source.mapping.columns if f.references}
+    names = {f.references for f in source.mapping.fields if f.references}
     return {
         name: known.references_to(work.target.tenant_id, catalog().record_type(name))
         for name in sorted(names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import MappingProxyType
 
-from imports.mapping import matched_positions, operation_position
+from imports.mapping import fields_of, fold, operation_position, positions
 from imports.templates.definitions import FieldSpec, Spec
 from portal.records.definitions import Feed, RecordType
 
@@ -13,7 +13,7 @@ from portal.records.definitions import Feed, RecordType
 def from_mapping(header: Sequence[str], feed: Feed, record_type: RecordType) -> Spec:
     """The spec with each field that the header names, spelled in any case, or by an alias."""
     names = tuple(name.strip() for name in header)
-    taken = matched_positions(names, feed, record_type)
+    taken = positions([fold(name) for name in names], fields_of(feed, record_type))
     if feed.row_operation is not None:
         operation = operation_position(names, feed)
         if operation is not None:

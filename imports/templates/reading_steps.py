@@ -35,9 +35,7 @@ _SHAPES: Mapping[str, str] = MappingProxyType(
     }
 )
 _SPACES = "[ \u00a0\u202f]"
-_GROUPS = MappingProxyType(
-    {",": ",", ".": r"\.", " ": _SPACES, "'": "['\u2019]", "": ""}
-)
+_GROUPS = MappingProxyType({",": ",", ".": r"\.", " ": _SPACES, "'": "['\u2019]", "": ""})
 _PARTS = re.compile(r"%([A-Za-z])")
 
 
@@ -99,7 +97,7 @@ def _read_date(text: pl.Expr, date_format: str) -> pl.Expr:
 
 
 def _shape(date_format: str) -> str:
-    """The expression for texts in that format: strptime itself is lenient about blanks and signs."""
+    """The expression for texts in that format; strptime alone is lenient with blanks and signs."""
     literals = _PARTS.split(date_format)
     parts = [
         _SHAPES[part] if number % 2 else pl.escape_regex(part)

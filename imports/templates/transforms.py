@@ -1,4 +1,4 @@
-"""A field's spec to polars expressions: from a file's raw columns to the text that is checked. Pure.
+"""A field's spec to polars expressions: a file's raw columns to the text that is checked. Pure.
 
 A step works on what the step before has left. Its column has a name, `s` + slot + "." + number,
 so that no expression holds another twice: polars does not share its deeper parts.
@@ -90,9 +90,7 @@ def _gathered(
         return pl.lit(made.constant, pl.String)
     named = {value for step in made.steps for value in known_values(step, lookups)}
     missing = ["", *(token for token in MISSING if token not in named)]
-    cells = [
-        clean(pl.col(f"r{at}"), neutralised=neutralised, missing=missing) for at in positions
-    ]
+    cells = [clean(pl.col(f"r{at}"), neutralised=neutralised, missing=missing) for at in positions]
     first = made.steps[0] if made.steps else None
     if isinstance(first, Join):
         return pl.concat_str(cells, separator=first.between, ignore_nulls=True)
@@ -102,7 +100,7 @@ def _gathered(
 def _applied(
     step: Step, before: pl.Expr, after: pl.Expr, lookups: Tables
 ) -> tuple[pl.Expr, Iterator[Check]]:
-    """The step's expression and the checks of it. before, after: columns of its input and result."""
+    """The step's expression and its checks. before, after: columns of its input and result."""
     rewriter = _REWRITERS.get(type(step))
     if rewriter is not None:
         return rewriter(before, step), iter(())
