@@ -209,7 +209,7 @@ def _refuse_missing(
 
 def missing_column(name: str, candidates: Sequence[str]) -> Issue:
     """A column that the file must have, and which of the candidates may be meant."""
-    near = _near(name, candidates)
+    near = near_names(name, candidates)
     if near:
         named = " and ".join(f'"{_short(candidate)}"' for candidate in near)
         advice = f"The file has {named}: rename {'it' if len(near) == 1 else 'the right one'}."
@@ -251,7 +251,7 @@ def unknown_columns(
     """A warning for each free column, and which of the unused names may be meant."""
     for number, i in enumerate(free):
         name = header[i].strip()
-        near = _near(name, unused) if number < _COMPARED else []
+        near = near_names(name, unused) if number < _COMPARED else []
         meant = f' Did you mean "{near[0]}"?' if near else ""
         yield Issue(
             Code.UNKNOWN_COLUMN,
@@ -272,7 +272,7 @@ def unnamed(number: int) -> Iterator[Issue]:
         )
 
 
-def _near(name: str, candidates: Sequence[str]) -> list[str]:
+def near_names(name: str, candidates: Sequence[str]) -> list[str]:
     """Up to two candidates that are spelled much like the name, the nearest first."""
     by_fold = {fold(c)[:_COMPARED]: c for c in candidates[: 5 * _COMPARED]}
     folds = difflib.get_close_matches(fold(name)[:_COMPARED], list(by_fold), 2, _NEAR)

@@ -19,14 +19,12 @@ from django.db.models.functions import Now
 from django.db.utils import Error as DatabaseError
 
 from imports import apply, attachment, known, late, limits, outcome, spool, staging
-from imports.dialect import detect
 from imports.issues import Code, FileRefused, Issue, Severity
 from imports.late import Late
-from imports.mapping import match
 from imports.models import ImportJob
 from imports.reading import Reading, Source, read
 from imports.report import RejectSpool, Summary
-from imports.scanning import read_header
+from imports.templates.opening import opened
 from imports.validation import ReferenceSet, Validator
 from portal import bell, lifecycle, logs
 from portal.lifecycle import Heartbeat, LeaseLost
@@ -106,6 +104,7 @@ def _read(work: Work, source: Source, reading: Reading, stage: staging.StagingTa
         catalog().record_type,
         _references(work, source),
         source.dialect.delimiter,
+        source.dialect.quote,
     )
     with staging.Writer(stage) as writer:
         read(source, validator, reading, writer, lambda now: _progress(work, now))
@@ -127,6 +126,8 @@ def _conclude(
             outcome.planned(job, planned, reading.summary, name)
         return
     reasons = limits.exceeded(planned, job.limits, job.released_plan)
+    if not job.released_plan:
+        reasons = [*source.mapping.reasons, *reasons]
     if reasons:
         outcome.hold(job, planned, reading.summary, name, reasons)
         return
@@ -177,11 +178,10 @@ def _update(job: ImportJob, **changes: object) -> None:
 
 
 def _source(work: Work, file: BinaryIO) -> Source:
-    dialect = detect(file, work.job.file_size)
-    header = read_header(file, dialect)
-    mapping = match(header.cells, work.feed, work.record_type)
+    size = work.job.file_size
+    dialect, mapping = opened(file, size, work.feed, work.record_type)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
-    return Source(file, work.job.file_size, dialect, mapping, work.feed.absorb_extra)
+    return Source(file, size, dialect, mapping, work.feed.absorb_extra)
 
 
 def _target(job: ImportJob, record_type: RecordType) -> known.Target:

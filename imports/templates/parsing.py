@@ -27,7 +27,7 @@ from imports.templates.definitions import (
     Unknown,
 )
 from imports.templates.faults import Faults
-from imports.templates.step_parsing import parse_step, step_as_json
+from imports.templates.step_parsing import growth, parse_step, step_as_json
 from imports.templates.steps import JOINING
 from portal.records.definitions import FieldType, Operation
 
@@ -35,6 +35,7 @@ MOST_COLUMNS = 1_000
 _MOST_NAME = 65_536
 _MOST_SOURCES = 50
 _MOST_STEPS = 20
+_MOST_GROWTH = 300  # times: a chunk of cells must fit in the memory after all steps too
 _MOST_OWN = 500
 _MOST_LINES = 1_000
 _MOST_DAYS = 3_650
@@ -136,6 +137,10 @@ def _check_field(made: FieldSpec, path: str, faults: Faults) -> None:
             f"{path}.steps",
             f"found {len(made.columns)} columns, expected join or first_non_blank as first step",
         )
+    if len(set(made.columns)) < len(made.columns):
+        faults.add(f"{path}.columns", "found a column twice, expected each once")
+    if growth(made.steps) > _MOST_GROWTH:
+        faults.add(f"{path}.steps", "found replacements that make a text far longer, expected less")
     if any(isinstance(step, JOINING) for step in rest):
         faults.add(f"{path}.steps", "found a joining step further on, expected it as the first")
 

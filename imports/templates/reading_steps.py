@@ -66,9 +66,8 @@ def _number(step: Number, _: Tables) -> Recogniser:
     shape = f"^[+-]?(?:{digits}(?:{point}[0-9]*)?|{point}[0-9]+)$"
 
     def read(text: pl.Expr) -> pl.Expr:
-        number = pl.when(text.str.contains(shape)).then(text)
-        if group:
-            number = number.str.replace_all(group, "")
+        shaped = pl.when(text.str.contains(shape)).then(text)
+        number = shaped.str.replace_all(group, "") if group else shaped
         plain = number.str.strip_prefix("+").str.replace(step.decimal, ".", literal=True)
         return plain.str.replace(r"^(-?)\.", "${1}0.").str.strip_suffix(".")
 

@@ -7,7 +7,7 @@ compiled here once, so that a job never meets one that is not valid.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -38,7 +38,7 @@ OTHERS = ("keep", "blank", "reject")
 MOST_VALUES = 10_000
 _MOST_TEXT = 100  # characters put in for one: a cell must not grow without end
 _MOST_PATTERN = 500
-_MOST_WIDTH = 1_000
+_MOST_WIDTH = 100
 _MOST_CELL = 65_536
 _MOST_FORMATS = 10
 _DECIMALS = (".", ",")
@@ -82,6 +82,15 @@ def has_time(date_format: str) -> bool:
     return any(letter in "HMSIp" for letter in _DIRECTIVES.findall(date_format))
 
 
+def growth(steps: Sequence[Step]) -> float:
+    """How many times longer the replacements may make a text, at worst."""
+    times = 1.0
+    for step in steps:
+        if isinstance(step, Replace):
+            times *= max(1.0, len(step.by) + 1 if step.regex else len(step.by) / len(step.find))
+    return times
+
+
 def _join(value: object, path: str, faults: Faults) -> Step:
     return Join(faults.text(value, path, _MOST_TEXT))
 
@@ -107,7 +116,7 @@ def _case(value: object, path: str, faults: Faults) -> Step:
 
 def _replace(value: object, path: str, faults: Faults) -> Step:
     given = faults.keys(value, path, ("find", "with", "regex"), ("find", "with"))
-    find = faults.text(given.get("find", "x"), f"{path}.find", _MOST_PATTERN, least=1)
+    find = faults.text(given.get("find", "x"), f"{path}.find", _MOST_PATTERN, least=1) or "x"
     by = faults.text(given.get("with", ""), f"{path}.with", _MOST_TEXT)
     regex = faults.flag(given.get("regex", False), f"{path}.regex")
     if regex and len(find) <= _MOST_PATTERN and not is_regex(find):

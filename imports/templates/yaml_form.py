@@ -106,11 +106,12 @@ def _refuse_bombs(text: str) -> None:
     """Raise BadSpec for what could grow or nest, before anything is built."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if getattr(event, "anchor", None) is not None:
             raise BadSpec([f"line {line}: found an anchor or alias, expected the text in full"])
-        if getattr(event, "tag", None) is not None:
-            raise BadSpec([f"line {line}: found the tag {event.tag[:60]}, expected no tags"])
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise BadSpec([f"line {line}: found the tag {tag[:60]}, expected no tags"])
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
