@@ -19,7 +19,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 
-from imports import pipeline, queue, staging
+from imports import pipeline, queue
 from imports.models import ImportJob
 from portal import rls, tenancy
 from portal.models import Endpoint, Record, RecordChange, RecordKind, Tenant
