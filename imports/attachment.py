@@ -26,7 +26,8 @@ def of_rejects(job: ImportJob, folder: Path, source: Source, reading: Reading, f
         chunks = reading.kept_of(found.lines) or source.chunks()
         late = pick(chunks, wanted)
         rejects = merge(reading.spool, late)
-        write_attachment(target, source.mapping.header, source.dialect.delimiter, rejects)
+        dialect = source.dialect
+        write_attachment(target, source.mapping.header, dialect.delimiter, rejects, dialect.quote)
 
     return _save(job, folder, fill)
 

@@ -58,6 +58,7 @@ class Code(enum.StrEnum):
     WRONG_COLUMN_ORDER = "wrong_column_order"
     TOO_MANY_COLUMNS = "too_many_columns"
     UNKNOWN_COLUMN = "unknown_column"
+    BAD_TEMPLATE = "bad_template"  # the template does not fit what it is for
 
 
 @dataclass(frozen=True, slots=True)

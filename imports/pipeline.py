@@ -20,14 +20,12 @@ from django.db.models.functions import Now
 from django.db.utils import Error as DatabaseError
 
 from imports import apply, attachment, known, late, limits, outcome, spool, staging
-from imports.dialect import detect
 from imports.issues import Code, FileRefused, Issue, Severity
 from imports.late import Late
-from imports.mapping import match
 from imports.models import ImportJob
 from imports.reading import Reading, Source, read
 from imports.report import RejectSpool, Summary
-from imports.scanning import read_header
+from imports.templates.opening import opened
 from imports.validation import ReferenceSet, Validator
 from portal import bell, lifecycle, logs
 from portal.lifecycle import Heartbeat, LeaseLost
@@ -58,7 +56,8 @@ class Work:
 class Planned:
     """A plan ready to be carried out. attachment: storage name of the rejected rows, once written.
 
-    mirror: whether records that the file does not name are removed.
+    mirror: whether records that the file does not name are removed. header_reasons: why the header
+    alone makes the job wait for a person.
     """
 
     reading: Reading
@@ -66,6 +65,7 @@ class Planned:
     numbers: limits.Plan
     attachment: Future[str]
     mirror: bool
+    header_reasons: list[str]
 
 
 def run(job: ImportJob) -> str:
@@ -133,6 +133,7 @@ def _read(work: Work, source: Source, reading: Reading, stage: staging.StagingTa
         catalog().record_type,
         _references(work, source),
         source.dialect.delimiter,
+        source.dialect.quote,
     )
     with staging.Writer(stage) as writer:
         read(source, validator, reading, writer, lambda now: _progress(work, now))
@@ -150,13 +151,16 @@ def _conclude(
         told = beside.submit(attachment.of_rejects, work.job, work.folder, source, reading, found)
         mirror = _mirrors(work, reading, found)
         planned = late.planned(work.target, reading, stage, found, mirror=mirror)
-        _carry_out(work, Planned(reading, stage, planned, told, mirror))
+        reasons = list(source.mapping.reasons)
+        _carry_out(work, Planned(reading, stage, planned, told, mirror, reasons))
 
 
 def _carry_out(work: Work, plan: Planned) -> None:
     """Stop after the plan, hold, or apply."""
     job, summary = work.job, plan.reading.summary
     reasons = limits.exceeded(plan.numbers, job.limits, job.released_plan)
+    if not job.released_plan:
+        reasons = [*plan.header_reasons, *reasons]
     if not (job.dry_run or reasons):
         _apply(work, plan)
         return
@@ -228,11 +232,10 @@ def _update(job: ImportJob, **changes: object) -> None:
 
 
 def _source(work: Work, file: BinaryIO) -> Source:
-    dialect = detect(file, work.job.file_size)
-    header = read_header(file, dialect)
-    mapping = match(header.cells, work.feed, work.record_type)
+    size = work.job.file_size
+    dialect, mapping = opened(file, size, work.feed, work.record_type)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
-    return Source(file, work.job.file_size, dialect, mapping, work.feed.absorb_extra)
+    return Source(file, size, dialect, mapping, work.feed.absorb_extra)
 
 
 def _target(job: ImportJob, record_type: RecordType) -> known.Target:
@@ -247,7 +250,7 @@ def _known(work: Work) -> known.KnownRecords:
 
 
 def _references(work: Work, source: Source) -> dict[str, ReferenceSet]:
-    names = {f.references for _, f in source.mapping.columns if f.references}
+    names = {f.references for f in source.mapping.fields if f.references}
     return {
         name: known.references_to(work.target.tenant_id, catalog().record_type(name))
         for name in sorted(names)

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from imports.cells import QUOTE
 from imports.crosscheck import Gathered
 from imports.dialect import Dialect
 from imports.issues import Issue, Severity
@@ -46,7 +47,8 @@ class Source:
     @property
     def layout(self) -> int:
         """Seed of the records' hashes: the same bytes mean the same only in the same layout."""
-        return self.mapping.fingerprint ^ ord(self.dialect.delimiter)
+        quote = 0 if self.dialect.quote == QUOTE else 1 + ord(self.dialect.quote or "\0")
+        return self.mapping.fingerprint ^ ord(self.dialect.delimiter) ^ quote << 8
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks of the file from its beginning."""
