@@ -1,0 +1,1 @@
+"""Import templates: how the files of one sender are read and mapped."""
