@@ -14,7 +14,7 @@ from itertools import chain
 import numpy as np
 
 from imports.templates.assignment import assign
-from imports.templates.naming import Name, likeness, parse, plain, vocabulary
+from imports.templates.naming import Name, likeness, meaning, parse, plain, vocabulary
 from imports.templates.shapes import WORDS, Shape, shapes
 from imports.templates.values import ValueSuggestion, share_known, value_map
 from portal.records.definitions import Feed, Field, FieldType, RecordType
@@ -188,15 +188,24 @@ class _Matcher:
         known = vocabulary()
         self._faint = known.faint | known.context.get(record_type.name, frozenset())
         self._bigrams = [_bigrams(target.name.plain) for target in targets]
+        self._meanings = [
+            (sure, left_out, _meanings(targets, record_type, left_out))
+            for sure, left_out in ((0.9, known.faint), (_BY_WORDS, self._faint))
+        ]
 
     def ideas(self, header: str, shape: Shape) -> list[_Idea]:
         """How sure it is for each field that this column is it."""
         name = parse(header)
         before = self._learned.get(name.plain, {})
         fits = _Fits(shape)
+        meant = {
+            field: sure
+            for sure, left_out, meanings in reversed(self._meanings)
+            for field in meanings.get(meaning(name, left_out), ())
+        }
         bigrams = _bigrams(name.plain)
         return [
-            self._idea(header, name, target, len(bigrams & own) * 2 > len(own), before, fits)
+            self._idea(header, name, target, len(bigrams & own) * 2 > len(own), meant.get(target.field.name,0.0), before, fits)
             for target, own in zip(self._targets, self._bigrams, strict=True)
         ]
 
@@ -206,12 +215,13 @@ class _Matcher:
         name: Name,
         target: _Target,
         letters: bool,
+        meant: float,
         before: Mapping[str, int],
         fits: _Fits,
     ) -> _Idea:
         if header.strip().lower() == target.field.name.lower():
             return _Idea(1.0, "The same name.")
-        named = self._by_name(name, target, letters)
+        named = self._by_name(name, target, letters, meant)
         valued = self._with_values(named, target.field, fits)
         times = before.get(target.field.name, 0)
         share = times / max(1, sum(before.values()))
@@ -219,12 +229,14 @@ class _Matcher:
             return _Idea(0.6 + 0.38 * share, f"A column of this name was mapped so {times} times.")
         return valued
 
-    def _by_name(self, name: Name, target: _Target, letters: bool) -> _Idea:
+    def _by_name(self, name: Name, target: _Target, letters: bool, meant: float) -> _Idea:
         if name.plain in target.spelled:
             return _Idea(*target.spelled[name.plain])
+        if meant:
+            return _Idea(meant, "Its words mean the same.")
         words = _BY_WORDS * likeness(name, target.name, self._faint)
         words *= _numbered(name.numbers, target.name.numbers)
-        best = _Idea(words, "Its words mean the same." if words > 0.85 else "Its words are like it.")
+        best = _Idea(words, "Its words are like it.")
         if letters and name.numbers == target.name.numbers:
             ratio = difflib.SequenceMatcher(None, name.plain, target.name.plain).ratio()
             if ratio >= _ALIKE and ratio * _BY_LETTERS > best.sure:
@@ -293,6 +305,20 @@ def _numbered(found: tuple[str, ...], expected: tuple[str, ...]) -> float:
         return 1.0
     filled = ("1",) * (len(expected) - len(found)) + found
     return 0.95 if filled == expected else 0.3
+
+
+def _meanings(
+    targets: Sequence[_Target], record_type: RecordType, left_out: frozenset[str]
+) -> dict[tuple[str, ...], set[str]]:
+    """The names of the fields by what they are called; what two are called alike says nothing."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    for target in targets:
+        field = target.field
+        others = vocabulary().spellings(record_type.name, field.name)
+        for spelling in (field.name, field.label, *field.aliases, *others):
+            if spelling:
+                found.setdefault(meaning(parse(spelling), left_out), set()).add(field.name)
+    return {words: fields for words, fields in found.items() if len(fields) == 1}
 
 
 def _bigrams(text: str) -> frozenset[str]:

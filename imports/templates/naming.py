@@ -47,6 +47,12 @@ def parse(text: str) -> Name:
     return Name("".join(raw), known.canonical(w for w in split if not w.isdigit()), numbers)
 
 
+def meaning(name: Name, left_out: frozenset[str]) -> tuple[str, ...]:
+    """What a name says in whatever order, without words that are left out where others remain."""
+    words = sorted({*name.words} - left_out) or sorted({*name.words})
+    return (*words, *name.numbers)
+
+
 def likeness(one: Name, other: Name, faint: frozenset[str]) -> float:
     """How alike the words of two names are, 0 to 1; `faint` words hardly count on one side only."""
     total = matched = 0.0
