@@ -39,9 +39,7 @@ def _smallest(cost: Weights) -> list[int]:
     return chosen
 
 
-def _augment(
-    cost: Weights, of_row: Weights, of_column: Weights, owner: NDArray[np.int64]
-) -> None:
+def _augment(cost: Weights, of_row: Weights, of_column: Weights, owner: NDArray[np.int64]) -> None:
     """Give the row at the way in a column, moving others along the cheapest path."""
     width = cost.shape[1]
     slack, via = np.full(width, np.inf), np.full(width, -1)

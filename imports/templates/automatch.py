@@ -7,7 +7,7 @@ column; the choice is the one that is best as a whole. Pure.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -92,15 +92,12 @@ def suggest(
     targets = _targets(feed, record_type)
     columns = shapes(samples, len(header))
     matcher = _Matcher(record_type, targets, learned)
-    ideas = [
-        matcher.ideas(name, shape) for name, shape in zip(header, columns, strict=True)
-    ]
-    weights = np.array([[idea.sure for idea in row] for row in ideas]).reshape(len(header), -1)
+    ideas = [matcher.ideas(name, shape) for name, shape in zip(header, columns, strict=True)]
+    weights = np.array([[idea.sure for idea in row] for row in ideas]).reshape(len(header), len(targets))
     weights = np.where(weights >= _SURE_ENOUGH, weights**3 - _distance(weights.shape), 0.0)
     chosen = dict(assign(weights))
     return [
-        _suggestion(i, shape, targets, ideas[i], chosen.get(i))
-        for i, shape in enumerate(columns)
+        _suggestion(i, shape, targets, ideas[i], chosen.get(i)) for i, shape in enumerate(columns)
     ]
 
 
@@ -109,7 +106,11 @@ def unmapped_required(
 ) -> list[Field]:
     """The fields whose column must be there and that no column was suggested for."""
     found = {suggestion.field for suggestion in suggestions}
-    return [field for field in targets_of(feed, record_type) if field.name not in found and _needed(field, feed)]
+    return [
+        field
+        for field in targets_of(feed, record_type)
+        if field.name not in found and _needed(field, feed)
+    ]
 
 
 def targets_of(feed: Feed, record_type: RecordType) -> list[Field]:
@@ -134,7 +135,7 @@ def _needed(field: Field, feed: Feed) -> bool:
 def _distance(shape: tuple[int, int]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Of two alike choices the one that keeps the order of fields: next to nothing."""
     columns, fields = np.ogrid[: shape[0], : shape[1]]
-    return 1e-6 * np.abs(columns - fields) / max(1, *shape)
+    return np.abs(columns - fields) * (1e-6 / max(1, *shape))
 
 
 def _suggestion(
@@ -147,7 +148,9 @@ def _suggestion(
     seen = tuple(value[:_SHOWN] for value in dict.fromkeys(shape.values))[:3]
     if chosen is not None:
         idea = ideas[chosen]
-        return Suggestion(column, targets[chosen].field.name, round(idea.sure, 2), idea.reason, seen)
+        return Suggestion(
+            column, targets[chosen].field.name, round(idea.sure, 2), idea.reason, seen
+        )
     best = max(range(len(ideas)), key=lambda i: ideas[i].sure, default=None)
     reason = _NONE.reason
     if best is not None and ideas[best].sure >= _SURE_ENOUGH:
@@ -205,7 +208,15 @@ class _Matcher:
         }
         bigrams = _bigrams(name.plain)
         return [
-            self._idea(header, name, target, len(bigrams & own) * 2 > len(own), meant.get(target.field.name,0.0), before, fits)
+            self._idea(
+                header,
+                name,
+                target,
+                len(bigrams & own) * 3 > len(own),
+                meant.get(target.field.name, 0.0),
+                before,
+                fits,
+            )
             for target, own in zip(self._targets, self._bigrams, strict=True)
         ]
 

@@ -25,7 +25,8 @@ _FOOTER = re.compile(
     | (?:row|record|line|zeilen|registros|datens\S+|lignes)s?\s*(?:count|number)?\s*[:=]
     | (?:number|count|anzahl|n[uú]mero|nombre)\s+(?:of|de|der)\b
     | \(?[\d.,]+\s+(?:row|record|line|student|zeile|datens|registro|fila|ligne|enregistrement)
-    | (?:report\s+)?(?:generated|created|printed|exported|erstellt|generado|run)\s*(?:on|at|by|am|el|:|date)
+    | (?:report\s+)?(?:generated|created|printed|exported|erstellt|generado|run)
+      \s*(?:on|at|by|am|el|:|date)
     | (?:source|quelle|fuente|copyright|confidential|page|seite)\b | ©
     )"""
 )
@@ -110,7 +111,7 @@ def _parameter(row: Row, usual: int) -> bool:
 
 
 def _like_header(row: Row) -> bool:
-    return all(kind_of(cell) in ("text", "code") for cell in row)
+    return sum(map(names_a_column, row)) * 2 > len(row)
 
 
 def _ruler(row: Row) -> bool:

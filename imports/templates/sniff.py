@@ -6,6 +6,7 @@ A guess that a person sees and corrects: it says how sure it is and what it left
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,12 +24,18 @@ _HEAD = 256 << 10  # bytes
 _TAIL = 64 << 10
 _RECORDS = 200
 _SHOWN = 20  # first rows
+_UNHEADED = 0.45  # of the score of columns that have no names where one name stands above them
 _LONGEST = 500  # characters of a cell that is shown
 _SEP = re.compile(r'^\ufeff?"?sep=(.|\\t)"?$', re.IGNORECASE)
-_QUOTED = {
-    quote: {d: re.compile(rf"(?:^|{re.escape(d)})\s*{quote}[^{quote}\n]*{quote}\s*(?={re.escape(d)}|$)", re.MULTILINE) for d in DELIMITERS}
-    for quote in ('"', "'")
-}
+
+
+def _enclosed(quote: str, delimiter: str) -> re.Pattern[str]:
+    """A cell that stands in quotes."""
+    part = re.escape(delimiter)
+    return re.compile(rf"(?m)(?:^|{part})\s*{quote}[^{quote}\n]*{quote}\s*(?={part}|$)")
+
+
+_QUOTED = {(quote, d): _enclosed(quote, d) for quote in ('"', "'") for d in DELIMITERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +128,7 @@ def _best(lines: Sequence[str], found: Dialect, told: str | None) -> _Reading:
 def _quotes(lines: Sequence[str], delimiter: str) -> Iterator[str]:
     """The quotes that are worth a try: single ones only where cells stand in them."""
     text = "\n".join(lines[:_RECORDS])
-    double, single = (len(_QUOTED[q][delimiter].findall(text)) for q in ('"', "'"))
+    double, single = (len(_QUOTED[q, delimiter].findall(text)) for q in ('"', "'"))
     if single > max(double, min(len(lines), _RECORDS) // 4):
         yield "'"
     elif '"' in text and not double and not re.search(rf'(?m)(?:^|{re.escape(delimiter)})"', text):
@@ -177,12 +184,20 @@ def _score(rows: Sequence[Sequence[str]]) -> float:
     regular = len(agreeing) / len(rows)
     sample = [cell for row in agreeing[:50] for cell in row]
     plain = sum(kind_of(cell) != "text" or _word(cell) for cell in sample) / len(sample)
-    return regular**0.5 * (0.3 + 0.7 * plain) * (1 - 0.4 / width)
+    score = math.sqrt(regular) * (0.3 + 0.7 * plain) * (1 - 0.4 / width)
+    return score * _UNHEADED if _under_one_name(rows[0], agreeing[0]) else score
+
+
+def _under_one_name(first: Sequence[str], widest: Sequence[str]) -> bool:
+    """Whether the file begins with the name of one column, and no wider header follows."""
+    alone = len(first) == 1 and names_a_column(first[0])
+    return alone and not any(map(names_a_column, widest))
 
 
 def _word(cell: str) -> bool:
     """Whether a text is no longer than a name is and holds no other delimiter."""
-    return len(cell) <= 60 and not any(d in cell for d in DELIMITERS if d != ",") and cell.count(",") < 2
+    other = any(delimiter in cell for delimiter in DELIMITERS if delimiter != ",")
+    return len(cell) <= 60 and not other and cell.count(",") < 2
 
 
 def _last_rows(
@@ -252,6 +267,7 @@ def _notes(
         yield "Double quotes are part of the text, they enclose nothing."
     if laid.width == 1:
         yield "There is one column only. Choose the delimiter if there should be more."
-    repeated = [name for name, times in Counter(n.strip().lower() for n in names if n.strip()).items() if times > 1]
+    times = Counter(name.strip().lower() for name in names if name.strip())
+    repeated = next((name for name, count in times.items() if count > 1), None)
     if repeated:
-        yield f'The name "{repeated[0][:60]}" is there more than once.'
+        yield f'The name "{repeated[:60]}" is there more than once.'
