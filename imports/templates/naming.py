@@ -121,6 +121,11 @@ class Vocabulary:
             return 1.0
         return _NEAR if frozenset((one, other)) in self._near else 0.0
 
+    def reach(self, words: Iterable[str]) -> frozenset[str]:
+        """The words and all that are near them."""
+        own = frozenset(words)
+        return own.union(*(pair for pair in self._near if pair & own))
+
     def spellings(self, record_type: str, field: str) -> list[str]:
         """What other systems call the field of that type."""
         return self.fields.get(record_type, {}).get(field, [])
