@@ -16,6 +16,7 @@ from imports.templates.naming import parse, vocabulary
 Row = Sequence[str]
 
 _SEARCHED = 60  # records in which the header is looked for
+_COMPARED = 40  # rows
 _LAST = 20  # records at the end that may be no rows
 _SEPARATOR = re.compile(r"[-=_*~+. ]{3,}")
 _FOOTER = re.compile(
@@ -54,7 +55,7 @@ def lay_out(rows: Sequence[Row]) -> Layout:
     """The layout of a file's first records. There is at least one record."""
     width = usual_width(rows)
     first = _first(rows, width)
-    below = [row for row in rows[first + 1 :] if len(row) == width and _filled(row)]
+    below = [row for row in rows[first + 1 :] if len(row) == width and _filled(row)][:_COMPARED]
     votes = _header_votes(rows[first], below)
     return Layout(first, votes >= 0, width, 0.95 if abs(votes) >= 1 else 0.6)
 
@@ -62,6 +63,7 @@ def lay_out(rows: Sequence[Row]) -> Layout:
 def footers(rows: Sequence[Row], width: int, body: Sequence[Row]) -> int:
     """How many of a file's last records are no rows. body: rows that surely are."""
     count = 0
+    body = body[:_COMPARED]
     usual = _usual_filled(body)
     kinds = [_column_kind([row[i] for row in body if i < len(row)]) for i in range(width)]
     for row in reversed(rows[-_LAST:]):

@@ -23,6 +23,7 @@ QUOTES = ('"', "'", "none")
 _HEAD = 256 << 10  # bytes
 _TAIL = 64 << 10
 _RECORDS = 200
+_SCORED = 4_000  # cells
 _SHOWN = 20  # first rows
 _UNHEADED = 0.45  # of the score of columns that have no names where one name stands above them
 _LONGEST = 500  # characters of a cell that is shown
@@ -182,7 +183,7 @@ def _score(rows: Sequence[Sequence[str]]) -> float:
         return 0.3
     agreeing = [row for row in rows if len(row) == width]
     regular = len(agreeing) / len(rows)
-    sample = [cell for row in agreeing[:50] for cell in row]
+    sample = [cell for row in agreeing[:50] for cell in row][:_SCORED]
     plain = sum(kind_of(cell) != "text" or _word(cell) for cell in sample) / len(sample)
     score = math.sqrt(regular) * (0.3 + 0.7 * plain) * (1 - 0.4 / width)
     return score * _UNHEADED if _under_one_name(rows[0], agreeing[0]) else score
