@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -18,12 +18,25 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.db.utils import Error as DatabaseError
 
-from imports import apply, attachment, known, late, limits, outcome, spool, staging
+from imports import (
+    apply,
+    attachment,
+    diff,
+    known,
+    late,
+    limits,
+    measure,
+    outcome,
+    spool,
+    staging,
+    undo,
+)
 from imports.dialect import detect
 from imports.issues import Code, FileRefused, Issue, Severity
 from imports.late import Late
 from imports.mapping import match
 from imports.models import ImportJob
+from imports.plan import Absent
 from imports.reading import Reading, Source, read
 from imports.report import RejectSpool, Summary
 from imports.scanning import read_header
@@ -52,9 +65,15 @@ class Work:
     beat: Heartbeat
     folder: Path
 
-    @property
-    def mirror(self) -> bool:
-        return self.feed.operation == Operation.MIRROR
+    def absent(self, reading: Reading, found: Late) -> Absent | None:
+        """How a mirror tells what its file does not name.
+
+        None for other files, and where every row was rejected: such a file changes nothing.
+        """
+        rejected = reading.rejected + int(found.lines.size)
+        if self.feed.operation != Operation.MIRROR or rejected == reading.seen > 0:
+            return None
+        return Absent(self.job.absent_scope)
 
 
 def run(job: ImportJob) -> str:
@@ -75,7 +94,10 @@ def run(job: ImportJob) -> str:
 
 def _attempt(job: ImportJob, beat: Heartbeat) -> None:
     _start(job)
-    feed = catalog().feed(job.feed)
+    if job.undoes_id is not None:
+        undo.carry_out(job, beat)
+        return
+    feed = _feed(job)
     record_type = catalog().record_type(feed.record_type)
     with spool.folder(job) as folder:
         work = Work(job, feed, record_type, _target(job, record_type), beat, folder)
@@ -120,19 +142,21 @@ def _read(work: Work, source: Source, reading: Reading, stage: staging.StagingTa
 def _conclude(
     work: Work, source: Source, reading: Reading, stage: staging.StagingTable, found: Late
 ) -> None:
-    job = work.job
-    planned = late.planned(work.target, reading, stage, found, mirror=work.mirror)
+    job, absent = work.job, work.absent(reading, found)
+    planned = late.planned(work.target, reading, stage, found, absent)
+    holds = measure.holds(job, work.record_type, work.target, stage, planned, reading.known, absent)
     _stage(work, Stage.REPORTING)
     name = attachment.of_rejects(job, work.folder, source, reading, found)
+    if job.dry_run or holds:
+        detail = diff.detail(stage, work.target, reading.staged, absent)
+    if changed := limits.differences(planned, job.released_plan or {}):
+        outcome.moved(job, ImportJob.State.RUNNING, changed)
     if job.dry_run:
-        with transaction.atomic():
-            outcome.planned(job, planned, reading.summary, name)
-        return
-    reasons = limits.exceeded(planned, job.limits, job.released_plan)
-    if reasons:
-        outcome.hold(job, planned, reading.summary, name, reasons)
-        return
-    _apply(work, reading, stage, planned, name)
+        outcome.planned(job, planned, reading.summary, name, detail, holds)
+    elif holds:
+        outcome.hold(job, planned, reading.summary, name, detail, holds)
+    else:
+        _apply(work, reading, stage, planned, name, absent)
 
 
 def _apply(
@@ -141,13 +165,14 @@ def _apply(
     stage: staging.StagingTable,
     planned: limits.Plan,
     attachment_name: str,
+    absent: Absent | None,
 ) -> None:
     _stage(work, Stage.APPLYING)
     work.beat.check()
     with transaction.atomic():
         lifecycle.fence(work.job)
         if planned.created or planned.updated or planned.removed or reading.staged:
-            apply.apply(stage, work.target, work.job.pk, reading.staged, mirror=work.mirror)
+            apply.apply(stage, work.target, work.job.pk, reading.staged, absent)
         outcome.finish(work.job, planned, reading.summary, attachment_name)
 
 
@@ -184,6 +209,12 @@ def _source(work: Work, file: BinaryIO) -> Source:
     mapping = match(header.cells, work.feed, work.record_type)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
     return Source(file, work.job.file_size, dialect, mapping, work.feed.absorb_extra)
+
+
+def _feed(job: ImportJob) -> Feed:
+    """The job's feed, with the operation that the job has instead of the feed's."""
+    feed = catalog().feed(job.feed)
+    return replace(feed, operation=Operation(job.operation)) if job.operation else feed
 
 
 def _target(job: ImportJob, record_type: RecordType) -> known.Target:

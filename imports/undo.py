@@ -1,0 +1,237 @@
+"""Undo: a job of its own that puts back what another one changed, field values included.
+
+A record is put back where nothing has touched it since: what the job created is removed, what it
+changed or removed gets its old values. What a later job or a person touched is left alone, counted
+and listed. A later job that was itself undone counts as never having been: an undo leaves a record
+as the job before left it, so the records' own log tells whose state a record is in. An undo writes
+that log too and can be undone like any other job.
+Source: design.md section 7 (undone, field values included); seeds/003.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.db import connection, transaction
+
+from imports import outcome
+from imports.limits import Plan
+from imports.models import ImportJob
+from imports.plan import steer
+from imports.staging import StagingTable
+from portal import lifecycle, logs
+from portal.lifecycle import Heartbeat
+from portal.models import RecordKind
+
+log = logs.get(__name__)
+State = ImportJob.State
+APPLIED = (State.COMPLETE, State.INCOMPLETE)
+# Undo of a job that may still run, or that ran.
+_IN_FORCE = (State.READY, State.RUNNING, State.ERRORED, *APPLIED)
+EXAMPLES = 20
+
+# A record's owners: who last changed it and, as long as that is an undo, whose state that brought
+# back. It is put back where the undone job is among them. The recursion goes back in time and ends.
+_OWNERS = """
+WITH RECURSIVE touched AS (
+  SELECT r.id, false AS made, r.changed_job FROM portal_recordchange c
+  JOIN portal_record r ON r.id = c.record_id AND r.tenant_id = c.tenant_id
+  WHERE c.tenant_id = %(tenant)s AND c.job_id = %(job)s
+  UNION ALL
+  SELECT r.id, true, r.changed_job FROM portal_record r
+  WHERE r.tenant_id = %(tenant)s AND r.kind_id = %(kind)s AND r.created_job = %(job)s
+), owners AS (
+  SELECT id, made, changed_job AS owner FROM touched
+  UNION ALL
+  SELECT o.id, o.made, c.changed_job FROM owners o
+  JOIN imports_importjob u ON u.id = o.owner AND u.undoes_id IS NOT NULL AND u.id <> %(job)s
+  JOIN portal_recordchange c ON c.job_id = u.undoes_id AND c.record_id = o.id
+)
+"""
+_OURS = "SELECT id, made FROM owners WHERE owner = %(job)s"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A record that is left alone. job: the one that last changed it; None for a person."""
+
+    key: str
+    job: str | None
+    file_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class UndoPreview:
+    """What an undo will do, in records. restored: get old values back, or come back themselves.
+
+    removed: were created or brought back by the job. examples: the first of those that are left.
+    """
+
+    restored: int
+    removed: int
+    left: int
+    examples: tuple[Left, ...] = ()
+
+    @property
+    def total(self) -> int:
+        return self.restored + self.removed + self.left
+
+
+def refusal(job: ImportJob, besides: int | None = None) -> str:
+    """Why the job cannot be undone, as a sentence; empty where it can.
+
+    besides: an undo of it that does not count, being the one that asks.
+    """
+    if job.state not in APPLIED or job.dry_run:
+        return (
+            f"Only an import that was applied can be undone; this one is "
+            f'"{job.get_state_display().lower()}" and changed nothing.'
+        )
+    for earlier in job.undos.filter(state__in=_IN_FORCE):
+        if earlier.pk == besides or not in_force(earlier):
+            continue
+        if earlier.state in APPLIED:
+            return "It has been undone already. To take that back, undo the undo."
+        return "An undo of it is on its way already."
+    return ""
+
+
+def in_force(undo: ImportJob) -> bool:
+    """Whether an undo holds: it was not itself undone."""
+    return not any(in_force(later) for later in undo.undos.filter(state__in=APPLIED))
+
+
+def preview(job: ImportJob) -> UndoPreview:
+    """What an undo of the job would do now. Reads only; a million records take some seconds."""
+    given = _given(job)
+    with transaction.atomic(), connection.cursor() as cursor:
+        steer(_size(job))
+        cursor.execute(
+            f"{_OWNERS}, ours AS MATERIALIZED ({_OURS}) "  # noqa: S608
+            "SELECT count(*) FILTER (WHERE NOT ours.made AND c.active), "
+            "count(*) FILTER (WHERE ours.made OR NOT c.active), "
+            "(SELECT count(*) FROM touched) FROM ours LEFT JOIN portal_recordchange c "
+            "ON c.job_id = %(job)s AND c.record_id = ours.id AND NOT ours.made",
+            given,
+        )
+        restored, removed, total = cursor.fetchone()
+        left = total - restored - removed
+        examples = _examples(given) if left else ()
+    return UndoPreview(restored, removed, left, examples)
+
+
+def _examples(given: dict[str, Any]) -> tuple[Left, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{_OWNERS}, ours AS MATERIALIZED ({_OURS}) "  # noqa: S608
+            "SELECT r.key, j.uid::text, coalesce(j.file_name, '') FROM touched t "
+            "JOIN portal_record r ON r.id = t.id LEFT JOIN imports_importjob j "
+            "ON j.id = t.changed_job WHERE t.id NOT IN (SELECT id FROM ours) "
+            f"ORDER BY t.id LIMIT {EXAMPLES}",
+            given,
+        )
+        return tuple(Left(*row) for row in cursor.fetchall())
+
+
+def ask(job: ImportJob, **values: Any) -> ImportJob:
+    """Make the job that undoes this one, waiting to be run.
+
+    Must be called in a transaction that has locked the job's row and found no refusal.
+    """
+    return ImportJob.objects.create(
+        tenant_id=job.tenant_id,
+        undoes=job,
+        asked_by=ImportJob.AskedBy.UNDO,
+        feed=job.feed,
+        record_type=job.record_type,
+        rank=job.rank,
+        file_name=job.file_name,
+        **values,
+    )
+
+
+def carry_out(undo: ImportJob, beat: Heartbeat) -> None:
+    """Run a claimed undo in one transaction. Raises LeaseLost."""
+    undone = undo.undoes
+    if undone is None:
+        raise AssertionError(f"Job {undo.pk} undoes nothing.")
+    beat.check()
+    with transaction.atomic():
+        lifecycle.fence(undo)
+        ImportJob.objects.select_for_update(no_key=True).get(pk=undone.pk)
+        undone.refresh_from_db()
+        if why := refusal(undone, besides=undo.pk):
+            outcome.refuse_undo(undo, why)
+            return
+        done = _put_back(undo, undone)
+        plan = Plan(done.total, 0, done.restored, done.left, done.removed, 0)
+        outcome.undone(undo, undone, plan, _sentence(done), [asdict(one) for one in done.examples])
+    log.info("undone", job_id=undo.pk, undoes=undone.pk, records=done.total, left=done.left)
+
+
+def _put_back(undo: ImportJob, undone: ImportJob) -> UndoPreview:
+    """Write the records back. All counts are of what was written."""
+    table = StagingTable(undo).undo
+    given = {**_given(undone), "undo": undo.pk}
+    steer(_size(undone))
+    _run(f"CREATE UNLOGGED TABLE {table} AS {_OWNERS} {_OURS}", given)
+    _run(f"ANALYZE {table}", given)
+    (total,) = _one(f"{_OWNERS} SELECT count(*) FROM touched", given)  # noqa: S608
+    (ours,) = _one(f"SELECT count(*) FROM {table}", given)  # noqa: S608
+    examples = _examples(given) if total > ours else ()
+    _run(_LOG.format(table=table), given)
+    restored, hidden = _one(_RESTORE.format(table=table), given)
+    (removed,) = _one(_REMOVE.format(table=table), given)
+    _run(f"DROP TABLE {table}", given)
+    left = total - restored - hidden - removed
+    return UndoPreview(restored, hidden + removed, left, examples)
+
+
+_LOG = (
+    "INSERT INTO portal_recordchange (tenant_id, job_id, record_id, data, source_hash, active, "
+    "changed_job, changed_at) SELECT r.tenant_id, %(undo)s, r.id, r.data, r.source_hash, r.active, "
+    "r.changed_job, r.changed_at FROM {table} u JOIN portal_record r USING (id) "
+    "WHERE r.tenant_id = %(tenant)s"
+)
+_RESTORE = (
+    "WITH done AS (UPDATE portal_record r SET data = c.data, source_hash = c.source_hash, "
+    "active = c.active, changed_job = %(undo)s, changed_at = now() FROM {table} u "
+    "JOIN portal_recordchange c ON c.record_id = u.id AND c.job_id = %(job)s "
+    "WHERE r.id = u.id AND NOT u.made AND r.tenant_id = %(tenant)s RETURNING r.active) "
+    "SELECT count(*) FILTER (WHERE active), count(*) FILTER (WHERE NOT active) FROM done"
+)
+_REMOVE = (
+    "WITH done AS (UPDATE portal_record r SET active = false, source_hash = NULL, "
+    "changed_job = %(undo)s, changed_at = now() FROM {table} u "
+    "WHERE r.id = u.id AND u.made AND r.tenant_id = %(tenant)s RETURNING 1) "
+    "SELECT count(*) FROM done"
+)
+
+
+def _sentence(done: UndoPreview) -> str:
+    text = f"{done.restored:,} records were restored and {done.removed:,} removed."
+    if done.left:
+        text += f" {done.left:,} were left as they are, because they were changed later."
+    return text
+
+
+def _given(job: ImportJob) -> dict[str, Any]:
+    kind = RecordKind.objects.get(name=job.record_type)
+    return {"tenant": job.tenant_id, "kind": kind.pk, "job": job.pk}
+
+
+def _size(job: ImportJob) -> int:
+    return job.rows_created + job.rows_updated + job.rows_removed
+
+
+def _run(statement: str, given: dict[str, Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, given)
+
+
+def _one(query: str, given: dict[str, Any]) -> tuple[int, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, given)
+        found: tuple[int, ...] = cursor.fetchone()
+    return found
