@@ -53,9 +53,6 @@ class Plan:
     def accepted(self) -> int:
         return self.read - self.rejected
 
-    def as_json(self) -> dict[str, int]:
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
 class ValueCounts:

@@ -27,8 +27,7 @@ from portal.models import RecordKind
 log = logs.get(__name__)
 State = ImportJob.State
 APPLIED = (State.COMPLETE, State.INCOMPLETE)
-# Undo of a job that may still run, or that ran.
-_IN_FORCE = (State.READY, State.RUNNING, State.ERRORED, *APPLIED)
+_UNFINISHED = (State.READY, State.RUNNING, State.ERRORED)
 EXAMPLES = 20
 
 # A record's owners: who last changed it and, as long as that is an undo, whose state that brought
@@ -78,21 +77,19 @@ class UndoPreview:
         return self.restored + self.removed + self.left
 
 
-def refusal(job: ImportJob, besides: int | None = None) -> str:
+def refusal(job: ImportJob, *, waiting: bool = True) -> str:
     """Why the job cannot be undone, as a sentence; empty where it can.
 
-    besides: an undo of it that does not count, being the one that asks.
+    waiting: whether an undo that has not run yet counts; not for one that runs itself.
     """
     if job.state not in APPLIED or job.dry_run:
         return (
             f"Only an import that was applied can be undone; this one is "
             f'"{job.get_state_display().lower()}" and changed nothing.'
         )
-    for earlier in job.undos.filter(state__in=_IN_FORCE):
-        if earlier.pk == besides or not in_force(earlier):
-            continue
-        if earlier.state in APPLIED:
-            return "It has been undone already. To take that back, undo the undo."
+    if any(in_force(earlier) for earlier in job.undos.filter(state__in=APPLIED)):
+        return "It has been undone already. To take that back, undo the undo."
+    if waiting and job.undos.filter(state__in=_UNFINISHED).exists():
         return "An undo of it is on its way already."
     return ""
 
@@ -161,7 +158,7 @@ def carry_out(undo: ImportJob, beat: Heartbeat) -> None:
         lifecycle.fence(undo)
         ImportJob.objects.select_for_update(no_key=True).get(pk=undone.pk)
         undone.refresh_from_db()
-        if why := refusal(undone, besides=undo.pk):
+        if why := refusal(undone, waiting=False):
             outcome.refuse_undo(undo, why)
             return
         done = _put_back(undo, undone)
