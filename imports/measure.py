@@ -33,8 +33,9 @@ def holds(
     absent: Absent | None,
 ) -> list[Hold]:
     """Why the plan must wait for a person, by the job's limits. Raises BadLimit."""
-    missing = plan.stored - matched(staging) - known.skipped
-    checked, found = 0, 0
+    missing, checked, found = 0, 0, 0
+    if "key_churn" in job.limits or limits.identifiers_suspect(plan, plan.stored):
+        missing = plan.stored - matched(staging) - known.skipped
     if limits.identifiers_suspect(plan, missing):
         checked, found = known_otherwise(staging, target, signature(record_type))
     per = job.limits_per

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from imports.models import ImportJob
-from tests.imports.institution import CAMPUS, Institution, counts
+from tests.imports.institution import Institution, counts
 
 HEADER = "PersonIdentifier,SectionIdentifier,Status\n"
+INSTRUCTORS = "PersonIdentifier,SectionIdentifier,Role\n0001,S1,Primary\n0002,S2,Secondary\n"
+PEOPLE = ("0001", "0002", "0003")
 MIRROR: dict[str, Any] = {"operation": "mirror"}
 
 
@@ -18,9 +20,6 @@ def campus(institution: Institution) -> None:
     institution.load_campus()
     rows = [f"{person},{section},Enrolled\n" for section in ("S1", "S2") for person in PEOPLE]
     assert institution.send("enrollments", HEADER + "".join(rows)).rows_created == 6
-
-
-PEOPLE = ("0001", "0002", "0003")
 
 
 def enrolled(institution: Institution) -> list[str]:
@@ -45,14 +44,11 @@ def test_with_a_scope_only_those_of_the_values_in_the_file(institution: Institut
 
 def test_a_file_without_the_scope_s_column_removes_nothing(institution: Institution) -> None:
     rows = "PersonIdentifier,SectionIdentifier\n0001,S1\n"
-    job = institution.send("instructors", CAMPUS_INSTRUCTORS)
+    job = institution.send("instructors", INSTRUCTORS)
     assert job.rows_created == 2
     job = institution.send("instructors", rows, **MIRROR, absent_scope="Role")
     assert job.rows_removed == 0
     assert len(institution.records("instructors")) == 2
-
-
-CAMPUS_INSTRUCTORS = "PersonIdentifier,SectionIdentifier,Role\n0001,S1,Primary\n0002,S2,Secondary\n"
 
 
 def test_a_file_without_rows_is_held(institution: Institution) -> None:
