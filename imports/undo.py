@@ -30,25 +30,36 @@ APPLIED = (State.COMPLETE, State.INCOMPLETE)
 _UNFINISHED = (State.READY, State.RUNNING, State.ERRORED)
 EXAMPLES = 20
 
-# A record's owners: who last changed it and, as long as that is an undo, whose state that brought
-# back. It is put back where the undone job is among them. The recursion goes back in time and ends.
-_OWNERS = """
-WITH RECURSIVE touched AS (
-  SELECT r.id, false AS made, r.changed_job FROM portal_recordchange c
+# What the job touched. comes: whether the record is there after its undo.
+_TOUCHED = """
+  SELECT r.id, false AS made, c.active AS comes, r.changed_job FROM portal_recordchange c
   JOIN portal_record r ON r.id = c.record_id AND r.tenant_id = c.tenant_id
   WHERE c.tenant_id = %(tenant)s AND c.job_id = %(job)s
   UNION ALL
-  SELECT r.id, true, r.changed_job FROM portal_record r
+  SELECT r.id, true, false, r.changed_job FROM portal_record r
   WHERE r.tenant_id = %(tenant)s AND r.kind_id = %(kind)s AND r.created_job = %(job)s
+"""
+# A record's owners: who last changed it and, as long as that is an undo, whose state that brought
+# back. It is put back where the undone job is among them. The recursion goes back in time and ends.
+_BROUGHT_BACK = f"""
+WITH RECURSIVE touched AS MATERIALIZED ({_TOUCHED}), undos AS MATERIALIZED (
+  SELECT id, undoes_id FROM imports_importjob
+  WHERE tenant_id = %(tenant)s AND undoes_id IS NOT NULL AND id <> %(job)s
 ), owners AS (
-  SELECT id, made, changed_job AS owner FROM touched
+  SELECT t.id, c.changed_job AS owner FROM touched t JOIN undos u ON u.id = t.changed_job
+  JOIN portal_recordchange c ON c.job_id = u.undoes_id AND c.record_id = t.id
   UNION ALL
-  SELECT o.id, o.made, c.changed_job FROM owners o
-  JOIN imports_importjob u ON u.id = o.owner AND u.undoes_id IS NOT NULL AND u.id <> %(job)s
+  SELECT o.id, c.changed_job FROM owners o JOIN undos u ON u.id = o.owner
   JOIN portal_recordchange c ON c.job_id = u.undoes_id AND c.record_id = o.id
 )
-"""
-_OURS = "SELECT id, made FROM owners WHERE owner = %(job)s"
+SELECT id, made, comes, changed_job,
+  coalesce(changed_job = %(job)s, false) OR back.id IS NOT NULL AS ours
+FROM touched LEFT JOIN (SELECT DISTINCT o.id FROM owners o WHERE o.owner = %(job)s) back USING (id)
+"""  # noqa: S608
+_COUNTED = (
+    "SELECT count(*) FILTER (WHERE ours AND comes), count(*) FILTER (WHERE ours AND NOT comes), "
+    "count(*) FILTER (WHERE NOT ours) FROM "
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,34 +112,27 @@ def in_force(undo: ImportJob) -> bool:
 
 def preview(job: ImportJob) -> UndoPreview:
     """What an undo of the job would do now. Reads only; a million records take some seconds."""
-    given = _given(job)
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic():
         steer(_size(job))
-        cursor.execute(
-            f"{_OWNERS}, ours AS MATERIALIZED ({_OURS}) "  # noqa: S608
-            "SELECT count(*) FILTER (WHERE NOT ours.made AND c.active), "
-            "count(*) FILTER (WHERE ours.made OR NOT c.active), "
-            "(SELECT count(*) FROM touched) FROM ours LEFT JOIN portal_recordchange c "
-            "ON c.job_id = %(job)s AND c.record_id = ours.id AND NOT ours.made",
-            given,
-        )
-        restored, removed, total = cursor.fetchone()
-        left = total - restored - removed
-        examples = _examples(given) if left else ()
-    return UndoPreview(restored, removed, left, examples)
+        return _counted(f"({_BROUGHT_BACK}) touched", _given(job))
 
 
-def _examples(given: dict[str, Any]) -> tuple[Left, ...]:
+def _counted(touched: str, given: dict[str, Any]) -> UndoPreview:
+    """The counts and the first records that are left. touched: a table as _BROUGHT_BACK has it."""
     with connection.cursor() as cursor:
+        cursor.execute(_COUNTED + touched, given)
+        restored, removed, left = cursor.fetchone()
+        if not left:
+            return UndoPreview(restored, removed, left)
         cursor.execute(
-            f"{_OWNERS}, ours AS MATERIALIZED ({_OURS}) "  # noqa: S608
-            "SELECT r.key, j.uid::text, coalesce(j.file_name, '') FROM touched t "
-            "JOIN portal_record r ON r.id = t.id LEFT JOIN imports_importjob j "
-            "ON j.id = t.changed_job WHERE t.id NOT IN (SELECT id FROM ours) "
-            f"ORDER BY t.id LIMIT {EXAMPLES}",
+            f"SELECT r.key, j.uid::text, coalesce(j.file_name, '') FROM {touched} "  # noqa: S608
+            "JOIN portal_record r ON r.id = touched.id LEFT JOIN imports_importjob j "
+            "ON j.id = touched.changed_job WHERE NOT ours "
+            f"ORDER BY touched.id LIMIT {EXAMPLES}",
             given,
         )
-        return tuple(Left(*row) for row in cursor.fetchall())
+        examples = tuple(Left(*row) for row in cursor.fetchall())
+    return UndoPreview(restored, removed, left, examples)
 
 
 def ask(job: ImportJob, **values: Any) -> ImportJob:
@@ -168,41 +172,37 @@ def carry_out(undo: ImportJob, beat: Heartbeat) -> None:
 
 
 def _put_back(undo: ImportJob, undone: ImportJob) -> UndoPreview:
-    """Write the records back. All counts are of what was written."""
+    """Write the records back. Raises AssertionError where not all were written that should be."""
     table = StagingTable(undo).undo
     given = {**_given(undone), "undo": undo.pk}
     steer(_size(undone))
-    _run(f"CREATE UNLOGGED TABLE {table} AS {_OWNERS} {_OURS}", given)
+    _run(f"CREATE UNLOGGED TABLE {table} AS {_BROUGHT_BACK}", given)
     _run(f"ANALYZE {table}", given)
-    (total,) = _one(f"{_OWNERS} SELECT count(*) FROM touched", given)  # noqa: S608
-    (ours,) = _one(f"SELECT count(*) FROM {table}", given)  # noqa: S608
-    examples = _examples(given) if total > ours else ()
-    _run(_LOG.format(table=table), given)
-    restored, hidden = _one(_RESTORE.format(table=table), given)
-    (removed,) = _one(_REMOVE.format(table=table), given)
+    done = _counted(f"{table} touched", given)
+    logged = _run(_LOG.format(table=table), given)
+    written = _run(_RESTORE.format(table=table), given) + _run(_REMOVE.format(table=table), given)
+    if not logged == written == done.restored + done.removed:
+        raise AssertionError(f"{done} was the plan; {logged} were logged, {written} written.")
     _run(f"DROP TABLE {table}", given)
-    left = total - restored - hidden - removed
-    return UndoPreview(restored, hidden + removed, left, examples)
+    return done
 
 
 _LOG = (
     "INSERT INTO portal_recordchange (tenant_id, job_id, record_id, data, source_hash, active, "
     "changed_job, changed_at) SELECT r.tenant_id, %(undo)s, r.id, r.data, r.source_hash, r.active, "
     "r.changed_job, r.changed_at FROM {table} u JOIN portal_record r USING (id) "
-    "WHERE r.tenant_id = %(tenant)s"
+    "WHERE u.ours AND r.tenant_id = %(tenant)s"
 )
 _RESTORE = (
-    "WITH done AS (UPDATE portal_record r SET data = c.data, source_hash = c.source_hash, "
-    "active = c.active, changed_job = %(undo)s, changed_at = now() FROM {table} u "
+    "UPDATE portal_record r SET data = c.data, source_hash = c.source_hash, active = c.active, "
+    "changed_job = %(undo)s, changed_at = now() FROM {table} u "
     "JOIN portal_recordchange c ON c.record_id = u.id AND c.job_id = %(job)s "
-    "WHERE r.id = u.id AND NOT u.made AND r.tenant_id = %(tenant)s RETURNING r.active) "
-    "SELECT count(*) FILTER (WHERE active), count(*) FILTER (WHERE NOT active) FROM done"
+    "WHERE u.ours AND NOT u.made AND r.id = u.id AND r.tenant_id = %(tenant)s"
 )
 _REMOVE = (
-    "WITH done AS (UPDATE portal_record r SET active = false, source_hash = NULL, "
-    "changed_job = %(undo)s, changed_at = now() FROM {table} u "
-    "WHERE r.id = u.id AND u.made AND r.tenant_id = %(tenant)s RETURNING 1) "
-    "SELECT count(*) FROM done"
+    "UPDATE portal_record r SET active = false, source_hash = NULL, changed_job = %(undo)s, "
+    "changed_at = now() FROM {table} u "
+    "WHERE u.ours AND u.made AND r.id = u.id AND r.tenant_id = %(tenant)s"
 )
 
 
@@ -222,13 +222,8 @@ def _size(job: ImportJob) -> int:
     return job.rows_created + job.rows_updated + job.rows_removed
 
 
-def _run(statement: str, given: dict[str, Any]) -> None:
+def _run(statement: str, given: dict[str, Any]) -> int:
+    """Returns how many rows were written."""
     with connection.cursor() as cursor:
         cursor.execute(statement, given)
-
-
-def _one(query: str, given: dict[str, Any]) -> tuple[int, ...]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, given)
-        found: tuple[int, ...] = cursor.fetchone()
-    return found
+        return int(cursor.rowcount)
