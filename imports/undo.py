@@ -207,9 +207,9 @@ _REMOVE = (
 
 
 def _sentence(done: UndoPreview) -> str:
-    text = f"{done.restored:,} records were restored and {done.removed:,} removed."
+    text = f"Records restored: {done.restored:,}; removed: {done.removed:,}."
     if done.left:
-        text += f" {done.left:,} were left as they are, because they were changed later."
+        text += f" Left as they are, because they were changed later: {done.left:,}."
     return text
 
 

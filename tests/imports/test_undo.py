@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 
-from imports import actions, undo
+from imports import actions, queue, undo
 from imports.models import ImportJob
+from imports.web.outcome import sentence
+from portal.lifecycle import Heartbeat, LeaseLost
 from portal.models import AuditEntry, Record, RecordChange
 from tests.imports.institution import Institution, counts, states
 
@@ -50,7 +53,7 @@ def test_it_restores_changed_removed_and_created_records(institution: Institutio
     done = institution.undo(job)
     assert (done.state, counts(done)) == ("complete", {"read": 3, "updated": 2, "removed": 1})
     assert [row for row in whole() if row[2]] == before
-    assert done.reason == "2 records were restored and 1 removed."
+    assert done.reason == "Records restored: 2; removed: 1."
 
 
 def test_it_tells_beforehand_what_it_will_do(institution: Institution) -> None:
@@ -68,7 +71,7 @@ def test_it_tells_beforehand_what_it_will_do(institution: Institution) -> None:
         "incomplete", {"read": 5, "updated": 2, "unchanged": 2, "removed": 1},
     )  # fmt: skip
     assert [one["key"] for one in done.plan_detail["left"]] == ["u2", "u5"]
-    assert "2 were left as they are" in done.reason
+    assert done.reason.endswith("because they were changed later: 2.")
     assert names(institution) == {"u1": "Ada", "u2": "Noether", "u3": "Alan", "u5": "Maria"}
 
 
@@ -183,3 +186,27 @@ def test_it_leaves_no_table_behind(institution: Institution) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'")
         assert cursor.fetchone() == (0,)
+
+
+def test_a_job_with_rejected_rows_can_be_undone(institution: Institution) -> None:
+    send(institution, "u1 Ada")
+    job = institution.send("engage_users", users("u1 Augusta", "-u9"))
+    assert job.state == "incomplete"
+    institution.undo(job)
+    assert names(institution) == {"u1": "Ada"}
+
+
+def test_an_undo_that_was_taken_over_writes_nothing(institution: Institution) -> None:
+    actions.undo(send(institution, "u1 Ada"), institution.person())
+    claimed = queue.next_job(institution.tenant.pk)
+    assert claimed is not None
+    ImportJob.objects.filter(pk=claimed.pk).update(token=F("token") + 1)
+    before = institution.writes()
+    with Heartbeat(claimed, institution.tenant.pk) as beat, pytest.raises(LeaseLost):
+        undo.carry_out(claimed, beat)
+    assert institution.writes() == before
+
+
+def test_the_page_says_what_an_undo_did(institution: Institution) -> None:
+    done = institution.undo(send(institution, "u1 Ada"))
+    assert sentence(done) == "Records restored: 0; removed: 1."
