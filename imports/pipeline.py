@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -19,10 +19,23 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.db.utils import Error as DatabaseError
 
-from imports import apply, attachment, known, late, limits, outcome, spool, staging
+from imports import (
+    apply,
+    attachment,
+    diff,
+    known,
+    late,
+    limits,
+    measure,
+    outcome,
+    spool,
+    staging,
+    undo,
+)
 from imports.issues import Code, FileRefused, Issue, Severity
 from imports.late import Late
 from imports.models import ImportJob
+from imports.plan import Absent
 from imports.reading import Reading, Source, read
 from imports.report import RejectSpool, Summary
 from imports.templates.opening import opened
@@ -56,16 +69,15 @@ class Work:
 class Planned:
     """A plan ready to be carried out. attachment: storage name of the rejected rows, once written.
 
-    mirror: whether records that the file does not name are removed. header_reasons: why the header
-    alone makes the job wait for a person.
+    absent: how a mirror tells which records the file does not name; None for no removal of them.
     """
 
+    source: Source
     reading: Reading
     stage: staging.StagingTable
     numbers: limits.Plan
     attachment: Future[str]
-    mirror: bool
-    header_reasons: list[str]
+    absent: Absent | None
 
 
 def run(job: ImportJob) -> str:
@@ -100,7 +112,10 @@ def _recorded(job: ImportJob, beat: Heartbeat) -> None:
 
 def _attempt(job: ImportJob, beat: Heartbeat) -> None:
     _start(job)
-    feed = catalog().feed(job.feed)
+    if job.undoes_id is not None:
+        undo.carry_out(job, beat)
+        return
+    feed = _feed(job)
     record_type = catalog().record_type(feed.record_type)
     with spool.folder(job) as folder:
         work = Work(job, feed, record_type, _target(job, record_type), beat, folder)
@@ -149,34 +164,37 @@ def _conclude(
     with ThreadPoolExecutor(1, "report") as beside:
         # The second pass over the file runs while the database compares and writes.
         told = beside.submit(attachment.of_rejects, work.job, work.folder, source, reading, found)
-        mirror = _mirrors(work, reading, found)
-        planned = late.planned(work.target, reading, stage, found, mirror=mirror)
-        reasons = list(source.mapping.reasons)
-        _carry_out(work, Planned(reading, stage, planned, told, mirror, reasons))
+        absent = _absent(work, reading, found)
+        planned = late.planned(work.target, reading, stage, found, absent)
+        _carry_out(work, Planned(source, reading, stage, planned, told, absent))
 
 
 def _carry_out(work: Work, plan: Planned) -> None:
     """Stop after the plan, hold, or apply."""
-    job, summary = work.job, plan.reading.summary
-    reasons = limits.exceeded(plan.numbers, job.limits, job.released_plan)
+    job, reading = work.job, plan.reading
+    holds = measure.holds(
+        job, work.record_type, work.target, plan.stage, plan.numbers, reading.known, plan.absent
+    )
     if not job.released_plan:
-        reasons = [*plan.header_reasons, *reasons]
-    if not (job.dry_run or reasons):
+        holds = [*limits.of_header(plan.source.mapping.reasons), *holds]
+    if changed := limits.differences(plan.numbers, job.released_plan or {}):
+        outcome.moved(job, ImportJob.State.RUNNING, changed)
+    if not (job.dry_run or holds):
         _apply(work, plan)
         return
     _stage(work, Stage.REPORTING)
-    name = plan.attachment.result()
-    with transaction.atomic():
-        if job.dry_run:
-            outcome.planned(job, plan.numbers, summary, name)
-        else:
-            outcome.hold(job, plan.numbers, summary, name, reasons)
+    detail = diff.detail(plan.stage, work.target, reading.staged, plan.absent)
+    stop = outcome.planned if job.dry_run else outcome.hold
+    stop(job, plan.numbers, reading.summary, plan.attachment.result(), detail, holds)
 
 
-def _mirrors(work: Work, reading: Reading, found: Late) -> bool:
-    """Whether absent records are removed: not where a rejected row may mean one of them."""
-    if work.feed.operation != Operation.MIRROR or not reading.seen:
-        return False
+def _absent(work: Work, reading: Reading, found: Late) -> Absent | None:
+    """How a mirror tells what its file does not name.
+
+    None for other files, and where a rejected row may mean one of those records.
+    """
+    if work.feed.operation != Operation.MIRROR:
+        return None
     if reading.rejected or found.lines.size:
         message = (
             "Records that the file does not name were left, because rows were rejected. "
@@ -184,8 +202,8 @@ def _mirrors(work: Work, reading: Reading, found: Late) -> bool:
         )
         warning = Issue(Code.NOTHING_REMOVED, message, severity=Severity.WARNING)
         reading.summary.add(warning)
-        return False
-    return True
+        return None
+    return Absent(work.job.absent_scope)
 
 
 def _apply(work: Work, plan: Planned) -> None:
@@ -197,7 +215,7 @@ def _apply(work: Work, plan: Planned) -> None:
         lifecycle.fence(work.job)
         lifecycle.limit_silence()
         if numbers.created or numbers.updated or numbers.removed or reading.staged:
-            apply.apply(plan.stage, work.target, work.job.pk, reading.staged, mirror=plan.mirror)
+            apply.apply(plan.stage, work.target, work.job.pk, reading.staged, plan.absent)
         outcome.finish(work.job, numbers, reading.summary, name)
 
 
@@ -236,6 +254,12 @@ def _source(work: Work, file: BinaryIO) -> Source:
     dialect, mapping = opened(file, size, work.feed, work.record_type)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
     return Source(file, size, dialect, mapping, work.feed.absorb_extra)
+
+
+def _feed(job: ImportJob) -> Feed:
+    """The job's feed, with the operation that the job has instead of the feed's."""
+    feed = catalog().feed(job.feed)
+    return replace(feed, operation=Operation(job.operation)) if job.operation else feed
 
 
 def _target(job: ImportJob, record_type: RecordType) -> known.Target:
