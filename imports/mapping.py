@@ -49,10 +49,10 @@ class Mapping:
 
     columns: position in the file and field, in the file's order. made: the fields that are more
     than a column. reasons: why a person must look at the file before it is applied, in sentences.
-    operation_column: position of
-    the feed's row operation column. ignored: headers of columns that no field takes. neutralised:
-    the file is one of our error attachments. fingerprint: 64 bits that change with the header,
-    the definitions and the mapping; it seeds the hashes of raw records.
+    operation_column: position of the feed's row operation column; operation: where steps make it.
+    ignored: headers of columns that no field takes. neutralised: the file is one of our error
+    attachments. fingerprint: 64 bits that change with the header, the definitions and the
+    mapping; it seeds the hashes of raw records.
     """
 
     header: tuple[str, ...]
@@ -64,6 +64,12 @@ class Mapping:
     fingerprint: int
     made: tuple[Made, ...] = ()
     reasons: tuple[str, ...] = ()
+    operation: Made | None = None
+
+    @property
+    def compiled(self) -> tuple[Made, ...]:
+        """All that is made by stages."""
+        return self.made if self.operation is None else (*self.made, self.operation)
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -84,7 +90,9 @@ def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> Mapping
     _refuse_missing(header, free, feed, [f for f in fields if f.name not in taken], operation)
     _refuse_order(header, feed, taken, operation)
     unused = [field.name for field in fields if field.name not in taken]
-    columns = tuple(sorted(((taken[f.name], f) for f in fields if f.name in taken), key=_position))
+    columns = tuple(
+        sorted(((taken[f.name], f) for f in fields if f.name in taken), key=lambda c: c[0])
+    )
     return Mapping(
         header=tuple(header),
         columns=columns,
@@ -110,10 +118,6 @@ def folded_names(header: Sequence[str]) -> list[str]:
 def is_attachment(folded: Iterable[str]) -> bool:
     """Whether these are the columns of an error attachment of ours."""
     return set(ATTACHMENT_COLUMNS) <= set(folded)
-
-
-def _position(column: tuple[int, Field]) -> int:
-    return column[0]
 
 
 def fold(name: str) -> str:

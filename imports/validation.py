@@ -81,10 +81,10 @@ class Validator:
             fields.clean(pl.col(f"r{i}"), neutralised=mapping.neutralised).alias(f"c{i}")
             for i in sorted(read)
         ]
-        self._stages = _by_stage(mapping.made)
-        self._scratch = [s.meta.output_name() for one in mapping.made for s in one.stages[:-1]]
+        self._stages = _by_stage(mapping.compiled)
+        self._scratch = [s.meta.output_name() for one in mapping.compiled for s in one.stages[:-1]]
         self._values = [fields.parse(c.field, c.cell).alias(f"v{c.slot}") for c in cells.values()]
-        self._operation = masks.operation_of(feed, mapping.operation_column)
+        self._operation = masks.operation_of(feed, mapping)
         self._masks = masks.compile_masks(mapping, feed, record_type, cells)
         self._references = masks.compile_references(record_type, cells, types, references)
         self._key = documents.key_column(record_type, cells)
