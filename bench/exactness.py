@@ -38,6 +38,4 @@ def compare(truth: Path, attachment: Path) -> Exactness:
 
 def _told(attachment: Path) -> list[Told]:
     with attachment.open(encoding="utf-8-sig", newline="") as file:
-        return [
-            (int(row["_line"]), row["_column"], row["_code"]) for row in csv.DictReader(file)
-        ]
+        return [(int(row["_line"]), row["_column"], row["_code"]) for row in csv.DictReader(file)]

@@ -18,6 +18,16 @@ from portal.models import User
 State = ImportJob.State
 
 
+# Back to the queue, as if it had never run.
+_AGAIN: dict[str, Any] = {
+    "state": State.READY,
+    "stage": "",
+    "attempt": 0,
+    "ready_at": Now(),
+    "finished_at": None,
+}
+
+
 class NotPossible(Exception):
     """The job is not in a state that allows this any more. Nothing was changed."""
 
@@ -36,9 +46,9 @@ def plan_counts(job: ImportJob) -> dict[str, int]:
 def release(job: ImportJob, user: User, address: str | None = None) -> None:
     """Let a held job apply the plan its page shows. Raises NotPossible."""
     plan = plan_counts(job)
-    changes = {"state": State.READY, "attempt": 0, "ready_at": Now(), "released_plan": plan}
+    changes = {**_AGAIN, "released_plan": plan}
     with transaction.atomic():
-        _change(job, State.HELD, **changes, stage="", finished_at=None)
+        _change(job, State.HELD, changes)
         _tell(job, user, address, "job.release", State.READY, plan=plan)
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
 
@@ -46,23 +56,23 @@ def release(job: ImportJob, user: User, address: str | None = None) -> None:
 def discard(job: ImportJob, user: User, address: str | None = None) -> None:
     """Give a held job up: nothing of it is ever applied. Raises NotPossible."""
     with transaction.atomic():
-        _change(job, State.HELD, state=State.DISCARDED, finished_at=Now())
+        _change(job, State.HELD, {"state": State.DISCARDED, "finished_at": Now()})
         _tell(job, user, address, "job.discard", State.DISCARDED)
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
 
 
 def retry(job: ImportJob, user: User, address: str | None = None) -> None:
     """Run a job again that failed by our fault, with the same file. Raises NotPossible."""
-    changes = {"state": State.READY, "attempt": 0, "ready_at": Now(), "reason": "", "fault": ""}
-    asked: dict[str, Any] = {"asked_by": ImportJob.AskedBy.RETRY, "user": user}
+    asked = {"asked_by": ImportJob.AskedBy.RETRY, "user": user, "reason": "", "fault": ""}
     with transaction.atomic():
-        _change(job, State.FAILED, only_fault=ImportJob.Fault.PORTAL, **changes, **asked,
-                stage="", finished_at=None)  # fmt: skip
+        _change(job, State.FAILED, {**_AGAIN, **asked}, only_fault=ImportJob.Fault.PORTAL)
         _tell(job, user, address, "job.retry", State.READY)
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
 
 
-def _change(job: ImportJob, allowed: str, only_fault: str | None = None, **changes: Any) -> None:
+def _change(
+    job: ImportJob, allowed: str, changes: dict[str, Any], only_fault: str | None = None
+) -> None:
     rows = ImportJob.objects.filter(tenant_id=job.tenant_id, pk=job.pk, state=allowed)
     # A plan that was made anew meanwhile is not the one that was agreed to.
     rows = rows.filter(token=job.token)

@@ -31,7 +31,7 @@ class LateBatch:
     other: Ints
 
     def sentence(self, position: int) -> str:
-        return self.message.format(other=f"{int(self.other[position]):,}")
+        return self.message.replace("{other}", f"{int(self.other[position]):,}")
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from typing import Final
 
@@ -102,24 +103,20 @@ def _largest_cell(raw: bytes, delimiter: str, quote: str) -> tuple[int, int]:
     return sizes.index(largest) + 1, largest
 
 
-def _ill_encoded(data: bytes, layout: Layout) -> Ints:
+def _ill_encoded(data: bytes, layout: Layout) -> list[int]:
     """Records with ill-formed UTF-8. A line feed is never part of an ill-formed sequence."""
-    none = np.empty(0, np.int64)
+    found: list[int] = []
     if data.isascii():
-        return none
-    used = data[: layout.rest]
-    try:
-        used.decode("utf-8")
-    except UnicodeDecodeError:
-        text = used.decode("utf-8", "surrogateescape")
-        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-        lines = np.searchsorted(np.flatnonzero(points == ord("\n")), _escaped(points))
-        return np.unique(np.searchsorted(layout.last, lines))
-    return none
-
-
-def _escaped(points: NDArray[np.uint32]) -> Ints:
-    return np.flatnonzero((points >= 0xDC80) & (points <= 0xDCFF))
+        return found
+    used, at = memoryview(data)[: layout.rest], 0
+    while at < len(used):
+        try:
+            codecs.utf_8_decode(used[at:], "strict", True)
+            break
+        except UnicodeDecodeError as error:
+            found.append(int(np.searchsorted(layout.end, at + error.start)))
+            at = int(layout.end[found[-1]]) + 1
+    return found
 
 
 def _with_nul(data: bytes, layout: Layout) -> Ints:

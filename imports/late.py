@@ -7,7 +7,7 @@ and counts what is left.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +32,8 @@ class Late:
     batches: list[LateBatch] = field(default_factory=list)
     tolerated: int = 0
 
-    def add(self, batch: LateBatch | None) -> None:
-        if batch is not None and batch.lines.size:
-            self.batches.append(batch)
+    def add(self, batch: LateBatch) -> None:
+        self.batches.append(batch)
 
     @property
     def lines(self) -> Ints:
@@ -77,16 +76,54 @@ def _position(lines: Ints, order: Ints, line: int) -> int | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the checks share. headers: field name to the header as the file spells it."""
+
+    feed: Feed
+    record_type: RecordType
+    target: Target
+    reading: Reading
+    stage: StagingTable
+    headers: Mapping[str, str]
+    found: Late
+
+    @property
+    def key(self) -> list[str]:
+        """The key's headers."""
+        return [self.headers[name] for name in self.record_type.key]
+
+    def reject(self, batch: LateBatch | None) -> None:
+        """Note the rows of a batch, and take them out of what is staged and matched."""
+        if batch is None or not batch.lines.size:
+            return
+        column = self.headers.get(batch.column or "", batch.column)
+        self.found.add(replace(batch, column=column))
+        plan.forget(self.stage, batch.lines)
+
+
 def check(
-    feed: Feed, record_type: RecordType, target: Target, reading: Reading, stage: StagingTable
+    feed: Feed,
+    record_type: RecordType,
+    target: Target,
+    reading: Reading,
+    stage: StagingTable,
+    headers: Mapping[str, str],
 ) -> Late:
-    """Find what is wrong across rows and against the store; staging then holds good rows only."""
-    found = Late()
-    _in_the_file(feed, record_type, target, reading, stage, found)
-    _against_the_store(feed, record_type, target, reading, stage, found)
-    for batch in found.batches:
+    """Find what is wrong across rows and against the store; staging then holds good rows only.
+
+    headers: field name to the header as the file spells it.
+    """
+    work = _Work(feed, record_type, target, reading, stage, headers, Late())
+    doubled = _doubled(work)
+    stage.analyze()
+    plan.match(stage, target, reading.staged)
+    _doubled_by_skipped(work)
+    _without_record(work)
+    _between_rows(work, doubled)
+    for batch in work.found.batches:
         _summarise(reading, batch)
-    return found
+    return work.found
 
 
 def planned(
@@ -112,85 +149,73 @@ def planned(
     )
 
 
-def _in_the_file(
-    feed: Feed,
-    record_type: RecordType,
-    target: Target,
-    reading: Reading,
-    stage: StagingTable,
-    found: Late,
-) -> None:
-    gathered = reading.gathered
-    doubled = crosscheck.duplicates(gathered, record_type.key)
-    if doubled is not None and feed.operation == Operation.ADD_ONLY:
-        found.tolerated += doubled.lines.size
-        stage.remove(doubled.lines.tolist())
+def _doubled(work: _Work) -> Ints:
+    """Lines whose key stood before; they leave staging, and are no fault in an additive feed."""
+    doubled = crosscheck.duplicates(work.reading.gathered, work.key)
+    if doubled is None:
+        return _NONE
+    work.stage.remove(doubled.lines.tolist())
+    if work.feed.operation == Operation.ADD_ONLY:
+        work.found.tolerated += doubled.lines.size
     else:
-        found.add(doubled)
-    gone = doubled.lines if doubled is not None else _NONE
-    for rule in record_type.rules:
-        if rule.kind == "only_one":
-            found.add(_only_one(rule, target, reading, stage, gone))
-    for column in gathered.own:
-        stored = known.references_to(target.tenant_id, record_type)
-        rejected = np.union1d(gone, found.lines)
-        found.add(crosscheck.unknown_own(gathered, column, record_type.label, stored, rejected))
-    for rule in record_type.rules:
-        if rule.kind == "tree" and rule.field in gathered.own:
-            parents = known.parents(target, record_type, rule.field)
-            rejected = np.union1d(gone, found.lines)
-            found.add(crosscheck.cycles(gathered, rule.field, parents, rejected))
-    stage.remove(found.lines.tolist())
+        work.found.add(doubled)
+    return doubled.lines
 
 
-def _only_one(
-    rule: Rule, target: Target, reading: Reading, stage: StagingTable, gone: Ints
-) -> LateBatch | None:
-    value = rule.values[0]
-    if not any(part.size for part in reading.gathered.only.get(rule.field, [])):
-        return None
-    taken = plan.held_by_another(stage, target, rule.field, value)
-    return crosscheck.more_than_one(reading.gathered, rule.field, value, taken, gone)
-
-
-def _against_the_store(
-    feed: Feed,
-    record_type: RecordType,
-    target: Target,
-    reading: Reading,
-    stage: StagingTable,
-    found: Late,
-) -> None:
-    stage.analyze()
-    plan.match(stage, target, reading.staged)
-    _doubled_by_skipped(feed, record_type, reading, stage, found)
-    missing = plan.without_record(stage)
-    if missing.size:
-        named = " and ".join(record_type.key)
-        message = (
-            f"{record_type.label}: no record has this {named}, so there is nothing to change or "
-            "remove. Correct the value, or leave the row out."
-        )
-        column = record_type.key[0]
-        found.add(LateBatch(Code.UNKNOWN_KEY, column, message, missing, missing))
-        plan.forget(stage, missing)
-
-
-def _doubled_by_skipped(
-    feed: Feed, record_type: RecordType, reading: Reading, stage: StagingTable, found: Late
-) -> None:
+def _doubled_by_skipped(work: _Work) -> None:
     """A key that stands twice in the file, one of them as the store has it: the later one goes."""
-    staged, skipped = plan.doubled_by_skipped(stage, reading.known)
+    staged, skipped = plan.doubled_by_skipped(work.stage, work.reading.known)
     if not staged.size:
         return
-    plan.forget(stage, staged[staged > skipped])
-    if feed.operation == Operation.ADD_ONLY:
-        found.tolerated += int((staged > skipped).sum())
+    plan.forget(work.stage, staged[staged > skipped])
+    if work.feed.operation == Operation.ADD_ONLY:
+        work.found.tolerated += int((staged > skipped).sum())
         return
-    named = " and ".join(record_type.key)
-    message = f"The same {named} stands on line {{other}} already. Keep one of the two rows."
+    message = (
+        f"The same {' and '.join(work.key)} stands on line {{other}} already. "
+        "Keep one of the two rows; the first one was taken."
+    )
     late_lines, early = np.maximum(staged, skipped), np.minimum(staged, skipped)
-    found.add(LateBatch(Code.DUPLICATE_KEY, record_type.key[0], message, late_lines, early))
+    work.reject(LateBatch(Code.DUPLICATE_KEY, work.key[0], message, late_lines, early))
+
+
+def _without_record(work: _Work) -> None:
+    missing = plan.without_record(work.stage)
+    message = (
+        f"{work.record_type.label}: no record has this {' and '.join(work.key)}, so there is "
+        "nothing to change or remove. Correct the value, or leave the row out."
+    )
+    work.reject(LateBatch(Code.UNKNOWN_KEY, work.key[0], message, missing, missing))
+
+
+def _between_rows(work: _Work, doubled: Ints) -> None:
+    """Rules that hold between rows, until no further row falls: one may take others with it."""
+    gathered, record_type = work.reading.gathered, work.record_type
+    if not gathered.own and not gathered.only:
+        return
+    stored = known.references_to(work.target.tenant_id, record_type)
+    fallen = -1
+    while fallen != work.found.lines.size:
+        fallen = work.found.lines.size
+        for rule in record_type.rules:
+            if rule.kind == "only_one":
+                work.reject(_only_one(rule, work, np.union1d(doubled, work.found.lines)))
+            if rule.kind == "tree" and rule.field in gathered.own:
+                parents = known.parents(work.target, record_type, rule.field)
+                gone = np.union1d(doubled, work.found.lines)
+                work.reject(crosscheck.cycles(gathered, rule.field, parents, gone))
+        for column in gathered.own:
+            gone = np.union1d(doubled, work.found.lines)
+            label = record_type.label
+            work.reject(crosscheck.unknown_own(gathered, column, label, stored, gone))
+
+
+def _only_one(rule: Rule, work: _Work, gone: Ints) -> LateBatch | None:
+    value = rule.values[0]
+    if not any(part.size for part in work.reading.gathered.only.get(rule.field, [])):
+        return None
+    taken = plan.held_by_another(work.stage, work.target, rule.field, value)
+    return crosscheck.more_than_one(work.reading.gathered, rule.field, value, taken, gone)
 
 
 def _summarise(reading: Reading, batch: LateBatch) -> None:

@@ -47,7 +47,7 @@ def ceiling(limit: str | int, base: int) -> int:
         if text.endswith("%"):
             return max(FLOOR, int(base * float(text[:-1]) / 100))
         return int(text)
-    except ValueError as exc:
+    except (ValueError, OverflowError) as exc:
         raise BadLimit(f"{limit!r} is neither a whole number nor a percentage.") from exc
 
 

@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import polars as pl
 import xxhash
 
-from imports.fields import Check
 from imports.issues import Code, FileRefused, Issue, Severity
+from imports.made import Made
 from portal.records.definitions import Feed, Field, RecordType
 
 ATTACHMENT_COLUMNS = ("_line", "_column", "_code", "_error")
@@ -23,24 +22,6 @@ ATTACHMENT_COLUMNS = ("_line", "_column", "_code", "_error")
 _NEAR = 0.6  # difflib's ratio
 _COMPARED = 100  # characters of a header, and headers: both are the sender's and may be huge
 _SHOWN = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A field whose cell is not just one column: several of them, steps, a constant, a default.
-
-    slot: number of its columns in a frame, beyond the file's. header: the columns' names, for
-    issues. positions: the columns that it is made of. stages: named expressions, each over the
-    ones before and the first over the raw columns r + position; the last is the cell, c + slot.
-    faults: over the stages, where a value could not be read (the cell is null there).
-    """
-
-    field: Field
-    slot: int
-    header: str
-    positions: tuple[int, ...]
-    stages: tuple[pl.Expr, ...]
-    faults: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +56,12 @@ class Mapping:
     def fields(self) -> tuple[Field, ...]:
         """All fields that have a value in the file."""
         return (*(field for _, field in self.columns), *(one.field for one in self.made))
+
+    @property
+    def spelled(self) -> dict[str, str]:
+        """Field name to its columns' names as the file spells them."""
+        plain = {field.name: self.header[position] for position, field in self.columns}
+        return {**plain, **{one.field.name: one.header for one in self.made}}
 
 
 def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> Mapping:

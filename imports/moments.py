@@ -20,6 +20,8 @@ _WHOLE = r"^.{10}T[0-9:]{8}[^ a-z]*$"
 _US_DATE = r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}"
 _US_TIME = rf"{_US_DATE} +[0-9]{{1,2}}:[0-9]{{2}}(?::[0-9]{{2}})? ?[AaPp][Mm]$"
 
+_FEW = 4  # times as many cells as texts, from which on looking texts up is the quicker way
+
 _DAY = "%Y-%m-%d"
 _TIME = "%Y-%m-%dT%H:%M:%S%.f"
 
@@ -33,6 +35,9 @@ class _Spelling:
     read: Callable[[pl.Expr], pl.Expr]
     stored: str
     iso: bool
+
+
+_Stored = Callable[[_Spelling, pl.Expr, pl.Expr], pl.Expr]
 
 
 def moment(cell: pl.Expr) -> pl.Expr:
@@ -59,7 +64,7 @@ def later(one: pl.Expr, other: pl.Expr) -> pl.Expr:
 
 
 def _moments(cells: pl.Series) -> pl.Series:
-    return _by_spelling(cells, lambda spelling, _, value: value.dt.to_string(spelling.stored))
+    return _each_once(cells, lambda spelling, _, value: value.dt.to_string(spelling.stored))
 
 
 def _dates(cells: pl.Series) -> pl.Series:
@@ -68,12 +73,19 @@ def _dates(cells: pl.Series) -> pl.Series:
             return pl.when(value.is_not_null()).then(text.str.slice(0, 10))
         return value.dt.to_string(_DAY)
 
-    return _by_spelling(cells, day)
+    return _each_once(cells, day)
 
 
-def _by_spelling(
-    cells: pl.Series, stored: Callable[[_Spelling, pl.Expr, pl.Expr], pl.Expr]
-) -> pl.Series:
+def _each_once(cells: pl.Series, stored: _Stored) -> pl.Series:
+    """Read each text once: a file has a few hundred different days and many rows."""
+    texts = cells.unique()
+    if texts.len() * _FEW > cells.len():
+        return _by_spelling(cells, stored)
+    read = _by_spelling(texts, stored)
+    return cells.replace_strict(texts, read, return_dtype=pl.String)
+
+
+def _by_spelling(cells: pl.Series, stored: _Stored) -> pl.Series:
     """One spelling after the other, on what the ones before have left.
 
     A file mostly has one spelling a column; a single expression for all of them costs many times

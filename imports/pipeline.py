@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -50,9 +51,21 @@ class Work:
     beat: Heartbeat
     folder: Path
 
-    @property
-    def mirror(self) -> bool:
-        return self.feed.operation == Operation.MIRROR
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan ready to be carried out. attachment: storage name of the rejected rows, once written.
+
+    mirror: whether records that the file does not name are removed. reasons: why a person must
+    look at it, whatever the numbers are.
+    """
+
+    reading: Reading
+    stage: staging.StagingTable
+    numbers: limits.Plan
+    attachment: Future[str]
+    mirror: bool
+    reasons: Sequence[str] = ()
 
 
 def run(job: ImportJob) -> str:
@@ -60,15 +73,29 @@ def run(job: ImportJob) -> str:
     logs.bind(job_id=job.pk, tenant_id=job.tenant_id)
     with Heartbeat(job, job.tenant_id) as beat:
         try:
-            _attempt(job, beat)
+            _recorded(job, beat)
         except LeaseLost as lost:
+            attachment.tidy(job)
             return f"Job {job.pk}: {lost}"
-        except Exception as error:  # our fault, whatever it is: recorded, retried, told
-            if isinstance(error, DatabaseError):
-                connection.close()
-            outcome.errored(job, error)
+    if job.token > 1:
+        attachment.tidy(job)
     bell.ring(bell.POLL, job.tenant_id)
     return f"Job {job.pk}: {job.state}."
+
+
+def _recorded(job: ImportJob, beat: Heartbeat) -> None:
+    """One attempt. An error is our fault, whatever it is: recorded, retried, told.
+
+    Raises LeaseLost, also where the error came of another's having the job by now.
+    """
+    try:
+        _attempt(job, beat)
+    except LeaseLost:
+        raise
+    except Exception as error:
+        if isinstance(error, DatabaseError):
+            connection.close()
+        outcome.errored(job, error)
 
 
 def _attempt(job: ImportJob, beat: Heartbeat) -> None:
@@ -92,7 +119,9 @@ def _import(work: Work) -> None:
             _warn(reading.summary, source.mapping.warnings)
             _read(work, source, reading, stage)
             _stage(work, Stage.PLANNING)
-            found = late.check(work.feed, work.record_type, work.target, reading, stage)
+            found = late.check(
+                work.feed, work.record_type, work.target, reading, stage, source.mapping.spelled
+            )
             _conclude(work, source, reading, stage, found)
 
 
@@ -117,43 +146,67 @@ def _read(work: Work, source: Source, reading: Reading, stage: staging.StagingTa
 def _conclude(
     work: Work, source: Source, reading: Reading, stage: staging.StagingTable, found: Late
 ) -> None:
-    job = work.job
-    planned = late.planned(work.target, reading, stage, found, mirror=work.mirror)
-    _stage(work, Stage.REPORTING)
-    name = attachment.of_rejects(job, work.folder, source, reading, found)
-    if job.dry_run:
-        with transaction.atomic():
-            outcome.planned(job, planned, reading.summary, name)
-        return
-    reasons = limits.exceeded(planned, job.limits, job.released_plan)
+    with ThreadPoolExecutor(1, "report") as beside:
+        # The second pass over the file runs while the database compares and writes.
+        told = beside.submit(attachment.of_rejects, work.job, work.folder, source, reading, found)
+        mirror = _mirrors(work, reading, found)
+        planned = late.planned(work.target, reading, stage, found, mirror=mirror)
+        _carry_out(work, Planned(reading, stage, planned, told, mirror, source.mapping.reasons))
+
+
+def _carry_out(work: Work, plan: Planned) -> None:
+    """Stop after the plan, hold, or apply."""
+    job, summary = work.job, plan.reading.summary
+    reasons = limits.exceeded(plan.numbers, job.limits, job.released_plan)
     if not job.released_plan:
-        reasons = [*source.mapping.reasons, *reasons]
-    if reasons:
-        outcome.hold(job, planned, reading.summary, name, reasons)
+        reasons = [*plan.reasons, *reasons]
+    if not (job.dry_run or reasons):
+        _apply(work, plan)
         return
-    _apply(work, reading, stage, planned, name)
+    _stage(work, Stage.REPORTING)
+    name = plan.attachment.result()
+    with transaction.atomic():
+        if job.dry_run:
+            outcome.planned(job, plan.numbers, summary, name)
+        else:
+            outcome.hold(job, plan.numbers, summary, name, reasons)
 
 
-def _apply(
-    work: Work,
-    reading: Reading,
-    stage: staging.StagingTable,
-    planned: limits.Plan,
-    attachment_name: str,
-) -> None:
+def _mirrors(work: Work, reading: Reading, found: Late) -> bool:
+    """Whether absent records are removed: not where a rejected row may mean one of them."""
+    if work.feed.operation != Operation.MIRROR or not reading.seen:
+        return False
+    if reading.rejected or found.lines.size:
+        message = (
+            "Records that the file does not name were left, because rows were rejected. "
+            "Correct these rows and send the whole file again."
+        )
+        warning = Issue(Code.NOTHING_REMOVED, message, severity=Severity.WARNING)
+        reading.summary.add(warning)
+        return False
+    return True
+
+
+def _apply(work: Work, plan: Planned) -> None:
     _stage(work, Stage.APPLYING)
     work.beat.check()
+    numbers, reading = plan.numbers, plan.reading
+    name = plan.attachment.result()  # before the transaction: it may be a long file
     with transaction.atomic():
         lifecycle.fence(work.job)
-        if planned.created or planned.updated or planned.removed or reading.staged:
-            apply.apply(stage, work.target, work.job.pk, reading.staged, mirror=work.mirror)
-        outcome.finish(work.job, planned, reading.summary, attachment_name)
+        lifecycle.limit_silence()
+        if numbers.created or numbers.updated or numbers.removed or reading.staged:
+            apply.apply(plan.stage, work.target, work.job.pk, reading.staged, mirror=plan.mirror)
+        outcome.finish(work.job, numbers, reading.summary, name)
 
 
 def _start(job: ImportJob) -> None:
     note = "" if job.attempt == 1 else f"Attempt {job.attempt} of {settings.MAX_ATTEMPTS}."
     outcome.moved(job, ImportJob.State.RUNNING, note)
-    _update(job, stage=Stage.READING, started_at=Now(), bytes_read=0, rows_read=0)
+    # An earlier attempt may have left its numbers and our fault behind.
+    zeros = {"bytes_read": 0, "rows_read": 0, "rows_rejected": 0, "warnings": 0}
+    nothing = {"reason": "", "fault": ImportJob.Fault.NONE}
+    _update(job, stage=Stage.READING, started_at=Now(), **zeros, **nothing)
 
 
 def _stage(work: Work, stage: str) -> None:

@@ -191,8 +191,14 @@ def fetch(
 
     wanted: physical line -> the issues. Yields in order of line and stops after the last one.
     """
+    yield from pick(
+        scan(source, dialect, columns, limits=limits, absorb_extra=absorb_extra), wanted
+    )
+
+
+def pick(chunks: Iterator[Chunk], wanted: Mapping[int, Sequence[Issue]]) -> Iterator[Reject]:
+    """The wanted records of these chunks, as `fetch` has them."""
     lines = np.array(sorted(wanted), np.int64)
-    chunks = scan(source, dialect, columns, limits=limits, absorb_extra=absorb_extra)
     done = 0
     while done < lines.size and (chunk := next(chunks, None)):
         for index in np.flatnonzero(np.isin(chunk.lines, lines[done:])).tolist():

@@ -16,7 +16,17 @@ from typing import BinaryIO
 
 import numpy as np
 
-from imports.chunks import DEFAULT_LIMITS, Chunk, Cut, Limits, join, keep, offsets_of, record_hashes
+from imports.chunks import (
+    DEFAULT_LIMITS,
+    Chunk,
+    Cut,
+    Limits,
+    join,
+    keep,
+    merged,
+    offsets_of,
+    record_hashes,
+)
 from imports.cutting import BLANK, GOOD, Examined, examine, explain, oversized
 from imports.decoding import CleanStream
 from imports.dialect import Dialect
@@ -31,11 +41,14 @@ __all__ = [
     "Header",
     "Limits",
     "keep",
+    "merged",
     "read_header",
     "record_hashes",
     "scan",
 ]
 
+# Larger ones are hardly quicker, but polars needs about 40 times a chunk's size in memory.
+CHUNK_BYTES = 2 << 20
 _CUTS_PER_CHUNK = 5_000  # a hostile file of tiny bad rows must not fill the memory with cuts
 
 
@@ -53,7 +66,7 @@ def scan(
     columns: int,
     *,
     limits: Limits = DEFAULT_LIMITS,
-    chunk_bytes: int = 4 << 20,
+    chunk_bytes: int = CHUNK_BYTES,
     absorb_extra: bool = False,
 ) -> Iterator[Chunk]:
     """The records after the header, chunk by chunk, from the file's first byte.

@@ -18,7 +18,8 @@ from imports import documents, fields, masks
 from imports.batches import IssueBatch
 from imports.issues import Severity
 from imports.keys import ReferenceSet, key_hash, key_text
-from imports.mapping import Made, Mapping
+from imports.made import Made
+from imports.mapping import Mapping
 from imports.masks import Mask, Reference
 from portal.records.definitions import Feed, RecordType
 

@@ -9,18 +9,15 @@ from __future__ import annotations
 import re
 import secrets
 import zoneinfo
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, transaction
 
 from portal import keys, tenancy
-from portal.dropserver.jail import Jail
-from portal.dropserver.paths import PARTS_DIRECTORY, canonical_new
+from portal.dropserver.folders import folders
 from portal.models import (
     Account,
     AccountKey,
@@ -60,23 +57,6 @@ def endpoint(owner: Tenant, name: str = "SFTP") -> Endpoint:
         )
     folders(made)
     return made
-
-
-def folders(place: Endpoint) -> Path:
-    """Make the endpoint's directory with the folders of its drops; nobody else may enter it.
-
-    Returns the directory. Safe to repeat. Raises OSError.
-    """
-    settings.DROPS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-    root = settings.DROPS_DIR / str(place.uid)
-    root.mkdir(mode=0o700, exist_ok=True)
-    (root / PARTS_DIRECTORY).mkdir(mode=0o700, exist_ok=True)
-    with tenancy.scope(place.tenant_id):
-        paths = list(place.drops.values_list("path", flat=True))
-    with Jail(root) as jail:
-        for path in paths:
-            jail.make_directory(canonical_new(path))
-    return Path(root)
 
 
 def account(

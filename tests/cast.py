@@ -1,12 +1,16 @@
 """The cast of the page tests: two institutions, their people, an outsider and the operator.
 
-`everyone` in the name of a test's fixture is never meant here: rows are made across tenants, and
-each test then acts as one of these people through the pages.
+Rows are made across tenants; each test then acts as one of these people through the pages.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import LazySettings
+from django.core.cache import cache
+from django.test import Client
 
 from portal import provision, tenancy
 from portal.models import Account, Endpoint, Role, Tenant, User
@@ -52,3 +56,24 @@ def make() -> Cast:
             endpoint=endpoint,
             account=provision.account(endpoint, "harbor-sis", PASSWORD),
         )
+
+
+def on_stage(settings: LazySettings, tmp_path: Path) -> Cast:
+    """The cast, with folders and files of the test's own and hashes that cost nothing."""
+    settings.DROPS_DIR = tmp_path / "drops"
+    settings.MEDIA_ROOT = tmp_path / "files"
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATIC_ROOT.mkdir(exist_ok=True)
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    cache.clear()
+    return make()
+
+
+def as_person(cast: Cast, name: str) -> Client:
+    """A browser of that person, logged in; "nobody" is not."""
+    client = Client()
+    if name != "nobody":
+        client.force_login(cast.person(name))
+    return client

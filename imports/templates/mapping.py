@@ -10,7 +10,8 @@ import xxhash
 
 from imports import mapping
 from imports.issues import Code, FileRefused, Issue
-from imports.mapping import ATTACHMENT_COLUMNS, Made, near_names
+from imports.made import Made
+from imports.mapping import ATTACHMENT_COLUMNS, near_names
 from imports.templates.definitions import FieldSpec, Missing, Spec, Unknown
 from imports.templates.effective import applied, extended, filled, unfit
 from imports.templates.parsing import as_json

@@ -19,7 +19,7 @@ def sentence(job: ImportJob) -> str:
         return _incomplete(job)
     if job.state == State.FAILED:
         return _failed(job)
-    return str(_WORDS[job.state]())
+    return str(_WORDS[State(job.state)]())
 
 
 def _complete(job: ImportJob) -> str:

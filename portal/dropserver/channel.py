@@ -57,6 +57,9 @@ class DropHandler(SFTPServerHandler):
             self.send_packet(FXP_STATUS, pktid, UInt32(pktid), refusal.encode(self._version))
             return
         await super()._process_packet(pkttype, pktid, packet)
+        if self._writer:
+            # Or a client that asks and does not take the answers would fill the memory.
+            await self._writer.drain()
         self._files.last_request = time.monotonic()
 
     async def _cleanup(self, exc: Exception | None) -> None:

@@ -120,13 +120,8 @@ class Ledger:
         log.info("drop_file_removed", account=login.account_id, path=repr(path))
 
     def rang(self, login: Login, path: Path) -> None:
-        """See `Gate`: at most one ring a second for a tenant, the last one never left out."""
-        tenant = login.tenant_id
-        if tenant in self._ringing:
-            return
-        self._ringing.add(tenant)
-        since = self._loop.time() - self._rung.get(tenant, float("-inf"))
-        self._loop.call_later(max(0.0, _BETWEEN_RINGS - since), self._ring, tenant)
+        """See `Gate`: when what happened is written, so that whoever comes finds it."""
+        self._journal.add(lambda: self._call_on_loop(partial(self._ring_soon, login.tenant_id)))
 
     async def keep(self, every: float = 30) -> None:
         """Tell now and then which sessions live, and end those whose server died. Runs for ever."""
@@ -149,6 +144,14 @@ class Ledger:
     def flush(self) -> None:
         """Wait until all that has happened is written. Blocks."""
         self._journal.flush()
+
+    def _ring_soon(self, tenant: int) -> None:
+        """At most one ring a second for a tenant; the last one is never left out."""
+        if tenant in self._ringing:
+            return
+        self._ringing.add(tenant)
+        since = self._loop.time() - self._rung.get(tenant, float("-inf"))
+        self._loop.call_later(max(0.0, _BETWEEN_RINGS - since), self._ring, tenant)
 
     def _ring(self, tenant: int) -> None:
         self._rung[tenant] = self._loop.time()
@@ -207,7 +210,7 @@ def _owner(endpoint_id: int, path: str) -> int | None:
     complete = Upload.objects.filter(
         endpoint_id=endpoint_id, path=path, state=Upload.State.COMPLETE
     )
-    return complete.order_by("-started_at").values_list("account_id", flat=True).first()
+    return complete.order_by("-started_at", "-pk").values_list("account_id", flat=True).first()
 
 
 def _start_session(row: _Row, uid: uuid.UUID, login: Login, ip: str, client: str) -> None:

@@ -17,7 +17,8 @@ from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.db.models.functions import Lower
 
-from portal import logs, provision, scores
+from portal import logs, scores
+from portal.dropserver.folders import folders
 from portal.dropserver.gate import Limits, Login
 from portal.models import Account, AccountKey
 
@@ -113,7 +114,7 @@ def _login(account: Account, method: str) -> Login:
         tenant_id=account.tenant_id,
         endpoint_id=endpoint.pk,
         username=account.username,
-        root=str(provision.folders(endpoint)),  # a folder that went is back
+        root=str(folders(endpoint)),  # a folder that went is back
         method=method,
         limits=Limits(sessions=settings.SFTP_MAX_SESSIONS_PER_ACCOUNT),
     )

@@ -71,9 +71,7 @@ class KeyForm(forms.Form):
         text = str(self.cleaned_data["line"])
         if "PRIVATE KEY" in text:
             raise forms.ValidationError(
-                _(
-                    "This is a private key. Never give it away: make a new pair, paste the .pub file."
-                )
+                _("This is a private key. Never give it away: make a new pair of keys.")
             )
         return text
 

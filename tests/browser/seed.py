@@ -20,7 +20,7 @@ from imports.models import (
     Sighting,
 )
 from portal import provision, tenancy
-from portal.models import Beat, Drop, DropSession, Record, RecordKind, Upload
+from portal.models import AccountKey, Beat, Drop, DropSession, Record, RecordKind, Upload
 from tests.cast import Cast
 
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\u202egnp.csv'
@@ -37,7 +37,7 @@ def everything(cast: Cast, jobs: int = 1000) -> dict[str, Any]:
         _ordinary(cast, arrivals["good"], jobs)
         _sightings(cast)
         found["record"] = _records(cast, found["complete"])
-        _sessions(cast)
+        found["key"] = _sessions(cast)
         now = timezone.now()
         for name, age in (("worker@host", 3), ("beat@host", 8), ("drop@host", 400)):
             Beat.objects.update_or_create(
@@ -76,9 +76,9 @@ def _arrivals(cast: Cast) -> dict[str, Arrival]:
     }
     _file(made["mixed"], 1, "courses.csv", problem="FileNotFound",
           reason="No file courses.csv is in the folder. Found: Courses.csv, which differs in "
-                 "capital letters. Send the file under the name that the manifest gives.")  # fmt: skip
+                 "capital letters. Send it under the name that the manifest gives.")  # fmt: skip
     _file(made["mixed"], 2, "sections.csv", problem="ChecksumMismatch",
-          reason="The manifest says md5 0cc175b9c0f1b6a831c399e269772661, the file has "
+          reason="The manifest says md5 0cc175b9c0f1b6a831c399e2, the file has "
                  "92eb5ffee6ae2fec3ad71c777531578f. Send the file again.")  # fmt: skip
     _file(made["mixed"], 3, HOSTILE, size=4096)
     for verdict, reason in (
@@ -249,8 +249,8 @@ def _records(cast: Cast, job: ImportJob) -> Record:
     return Record.objects.get(tenant=cast.home, kind=kind, key="00000000")
 
 
-def _sessions(cast: Cast) -> None:
-    provision.key(cast.account, KEY)
+def _sessions(cast: Cast) -> AccountKey:
+    key = provision.key(cast.account, KEY)
     for number in range(4):
         session = DropSession.objects.create(
             tenant=cast.home,
@@ -266,3 +266,4 @@ def _sessions(cast: Cast) -> None:
             path="Accounts/AccountImports/accounts.csv", size=700_000,
             state=Upload.State.PARTIAL if number == 1 else Upload.State.COMPLETE,
         )  # fmt: skip
+    return key

@@ -196,6 +196,23 @@ def test_it_records_what_did_not_finish_in_time_as_partial(running):
     transport.close()
 
 
+def test_a_client_that_does_not_take_its_answers_fills_no_memory(running):
+    size = 64_000_000
+    with (running.drop / "large.csv").open("wb") as file:
+        file.truncate(size)
+    with login(running) as transport:
+        sftp = paramiko.SFTPClient.from_transport(transport)
+        (connection,) = running.server._connections
+        waiting = connection._channels[0].files.channel.get_write_buffer_size
+        with sftp.open(f"{HERE}/large.csv", "rb") as file:
+            file.prefetch(size)  # asks for everything, takes nothing until it is read
+            eventually(lambda: waiting() > 0, "answers wait for the client")
+            ends = time.monotonic() + 1
+            while time.monotonic() < ends:
+                assert waiting() < 2_000_000
+            assert len(file.read(size)) == size
+
+
 def test_many_sessions_at_once_leave_nothing_open(running):
     before = len(list(os.scandir("/proc/self/fd")))
     wrong = []

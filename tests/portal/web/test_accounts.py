@@ -1,0 +1,121 @@
+"""The tenant's logins: made, given passwords and keys, and disabled."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import asyncssh
+import pytest
+from django.contrib.auth.hashers import check_password
+from django.http import HttpResponse
+from django.urls import reverse
+
+from portal import tenancy
+from portal.models import Account, AccountKey, AuditEntry
+from tests.browser import seed
+from tests.cast import Cast, as_person
+
+
+def post(cast: Cast, address: str, /, *args: Any, **data: str) -> HttpResponse:
+    return as_person(cast, "admin").post(reverse(address, args=args), data, follow=True)
+
+
+def account(cast: Cast, username: str = "harbor-sis") -> Account:
+    with tenancy.everyone("a test looks"):
+        return Account.objects.get(username=username)
+
+
+def shown_password(answer: HttpResponse) -> str:
+    found = re.search(r'id="new-password">([^<]+)<', answer.content.decode())
+    assert found
+    return found.group(1)
+
+
+def acts(cast: Cast) -> list[str]:
+    with tenancy.everyone("a test looks"):
+        return list(AuditEntry.objects.order_by("id").values_list("action", flat=True))
+
+
+def test_a_new_account_shows_its_password_this_once(cast: Cast) -> None:
+    answer = post(cast, "account-add", username="new-sis", endpoint=str(cast.endpoint.pk))
+    password = shown_password(answer)
+    made = account(cast, "new-sis")
+    assert check_password(password, made.password)
+    assert made.tenant == cast.home
+    page = as_person(cast, "admin").get(reverse("account", args=[made.pk])).content.decode()
+    assert password not in page
+    assert acts(cast) == ["account.add"]
+
+
+@pytest.mark.parametrize("name", ["", "ab", "Upper", "a b", "../x", "-a1", "a" * 65, "x\ny1"])
+def test_a_name_that_a_server_could_misread_is_refused(cast: Cast, name: str) -> None:
+    answer = post(cast, "account-add", username=name, endpoint=str(cast.endpoint.pk))
+    assert answer.status_code == 422
+    assert acts(cast) == []
+
+
+def test_a_name_taken_by_anybody_is_refused(cast: Cast) -> None:
+    answer = post(cast, "account-add", username="harbor-sis", endpoint=str(cast.endpoint.pk))
+    assert answer.status_code == 422
+    assert "This name is taken" in answer.content.decode()
+
+
+def test_an_endpoint_of_another_tenant_is_refused(cast: Cast) -> None:
+    answer = as_person(cast, "outsider").post(
+        reverse("account-add"), {"username": "sly-one", "endpoint": str(cast.endpoint.pk)}
+    )
+    assert answer.status_code == 422
+
+
+def test_a_new_password_replaces_the_old_one(cast: Cast) -> None:
+    password = shown_password(post(cast, "account-password", cast.account.pk))
+    assert check_password(password, account(cast).password)
+    post(cast, "account-password", cast.account.pk, none="1")
+    assert account(cast).password == ""
+    assert acts(cast) == ["account.password", "account.password"]
+
+
+def test_a_key_is_added_once_known_by_its_fingerprint_and_removed(cast: Cast) -> None:
+    answer = post(cast, "account-key-add", cast.account.pk, name="nightly", line=seed.KEY)
+    fingerprint = asyncssh.import_public_key(seed.KEY).get_fingerprint()
+    assert fingerprint in answer.content.decode()
+    again = post(cast, "account-key-add", cast.account.pk, line=seed.KEY)
+    assert "in the list already" in again.content.decode()
+    with tenancy.everyone("a test looks"):
+        key = AccountKey.objects.get()
+    post(cast, "account-key-remove", cast.account.pk, key.pk)
+    with tenancy.everyone("a test looks"):
+        assert not AccountKey.objects.exists()
+    assert acts(cast) == ["account.key.add", "account.key.remove"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("nonsense", "no public key"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nabc", "private key"),
+        ("", "required"),
+    ],
+)
+def test_what_is_no_public_key_is_refused_with_words(cast: Cast, line: str, words: str) -> None:
+    answer = post(cast, "account-key-add", cast.account.pk, line=line)
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+
+
+def test_an_account_is_disabled_and_enabled(cast: Cast) -> None:
+    post(cast, "account-enabled", cast.account.pk, to="disabled")
+    assert not account(cast).enabled
+    post(cast, "account-enabled", cast.account.pk, to="enabled")
+    assert account(cast).enabled
+    assert acts(cast) == ["account.disable", "account.enable"]
+
+
+def test_sessions_show_uploads_that_were_cut_off(cast: Cast) -> None:
+    seed.everything(cast, jobs=0)
+    for url in (reverse("accounts"), reverse("account", args=[cast.account.pk])):
+        text = as_person(cast, "admin").get(url).content.decode()
+        assert "1 cut off" in text
+        assert "198.51.100.7" in text
+        assert "<img src=x" not in text

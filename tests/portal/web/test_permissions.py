@@ -1,0 +1,141 @@
+"""Who may open what: a row for every address, for every part, and for a foreign tenant.
+
+The table is held against the URLconf: an address without a row fails, and so does a stale row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from tests.browser import seed
+from tests.cast import Cast, as_person
+
+PEOPLE = ("nobody", "viewer", "manager", "admin", "operator", "outsider")
+MEMBERS = {"viewer": 1, "manager": 2, "admin": 3, "operator": 3}
+
+# Address -> method, least role, whether it names a thing of one tenant.
+TABLE: dict[str, tuple[str, str, bool]] = {
+    "healthz": ("get", "open", False),
+    "readyz": ("get", "open", False),
+    "metrics": ("get", "open", False),
+    "login": ("get", "open", False),
+    "logout": ("post", "person", False),
+    "home": ("get", "person", False),
+    "switch-tenant": ("post", "person", True),
+    "jobs": ("get", "viewer", False),
+    "jobs-csv": ("get", "viewer", False),
+    "job": ("get", "viewer", True),
+    "job-by-number": ("get", "viewer", True),
+    "job-release": ("post", "manager", True),
+    "job-discard": ("post", "manager", True),
+    "job-retry": ("post", "manager", True),
+    "job-attachment": ("get", "manager", True),
+    "job-original": ("get", "manager", True),
+    "arrivals": ("get", "viewer", False),
+    "arrival": ("get", "viewer", True),
+    "sightings": ("get", "viewer", False),
+    "records": ("get", "viewer", False),
+    "record-type": ("get", "viewer", False),
+    "record": ("get", "viewer", True),
+    "accounts": ("get", "admin", False),
+    "account-add": ("post", "admin", False),
+    "account": ("get", "admin", True),
+    "account-password": ("post", "admin", True),
+    "account-enabled": ("post", "admin", True),
+    "account-key-add": ("post", "admin", True),
+    "account-key-remove": ("post", "admin", True),
+    "system": ("get", "operator", False),
+}
+
+
+def names(patterns: list[Any]) -> set[str]:
+    found: set[str] = set()
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            found |= names(pattern.url_patterns)
+        elif isinstance(pattern, URLPattern):
+            found.add(pattern.name or str(pattern.pattern))
+    return found
+
+
+def test_every_address_has_a_row_in_the_table_and_no_row_is_stale() -> None:
+    assert names(get_resolver().url_patterns) == set(TABLE)
+
+
+def arguments(name: str, cast: Cast, made: dict[str, Any]) -> list[Any]:
+    jobs = {"job-release": "held", "job-discard": "held", "job-retry": "our_fault"}
+    if name == "job-by-number":
+        return [made["complete"].pk]
+    if name == "job" or name.startswith("job-"):
+        return [made[jobs.get(name, "incomplete")].uid]
+    if name == "arrival":
+        return [made["arrival"].uid]
+    if name == "record-type":
+        return ["accounts"]
+    if name == "record":
+        return ["accounts", made["record"].pk]
+    if name == "account-key-remove":
+        return [cast.account.pk, made["key"].pk]
+    if (name.startswith("account-") and name != "account-add") or name == "account":
+        return [cast.account.pk]
+    return []
+
+
+def asked(client: Client, method: str, url: str, cast: Cast) -> int:
+    data = {"tenant": str(cast.home.uid)} if method == "post" else {}
+    return int(getattr(client, method)(url, data).status_code)
+
+
+def expected(person: str, role: str, of_a_tenant: bool) -> set[int]:
+    if role == "open":
+        return {200, 503, 302} if person == "nobody" else {200, 302, 503, 401, 403, 404}
+    if person == "nobody":
+        return {302}
+    if role == "operator":
+        return {200} if person == "operator" else {403}
+    if person == "outsider":
+        return {404} if of_a_tenant else {200, 302, 422}
+    needed = MEMBERS.get(role, 0)
+    return {200, 302, 422} if MEMBERS[person] >= needed else {403}
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_an_address_lets_in_whom_the_table_says_and_nobody_else(name: str, cast: Cast) -> None:
+    made = seed.everything(cast, jobs=3)
+    method, role, of_a_tenant = TABLE[name]
+    url = reverse(name, args=arguments(name, cast, made))
+    for person in sorted(PEOPLE, key=lambda p: MEMBERS.get(p, 0)):
+        if name == "account-key-remove" and person == "operator":
+            continue  # the admin has removed it
+        client = as_person(cast, person)
+        status = asked(client, method, url, cast)
+        assert status in expected(person, role, of_a_tenant), f"{person}: {status}"
+        if person == "nobody" and role != "open":
+            assert (
+                client.get(url, follow=False)
+                .headers.get("Location", "/login/")
+                .startswith("/login/")
+            )
+
+
+@pytest.mark.parametrize("name", sorted(n for n, row in TABLE.items() if row[0] == "post"))
+def test_what_changes_something_refuses_get_and_a_missing_token(name: str, cast: Cast) -> None:
+    made = seed.everything(cast, jobs=0)
+    url = reverse(name, args=arguments(name, cast, made))
+    assert as_person(cast, "operator").get(url).status_code == 405
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(cast.operator)
+    refused = strict.post(url)
+    assert refused.status_code == 403
+    assert "expired" in refused.content.decode()
+
+
+def test_a_person_without_an_institution_is_told_so(cast: Cast) -> None:
+    cast.viewer.memberships.all().delete()
+    page = as_person(cast, "viewer").get(reverse("jobs"))
+    assert page.status_code == 403
+    assert "belong to no institution" in page.content.decode()
