@@ -281,11 +281,10 @@ def _of_values(measured: Measured, name: str, measure: str, limit: str | int) ->
             )
             beyond.append(Hold(f"{measure}_per_value", sentence, measure, count, limit, value))
     beyond.sort(key=lambda hold: (-hold.count, hold.value or ""))
-    more = beyond[MOST_VALUES:]
-    if more:
+    if more := beyond[MOST_VALUES:]:
         sentence = f"{len(more):,} more values of {name} are beyond the limit of {limit}."
-        code = f"{measure}_per_value_more"
-        return [*beyond[:MOST_VALUES], Hold(code, sentence, measure, more[0].count, limit)]
+        rest = Hold(f"{measure}_per_value_more", sentence, measure, more[0].count, limit)
+        return [*beyond[:MOST_VALUES], rest]
     return beyond
 
 
