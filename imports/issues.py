@@ -45,7 +45,6 @@ class Code(enum.StrEnum):
     UNKNOWN_KEY = "unknown_key"
     ONLY_ONE = "only_one"
     CYCLE = "cycle"
-    NOTHING_REMOVED = "nothing_removed"
     # the file
     EMPTY_FILE = "empty_file"
     NO_ROWS = "no_rows"

@@ -213,17 +213,11 @@ def _carry_out(work: Work, plan: Planned) -> None:
 def _absent(work: Work, reading: Reading, found: Late) -> Absent | None:
     """How a mirror tells what its file does not name.
 
-    None for other files, and where a rejected row may mean one of those records.
+    None for other files, and where every row was rejected: such a file changes nothing. Where some
+    were, the plan is held (`imports/limits.py`), for their records are not absent.
     """
-    if work.feed.operation != Operation.MIRROR:
-        return None
-    if reading.rejected or found.lines.size:
-        message = (
-            "Records that the file does not name were left, because rows were rejected. "
-            "Correct these rows and send the whole file again."
-        )
-        warning = Issue(Code.NOTHING_REMOVED, message, severity=Severity.WARNING)
-        reading.summary.add(warning)
+    rejected = reading.rejected + int(found.lines.size)
+    if work.feed.operation != Operation.MIRROR or rejected == reading.seen > 0:
         return None
     return Absent(work.job.absent_scope)
 

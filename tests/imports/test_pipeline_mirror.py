@@ -42,17 +42,3 @@ def test_what_the_file_does_not_name_is_removed(mirror: Institution) -> None:
     before = mirror.writes()
     mirror.send("accounts", HEADER + "".join(ROWS[:3]))
     assert mirror.writes() == before
-
-
-@pytest.mark.parametrize(
-    "rows", ["", "1,Ada,Byron,nowhere\n", ROWS[0] + "1,short\n", ROWS[0] + ROWS[0]]
-)
-def test_a_file_without_rows_or_with_rejected_ones_removes_nothing(
-    mirror: Institution, rows: str
-) -> None:
-    """Whom a rejected row means is not known: to take it for absent would remove somebody."""
-    job = mirror.send("accounts", HEADER + rows)
-    assert job.rows_removed == 0
-    assert len(mirror.records("accounts")) == 4
-    told = job.issue_groups.filter(severity="warning").values_list("code", flat=True)
-    assert list(told) == (["nothing_removed"] if rows else ["no_rows"])
