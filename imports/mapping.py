@@ -72,8 +72,9 @@ class Mapping:
 
     @property
     def spelled(self) -> dict[str, str]:
-        """Field name to the header as the file spells it."""
-        return {field.name: self.header[position] for position, field in self.columns}
+        """Field name to the header as the file spells it; of a made one, what issues call it."""
+        plain = {field.name: self.header[position] for position, field in self.columns}
+        return {**{one.field.name: one.header for one in self.made}, **plain}
 
 
 def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> Mapping:
