@@ -34,6 +34,10 @@ class NotPossible(Exception):
     """The job is not in a state that allows this any more. Nothing was changed."""
 
 
+class BadLimits(NotPossible):
+    """A limit that cannot be read. Nothing was changed."""
+
+
 def plan_counts(job: ImportJob) -> dict[str, int]:
     """What the job's plan will do: the counts a person agrees to when releasing it."""
     return {
@@ -77,7 +81,7 @@ def _readable(limits: Limits | None) -> Limits:
     try:
         check(limits or {})
     except BadLimit as bad:
-        raise NotPossible(str(bad)) from bad
+        raise BadLimits(str(bad)) from bad
     return limits or {}
 
 

@@ -99,7 +99,8 @@ def job(tenant: Tenant, uid: uuid.UUID) -> ImportJob | None:
     """The tenant's job with everything its page shows of its origin; None where there is none."""
     origin = "arrival_file__arrival__drop__endpoint"
     found = ImportJob.objects.filter(tenant=tenant, uid=uid)
-    return found.select_related(origin, "arrival_file__arrival__account", "user").first()
+    told = ("arrival_file__arrival__account", "user", "undoes", "template_version__template")
+    return found.select_related(origin, *told).first()
 
 
 def job_uids(tenant: Tenant, numbers: Sequence[int | None]) -> dict[int, uuid.UUID]:

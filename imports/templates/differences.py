@@ -92,6 +92,17 @@ def source(made: FieldSpec | None) -> str:
     return "; ".join(parts)
 
 
+def reading_words(spec: Spec) -> list[tuple[str, str]]:
+    """How the file is written: label and words, all of them."""
+    return [(label, after) for label, _, after in _attributes(spec.reading, spec.reading, _READING)]
+
+
+def settings_words(spec: Spec) -> list[tuple[str, str]]:
+    """What the file does to the store: label and words, all of them."""
+    pairs = _attributes(spec.settings, spec.settings, _SETTINGS)
+    return [(label, after) for label, _, after in pairs]
+
+
 def _fields(old: Spec, new: Spec) -> Iterator[tuple[str, str, str]]:
     for name in dict.fromkeys([*old.fields, *new.fields]):
         before, after = old.fields.get(name), new.fields.get(name)

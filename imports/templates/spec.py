@@ -12,7 +12,14 @@ from imports.templates.definitions import (
     Spec,
     Unknown,
 )
-from imports.templates.differences import Change, described, diff, source
+from imports.templates.differences import (
+    Change,
+    described,
+    diff,
+    reading_words,
+    settings_words,
+    source,
+)
 from imports.templates.drafting import from_mapping
 from imports.templates.parsing import as_json, parse
 from imports.templates.yaml_form import Exported, dump_yaml, load_yaml
@@ -37,5 +44,7 @@ __all__ = [
     "from_mapping",
     "load_yaml",
     "parse",
+    "reading_words",
+    "settings_words",
     "source",
 ]

@@ -15,7 +15,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from imports import actions, queries
+from imports import actions, corrections, queries, undo
+from imports.limits import MEASURES
 from imports.models import ImportJob, IssueGroup
 from imports.web import outcome, progress
 from portal import audit
@@ -52,6 +53,12 @@ def job_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "upload": queries.upload(job),
         "can_retry": can_retry(job),
         "has_original": has_original(job),
+        "can_undo": is_applied(job) and not undo.refusal(job),
+        "can_correct": corrections.expected(job),
+        "undos": list(job.undos.order_by("pk")),
+        "raisable": raisable(job),
+        "lacks_columns": job.state == State.HELD and actions.lacks_columns(job),
+        "plan": plan_of(job),
     }
     return live.page(request, "imports/job.html", "imports/_job.html", context)
 
@@ -88,6 +95,63 @@ def can_retry(job: ImportJob) -> bool:
     return ours and has_original(job)
 
 
+def is_applied(job: ImportJob) -> bool:
+    """Whether the job has changed records."""
+    changed = job.rows_created or job.rows_updated or job.rows_removed
+    return job.state in undo.APPLIED and bool(changed)
+
+
+def raisable(job: ImportJob) -> list[dict[str, Any]]:
+    """The limits that hold the job and that may be raised for it once, with what is needed."""
+    if job.state != State.HELD:
+        return []
+    words = _measures()
+    holds = [hold for hold in job.hold_reasons if hold.get("code") in words]
+    return [
+        {
+            "name": hold["code"],
+            "label": words[hold["code"]],
+            "now": hold["limit"],
+            "needed": _needed(hold),
+        }
+        for hold in holds
+    ]
+
+
+def _needed(hold: dict[str, Any]) -> str:
+    """A limit that just lets through what was measured."""
+    in_percent = hold["code"] in ("size_change", "key_churn") and "%" in str(hold["limit"])
+    return f"{hold['count']}%" if in_percent else str(hold["count"])
+
+
+def _measures() -> dict[str, str]:
+    return {
+        "creates": _("Records created"),
+        "updates": _("Records updated"),
+        "removes": _("Records removed"),
+        "rejects": _("Rows rejected"),
+        "size_change": _("Change of the file's size"),
+        "key_churn": _("Identifiers that come and go"),
+    }
+
+
+def plan_of(job: ImportJob) -> list[dict[str, Any]]:
+    """The first rows of a plan that waits or was only tried, by what would happen to them."""
+    detail = job.plan_detail
+    if job.state not in (State.HELD, State.PLANNED) or not isinstance(detail, dict):
+        return []
+    titles = (
+        ("removes", _("Would be removed"), job.rows_removed),
+        ("updates", _("Would be updated"), job.rows_updated),
+        ("creates", _("Would be created"), job.rows_created),
+    )
+    return [
+        {"name": name, "title": title, "rows": detail[name], "count": count}
+        for name, title, count in titles
+        if detail.get(name)
+    ]
+
+
 def has_original(job: ImportJob) -> bool:
     """Whether the original file is still kept."""
     return bool(job.content) and (job.kept_until is None or job.kept_until > timezone.now())
@@ -110,6 +174,8 @@ def _act(request: TenantRequest, uid: uuid.UUID, act: Act, done: str) -> HttpRes
     job = _job(request, uid)
     try:
         act(job, request.user, address.client(request) or None)
+    except actions.BadLimits as why:
+        messages.error(request, _("Nothing was done: %(why)s") % {"why": why})
     except actions.NotPossible:
         messages.error(
             request,
@@ -123,9 +189,14 @@ def _act(request: TenantRequest, uid: uuid.UUID, act: Act, done: str) -> HttpRes
 @require_POST
 @require(Role.MANAGER)
 def job_release(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Release a held job."""
-    done = _("Released. The import goes on in a moment.")
-    return _act(request, uid, actions.release, done)
+    """Release a held job; with `limit_…` in the form, with these limits for this job only."""
+    given = {name: request.POST.get(f"limit_{name}", "").strip() for name in MEASURES}
+    limits: dict[str, str | int] = {name: text for name, text in given.items() if text}
+
+    def act(job: ImportJob, user: User, address: str | None) -> None:
+        actions.release(job, user, address, limits or None)
+
+    return _act(request, uid, act, _("Released. The import goes on in a moment."))
 
 
 @require_POST

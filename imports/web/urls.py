@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from imports.web import arrivals, job, jobs
+from imports.web import arrivals, job, jobs, template_changes, templates, undo
 
 urlpatterns = [
     path("jobs/", jobs.job_list, name="jobs"),
@@ -12,8 +12,28 @@ urlpatterns = [
     path("jobs/<uuid:uid>/release", job.job_release, name="job-release"),
     path("jobs/<uuid:uid>/discard", job.job_discard, name="job-discard"),
     path("jobs/<uuid:uid>/retry", job.job_retry, name="job-retry"),
+    path("jobs/<uuid:uid>/correct", undo.job_correct, name="job-correct"),
+    path("jobs/<uuid:uid>/undo/", undo.undo_page, name="job-undo"),
+    path("jobs/<uuid:uid>/undo/confirm", undo.undo_confirm, name="job-undo-confirm"),
     path("jobs/<uuid:uid>/errors", job.job_attachment, name="job-attachment"),
     path("jobs/<uuid:uid>/original", job.job_original, name="job-original"),
+    path("templates/", templates.template_list, name="templates"),
+    path("templates/upload", template_changes.template_upload, name="template-upload"),
+    path("templates/<uuid:uid>/", templates.template_page, name="template"),
+    path("templates/<uuid:uid>/<int:number>.yaml", templates.template_yaml, name="template-yaml"),
+    path("templates/<uuid:uid>/version", template_changes.version_upload, name="template-version"),
+    path("templates/<uuid:uid>/change", template_changes.template_change, name="template-change"),
+    path(
+        "templates/<uuid:uid>/enabled", template_changes.template_enabled, name="template-enabled"
+    ),
+    path(
+        "templates/<uuid:uid>/rollback",
+        template_changes.template_rollback,
+        name="template-rollback",
+    ),
+    path("templates/<uuid:uid>/clone", template_changes.template_clone, name="template-clone"),
+    path("templates/<uuid:uid>/delete", template_changes.template_delete, name="template-delete"),
+    path("templates/<uuid:uid>/replay", template_changes.template_replay, name="template-replay"),
     path("arrivals/", arrivals.arrival_list, name="arrivals"),
     path("arrivals/folders/", arrivals.sighting_list, name="sightings"),
     path("arrivals/<uuid:uid>/", arrivals.arrival_page, name="arrival"),

@@ -1,0 +1,169 @@
+"""Import templates: the list, and one with its mapping in words, its versions and its files."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
+from django.views.decorators.http import require_GET
+
+from imports import template_actions, template_queries
+from imports.models import ImportTemplate, TemplateVersion
+from imports.templates.spec import (
+    BadSpec,
+    Change,
+    Spec,
+    diff,
+    parse,
+    reading_words,
+    settings_words,
+    source,
+)
+from imports.web.template_forms import CloneForm, FaceForm, ReplayForm, YamlForm
+from portal import audit
+from portal.models import Role
+from portal.web import address, labels
+from portal.web.permissions import TenantRequest, require
+
+PER_PAGE = 50
+_RECENT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two versions and what changed from one to the other."""
+
+    older: TemplateVersion
+    newer: TemplateVersion
+    changes: list[Change]
+
+
+@require_GET
+@require(Role.VIEWER)
+def template_list(request: TenantRequest) -> HttpResponse:
+    """The templates by name."""
+    return show_list(request, YamlForm())
+
+
+def show_list(
+    request: TenantRequest, form: YamlForm, faults: list[str] | None = None, status: int = 200
+) -> HttpResponse:
+    """The list. form, faults: of an upload that was refused."""
+    name = request.GET.get("name", "").replace("\x00", "")[:300]
+    found = Paginator(template_queries.templates(request.tenant, name), PER_PAGE)
+    context = {
+        "section": "templates",
+        "page": found.get_page(request.GET.get("page")),
+        "name": name,
+        "form": form,
+        "faults": faults,
+        "new": new_address(),
+    }
+    return render(request, "imports/templates.html", context, status=status)
+
+
+def new_address() -> str:
+    """Where a template is made from a sample; empty where this portal has no such page."""
+    try:
+        return reverse("import-new")
+    except NoReverseMatch:
+        return ""
+
+
+def found(request: TenantRequest, uid: uuid.UUID) -> ImportTemplate:
+    """The tenant's template. Raises Http404."""
+    template = template_queries.template(request.tenant, uid)
+    if template is None:
+        raise Http404
+    return template
+
+
+@require_GET
+@require(Role.VIEWER)
+def template_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """One template. `older` and `newer` in the address: the versions to compare."""
+    return show(request, found(request, uid))
+
+
+def show(
+    request: TenantRequest,
+    template: ImportTemplate,
+    *,
+    faults: list[str] | None = None,
+    status: int = 200,
+    **forms: Any,
+) -> HttpResponse:
+    """The page. faults: why what was sent was refused; forms: as they were sent."""
+    versions = list(template_queries.versions(template))
+    spec, unreadable = _read(template.current)
+    context = {
+        "section": "templates",
+        "template": template,
+        "versions": versions,
+        "spec": spec,
+        "unreadable": unreadable,
+        "reading": reading_words(spec) if spec else [],
+        "settings": settings_words(spec) if spec else [],
+        "fields": [(name, source(made)) for name, made in spec.fields.items()] if spec else [],
+        "own_fields": spec.own_fields if spec else (),
+        "compared": _compared(request, versions),
+        "jobs": template_queries.jobs(template)[:_RECENT],
+        "feed_label": labels.feed_label(template.feed),
+        "face_form": FaceForm.of(template),
+        "yaml_form": YamlForm(auto_id="id_yaml_%s"),
+        "clone_form": CloneForm(auto_id="id_clone_%s"),
+        "replay_form": ReplayForm(template, auto_id="id_replay_%s"),
+        "has_files": template_queries.past_files(template).exists(),
+        "faults": faults,
+        **forms,
+    }
+    return render(request, "imports/template.html", context, status=status)
+
+
+def _read(version: TemplateVersion | None) -> tuple[Spec | None, list[str]]:
+    """The version's spec, or its faults: one that an older portal stored may not be readable."""
+    if version is None:
+        return None, []
+    try:
+        return parse(version.spec), []
+    except BadSpec as bad:
+        return None, bad.faults
+
+
+def _compared(request: TenantRequest, versions: list[TemplateVersion]) -> Compared | None:
+    """What changed between the two versions in the address; without, in the newest one."""
+    if len(versions) < 2:
+        return None
+    by_number = {str(version.number): version for version in versions}
+    older = by_number.get(request.GET.get("older", ""), versions[1])
+    newer = by_number.get(request.GET.get("newer", ""), versions[0])
+    one, other = _read(older)[0], _read(newer)[0]
+    return Compared(older, newer, diff(one, other)) if one and other else None
+
+
+@require_GET
+@require(Role.MANAGER)
+def template_yaml(request: TenantRequest, uid: uuid.UUID, number: int) -> HttpResponse:
+    """A version as a YAML file."""
+    template = found(request, uid)
+    version = template.versions.filter(number=number).select_related("template").first()
+    if version is None:
+        raise Http404
+    try:
+        text = template_actions.as_yaml(version)
+    except BadSpec as bad:
+        return show(request, template, faults=bad.faults, status=422)
+    audit.record(
+        template.tenant_id, "template.download", str(template.uid),
+        user=request.user, address=address.client(request) or None, version=number,
+    )  # fmt: skip
+    response = HttpResponse(text, content_type="application/yaml; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="template-v{number}.yaml"'
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, no-store"
+    return response

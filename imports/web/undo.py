@@ -1,0 +1,73 @@
+"""Taking an import back, and sending corrected rows: what is said beforehand, and the asking."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from imports import actions, corrections, queries, undo
+from imports.models import ImportJob
+from portal.models import Role
+from portal.web import address
+from portal.web.permissions import TenantRequest, require
+
+
+def _job(request: TenantRequest, uid: uuid.UUID) -> ImportJob:
+    job = queries.job(request.tenant, uid)
+    if job is None:
+        raise Http404
+    return job
+
+
+@require_GET
+@require(Role.MANAGER)
+def undo_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """What an undo of the job would put back, and what it would leave; or why it cannot be."""
+    job = _job(request, uid)
+    why = undo.refusal(job)
+    context = {
+        "section": "jobs",
+        "job": job,
+        "why_not": why,
+        "told": None if why else undo.preview(job),
+    }
+    response = render(request, "imports/undo.html", context)
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@require_POST
+@require(Role.MANAGER)
+def undo_confirm(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Ask for the undo; its page shows how it goes."""
+    job = _job(request, uid)
+    try:
+        asked = actions.undo(job, request.user, address.client(request) or None)
+    except actions.NotPossible as why:
+        messages.error(request, str(why))
+        return redirect("job", uid)
+    messages.success(request, _("The undo begins in a moment. This is its job."))
+    return redirect("job", asked.uid)
+
+
+@require_POST
+@require(Role.MANAGER)
+def job_correct(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Take a corrected error attachment: a job for its rows."""
+    job, file = _job(request, uid), request.FILES.get("file")
+    if not isinstance(file, UploadedFile):
+        messages.error(request, _("No file was chosen. Choose the corrected error attachment."))
+        return redirect("job", uid)
+    try:
+        made = corrections.take(job, file, request.user, address.client(request) or None)
+    except corrections.NotTaken as why:
+        messages.error(request, str(why))
+        return redirect("job", uid)
+    messages.success(request, _("The corrected file was taken. This is its job."))
+    return redirect("job", made.uid)
