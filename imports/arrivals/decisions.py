@@ -32,6 +32,9 @@ class Verdict(enum.StrEnum):
     INVALID_FILES = "invalid_files"
     CONFIGURATION_MISSING = "configuration_missing"
     CONFIGURATION_RETRY = "configuration_retry"
+    UNMATCHED = "unmatched"
+    NOT_YET_STABLE = "not_yet_stable"
+    TAKEN_BEFORE = "taken_before"
 
 
 @dataclass(frozen=True, slots=True)
