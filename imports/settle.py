@@ -12,11 +12,14 @@ from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
 from imports import folders, results
+from imports.arrivals.decisions import Verdict
 from imports.arrivals.names import errors_name, result_name
-from imports.collect import Folder
+from imports.deliveries import Folder
+from imports.folders import source_of_entry
 from imports.manifest import Problem, State, annotate, free_name, state_name
 from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import logs
+from portal.models import Drop
 
 log = logs.get(__name__)
 _BLOCK = 1 << 20
@@ -28,9 +31,37 @@ _SHOWN = {
 
 def settle(folder: Folder) -> None:
     """Bring the folder in line with all deliveries of the drop that are not settled."""
-    for arrival in Arrival.objects.filter(drop=folder.drop, settled_at=None).order_by("pk"):
-        if arrival.state != Arrival.State.COLLECTING:
-            _one(folder, arrival)
+    unsettled = Arrival.objects.filter(drop=folder.drop, settled_at=None).order_by("pk")
+    waiting = [arrival for arrival in unsettled if arrival.state != Arrival.State.COLLECTING]
+    if folder.drop.protocol == Drop.Protocol.TEMPLATE:
+        _deliveries(folder, waiting)
+        return
+    for arrival in waiting:
+        _one(folder, arrival)
+
+
+def _deliveries(folder: Folder, waiting: list[Arrival]) -> None:
+    """Files of a template account: each is the delivery, so there is nothing to rename."""
+    lying = {source_of_entry(entry) for entry in folder.listing()} if waiting else set()
+    for arrival in waiting:
+        file = arrival.files.select_related("job", "duplicate_of__job").first()
+        if file is None or file.problem:
+            done = file is None or not _lies(folder, file, lying)
+        else:
+            done = _file(folder, file)
+        if done:
+            _named(arrival, "")
+            is_open = file is None or file.problem
+            _settled(arrival, arrival.state if is_open else Arrival.State.DONE)
+
+
+def _lies(folder: Folder, file: ArrivalFile, lying: set[str]) -> bool:
+    """Tell the sender of a file that was not taken, once. Returns whether it is still there."""
+    if file.problem == Verdict.UNMATCHED and not file.told:
+        said = results.unmatched(file.name, file.reason)
+        folders.write(folder.jail, folder.file(result_name(file.name)), iter([said.encode()]))
+        ArrivalFile.objects.filter(pk=file.pk).update(told=Arrival.State.UNMATCHED)
+    return file.source in lying
 
 
 def _one(folder: Folder, arrival: Arrival) -> None:

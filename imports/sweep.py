@@ -10,10 +10,12 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from imports import queue, staging
+from imports.collect_template import forget_unmatched
 from imports.models import ArrivalFile, ImportJob
 from portal import beats, bell, scores
 from portal.dropserver.leftovers import clear_parts
 from portal.models import Drop
+from portal.notify import outbox, sending
 
 
 def sweep() -> str:
@@ -25,7 +27,11 @@ def sweep() -> str:
     collecting = set(Drop.objects.filter(enabled=True).values_list("tenant_id", flat=True))
     for tenant_id in sorted(collecting):
         bell.ring(bell.POLL, tenant_id)
-    cleared = clear_staging() + forget_old_files() + clear_parts()
+    telling = outbox.due() | set(sending.unsent().values_list("tenant_id", flat=True))
+    for tenant_id in sorted(telling):
+        bell.ring(bell.MAIL, tenant_id)
+    cleared = clear_staging() + forget_old_files() + forget_unmatched() + clear_parts()
+    cleared += outbox.forget_old()
     scores.expire()
     return f"Rang for {len(importing)} imports, {len(collecting)} folders; cleared {cleared}."
 

@@ -35,6 +35,7 @@ class Verdict(enum.StrEnum):
     UNMATCHED = "unmatched"
     NOT_YET_STABLE = "not_yet_stable"
     TAKEN_BEFORE = "taken_before"
+    NEAR_MISS = "near_miss"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ LABELS = {
     "unmatched": _("No template of that name"),
     "not_yet_stable": _("Just arrived"),
     "taken_before": _("Taken before"),
+    "near_miss": _("Near miss"),
 }
 
 
