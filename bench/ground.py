@@ -17,6 +17,7 @@ import psycopg
 from portal.runtime.identity import for_postgres
 from portal.runtime.output import Silence
 from portal.runtime.postgres import DATABASE, SUPERUSER, PostgresServer
+from portal.runtime.processes import ALLOCATOR
 from portal.runtime.sockets import socket_directory
 from portal.runtime.stopping import Doorbell
 from portal.runtime.supervisor import Supervisor
@@ -100,6 +101,7 @@ def _environment(directory: Path, database: str, broker: str) -> dict[str, str]:
         "DATA_DIR": str(directory / "data"),
         "SECRET_KEY": "only-for-the-benchmark-0123456789012345678901234567890123456789",
         "VAULT_KEYS": "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        **ALLOCATOR,
         "LOG_LEVEL": "WARNING",
         "PYTHONPATH": str(ROOT),
     }

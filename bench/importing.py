@@ -111,7 +111,14 @@ def _check_counts(name: str, told: dict[str, Any], files: Files) -> None:
 def _measure_peer(ground: Ground, files: Files, figures: Figures) -> None:
     ground.settle()
     sample = min(_PEER_ROWS, files.rows)
-    found = ground.child("-m", "bench.peer", str(files.clean), str(sample), DATABASE_ROLE="")
+    found = ground.child(
+        "-m",
+        "bench.peer",
+        str(files.clean),
+        str(sample),
+        DATABASE_ROLE="",
+        DJANGO_SETTINGS_MODULE="bench.peer_settings",
+    )
     figures.peer = {way: seconds / sample * files.rows for way, seconds in found.items()}
 
 

@@ -22,50 +22,12 @@ import django
 django.setup()
 
 import tablib  # noqa: E402 - needs Django set up
-from django.db import connection, models  # noqa: E402
+from django.db import connection  # noqa: E402
 from import_export import fields, resources  # noqa: E402
 from import_export.widgets import ForeignKeyWidget  # noqa: E402
 
 from bench.enrollments import ACCOUNTS, HEADER, SECTIONS  # noqa: E402
-
-
-class Account(models.Model):
-    """Who is enrolled."""
-
-    identifier = models.CharField(max_length=250, unique=True)
-
-    class Meta:
-        app_label = "bench_peer"
-
-
-class Section(models.Model):
-    """In what."""
-
-    identifier = models.CharField(max_length=250, unique=True)
-
-    class Meta:
-        app_label = "bench_peer"
-
-
-class Enrollment(models.Model):
-    """The same twelve columns with the same rules, as a Django project would write them."""
-
-    person = models.ForeignKey(Account, on_delete=models.CASCADE)
-    section = models.ForeignKey(Section, on_delete=models.CASCADE)
-    status = models.CharField(max_length=20)
-    first_name = models.CharField(max_length=250, blank=True)
-    last_name = models.CharField(max_length=250, blank=True)
-    email = models.EmailField(blank=True)
-    credits = models.DecimalField(max_digits=4, decimal_places=2, null=True, blank=True)
-    grade_option = models.CharField(max_length=250, blank=True)
-    registered = models.DateField(null=True, blank=True)
-    begins = models.DateField(null=True, blank=True)
-    changed = models.DateField(null=True, blank=True)
-    grade = models.CharField(max_length=250, blank=True)
-
-    class Meta:
-        app_label = "bench_peer"
-        constraints = [models.UniqueConstraint(fields=["person", "section"], name="peer_pair")]
+from bench.models import Account, Enrollment, Section  # noqa: E402
 
 
 class ByRow(resources.ModelResource):

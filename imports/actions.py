@@ -1,4 +1,4 @@
-"""What a person may do to a job: release or discard a held one, try a failed one again.
+"""What a person may do: release or discard a held job, retry a failed one, undo an applied one.
 
 Who may is checked by the caller (page or API). The state changes by one conditional UPDATE, so
 that of two people, or of a person and the engine, one wins and the other is told.
@@ -12,6 +12,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from imports import mail
+from imports import undo as undoing
+from imports.limits import BadLimit, Limits, check
 from imports.models import ImportJob, JobEvent
 from portal import audit, bell
 from portal.models import User
@@ -44,15 +46,37 @@ def plan_counts(job: ImportJob) -> dict[str, int]:
     }
 
 
-def release(job: ImportJob, user: User, address: str | None = None) -> None:
-    """Let a held job apply the plan its page shows. Raises NotPossible."""
-    plan = plan_counts(job)
-    changes = {**_AGAIN, "released_plan": plan}
+def release(
+    job: ImportJob, user: User, address: str | None = None, limits: Limits | None = None
+) -> None:
+    """Let a held job apply the plan its page shows, and no more than that.
+
+    limits: higher ones for this job only, for a plan that may grow up to them until it is applied.
+    Raises NotPossible, also for a limit that cannot be read.
+    """
+    plan: dict[str, Any] = {**plan_counts(job), "holds": job.hold_reasons}
+    changes = {**_AGAIN, "released_plan": plan, "limits": {**job.limits, **_readable(limits)}}
+    detail = {"plan": plan, "limits": dict(limits or {})}
     with transaction.atomic():
         _change(job, State.HELD, changes)
-        _tell(job, user, address, "job.release", State.READY, plan=plan)
+        _tell(job, user, address, "job.release", State.READY, _released(limits), **detail)
         mail.decided(job, user, "released")
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
+
+
+def _readable(limits: Limits | None) -> Limits:
+    try:
+        check(limits or {})
+    except BadLimit as bad:
+        raise NotPossible(str(bad)) from bad
+    return limits or {}
+
+
+def _released(limits: Limits | None) -> str:
+    if not limits:
+        return "Released as planned."
+    named = ", ".join(f"{name} {limit}" for name, limit in limits.items())
+    return f"Released with limits for this job only: {named}."
 
 
 def discard(job: ImportJob, user: User, address: str | None = None) -> None:
@@ -73,6 +97,23 @@ def retry(job: ImportJob, user: User, address: str | None = None) -> None:
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
 
 
+def undo(job: ImportJob, user: User, address: str | None = None) -> ImportJob:
+    """Ask for the undo of an applied job; the job that will do it. Raises NotPossible with words.
+
+    The caller shows `imports.undo.preview` beforehand.
+    """
+    with transaction.atomic():
+        locked = ImportJob.objects.select_for_update(no_key=True).filter(tenant_id=job.tenant_id)
+        fresh = locked.get(pk=job.pk)
+        if why := undoing.refusal(fresh):
+            raise NotPossible(why)
+        asked = undoing.ask(fresh, user=user)
+        note = f"Undo of job {job.uid}."
+        _tell(asked, user, address, "job.undo", State.READY, note, undoes=str(job.uid))
+        bell.ring_on_commit(bell.IMPORT, job.tenant_id)
+    return asked
+
+
 def _change(
     job: ImportJob, allowed: str, changes: dict[str, Any], only_fault: str | None = None
 ) -> None:
@@ -86,9 +127,17 @@ def _change(
 
 
 def _tell(
-    job: ImportJob, user: User, address: str | None, action: str, state: str, **detail: Any
+    job: ImportJob,
+    user: User,
+    address: str | None,
+    action: str,
+    state: str,
+    note: str = "",
+    **detail: Any,
 ) -> None:
-    JobEvent.objects.create(tenant_id=job.tenant_id, job=job, state=state, actor=str(user))
+    JobEvent.objects.create(
+        tenant_id=job.tenant_id, job=job, state=state, actor=str(user), note=note
+    )
     audit.record(
         job.tenant_id,
         action,

@@ -9,15 +9,20 @@ from __future__ import annotations
 from django.db import connection
 
 from imports.known import Target
-from imports.plan import steer
+from imports.plan import Absent, Value, steer
 from imports.staging import StagingTable
 
 
-def apply(staging: StagingTable, target: Target, job_id: int, staged: int, *, mirror: bool) -> None:
-    """Write the staged rows. Must run inside the caller's transaction, after its fence."""
+def apply(
+    staging: StagingTable, target: Target, job_id: int, staged: int, absent: Absent | None
+) -> None:
+    """Write the staged rows. Must run inside the caller's transaction, after its fence.
+
+    absent: how a mirror tells what its file does not name; None for other files.
+    """
     steer(staged)
-    if mirror:
-        _match_absent(staging, target)
+    if absent is not None:
+        _match_absent(staging, target, absent)
     _log_replaced(staging, target, job_id)
     _update(staging, job_id)
     _remove(staging, job_id)
@@ -25,15 +30,13 @@ def apply(staging: StagingTable, target: Target, job_id: int, staged: int, *, mi
     _insert(staging, target, job_id)
 
 
-def _match_absent(staging: StagingTable, target: Target) -> None:
+def _match_absent(staging: StagingTable, target: Target, absent: Absent) -> None:
     """A mirror removes what the file does not name: add those records to the matches."""
+    query, values = absent.query(staging, target)
     _run(
         f"INSERT INTO {staging.matches} (line, id, stored_hash, verdict) "  # noqa: S608
-        "SELECT NULL, r.id, r.source_hash, 'remove' FROM portal_record r "
-        "WHERE tenant_id = %s AND kind_id = %s AND active "
-        f"AND NOT EXISTS (SELECT 1 FROM {staging.matches} m WHERE m.id = r.id)",
-        target.tenant_id,
-        target.kind_id,
+        f"SELECT NULL, id, NULL, 'remove' FROM ({query}) a",
+        *values,
     )
 
 
@@ -88,6 +91,6 @@ def _insert(staging: StagingTable, target: Target, job_id: int) -> None:
     )
 
 
-def _run(statement: str, *values: int) -> None:
+def _run(statement: str, *values: Value) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)

@@ -13,7 +13,7 @@ from imports.issues import Issue
 from imports.late import Late
 from imports.models import ImportJob
 from imports.reading import Reading, Source
-from imports.report import Reject, fetch, merge, write_attachment
+from imports.report import Reject, merge, pick, write_attachment
 
 
 def of_rejects(job: ImportJob, folder: Path, source: Source, reading: Reading, found: Late) -> str:
@@ -23,15 +23,11 @@ def of_rejects(job: ImportJob, folder: Path, source: Source, reading: Reading, f
         return ""
 
     def fill(target: BinaryIO) -> None:
-        late = fetch(
-            source.file,
-            source.dialect,
-            source.width,
-            wanted,
-            absorb_extra=source.absorb_extra,
-        )
+        chunks = reading.kept_of(found.lines) or source.chunks()
+        late = pick(chunks, wanted)
         rejects = merge(reading.spool, late)
-        write_attachment(target, source.mapping.header, source.dialect.delimiter, rejects)
+        dialect = source.dialect
+        write_attachment(target, source.mapping.header, dialect.delimiter, rejects, dialect.quote)
 
     return _save(job, folder, fill)
 
@@ -46,10 +42,29 @@ def of_refusal(job: ImportJob, folder: Path, issues: Sequence[Issue]) -> str:
     return _save(job, folder, fill)
 
 
+def tidy(job: ImportJob) -> None:
+    """Remove what this attempt and earlier ones wrote, save what the job's row names.
+
+    An attempt may be cut off, or find its job taken, after its attachment is in storage.
+    """
+    try:
+        _, names = default_storage.listdir(_folder(job))
+    except FileNotFoundError:
+        return
+    named = ImportJob.objects.filter(pk=job.pk).values_list("attachment", flat=True).first()
+    for name in names:
+        path = f"{_folder(job)}/{name}"
+        if path != named and int(name.partition(".")[0]) <= job.token:
+            default_storage.delete(path)
+
+
+def _folder(job: ImportJob) -> str:
+    return f"attachments/{job.tenant_id}/{job.uid}"
+
+
 def _save(job: ImportJob, folder: Path, fill: Callable[[BinaryIO], None]) -> str:
     path = folder / "attachment.csv"
     with path.open("wb") as target:
         fill(target)
     with path.open("rb") as written:
-        name = f"attachments/{job.tenant_id}/{job.uid}/{job.token}.errors.csv"
-        return default_storage.save(name, File(written))
+        return default_storage.save(f"{_folder(job)}/{job.token}.errors.csv", File(written))

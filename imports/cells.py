@@ -5,45 +5,48 @@ from __future__ import annotations
 QUOTE = '"'
 
 
-def split(record: str, delimiter: str) -> list[str]:
+def split(record: str, delimiter: str, quote: str = QUOTE) -> list[str]:
     """The cells of one record, unquoted. Never raises: a broken quote keeps what it can.
 
-    A value that is never closed runs to the record's end; text after a closing quote is kept.
+    quote: "" where quotes are text. A value that is never closed runs to the record's end; text
+    after a closing quote is kept.
     """
+    if not quote:
+        return record.split(delimiter)
     cells: list[str] = []
     at = 0
     while True:
-        cell, at = _next_cell(record, at, delimiter)
+        cell, at = _next_cell(record, at, delimiter, quote)
         cells.append(cell)
         if at >= len(record):
             return cells
         at += 1
 
 
-def _next_cell(record: str, at: int, delimiter: str) -> tuple[str, int]:
+def _next_cell(record: str, at: int, delimiter: str, quote: str) -> tuple[str, int]:
     """The cell that starts at `at`, and where its delimiter (or the record's end) is."""
-    inside, at = _quoted(record, at + 1) if record.startswith(QUOTE, at) else ("", at)
+    inside, at = _quoted(record, at + 1, quote) if record.startswith(quote, at) else ("", at)
     end = record.find(delimiter, at)
     end = len(record) if end < 0 else end
     return inside + record[at:end], end
 
 
-def _quoted(record: str, at: int) -> tuple[str, int]:
+def _quoted(record: str, at: int, quote: str) -> tuple[str, int]:
     """The value of a quoted cell whose opening quote is before `at`, and where it ends."""
     parts: list[str] = []
     while True:
-        close = record.find(QUOTE, at)
+        close = record.find(quote, at)
         if close < 0:
             return "".join([*parts, record[at:]]), len(record)
         parts.append(record[at:close])
-        if not record.startswith(QUOTE, close + 1):
+        if not record.startswith(quote, close + 1):
             return "".join(parts), close + 1
-        parts.append(QUOTE)
+        parts.append(quote)
         at = close + 2
 
 
-def quoted(value: str, delimiter: str) -> str:
+def quoted(value: str, delimiter: str, quote: str = QUOTE) -> str:
     """The value as it must stand in a record (RFC 4180): quoted only where it has to be."""
-    if QUOTE in value or delimiter in value or "\n" in value or "\r" in value:
-        return QUOTE + value.replace(QUOTE, QUOTE * 2) + QUOTE
+    if quote in value or delimiter in value or "\n" in value or "\r" in value:
+        return quote + value.replace(quote, quote * 2) + quote
     return value

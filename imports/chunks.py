@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -79,6 +80,19 @@ def keep(chunk: Chunk, mask: Bools) -> Chunk:
         offsets=offsets_of((ends - starts)[mask]),
         cut=chunk.cut,
         consumed=chunk.consumed,
+    )
+
+
+def merged(chunks: Sequence[Chunk]) -> Chunk:
+    """Consecutive chunks as one."""
+    if len(chunks) == 1:
+        return chunks[0]
+    return Chunk(
+        data=b"".join(chunk.data for chunk in chunks),
+        lines=np.concatenate([chunk.lines for chunk in chunks]),
+        offsets=offsets_of(np.concatenate([np.diff(chunk.offsets) for chunk in chunks])),
+        cut=[cut for chunk in chunks for cut in chunk.cut],
+        consumed=chunks[-1].consumed,
     )
 
 

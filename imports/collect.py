@@ -19,10 +19,18 @@ from imports import folders, mail, snapshot
 from imports.arrivals.decisions import Decision as Decided
 from imports.arrivals.decisions import shown
 from imports.arrivals.listing import Entry
-from imports.arrivals.manifest import claim_name
 from imports.arrivals.references import Resolution, resolve
-from imports.deliveries import Folder, is_first, make_job, note, sender
-from imports.manifest import InvalidSchema, Manifest, Problem, identity, parse, parse_state
+from imports.deliveries import Folder, forget_copy, is_first, make_job, note, sender
+from imports.manifest import (
+    InvalidSchema,
+    Manifest,
+    Problem,
+    identity,
+    parse,
+    parse_state,
+    state_name,
+)
+from imports.manifest import State as Shown
 from imports.models import Arrival, ArrivalFile
 from imports.queue import owner
 from imports.snapshot import ChangedWhileCopied, Snapshot
@@ -44,7 +52,7 @@ def claim(folder: Folder, entry: Entry) -> str | None:
     Tried twice, as the seed asks; then the round goes on to the next manifest.
     """
     for attempt in (1, 2):
-        name = claim_name(entry.name, folder.listing())
+        name = folder.free_name(state_name(entry.name, Shown.PROCESSING))
         try:
             folder.jail.rename(folder.file(entry.name), folder.file(name))
         except FileNotFoundError:
@@ -107,10 +115,19 @@ def _arrival(folder: Folder, name: str, found: os.stat_result, data: bytes) -> A
         pk=arrival.pk, state__in=[State.COLLECTING, State.CONFIG_MISSING]
     ).exclude(lease_until__gt=Now())
     claimed = lifecycle.claim(free, owner=owner(), state=State.COLLECTING)
-    if claimed is not None and claimed.current_name != name:
+    if claimed is None:
+        return None
+    if claimed.token > 1:
+        snapshot.keep_only(_storage(claimed), claimed.token)
+    if claimed.current_name != name:
         Arrival.objects.filter(pk=claimed.pk).update(current_name=name)
         claimed.current_name = name
     return claimed
+
+
+def _storage(arrival: Arrival) -> str:
+    """The folder in storage for the delivery's copies."""
+    return f"arrivals/{arrival.tenant_id}/{arrival.uid}"
 
 
 def _refuse(arrival: Arrival, refused: InvalidSchema) -> None:
@@ -135,9 +152,24 @@ def _collect_files(folder: Folder, arrival: Arrival, manifest: Manifest) -> None
             _try_copy(folder, arrival, one.entry, copies, changed)
     judged = [_judged(one, copies, changed) for one in resolutions]
     feed = _configuration(folder.drop)
-    if feed is None and any(one.problem is None for one in judged):
-        _without_configuration(folder, arrival, copies)
-        return
+    try:
+        if feed is None and any(one.problem is None for one in judged):
+            _without_configuration(folder, arrival, copies)
+        else:
+            _take_all(folder, arrival, judged, copies, feed)
+    except lifecycle.LeaseLost as lost:
+        log.warning("delivery_taken_over", arrival_id=arrival.pk, reason=str(lost))
+        _discard(copies)
+
+
+def _take_all(
+    folder: Folder,
+    arrival: Arrival,
+    judged: list[Resolution],
+    copies: dict[str, Snapshot],
+    feed: Feed | None,
+) -> None:
+    """Rows and jobs of all references in one transaction. Raises LeaseLost."""
     with transaction.atomic():
         lifecycle.fence(arrival)
         for one in judged:
@@ -145,6 +177,11 @@ def _collect_files(folder: Folder, arrival: Arrival, manifest: Manifest) -> None
         lifecycle.advance(
             arrival, to=State.PROCESSING, allowed=[State.COLLECTING], **lifecycle.released()
         )
+
+
+def _discard(copies: dict[str, Snapshot]) -> None:
+    for copy in copies.values():
+        default_storage.delete(copy.content)
 
 
 def _try_copy(
@@ -167,7 +204,7 @@ def _copy(
     copies: dict[str, Snapshot],
     changed: set[str],
 ) -> Snapshot:
-    name = f"arrivals/{arrival.tenant_id}/{arrival.uid}/{arrival.token}-{len(copies)}"
+    name = f"{_storage(arrival)}/{arrival.token}-{len(copies)}"
     try:
         copies[entry.name] = snapshot.take(folder.jail, folder.file(entry.name), name)
     except ChangedWhileCopied as exc:
@@ -200,8 +237,7 @@ def _configuration(drop: Drop) -> Feed | None:
 
 
 def _without_configuration(folder: Folder, arrival: Arrival, copies: dict[str, Snapshot]) -> None:
-    for copy in copies.values():
-        default_storage.delete(copy.content)
+    _discard(copies)
     log.error("configuration_missing", drop_id=folder.drop.pk, feed=folder.drop.feed)
     reason = (
         "What is to be done with files of this folder is not configured. The operator has been "
@@ -224,7 +260,8 @@ def _take(
 ) -> None:
     """One reference becomes a row, and a job where it is good and not taken already."""
     name = one.reference.name
-    copy = copies.get(name)
+    # The copy belongs to the line that named the file first.
+    copy = None if one.problem is Problem.DUPLICATE else copies.get(name)
     row = ArrivalFile(
         tenant_id=arrival.tenant_id,
         arrival=arrival,
@@ -237,6 +274,7 @@ def _take(
         row.size, row.md5, row.sha256 = copy.size, copy.md5, copy.sha256
         row.source, row.content = copy.source, copy.content
     if one.problem is not None or copy is None or feed is None:
+        forget_copy(row)
         row.save()
         note(arrival, Decided(name, str(one.problem), one.reason))
         return

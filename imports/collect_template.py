@@ -129,7 +129,7 @@ def _try(folder: Folder, home: Home, entry: Entry, decide: Decide) -> None:
         _deliver(folder, home, entry, decide)
     except (FileNotFoundError, ChangedWhileCopied):
         pass  # it went, or is written to again: the next round sees what is there
-    except (OSError, lifecycle.LeaseLost) as exc:
+    except Exception as exc:  # one file's trouble is not the others'
         log.exception("collect_failed", drop_id=folder.drop.pk, file=entry.name, exc_info=exc)
 
 

@@ -44,6 +44,7 @@ class Examined:
     delimiter: str
     columns: int
     limits: Limits
+    quote: str
 
 
 def examine(
@@ -53,12 +54,16 @@ def examine(
     columns: int,
     limits: Limits,
     absorb_extra: bool,
+    quote: str = '"',
 ) -> Examined:
-    """Judge each record of the layout. With `absorb_extra`, rewrite those with surplus cells."""
+    """Judge each record of the layout. With `absorb_extra`, rewrite those with surplus cells.
+
+    quote: "" where quotes are text; a joined cell could not be quoted then, so none is joined.
+    """
     codes = np.zeros(layout.first.size, np.uint8)
     codes[layout.cells < columns] = _NUMBER[Code.TOO_FEW_CELLS]
     codes[layout.cells > columns] = _NUMBER[Code.TOO_MANY_CELLS]
-    codes[_with_large_cell(data, layout, delimiter, limits)] = _NUMBER[Code.CELL_TOO_LARGE]
+    codes[_with_large_cell(data, layout, delimiter, limits, quote)] = _NUMBER[Code.CELL_TOO_LARGE]
     codes[layout.broken] = _NUMBER[Code.OPEN_QUOTE]
     codes[layout.misplaced] = _NUMBER[Code.BAD_QUOTE]
     codes[_ill_encoded(data, layout)] = _NUMBER[Code.BAD_ENCODING]
@@ -75,21 +80,24 @@ def examine(
         delimiter,
         columns,
         limits,
+        quote,
     )
-    return _absorb(examined) if absorb_extra else examined
+    return _absorb(examined) if absorb_extra and quote else examined
 
 
-def _with_large_cell(data: bytes, layout: Layout, delimiter: str, limits: Limits) -> list[int]:
+def _with_large_cell(
+    data: bytes, layout: Layout, delimiter: str, limits: Limits, quote: str
+) -> list[int]:
     large = np.flatnonzero(layout.end - layout.start > limits.cell).tolist()
     records = ((i, data[layout.start[i] : layout.end[i]]) for i in large)
-    return [i for i, raw in records if _largest_cell(raw, delimiter)[1] > limits.cell]
+    return [i for i, raw in records if _largest_cell(raw, delimiter, quote)[1] > limits.cell]
 
 
-def _largest_cell(raw: bytes, delimiter: str) -> tuple[int, int]:
+def _largest_cell(raw: bytes, delimiter: str, quote: str) -> tuple[int, int]:
     """Number (from 1) and bytes of a record's largest cell."""
     sizes = [
         len(cell.encode("utf-8", "surrogateescape"))
-        for cell in cells.split(raw.decode("utf-8", "surrogateescape"), delimiter)
+        for cell in cells.split(raw.decode("utf-8", "surrogateescape"), delimiter, quote)
     ]
     largest = max(sizes)
     return sizes.index(largest) + 1, largest
@@ -155,15 +163,16 @@ def _absorb(examined: Examined) -> Examined:
         delimiter=examined.delimiter,
         columns=examined.columns,
         limits=examined.limits,
+        quote=examined.quote,
     )
 
 
 def _absorbed(examined: Examined, index: int) -> tuple[bytes, bool]:
     """The record rewritten with its line end, and whether the joined cell is small enough."""
-    raw, delimiter = _raw(examined, index), examined.delimiter
-    values = cells.split(raw.decode("utf-8"), delimiter)
+    raw, delimiter, quote = _raw(examined, index), examined.delimiter, examined.quote
+    values = cells.split(raw.decode("utf-8"), delimiter, quote)
     head, last = values[: examined.columns - 1], ",".join(values[examined.columns - 1 :])
-    record = delimiter.join(cells.quoted(value, delimiter) for value in [*head, last])
+    record = delimiter.join(cells.quoted(value, delimiter, quote) for value in [*head, last])
     return record.encode("utf-8") + b"\n", len(last.encode("utf-8")) <= examined.limits.cell
 
 
@@ -195,13 +204,21 @@ def _words(code: Code, raw: bytes, count: int, examined: Examined) -> tuple[str,
     if code in (Code.TOO_FEW_CELLS, Code.TOO_MANY_CELLS):
         return _wrong_count(count, examined.columns, examined.delimiter), _excerpt(raw)
     if code is Code.CELL_TOO_LARGE:
-        number, size = _largest_cell(raw, examined.delimiter)
+        number, size = _largest_cell(raw, examined.delimiter, examined.quote)
         return _too_large(f"cell {number} of this row", f"{size:,}", limits.cell), _excerpt(raw)
     if code is Code.BAD_ENCODING:
         return _BAD_ENCODING, _around_bad_byte(raw)
     if code is Code.OPEN_QUOTE:
-        return _OPEN_QUOTE.format(limits.record), _excerpt(raw[raw.rfind(b'"') :])
-    return (_NUL_BYTE if code is Code.NUL_BYTE else _BAD_QUOTE), _excerpt(raw)
+        at = raw.rfind(examined.quote.encode())
+        return _quote_words(_OPEN_QUOTE, examined), _excerpt(raw[at:])
+    if code is Code.NUL_BYTE:
+        return _NUL_BYTE, _excerpt(raw)
+    return _quote_words(_BAD_QUOTE, examined), _excerpt(raw)
+
+
+def _quote_words(message: str, examined: Examined) -> str:
+    name = "double" if examined.quote == '"' else "single"
+    return message.format(name=name, sign=examined.quote, limit=examined.limits.record)
 
 
 _BAD_ENCODING = (
@@ -209,12 +226,12 @@ _BAD_ENCODING = (
     "Save the whole file as UTF-8 and send it again."
 )
 _BAD_QUOTE = (
-    'A double quote (") stands in the wrong place in this row. Put double quotes around the '
-    'whole value and write each double quote inside it twice ("").'
+    "A {name} quote ({sign}) stands in the wrong place in this row. Put {name} quotes around the "
+    "whole value and write each {name} quote inside it twice ({sign}{sign})."
 )
 _OPEN_QUOTE = (
-    'A double quote (") opens a value in this row and is not closed properly (looked for within '
-    "{:,} bytes). Close it or remove it. Reading went on at the next line."
+    "A {name} quote ({sign}) opens a value in this row and is not closed properly (looked for "
+    "within {limit:,} bytes). Close it or remove it. Reading went on at the next line."
 )
 _NUL_BYTE = (
     "This row contains a NUL character, which no value may have. "

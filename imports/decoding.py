@@ -5,8 +5,11 @@ from __future__ import annotations
 import codecs
 from typing import BinaryIO
 
+import numpy as np
+
 from imports.dialect import Dialect
 
+_CR, _LF = 13, 10
 _HELD = 3  # carriage returns before a line feed that belong to the line end
 
 
@@ -54,6 +57,8 @@ class CleanStream:
             return block
         if block.endswith(b"\r"):
             block = self._hold(block)
+        if _all_before_line_feeds(block):
+            return block.translate(None, b"\r")  # several times as fast as what follows
         block = block.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n")
         return block.replace(b"\r", b"\n") if self._cr else block
 
@@ -65,6 +70,13 @@ class CleanStream:
             return head + (held if self._cr else b"\n")
         self._held = held
         return head
+
+
+def _all_before_line_feeds(block: bytes) -> bool:
+    """Whether every carriage return stands directly before a line feed."""
+    marks = np.frombuffer(block, np.uint8)
+    at = np.flatnonzero(marks == _CR)
+    return not at.size or bool(at[-1] + 1 < marks.size and (marks[at + 1] == _LF).all())
 
 
 def _decoder(encoding: str) -> codecs.IncrementalDecoder | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from imports import folders, outcome
 from imports.arrivals.decisions import Decision as Decided
 from imports.arrivals.decisions import shown
 from imports.arrivals.listing import Listing
+from imports.manifest import free_name
 from imports.models import Arrival, ArrivalFile, Decision, ImportJob, TemplateVersion
 from portal.dropserver.jail import Jail
 from portal.dropserver.paths import Path
@@ -42,6 +44,10 @@ class Folder:
     def listing(self) -> Listing:
         return folders.listing(self.jail, self.path)
 
+    def free_name(self, name: str) -> str:
+        """The name, or the first one with a number that nothing has, be it a link."""
+        return free_name(name, folders.taken(self.jail, self.path))
+
 
 def sender(folder: Folder, name: str) -> int | None:
     """The account that uploaded the manifest last."""
@@ -65,11 +71,17 @@ def is_first(row: ArrivalFile) -> bool:
             f"{shown(row.name)} is the very file that came with "
             f"{shown(first.arrival.name)} already; it is imported once."
         )
-        default_storage.delete(row.content)
-        row.content = ""
+        forget_copy(row)
         row.save()
         return False
     return True
+
+
+def forget_copy(row: ArrivalFile) -> None:
+    """What is not imported is not kept, once that is certain."""
+    if row.content:
+        transaction.on_commit(functools.partial(default_storage.delete, row.content))
+        row.content = ""
 
 
 def make_job(

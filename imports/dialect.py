@@ -58,7 +58,8 @@ class Dialect:
     """How to read a file.
 
     encoding: "utf-8", "utf-16-le", "utf-16-be" or "cp1252". bom: bytes to skip at the start.
-    line_end: "lf" (also CR LF, and both mixed) or "cr".
+    quote: "" where quotes are text. line_end: "lf" (also CR LF, and both mixed) or "cr".
+    header_row, skip_rows, skip_last: as in `Wanted`.
     """
 
     encoding: str
@@ -66,9 +67,32 @@ class Dialect:
     delimiter: str
     quote: str = '"'
     line_end: str = "lf"
+    header_row: int = 1
+    skip_rows: int = 0
+    skip_last: int = 0
 
 
-def detect(source: BinaryIO, size: int) -> Dialect:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What somebody has said about how a file is written; None is found out.
+
+    encoding: a byte order mark counts for more. header_row: which record after the skipped lines
+    names the columns, blank ones not counted; 0 where none does. skip_rows: lines at the top,
+    whatever is in them. skip_last: records at the end.
+    """
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str = '"'
+    header_row: int = 1
+    skip_rows: int = 0
+    skip_last: int = 0
+
+
+_NOTHING_SAID = Wanted()
+
+
+def detect(source: BinaryIO, size: int, wanted: Wanted = _NOTHING_SAID) -> Dialect:
     """The dialect of a file of `size` bytes, from its head and a few windows further on.
 
     Reads about 1.3 MB at most and leaves the position undefined. Raises FileRefused: EMPTY_FILE,
@@ -79,16 +103,36 @@ def detect(source: BinaryIO, size: int) -> Dialect:
     _refuse_by_signature(head)
     encoding, bom = _unicode(head)
     windows = list(_windows(source, size))
+    if not bom:
+        encoding = wanted.encoding or encoding
     if encoding is None:
         encoding = _eight_bit([head, *windows])
     texts = [_text(part, encoding) for part in (head[bom:], *windows)]
     _refuse_by_content(texts, size)
-    bare = re.sub(r'"[^"]*"', "", texts[0])
+    bare = _unquoted(texts[0], wanted.quote)
     line_end = "cr" if "\r" in bare and "\n" not in bare else "lf"
     lines = re.split(r"\r\n|\r|\n" if line_end == "cr" else r"\r?\n", texts[0])
     return Dialect(
-        encoding, bom, _delimiter(list(islice(_records(lines), _RECORDS))), line_end=line_end
+        encoding,
+        bom,
+        wanted.delimiter or _delimiter(_voters(lines, wanted)),
+        quote=wanted.quote,
+        line_end=line_end,
+        header_row=wanted.header_row,
+        skip_rows=wanted.skip_rows,
+        skip_last=wanted.skip_last,
     )
+
+
+def _unquoted(text: str, quote: str) -> str:
+    return re.sub(f"{quote}[^{quote}]*{quote}", "", text) if quote else text
+
+
+def _voters(lines: list[str], wanted: Wanted) -> list[str]:
+    """The header and the records after it that vote on the delimiter."""
+    first = max(0, wanted.header_row - 1)
+    records = _records(lines[wanted.skip_rows :], wanted.quote)
+    return list(islice(records, first, first + _RECORDS))
 
 
 def _windows(source: BinaryIO, size: int) -> Iterator[bytes]:
@@ -183,17 +227,17 @@ def _text(part: bytes, encoding: str) -> str:
     return part.decode(encoding, "replace")
 
 
-def _records(lines: list[str]) -> Iterator[str]:
+def _records(lines: list[str], quote: str) -> Iterator[str]:
     """The file's first records without their quoted parts; an open quote costs one line."""
     at = 0
     while at < len(lines):
-        end, quotes = at + 1, lines[at].count('"')
+        end, quotes = at + 1, lines[at].count(quote) if quote else 0
         while quotes % 2 and end < min(len(lines), at + _RECORD_LINES):
-            quotes, end = quotes + lines[end].count('"'), end + 1
+            quotes, end = quotes + lines[end].count(quote), end + 1
         end = at + 1 if quotes % 2 else end
         record = "\n".join(lines[at:end])
         if record.strip(" \r\n"):
-            yield re.sub(r'"[^"]*"', "", record)
+            yield _unquoted(record, quote)
         at = end
 
 

@@ -6,7 +6,7 @@ spellings are those of the Core Data dictionary (research notes, 1.5). Pure: pol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -48,14 +48,16 @@ class Check:
     message: str
 
 
-def clean(raw: pl.Expr, *, neutralised: bool = False) -> pl.Expr:
+def clean(
+    raw: pl.Expr, *, neutralised: bool = False, missing: Collection[str] = MISSING
+) -> pl.Expr:
     """The cell without surrounding white space; null where it is blank or a missing token.
 
     neutralised: the file is an error attachment of ours, in whose cells an apostrophe keeps
     spreadsheets from seeing a formula; it is taken off again.
     """
     text = (_restored(raw) if neutralised else raw).str.strip_chars()
-    return pl.when(~text.is_in(MISSING)).then(text)
+    return pl.when(~text.is_in(list(missing))).then(text)
 
 
 def _restored(raw: pl.Expr) -> pl.Expr:

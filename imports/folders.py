@@ -14,10 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from imports.arrivals.decisions import shown
 from imports.arrivals.listing import Entry, Listing
+from portal import logs
 from portal.dropserver.jail import Jail, open_plain
 from portal.dropserver.paths import PARTS_DIRECTORY, Path
 
+log = logs.get(__name__)
 _DEEPEST = 8
 
 
@@ -27,12 +30,16 @@ def path_of(text: str) -> Path:
 
 
 def tree(jail: Jail) -> dict[str, Listing]:
-    """The listings of all folders, by path; "" is the root."""
+    """The listings of all folders that can be read, by path; "" is the root."""
     found: dict[str, Listing] = {}
     waiting: list[Path] = [()]
     while waiting:
         path = waiting.pop()
-        entries = _entries(jail, path)
+        try:
+            entries = _entries(jail, path)
+        except OSError as exc:
+            log.warning("folder_not_read", path=shown("/".join(path)), error=repr(exc))
+            continue
         found["/".join(path)] = Listing(entries)
         if len(path) < _DEEPEST:
             waiting += [(*path, entry.name) for entry in entries if entry.is_dir]
@@ -42,6 +49,12 @@ def tree(jail: Jail) -> dict[str, Listing]:
 def listing(jail: Jail, folder: Path) -> Listing:
     """What is in one folder now."""
     return Listing(_entries(jail, folder))
+
+
+def taken(jail: Jail, folder: Path) -> set[str]:
+    """Every name in a folder, those of links and special files too: none of them is free."""
+    with jail.directory(folder) as fd:
+        return set(os.listdir(fd))  # noqa: PTH208 - a descriptor, not a path
 
 
 def _entries(jail: Jail, path: Path) -> list[Entry]:

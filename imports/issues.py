@@ -45,6 +45,7 @@ class Code(enum.StrEnum):
     UNKNOWN_KEY = "unknown_key"
     ONLY_ONE = "only_one"
     CYCLE = "cycle"
+    NOTHING_REMOVED = "nothing_removed"
     # the file
     EMPTY_FILE = "empty_file"
     NO_ROWS = "no_rows"
@@ -57,6 +58,7 @@ class Code(enum.StrEnum):
     WRONG_COLUMN_ORDER = "wrong_column_order"
     TOO_MANY_COLUMNS = "too_many_columns"
     UNKNOWN_COLUMN = "unknown_column"
+    BAD_TEMPLATE = "bad_template"  # the template does not fit what it is for
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class KnownRecords:
     """
 
     hashes: Hashes
-    line: Hashes
+    line: npt.NDArray[np.int32]
     skipped: int = field(default=0)
 
     def skip(self, chunk: Chunk, hashes: Hashes) -> tuple[Chunk, Hashes]:
@@ -73,21 +73,26 @@ class KnownRecords:
 
 def nothing_known() -> KnownRecords:
     """For feeds that must look at every row."""
-    return KnownRecords(np.empty(0, np.int64), np.empty(0, np.int64))
+    return KnownRecords(np.empty(0, np.int64), np.empty(0, np.int32))
 
 
 def load(target: Target) -> KnownRecords:
     """The hashes of all active records of the type."""
-    with connection.cursor() as cursor:
+    with connection.chunked_cursor() as cursor:
         cursor.execute(
             "SELECT string_agg(int8send(source_hash), ''::bytea) FROM portal_record "  # noqa: S608
             "WHERE tenant_id = %s AND kind_id = %s AND active AND source_hash IS NOT NULL "
             f"GROUP BY id >> {_BUCKET_BITS}",
             [target.tenant_id, target.kind_id],
         )
-        parts = [np.frombuffer(row[0], ">i8") for row in cursor.fetchall()]
-    hashes = np.unique(np.concatenate(parts).astype(np.int64)) if parts else np.empty(0, np.int64)
-    return KnownRecords(hashes, np.zeros(hashes.size, dtype=np.int64))
+        rows = iter(cursor.fetchone, None)  # one by one: an answer is some megabytes
+        parts = [np.frombuffer(row[0], ">i8").astype(np.int64) for row in rows]
+    hashes = np.concatenate(parts) if parts else np.empty(0, np.int64)
+    parts.clear()
+    hashes.sort()
+    if (hashes[1:] == hashes[:-1]).any():
+        hashes = np.unique(hashes)
+    return KnownRecords(hashes, np.zeros(hashes.size, dtype=np.int32))
 
 
 def references_to(tenant_id: int, record_type: RecordType) -> ReferenceSet:

@@ -17,6 +17,7 @@ from imports.crosscheck import LateBatch
 from imports.issues import Code, Issue, Severity
 from imports.known import Target
 from imports.limits import Plan
+from imports.plan import Absent
 from imports.reading import Reading
 from imports.staging import StagingTable
 from portal.records.definitions import Feed, Operation, RecordType, Rule
@@ -127,10 +128,13 @@ def check(
 
 
 def planned(
-    target: Target, reading: Reading, stage: StagingTable, found: Late, *, mirror: bool
+    target: Target, reading: Reading, stage: StagingTable, found: Late, absent: Absent | None
 ) -> Plan:
-    """The plan in numbers. Raises AssertionError where a row is unaccounted for (rule 6)."""
-    counts = plan.count(stage, mirror, target)
+    """The plan in numbers. Raises AssertionError where a row is unaccounted for (rule 6).
+
+    absent: how a mirror tells what its file does not name; None for other files.
+    """
+    counts = plan.count(stage, target, absent)
     late_lines = found.lines
     skipped_wrong = int(np.isin(reading.known.line, late_lines).sum()) if late_lines.size else 0
     unchanged = counts.same + reading.known.skipped - skipped_wrong + found.tolerated
@@ -146,6 +150,7 @@ def planned(
         removed=counts.removed + counts.absent,
         rejected=rejected,
         stored=plan.stored(target),
+        absent=counts.absent,
     )
 
 

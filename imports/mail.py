@@ -20,7 +20,6 @@ Event = Notice.Event
 State = ImportJob.State
 
 _SUCCESS = (State.COMPLETE, State.INCOMPLETE)
-_UNDO = "undo"
 
 
 def unmatched(arrival: Arrival, row: ArrivalFile) -> None:
@@ -55,7 +54,7 @@ def moved(job: ImportJob) -> None:
         _tell(job, Event.FAILED, "failed", job.reason)
         if job.fault == ImportJob.Fault.PORTAL:
             _tell(job, Event.PORTAL_FAULT, "failed by the portal's fault", job.reason)
-    elif job.state in _SUCCESS and job.asked_by == _UNDO:
+    elif job.state in _SUCCESS and job.asked_by == ImportJob.AskedBy.UNDO:
         _tell(job, Event.UNDONE, "was undone", _counts(job))
     elif job.state in _SUCCESS:
         _finished(job)

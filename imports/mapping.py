@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import polars as pl
 import xxhash
 
+from imports.fields import Check
 from imports.issues import Code, FileRefused, Issue, Severity
 from portal.records.definitions import Feed, Field, RecordType
 
@@ -24,10 +26,30 @@ _SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A field whose cell is not just one column: several of them, steps, a constant, a default.
+
+    slot: number of its columns in a frame, beyond the file's. header: the columns' names, for
+    issues. positions: the columns that it is made of. stages: named expressions, each over the
+    ones before and the first over the raw columns r + position; the last is the cell, c + slot.
+    faults: over the stages, where a value could not be read (the cell is null there).
+    """
+
+    field: Field
+    slot: int
+    header: str
+    positions: tuple[int, ...]
+    stages: tuple[pl.Expr, ...]
+    faults: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mapping:
     """What each column of one file stands for.
 
-    columns: position in the file and field, in the file's order. operation_column: position of
+    columns: position in the file and field, in the file's order. made: the fields that are more
+    than a column. reasons: why a person must look at the file before it is applied, in sentences.
+    operation_column: position of
     the feed's row operation column. ignored: headers of columns that no field takes. neutralised:
     the file is one of our error attachments. fingerprint: 64 bits that change with the header,
     the definitions and the mapping; it seeds the hashes of raw records.
@@ -40,6 +62,13 @@ class Mapping:
     warnings: tuple[Issue, ...]
     neutralised: bool
     fingerprint: int
+    made: tuple[Made, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """All fields that have a value in the file."""
+        return (*(field for _, field in self.columns), *(one.field for one in self.made))
 
     @property
     def spelled(self) -> dict[str, str]:
@@ -49,13 +78,11 @@ class Mapping:
 
 def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> Mapping:
     """The mapping of a file with that header. Raises FileRefused with every fault of the header."""
-    width = _named_width(header)
-    folded = [_fold(name) for name in header[:width]]
-    _refuse_unreadable(header[:width], folded)
-    neutralised = set(ATTACHMENT_COLUMNS) <= set(folded)
-    fields = _fields_of(feed, record_type)
-    taken = _positions(folded, fields)
-    operation = _operation_position(folded, feed)
+    folded = folded_names(header)
+    neutralised = is_attachment(folded)
+    fields = fields_of(feed, record_type)
+    taken = positions(folded, fields)
+    operation = operation_position(folded, feed)
     used = {*taken.values(), *(() if operation is None else (operation,))}
     ours = set(ATTACHMENT_COLUMNS) if neutralised else set()
     free = [i for i, name in enumerate(folded) if i not in used and name not in ours]
@@ -68,17 +95,34 @@ def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> Mapping
         columns=columns,
         operation_column=operation,
         ignored=tuple(header[i] for i in free),
-        warnings=(*_unknown(header, free, unused), *_unnamed(len(header) - width)),
+        warnings=(*unknown_columns(header, free, unused), *unnamed(len(header) - len(folded))),
         neutralised=neutralised,
         fingerprint=_fingerprint(header, feed, record_type, columns, operation),
     )
+
+
+def folded_names(header: Sequence[str]) -> list[str]:
+    """The names without case and blanks around, the nameless at the end left out.
+
+    Raises FileRefused where one within is nameless, or is there twice.
+    """
+    width = _named_width(header)
+    folded = [fold(name) for name in header[:width]]
+    _refuse_unreadable(header[:width], folded)
+    return folded
+
+
+def is_attachment(folded: Iterable[str]) -> bool:
+    """Whether these are the columns of an error attachment of ours."""
+    return set(ATTACHMENT_COLUMNS) <= set(folded)
 
 
 def _position(column: tuple[int, Field]) -> int:
     return column[0]
 
 
-def _fold(name: str) -> str:
+def fold(name: str) -> str:
+    """A column's name as it is compared."""
     return name.strip().lower()
 
 
@@ -90,7 +134,7 @@ def _named_width(header: Sequence[str]) -> int:
     return width
 
 
-def _fields_of(feed: Feed, record_type: RecordType) -> list[Field]:
+def fields_of(feed: Feed, record_type: RecordType) -> list[Field]:
     """The fields that the feed knows, in its order."""
     if not feed.columns:
         return list(record_type.fields)
@@ -98,23 +142,24 @@ def _fields_of(feed: Feed, record_type: RecordType) -> list[Field]:
     return [by_name[name] for name in feed.columns if name in by_name]
 
 
-def _positions(folded: Sequence[str], fields: Iterable[Field]) -> dict[str, int]:
+def positions(folded: Sequence[str], fields: Iterable[Field]) -> dict[str, int]:
     """Field name to position: all names first, so that no alias takes what is another's name."""
     at = {name: i for i, name in enumerate(folded)}
     fields = list(fields)
-    taken = {field.name: at[_fold(field.name)] for field in fields if _fold(field.name) in at}
+    taken = {field.name: at[fold(field.name)] for field in fields if fold(field.name) in at}
     free = {name: i for name, i in at.items() if i not in taken.values()}
     for field in fields:
-        spelled = [free[_fold(alias)] for alias in field.aliases if _fold(alias) in free]
+        spelled = [free[fold(alias)] for alias in field.aliases if fold(alias) in free]
         if spelled and field.name not in taken:
             taken[field.name] = spelled[0]
     return taken
 
 
-def _operation_position(folded: Sequence[str], feed: Feed) -> int | None:
+def operation_position(header: Sequence[str], feed: Feed) -> int | None:
+    """Where the feed's row operation column is; None where there is none."""
     if feed.row_operation is None:
         return None
-    name = _fold(feed.row_operation.column)
+    name, folded = fold(feed.row_operation.column), [fold(one) for one in header]
     return folded.index(name) if name in folded else None
 
 
@@ -162,13 +207,14 @@ def _refuse_missing(
     if feed.row_operation is not None and operation is None:
         needed.append(feed.row_operation.column)
     candidates = [header[i].strip() for i in free]
-    issues = [_missing(name, candidates) for name in needed]
+    issues = [missing_column(name, candidates) for name in needed]
     if issues:
         raise FileRefused(*issues)
 
 
-def _missing(name: str, candidates: Sequence[str]) -> Issue:
-    near = _near(name, candidates)
+def missing_column(name: str, candidates: Sequence[str]) -> Issue:
+    """A column that the file must have, and which of the candidates may be meant."""
+    near = near_names(name, candidates)
     if near:
         named = " and ".join(f'"{_short(candidate)}"' for candidate in near)
         advice = f"The file has {named}: rename {'it' if len(near) == 1 else 'the right one'}."
@@ -204,10 +250,13 @@ def _refuse_order(
         )
 
 
-def _unknown(header: Sequence[str], free: Sequence[int], unused: Sequence[str]) -> Iterator[Issue]:
+def unknown_columns(
+    header: Sequence[str], free: Sequence[int], unused: Sequence[str]
+) -> Iterator[Issue]:
+    """A warning for each free column, and which of the unused names may be meant."""
     for number, i in enumerate(free):
         name = header[i].strip()
-        near = _near(name, unused) if number < _COMPARED else []
+        near = near_names(name, unused) if number < _COMPARED else []
         meant = f' Did you mean "{near[0]}"?' if near else ""
         yield Issue(
             Code.UNKNOWN_COLUMN,
@@ -218,7 +267,8 @@ def _unknown(header: Sequence[str], free: Sequence[int], unused: Sequence[str]) 
         )
 
 
-def _unnamed(number: int) -> Iterator[Issue]:
+def unnamed(number: int) -> Iterator[Issue]:
+    """A warning for columns without a name at the end, if there are any."""
     if number:
         yield Issue(
             Code.UNKNOWN_COLUMN,
@@ -227,11 +277,11 @@ def _unnamed(number: int) -> Iterator[Issue]:
         )
 
 
-def _near(name: str, candidates: Sequence[str]) -> list[str]:
+def near_names(name: str, candidates: Sequence[str]) -> list[str]:
     """Up to two candidates that are spelled much like the name, the nearest first."""
-    by_fold = {_fold(c)[:_COMPARED]: c for c in candidates[: 5 * _COMPARED]}
-    folds = difflib.get_close_matches(_fold(name)[:_COMPARED], list(by_fold), 2, _NEAR)
-    return [by_fold[fold] for fold in folds]
+    by_fold = {fold(c)[:_COMPARED]: c for c in candidates[: 5 * _COMPARED]}
+    folds = difflib.get_close_matches(fold(name)[:_COMPARED], list(by_fold), 2, _NEAR)
+    return [by_fold[name] for name in folds]
 
 
 def _short(name: str) -> str:

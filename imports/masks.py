@@ -10,25 +10,26 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from imports import fields, mapping
-from imports.fields import Check
+from imports import mapping
+from imports.fields import Check, checks, is_blank
 from imports.issues import Code, Severity
 from imports.keys import ReferenceSet, key_hash
 from imports.rules import Cell, row_check
-from portal.records.definitions import Feed, Operation, RecordType, RowOperation
+from portal.records.definitions import Feed, Field, Operation, RecordType, RowOperation
 
 OPERATION = "operation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mask:
-    """A check with its place. name: of its Boolean column. position, other: columns of the file."""
+    """A check with its place. name: of its Boolean column. positions, others: columns of the file
+    that are shown as what was found."""
 
     name: str
     check: Check
     header: str
-    position: int
-    other: int | None = None
+    positions: tuple[int, ...]
+    others: tuple[int, ...] = ()
     severity: Severity = Severity.ERROR
 
 
@@ -46,19 +47,23 @@ class Reference:
 
 
 def cells_of(found: mapping.Mapping) -> dict[str, Cell]:
-    """The mapped columns by field name. Their columns in the frame are r, c and v + position."""
-    cells = {}
-    for position, field in found.columns:
-        cell, value = pl.col(f"c{position}"), pl.col(f"v{position}")
-        cells[field.name] = Cell(
-            field=field,
-            header=found.header[position],
-            position=position,
-            cell=cell,
-            value=value,
-            blank=fields.is_blank(field, cell, value),
-        )
-    return cells
+    """The mapped fields by name. Their columns in the frame are c and v + slot.
+
+    The slot of a plain column is its position.
+    """
+    plain = [_cell(field, found.header[at], at, (at,)) for at, field in found.columns]
+    made = [_cell(one.field, one.header, one.slot, one.positions, one.faults) for one in found.made]
+    return {c.field.name: c for c in sorted((*plain, *made), key=lambda cell: cell.positions)}
+
+
+def _cell(
+    field: Field, header: str, slot: int, positions: tuple[int, ...], faults: tuple[Check, ...] = ()
+) -> Cell:
+    cell, value = pl.col(f"c{slot}"), pl.col(f"v{slot}")
+    blank = is_blank(field, cell, value)
+    for fault in faults:
+        blank &= ~fault.failed
+    return Cell(field, header, slot, positions, cell, value, blank, faults)
 
 
 def operation_of(feed: Feed, position: int | None) -> pl.Expr:
@@ -112,13 +117,13 @@ def hashes_of(cell: Cell, fold: bool) -> pl.Expr:
 
 
 def _reference(cell: Cell, target: RecordType, known: ReferenceSet) -> Reference:
-    name = f"x{cell.position}"
+    name = f"x{cell.slot}"
     message = (
         f'"{{column}}" is "{{found}}", but there is no such record in "{target.label}".'
         f' Correct the cell, or send the "{target.label}" file with it first.'
     )
     check = _named(Check(Code.UNKNOWN_REFERENCE, pl.col(name), message), cell.header)
-    mask = Mask(name=name, check=check, header=cell.header, position=cell.position)
+    mask = Mask(name=name, check=check, header=cell.header, positions=cell.positions)
     return Reference(
         mask=mask, cell=cell, known=known, hashes=hashes_of(cell, target.fold_key).alias(name)
     )
@@ -139,10 +144,10 @@ def _operation_masks(rule: RowOperation, found: mapping.Mapping) -> Iterator[Mas
     named = ", ".join(rule.values)
     unread = cell.is_not_null() & pl.col(OPERATION).is_null()
     message = f'"{{column}}" is "{{found}}". Use one of: {named} (case does not count).'
-    yield _mask(Check(Code.NOT_IN_LIST, unread, message), header, position)
+    yield _mask(Check(Code.NOT_IN_LIST, unread, message), header, (position,))
     if rule.blank is None:
         message = f'"{{column}}" is blank. Say what to do with the row: {named}.'
-        yield _mask(Check(Code.REQUIRED, cell.is_null(), message), header, position)
+        yield _mask(Check(Code.REQUIRED, cell.is_null(), message), header, (position,))
 
 
 def _cell_masks(cell: Cell, record_type: RecordType, loads: pl.Expr | None) -> Iterator[Mask]:
@@ -150,11 +155,11 @@ def _cell_masks(cell: Cell, record_type: RecordType, loads: pl.Expr | None) -> I
     key = field.name in record_type.key
     if not key and loads is None:
         return
-    found = [_required(cell)] if field.required or key else []
-    found += fields.checks(field, cell.cell, cell.value, key=key)
+    found = [*cell.faults, *([_required(cell)] if field.required or key else [])]
+    found += checks(field, cell.cell, cell.value, key=key)
     for check in found:
         limited = check if key else _only_where(check, loads)
-        yield _mask(limited, cell.header, cell.position)
+        yield _mask(limited, cell.header, cell.positions)
 
 
 def _required(cell: Cell) -> Check:
@@ -174,14 +179,14 @@ def _rule_masks(
             continue
         subject, other = cells[rule.field], cells[rule.other]
         yield replace(
-            _mask(_only_where(check, loads), subject.header, subject.position),
-            other=other.position,
+            _mask(_only_where(check, loads), subject.header, subject.positions),
+            others=other.positions,
             severity=Severity(rule.severity),
         )
 
 
-def _mask(check: Check, header: str, position: int) -> Mask:
-    return Mask(name="", check=_named(check, header), header=header, position=position)
+def _mask(check: Check, header: str, positions: tuple[int, ...]) -> Mask:
+    return Mask(name="", check=_named(check, header), header=header, positions=positions)
 
 
 def _only_where(check: Check, condition: pl.Expr | None) -> Check:

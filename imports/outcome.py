@@ -6,7 +6,7 @@ Their data (*failed* with fault "sender") and our fault (*errored*, later *faile
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from imports import mail
 from imports.issues import Issue
-from imports.limits import Plan
+from imports.limits import Hold, Plan
 from imports.models import ImportJob, IssueGroup, JobEvent
 from imports.report import Summary
 from portal import lifecycle, logs
@@ -24,6 +24,8 @@ from portal import lifecycle, logs
 log = logs.get(__name__)
 State = ImportJob.State
 _RETRY_SECONDS = (5, 30, 120)
+# So many reasons stand in the job's one sentence; the list has all.
+_TOLD = 5
 
 
 def moved(job: ImportJob, state: str, note: str = "", actor: str = "Import engine") -> None:
@@ -41,24 +43,62 @@ def finish(job: ImportJob, plan: Plan, summary: Summary, attachment: str) -> Non
     write_groups(job, summary)
 
 
-def planned(job: ImportJob, plan: Plan, summary: Summary, attachment: str) -> None:
-    """A dry run stops after the plan."""
-    _close(job, State.PLANNED, plan=plan, reason="", attachment=attachment)
-    write_groups(job, summary)
+def planned(
+    job: ImportJob,
+    plan: Plan,
+    summary: Summary,
+    attachment: str,
+    detail: Mapping[str, Any],
+    holds: Sequence[Hold] = (),
+) -> None:
+    """A dry run stops after the plan; it tells what would hold the real one."""
+    with transaction.atomic():
+        _close(
+            job,
+            State.PLANNED,
+            plan=plan,
+            reason="",
+            hold_reasons=[hold.as_json() for hold in holds],
+            plan_detail=detail,
+            attachment=attachment,
+        )
+        write_groups(job, summary)
 
 
-def hold(job: ImportJob, plan: Plan, summary: Summary, attachment: str, reasons: list[str]) -> None:
+def hold(
+    job: ImportJob,
+    plan: Plan,
+    summary: Summary,
+    attachment: str,
+    detail: Mapping[str, Any],
+    holds: Sequence[Hold],
+) -> None:
     """Wait for a person; nothing is applied before."""
     with transaction.atomic():
         _close(
             job,
             State.HELD,
             plan=plan,
-            reason=" ".join(reasons),
-            hold_reasons=reasons,
+            reason=" ".join(one.sentence for one in holds[:_TOLD]),
+            hold_reasons=[one.as_json() for one in holds],
+            plan_detail=detail,
             attachment=attachment,
         )
         write_groups(job, summary)
+
+
+def undone(
+    undo: ImportJob, job: ImportJob, plan: Plan, reason: str, left: list[dict[str, Any]]
+) -> None:
+    """An undo has put back what it may; the undone job's timeline tells. In its transaction."""
+    state = State.INCOMPLETE if left else State.COMPLETE
+    _close(undo, state, plan=plan, reason=reason, plan_detail={"left": left})
+    moved(job, job.state, f"Undone by job {undo.uid}. {reason}")
+
+
+def refuse_undo(undo: ImportJob, reason: str) -> None:
+    """What was asked for is not possible any more: nobody's fault, and nothing was changed."""
+    _close(undo, State.FAILED, reason=reason)
 
 
 def refuse(job: ImportJob, issues: Iterable[Issue], attachment: str) -> None:

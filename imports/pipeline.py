@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -18,15 +19,26 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.db.utils import Error as DatabaseError
 
-from imports import apply, attachment, known, late, limits, outcome, spool, staging
-from imports.dialect import detect
+from imports import (
+    apply,
+    attachment,
+    diff,
+    known,
+    late,
+    limits,
+    measure,
+    outcome,
+    spool,
+    staging,
+    undo,
+)
 from imports.issues import Code, FileRefused, Issue, Severity
 from imports.late import Late
-from imports.mapping import match
 from imports.models import ImportJob
+from imports.plan import Absent
 from imports.reading import Reading, Source, read
 from imports.report import RejectSpool, Summary
-from imports.scanning import read_header
+from imports.templates.opening import opened
 from imports.validation import ReferenceSet, Validator
 from portal import bell, lifecycle, logs
 from portal.lifecycle import Heartbeat, LeaseLost
@@ -52,9 +64,20 @@ class Work:
     beat: Heartbeat
     folder: Path
 
-    @property
-    def mirror(self) -> bool:
-        return self.feed.operation == Operation.MIRROR
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan ready to be carried out. attachment: storage name of the rejected rows, once written.
+
+    absent: how a mirror tells which records the file does not name; None for no removal of them.
+    """
+
+    source: Source
+    reading: Reading
+    stage: staging.StagingTable
+    numbers: limits.Plan
+    attachment: Future[str]
+    absent: Absent | None
 
 
 def run(job: ImportJob) -> str:
@@ -62,20 +85,37 @@ def run(job: ImportJob) -> str:
     logs.bind(job_id=job.pk, tenant_id=job.tenant_id)
     with Heartbeat(job, job.tenant_id) as beat:
         try:
-            _attempt(job, beat)
+            _recorded(job, beat)
         except LeaseLost as lost:
+            attachment.tidy(job)
             return f"Job {job.pk}: {lost}"
-        except Exception as error:  # our fault, whatever it is: recorded, retried, told
-            if isinstance(error, DatabaseError):
-                connection.close()
-            outcome.errored(job, error)
+    if job.token > 1:
+        attachment.tidy(job)
     bell.ring(bell.POLL, job.tenant_id)
     return f"Job {job.pk}: {job.state}."
 
 
+def _recorded(job: ImportJob, beat: Heartbeat) -> None:
+    """One attempt. An error is our fault, whatever it is: recorded, retried, told.
+
+    Raises LeaseLost, also where the error came of another's having the job by now.
+    """
+    try:
+        _attempt(job, beat)
+    except LeaseLost:
+        raise
+    except Exception as error:
+        if isinstance(error, DatabaseError):
+            connection.close()
+        outcome.errored(job, error)
+
+
 def _attempt(job: ImportJob, beat: Heartbeat) -> None:
     _start(job)
-    feed = catalog().feed(job.feed)
+    if job.undoes_id is not None:
+        undo.carry_out(job, beat)
+        return
+    feed = _feed(job)
     record_type = catalog().record_type(feed.record_type)
     with spool.folder(job) as folder:
         work = Work(job, feed, record_type, _target(job, record_type), beat, folder)
@@ -108,6 +148,7 @@ def _read(work: Work, source: Source, reading: Reading, stage: staging.StagingTa
         catalog().record_type,
         _references(work, source),
         source.dialect.delimiter,
+        source.dialect.quote,
     )
     with staging.Writer(stage) as writer:
         read(source, validator, reading, writer, lambda now: _progress(work, now))
@@ -120,41 +161,71 @@ def _read(work: Work, source: Source, reading: Reading, stage: staging.StagingTa
 def _conclude(
     work: Work, source: Source, reading: Reading, stage: staging.StagingTable, found: Late
 ) -> None:
-    job = work.job
-    planned = late.planned(work.target, reading, stage, found, mirror=work.mirror)
+    with ThreadPoolExecutor(1, "report") as beside:
+        # The second pass over the file runs while the database compares and writes.
+        told = beside.submit(attachment.of_rejects, work.job, work.folder, source, reading, found)
+        absent = _absent(work, reading, found)
+        planned = late.planned(work.target, reading, stage, found, absent)
+        _carry_out(work, Planned(source, reading, stage, planned, told, absent))
+
+
+def _carry_out(work: Work, plan: Planned) -> None:
+    """Stop after the plan, hold, or apply."""
+    job, reading = work.job, plan.reading
+    holds = measure.holds(
+        job, work.record_type, work.target, plan.stage, plan.numbers, reading.known, plan.absent
+    )
+    if not job.released_plan:
+        holds = [*limits.of_header(plan.source.mapping.reasons), *holds]
+    if changed := limits.differences(plan.numbers, job.released_plan or {}):
+        outcome.moved(job, ImportJob.State.RUNNING, changed)
+    if not (job.dry_run or holds):
+        _apply(work, plan)
+        return
     _stage(work, Stage.REPORTING)
-    name = attachment.of_rejects(job, work.folder, source, reading, found)
-    if job.dry_run:
-        with transaction.atomic():
-            outcome.planned(job, planned, reading.summary, name)
-        return
-    reasons = limits.exceeded(planned, job.limits, job.released_plan)
-    if reasons:
-        outcome.hold(job, planned, reading.summary, name, reasons)
-        return
-    _apply(work, reading, stage, planned, name)
+    detail = diff.detail(plan.stage, work.target, reading.staged, plan.absent)
+    stop = outcome.planned if job.dry_run else outcome.hold
+    stop(job, plan.numbers, reading.summary, plan.attachment.result(), detail, holds)
 
 
-def _apply(
-    work: Work,
-    reading: Reading,
-    stage: staging.StagingTable,
-    planned: limits.Plan,
-    attachment_name: str,
-) -> None:
+def _absent(work: Work, reading: Reading, found: Late) -> Absent | None:
+    """How a mirror tells what its file does not name.
+
+    None for other files, and where a rejected row may mean one of those records.
+    """
+    if work.feed.operation != Operation.MIRROR:
+        return None
+    if reading.rejected or found.lines.size:
+        message = (
+            "Records that the file does not name were left, because rows were rejected. "
+            "Correct these rows and send the whole file again."
+        )
+        warning = Issue(Code.NOTHING_REMOVED, message, severity=Severity.WARNING)
+        reading.summary.add(warning)
+        return None
+    return Absent(work.job.absent_scope)
+
+
+def _apply(work: Work, plan: Planned) -> None:
     _stage(work, Stage.APPLYING)
     work.beat.check()
+    numbers, reading = plan.numbers, plan.reading
+    name = plan.attachment.result()  # before the transaction: it may be a long file
     with transaction.atomic():
         lifecycle.fence(work.job)
-        if planned.created or planned.updated or planned.removed or reading.staged:
-            apply.apply(stage, work.target, work.job.pk, reading.staged, mirror=work.mirror)
-        outcome.finish(work.job, planned, reading.summary, attachment_name)
+        lifecycle.limit_silence()
+        if numbers.created or numbers.updated or numbers.removed or reading.staged:
+            apply.apply(plan.stage, work.target, work.job.pk, reading.staged, plan.absent)
+        outcome.finish(work.job, numbers, reading.summary, name)
 
 
 def _start(job: ImportJob) -> None:
     note = "" if job.attempt == 1 else f"Attempt {job.attempt} of {settings.MAX_ATTEMPTS}."
     outcome.moved(job, ImportJob.State.RUNNING, note)
-    _update(job, stage=Stage.READING, started_at=Now(), bytes_read=0, rows_read=0)
+    # An earlier attempt may have left its numbers and our fault behind.
+    zeros = {"bytes_read": 0, "rows_read": 0, "rows_rejected": 0, "warnings": 0}
+    nothing = {"reason": "", "fault": ImportJob.Fault.NONE}
+    _update(job, stage=Stage.READING, started_at=Now(), **zeros, **nothing)
 
 
 def _stage(work: Work, stage: str) -> None:
@@ -179,11 +250,16 @@ def _update(job: ImportJob, **changes: object) -> None:
 
 
 def _source(work: Work, file: BinaryIO) -> Source:
-    dialect = detect(file, work.job.file_size)
-    header = read_header(file, dialect)
-    mapping = match(header.cells, work.feed, work.record_type)
+    size = work.job.file_size
+    dialect, mapping = opened(file, size, work.feed, work.record_type)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
-    return Source(file, work.job.file_size, dialect, mapping, work.feed.absorb_extra)
+    return Source(file, size, dialect, mapping, work.feed.absorb_extra)
+
+
+def _feed(job: ImportJob) -> Feed:
+    """The job's feed, with the operation that the job has instead of the feed's."""
+    feed = catalog().feed(job.feed)
+    return replace(feed, operation=Operation(job.operation)) if job.operation else feed
 
 
 def _target(job: ImportJob, record_type: RecordType) -> known.Target:
@@ -198,7 +274,7 @@ def _known(work: Work) -> known.KnownRecords:
 
 
 def _references(work: Work, source: Source) -> dict[str, ReferenceSet]:
-    names = {f.references for _, f in source.mapping.columns if f.references}
+    names = {f.references for f in source.mapping.fields if f.references}
     return {
         name: known.references_to(work.target.tenant_id, catalog().record_type(name))
         for name in sorted(names)

@@ -13,9 +13,36 @@ from imports.staging import StagingTable
 from portal.records.definitions import Operation
 
 Ints = npt.NDArray[np.int64]
+Value = str | int
 
 # Beyond this many staged rows one pass over the store beats an index look-up per row.
 _MANY = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """How a mirror tells what is to be removed: what its file does not name.
+
+    scope: only records whose value of this field, case ignored, occurs among the file's accepted
+    rows; empty for all. A file without that column removes nothing.
+    """
+
+    scope: str = ""
+
+    def query(self, staging: StagingTable, target: Target) -> tuple[str, list[Value]]:
+        """A SELECT of the absent records' ids, and its values."""
+        query = (
+            "SELECT r.id FROM portal_record r WHERE r.tenant_id = %s AND r.kind_id = %s "  # noqa: S608
+            f"AND r.active AND NOT EXISTS (SELECT 1 FROM {staging.matches} m WHERE m.id = r.id)"
+        )
+        values: list[Value] = [target.tenant_id, target.kind_id]
+        if self.scope:
+            query += (
+                " AND lower(r.data ->> %s) IN (SELECT lower(s.data ->> %s) "  # noqa: S608
+                f"FROM {staging.rows} s)"
+            )
+            values += [self.scope, self.scope]
+        return query, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +118,20 @@ def doubled_by_skipped(staging: StagingTable, known: KnownRecords) -> tuple[Ints
     return rows[both, 0], seen[both]
 
 
-def count(staging: StagingTable, mirror: bool, target: Target) -> Counts:
-    """Count what the staged and matched rows will do."""
+def count(staging: StagingTable, target: Target, absent: Absent | None) -> Counts:
+    """Count what the staged and matched rows will do. absent: None where it is no mirror."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {staging.rows}")  # noqa: S608
         (staged,) = cursor.fetchone()
         cursor.execute(f"SELECT verdict, count(*) FROM {staging.matches} GROUP BY 1")  # noqa: S608
         by_verdict = dict(cursor.fetchall())
-        absent = _absent(staging, target) if mirror else 0
+        missed = _absent(staging, target, absent) if absent is not None else 0
     return Counts(
         created=staged - sum(by_verdict.values()),
         updated=by_verdict.get("update", 0),
         same=by_verdict.get("same", 0),
         removed=by_verdict.get("remove", 0),
-        absent=absent,
+        absent=missed,
     )
 
 
@@ -144,15 +171,12 @@ def forget(staging: StagingTable, lines: Ints) -> None:
         )
 
 
-def _absent(staging: StagingTable, target: Target) -> int:
+def _absent(staging: StagingTable, target: Target, absent: Absent) -> int:
+    query, values = absent.query(staging, target)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM portal_record r WHERE tenant_id = %s AND kind_id = %s "  # noqa: S608
-            f"AND active AND NOT EXISTS (SELECT 1 FROM {staging.matches} m WHERE m.id = r.id)",
-            [target.tenant_id, target.kind_id],
-        )
-        (absent,) = cursor.fetchone()
-    return int(absent)
+        cursor.execute(f"SELECT count(*) FROM ({query}) a", values)  # noqa: S608
+        (found,) = cursor.fetchone()
+    return int(found)
 
 
 def _lines(query: str) -> Ints:

@@ -11,11 +11,11 @@ import os
 import socket
 
 from django.conf import settings
-from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from imports import outcome
+from imports import attachment, outcome
 from imports.models import ImportJob
 from portal import lifecycle
 
@@ -36,12 +36,6 @@ def ready(now: Now | None = None) -> QuerySet[ImportJob]:
     )
 
 
-def running() -> set[tuple[int, int]]:
-    """The attempts that run now, as (job, token)."""
-    jobs = ImportJob.objects.filter(state=State.RUNNING, lease_until__gt=Now())
-    return set(jobs.values_list("pk", "token"))
-
-
 def next_job(tenant_id: int) -> ImportJob | None:
     """Claim the tenant's next job, unless one of it runs. Gives up on jobs that died too often.
 
@@ -49,7 +43,7 @@ def next_job(tenant_id: int) -> ImportJob | None:
     """
     while True:
         job = lifecycle.claim(
-            ready().filter(tenant_id=tenant_id).order_by("rank", "created_at", "pk"),
+            _in_turn(tenant_id).order_by("rank", "created_at", "pk"),
             owner=owner(),
             state=State.RUNNING,
             guard=functools.partial(_alone, tenant_id),
@@ -59,14 +53,44 @@ def next_job(tenant_id: int) -> ImportJob | None:
         if job.attempt <= settings.MAX_ATTEMPTS:
             return job
         outcome.gave_up(job)
+        attachment.tidy(job)
+
+
+def _in_turn(tenant_id: int) -> QuerySet[ImportJob]:
+    """The tenant's jobs that no earlier one holds back.
+
+    An errored job that waits for its next try is not overtaken: the rows of a newer file must win,
+    and what refers to its rows must find them. It waits for some minutes at most, then it fails.
+    """
+    earlier = ImportJob.objects.filter(
+        Q(rank__lt=OuterRef("rank")) | Q(rank=OuterRef("rank"), pk__lt=OuterRef("pk")),
+        tenant_id=tenant_id,
+        state=State.ERRORED,
+        ready_at__gt=Now(),
+    )
+    return ready().filter(~Exists(earlier), tenant_id=tenant_id)
 
 
 def _alone(tenant_id: int) -> bool:
     """Whether no job of the tenant runs; the lock makes the answer hold until the claim commits."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, tenant_id % 2**31])
-    running = ImportJob.objects.filter(tenant_id=tenant_id, state=State.RUNNING)
-    return not running.filter(lease_until__gte=Now()).exists()
+    return not running(ImportJob.objects.filter(tenant_id=tenant_id))
+
+
+def running(jobs: QuerySet[ImportJob]) -> set[tuple[int, int]]:
+    """The attempts among the jobs that run now, as (job, token).
+
+    A job whose row is locked runs, whatever its lease says: it is applying (its heartbeat cannot
+    prolong it then), its staging table is in use, and the next plan must see what it writes.
+    """
+    all_running = jobs.filter(state=State.RUNNING)
+    expired = all_running.filter(lease_until__lt=Now())
+    with transaction.atomic():
+        free = set(
+            expired.select_for_update(skip_locked=True, no_key=True).values_list("pk", "token")
+        )
+        return set(all_running.values_list("pk", "token")) - free
 
 
 _LOCK = 0x1A9

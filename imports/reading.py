@@ -14,17 +14,20 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from imports.cells import QUOTE
 from imports.crosscheck import Gathered
 from imports.dialect import Dialect
 from imports.issues import Issue, Severity
 from imports.known import KnownRecords
 from imports.mapping import Mapping
 from imports.report import Reject, RejectSpool, Summary, reject_of
-from imports.scanning import Chunk, record_hashes, scan
+from imports.scanning import Chunk, merged, record_hashes, scan
 from imports.staging import Writer
 from imports.validation import Checked, Validator
 
 _PROGRESS_SECONDS = 0.7
+_MOST_KEPT = 16 << 20
+_ENOUGH = 1 << 20  # bytes of records worth a round of all rules
 
 
 @dataclass(slots=True)
@@ -44,7 +47,8 @@ class Source:
     @property
     def layout(self) -> int:
         """Seed of the records' hashes: the same bytes mean the same only in the same layout."""
-        return self.mapping.fingerprint ^ ord(self.dialect.delimiter)
+        quote = 0 if self.dialect.quote == QUOTE else 1 + ord(self.dialect.quote or "\0")
+        return self.mapping.fingerprint ^ ord(self.dialect.delimiter) ^ quote << 8
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks of the file from its beginning."""
@@ -53,7 +57,11 @@ class Source:
 
 @dataclass(slots=True)
 class Reading:
-    """What reading found: the numbers, the issues by cause, and what is needed across rows."""
+    """What reading found: the numbers, the issues by cause, and what is needed across rows.
+
+    kept: the records that were checked, while they are few; they spare a second pass over the file
+    where some of them are rejected later. None where they became many.
+    """
 
     summary: Summary
     spool: RejectSpool
@@ -64,6 +72,23 @@ class Reading:
     rejected: int = 0
     warnings: int = 0
     consumed: int = 0
+    kept: list[Chunk] | None = field(default_factory=list)
+    kept_bytes: int = 0
+
+    def keep(self, chunk: Chunk) -> None:
+        """Keep the records of a chunk, or give all up where they are too many."""
+        self.kept_bytes += len(chunk.data)
+        if self.kept is not None and self.kept_bytes <= _MOST_KEPT:
+            self.kept.append(Chunk(chunk.data, chunk.lines, chunk.offsets))
+        else:
+            self.kept = None
+
+    def kept_of(self, lines: npt.NDArray[np.int64]) -> Iterator[Chunk] | None:
+        """The kept chunks, if they have all these lines."""
+        if not self.kept:
+            return None
+        has_all = np.isin(lines, np.concatenate([chunk.lines for chunk in self.kept])).all()
+        return iter(self.kept) if has_all else None
 
 
 def read(
@@ -75,26 +100,51 @@ def read(
 ) -> None:
     """Run the whole file through. progress is called about once a second and may raise to stop."""
     told = time.monotonic()
+    pending = _Pending()
     for chunk in source.chunks():
-        _one(chunk, source, validator, reading, writer)
+        _take(chunk, source, reading, pending)
+        if pending.weight >= _ENOUGH:
+            _work_off(pending, validator, reading, writer)
         if time.monotonic() - told > _PROGRESS_SECONDS:
             progress(reading)
             told = time.monotonic()
+    _work_off(pending, validator, reading, writer)
     progress(reading)
 
 
-def _one(
-    chunk: Chunk, source: Source, validator: Validator, reading: Reading, writer: Writer
-) -> None:
+@dataclass(slots=True)
+class _Pending:
+    """What is left of chunks after the skipping, until it is worth a round of all rules.
+
+    Where nearly all is stored already, most of the time would else go into tiny rounds.
+    """
+
+    chunks: list[Chunk] = field(default_factory=list)
+    hashes: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    weight: int = 0
+
+
+def _take(chunk: Chunk, source: Source, reading: Reading, pending: _Pending) -> None:
     reading.consumed = chunk.consumed
     reading.seen += len(chunk.lines) + len(chunk.cut)
-    hashes = record_hashes(chunk, source.layout)
+    hashes = record_hashes(chunk, source.mapping.fingerprint)
     rest, hashes = reading.known.skip(chunk, hashes)
+    pending.chunks.append(rest)
+    pending.hashes.append(hashes)
+    pending.weight += len(rest.data) + sum(len(cut.raw) for cut in rest.cut)
+
+
+def _work_off(pending: _Pending, validator: Validator, reading: Reading, writer: Writer) -> None:
+    if not pending.chunks:
+        return
+    rest, hashes = merged(pending.chunks), np.concatenate(pending.hashes)
+    pending.chunks, pending.hashes, pending.weight = [], [], 0
     rejects = [reject_of(cut) for cut in rest.cut]
     for reject in rejects:
         reading.summary.add(reject.issues[0])
     if len(rest.lines):
         checked = _checked(rest, hashes, validator)
+        reading.keep(rest)
         writer.write(checked.good)
         reading.staged += checked.good.height
         reading.gathered.add(checked.good)

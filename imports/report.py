@@ -191,8 +191,14 @@ def fetch(
 
     wanted: physical line -> the issues. Yields in order of line and stops after the last one.
     """
+    yield from pick(
+        scan(source, dialect, columns, limits=limits, absorb_extra=absorb_extra), wanted
+    )
+
+
+def pick(chunks: Iterator[Chunk], wanted: Mapping[int, Sequence[Issue]]) -> Iterator[Reject]:
+    """The wanted records of these chunks, as `fetch` has them."""
     lines = np.array(sorted(wanted), np.int64)
-    chunks = scan(source, dialect, columns, limits=limits, absorb_extra=absorb_extra)
     done = 0
     while done < lines.size and (chunk := next(chunks, None)):
         for index in np.flatnonzero(np.isin(chunk.lines, lines[done:])).tolist():
@@ -206,30 +212,35 @@ def _record(chunk: Chunk, index: int) -> bytes:
 
 
 def write_attachment(
-    target: BinaryIO, header: Sequence[str], delimiter: str, rejects: Iterable[Reject]
+    target: BinaryIO,
+    header: Sequence[str],
+    delimiter: str,
+    rejects: Iterable[Reject],
+    quote: str = '"',
 ) -> int:
     """The error attachment: the original columns, then _line, _column, _code, _error.
 
     One row a record; several issues are parted by "; " and their messages by " | ". Columns of an
     earlier attachment in `header` are left out, so that a corrected attachment that fails again
-    has them once. Returns the number of rows.
+    has them once. quote: of the records; the attachment itself always has double ones. Returns
+    the number of rows.
     """
     shown = [at for at, name in enumerate(header) if name not in REPORT_COLUMNS]
     count = 0
     with PeopleCsv(target, delimiter) as out:
         out.row([*(header[at] for at in shown), *REPORT_COLUMNS])
         for count, reject in enumerate(rejects, start=1):  # noqa: B007
-            values, remark = _fitted(reject.raw, delimiter, len(header))
+            values, remark = _fitted(reject.raw, delimiter, len(header), quote)
             out.row([*(values[at] for at in shown), *_told(reject, remark)])
     return count
 
 
-def _fitted(raw: bytes, delimiter: str, columns: int) -> tuple[list[str], str]:
+def _fitted(raw: bytes, delimiter: str, columns: int, quote: str) -> tuple[list[str], str]:
     """The record's values, exactly as many as columns, and a remark if that moved any."""
     if not columns:
         return [], ""
     text = raw.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
-    values = cells.split(text, delimiter)
+    values = cells.split(text, delimiter, quote)
     if len(values) <= columns:
         return values + [""] * (columns - len(values)), ""
     kept, surplus = values[: columns - 1], values[columns - 1 :]

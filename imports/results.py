@@ -1,7 +1,7 @@
 """What the sender reads in the folder after an import: a few lines of plain text.
 
-The first line holds the word complete, incomplete, failed or held (docs/senders.md); scripts test
-it.
+The first word is complete, incomplete, failed or held (docs/senders.md); scripts test it. It comes
+before the file's name, which may hold any of these words.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WORDS = {
 
 def text(job: ImportJob, errors_file: str) -> str:
     """The result file's content. errors_file: name of the attachment beside it, or empty."""
-    lines = [f"{job.file_name}: {_WORDS[ImportJob.State(job.state)]}"]
+    lines = [f"{_WORDS[ImportJob.State(job.state)]}: {job.file_name}"]
     if job.reason:
         lines.append(job.reason)
     if job.state == ImportJob.State.HELD:
@@ -42,7 +42,7 @@ def text(job: ImportJob, errors_file: str) -> str:
 
 def unmatched(name: str, reason: str) -> str:
     """The result file's content for a file that no import template names."""
-    return "\r\n".join([f"{name}: unmatched", reason, ""])
+    return "\r\n".join([f"unmatched: {name}", reason, ""])
 
 
 def _counts(job: ImportJob) -> list[str]:

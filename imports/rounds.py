@@ -7,22 +7,25 @@ One sender's trouble never stops the round: each drop and each manifest fails fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
+from psycopg.errors import LockNotAvailable
 
 from imports import collect_template, folders, home, sightings
 from imports.arrivals import misplaced
+from imports.arrivals.decisions import Verdict
 from imports.arrivals.listing import Listing
 from imports.arrivals.manifest import Detection, detect
 from imports.arrivals.names import is_result
 from imports.collect import claim, collect
-from imports.deliveries import Folder
-from imports.manifest import State, parse_state, state_name
+from imports.deliveries import ROUND, Folder
+from imports.manifest import State, parse_state
 from imports.models import Arrival, ImportJob
 from imports.settle import settle
 from imports.sightings import Seen
@@ -33,6 +36,9 @@ from portal.records.catalog import catalog
 
 log = logs.get(__name__)
 _RUNNING, _WAITING = 0x1AA, 0x1AB
+_PATIENCE = 2_000  # milliseconds
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_HALF_WRITTEN = re.compile(r"\.[0-9a-f]{32}\.tmp")
 # A drop whose feed others refer to may hold the others' jobs back while it receives a file.
 _STALLED = timedelta(minutes=15)
 
@@ -43,7 +49,10 @@ def poll(tenant_id: int) -> str:
         if not ours:
             return f"Tenant {tenant_id}: another round is about to begin."
         for endpoint in Endpoint.objects.filter(tenant_id=tenant_id, enabled=True):
-            _endpoint(endpoint)
+            try:
+                _endpoint(endpoint)
+            except Exception as exc:  # one endpoint's trouble is not the others'
+                log.exception("endpoint_failed", endpoint_id=endpoint.pk, exc_info=exc)
         released = _let_go(tenant_id)
     if released:
         bell.ring(bell.IMPORT, tenant_id)
@@ -54,22 +63,38 @@ def poll(tenant_id: int) -> str:
 def _turn(tenant_id: int) -> Iterator[bool]:
     """One collector a tenant at a time, to save work; two would do no harm.
 
-    Of those that come meanwhile the first waits, for it may have been rung for a file that the
-    running round no longer sees; the others need not.
+    Of those that come meanwhile the first waits a little, for it may have been rung for a file that
+    the running round no longer sees; the others need not.
     """
     number = tenant_id % 2**31
     if not _try(_WAITING, number):
         yield False
         return
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [_RUNNING, number])
+        ours = _wait(_RUNNING, number)
     finally:
         _unlock(_WAITING, number)
     try:
-        yield True
+        yield ours
     finally:
-        _unlock(_RUNNING, number)
+        if ours:
+            _unlock(_RUNNING, number)
+
+
+def _wait(kind: int, number: int) -> bool:
+    """Wait shortly: a round that copies a huge file must not keep a second process from the others.
+
+    What a bell was rung for is then found by the round that the next sweep rings for.
+    """
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = {_PATIENCE}")
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [kind, number])
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        return False
+    return True
 
 
 def _try(kind: int, number: int) -> bool:
@@ -93,10 +118,9 @@ def _endpoint(endpoint: Endpoint) -> None:
         seen: list[Seen] = []
         for drop in drops:
             try:
-                seen.extend(_drop(Folder(drop, jail)))
-            except FileNotFoundError:
                 jail.make_directory(folders.path_of(drop.path))
-            except OSError as exc:
+                seen.extend(_drop(Folder(drop, jail)))
+            except Exception as exc:  # one folder's trouble is not the others'
                 log.exception("drop_failed", drop_id=drop.pk, exc_info=exc)
         seen += _misplaced(folders.tree(jail), drops)
         sightings.record(endpoint, seen)
@@ -130,11 +154,11 @@ def _manifests(folder: Folder) -> Iterator[Seen]:
     for name in _claimed(folder, detection, listing):
         try:
             collect(folder, name)
-        except OSError as exc:
+        except Exception as exc:  # one manifest's trouble is not the others'
             log.exception("collect_failed", manifest=name, drop_id=folder.drop.pk, exc_info=exc)
     _forget_old_results(folder, listing)
     settle(folder)
-    return _seen(folder)
+    return _seen(folder, {entry.name for entry in detection.claims})
 
 
 def _claimed(folder: Folder, detection: Detection, listing: Listing) -> Iterator[str]:
@@ -146,17 +170,20 @@ def _claimed(folder: Folder, detection: Detection, listing: Listing) -> Iterator
     )
     for entry in listing:
         state = parse_state(entry.name)
-        if state and state[1] == State.PROCESSING and entry.name not in mine:
+        claimed = state is not None and state[1] == State.PROCESSING and not entry.is_dir
+        if claimed and entry.name not in mine and _is_text(entry.name):
             yield entry.name
     for entry in detection.retry:
-        name = state_name(entry.name, State.PROCESSING)
-        if name not in listing.by_name:
-            folder.jail.rename(folder.file(entry.name), folder.file(name))
+        if name := claim(folder, entry):
             yield name
     for entry in detection.claims:
-        claimed = claim(folder, entry)
-        if claimed:
-            yield claimed
+        if _is_text(entry.name) and (name := claim(folder, entry)):
+            yield name
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is UTF-8; no other can be written down."""
+    return _SURROGATE.search(name) is None
 
 
 def _under_way(folder: Folder) -> set[str]:
@@ -165,13 +192,25 @@ def _under_way(folder: Folder) -> set[str]:
     return set(arrivals.filter(files__problem="").values_list("files__name", flat=True)) - {None}
 
 
-def _seen(folder: Folder) -> Iterator[Seen]:
+def _seen(folder: Folder, tried: Collection[str]) -> Iterator[Seen]:
+    """What lies in the folder now. tried: manifests that this round wanted to claim."""
     listing = folder.listing()
     detection = detect(listing, datetime.now(UTC), named=_under_way(folder))
     for decision in detection.decisions:
         entry = listing.by_name[decision.subject]
         path = f"{folder.drop.path}/{decision.subject}"
         yield Seen(path, entry.size, decision.verdict, decision.reason, folder.drop)
+
+    for entry in detection.claims:
+        if entry.name in tried:
+            path = f"{folder.drop.path}/{entry.name}"
+            yield Seen(path, entry.size, Verdict.NOT_CLAIMED, _NOT_CLAIMED, folder.drop)
+
+
+_NOT_CLAIMED = (
+    "The portal could not take this manifest by renaming it, and tries again in a moment. If that "
+    "goes on, send it again under a plain name such as accounts.done."
+)
 
 
 def _misplaced(tree: dict[str, Listing], drops: list[Drop]) -> Iterator[Seen]:
@@ -182,11 +221,24 @@ def _misplaced(tree: dict[str, Listing], drops: list[Drop]) -> Iterator[Seen]:
 
 
 def _forget_old_results(folder: Folder, listing: Listing) -> None:
-    """Results hold rows of data: they go after the days that files are kept."""
+    """Results hold rows of data: they go after the days that files are kept.
+
+    So do files that a killed collector left half-written, after a day.
+    """
     oldest = datetime.now(UTC) - timedelta(days=settings.KEEP_FILES_DAYS)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
     for entry in listing:
-        if is_result(entry.name) and not entry.is_dir and entry.written < oldest:
-            folder.jail.remove(folder.file(entry.name))
+        age = oldest if is_result(entry.name) else yesterday
+        ours = is_result(entry.name) or _HALF_WRITTEN.fullmatch(entry.name)
+        if ours and not entry.is_dir and entry.written < age:
+            _remove(folder, entry.name)
+
+
+def _remove(folder: Folder, name: str) -> None:
+    try:
+        folder.jail.remove(folder.file(name))
+    except OSError as exc:  # gone already, or made a link meanwhile
+        log.warning("result_not_removed", drop_id=folder.drop.pk, error=repr(exc))
 
 
 def _let_go(tenant_id: int) -> int:
@@ -196,6 +248,7 @@ def _let_go(tenant_id: int) -> int:
     )
     incoming = _lowest_incoming_rank(tenant_id)
     if incoming is not None:
+        waiting.filter(rank__gt=incoming).update(ready_at=Now() + ROUND)
         waiting = waiting.filter(rank__lte=incoming)
     return waiting.update(ready_at=Now())
 

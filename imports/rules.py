@@ -19,18 +19,22 @@ from portal.records.definitions import Field, FieldType, Rule
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One mapped column while a chunk is checked.
+    """One mapped field while a chunk is checked.
 
-    header: as the file spells it. cell, value, blank: the cleaned text, what is stored for it,
-    and whether it has no value.
+    header: its columns as the file spells them. positions: of these columns; none for a constant.
+    slot: number of its columns in the frame. cell, value, blank: the cleaned text, what is stored
+    for it, and whether it has no value. faults: where a step could not read it; it is not blank
+    there, although it has no text.
     """
 
     field: Field
     header: str
-    position: int
+    slot: int
+    positions: tuple[int, ...]
     cell: pl.Expr
     value: pl.Expr
     blank: pl.Expr
+    faults: tuple[Check, ...] = ()
 
 
 def row_check(rule: Rule, cells: Mapping[str, Cell]) -> Check | None:

@@ -6,7 +6,7 @@ first, then the data file (only if it still is the one that was taken), the mani
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
@@ -16,10 +16,11 @@ from imports.arrivals.decisions import Verdict
 from imports.arrivals.names import errors_name, result_name
 from imports.deliveries import Folder
 from imports.folders import source_of_entry
-from imports.manifest import Problem, State, annotate, free_name, state_name
+from imports.manifest import InvalidSchema, Problem, State, annotate, state_name
 from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import logs
-from portal.models import Drop
+from portal.dropserver.paths import Path
+from portal.models import Drop, Upload
 
 log = logs.get(__name__)
 _BLOCK = 1 << 20
@@ -31,31 +32,35 @@ _SHOWN = {
 
 def settle(folder: Folder) -> None:
     """Bring the folder in line with all deliveries of the drop that are not settled."""
-    unsettled = Arrival.objects.filter(drop=folder.drop, settled_at=None).order_by("pk")
-    waiting = [arrival for arrival in unsettled if arrival.state != Arrival.State.COLLECTING]
-    if folder.drop.protocol == Drop.Protocol.TEMPLATE:
-        _deliveries(folder, waiting)
-        return
-    for arrival in waiting:
-        _one(folder, arrival)
+    is_home = folder.drop.protocol == Drop.Protocol.TEMPLATE
+    step = _delivery(folder) if is_home else _one
+    for arrival in Arrival.objects.filter(drop=folder.drop, settled_at=None).order_by("pk"):
+        if arrival.state == Arrival.State.COLLECTING:
+            continue
+        try:
+            step(folder, arrival)
+        except OSError as exc:  # its own trouble: the others' results do not wait for it
+            log.exception("settle_failed", arrival_id=arrival.pk, exc_info=exc)
 
 
-def _deliveries(folder: Folder, waiting: list[Arrival]) -> None:
-    """Files of a template account: each is the delivery, so there is nothing to rename."""
-    lying = {source_of_entry(entry) for entry in folder.listing()} if waiting else set()
-    for arrival in waiting:
+def _delivery(folder: Folder) -> Callable[[Folder, Arrival], None]:
+    """What settles a file of a template account: it is the delivery, nothing is renamed."""
+    lying = {source_of_entry(entry) for entry in folder.listing()}
+
+    def step(folder: Folder, arrival: Arrival) -> None:
         file = arrival.files.select_related("job", "duplicate_of__job").first()
         if file is None or file.problem:
-            done = file is None or not _lies(folder, file, lying)
-        else:
-            done = _file(folder, file)
-        if done:
+            if file is None or not _lies(folder, file, lying):
+                _named(arrival, "")
+                _settled(arrival, arrival.state)
+        elif _file(folder, file):
             _named(arrival, "")
-            is_open = file is None or file.problem
-            _settled(arrival, arrival.state if is_open else Arrival.State.DONE)
+            _settled(arrival, Arrival.State.DONE)
+
+    return step
 
 
-def _lies(folder: Folder, file: ArrivalFile, lying: set[str]) -> bool:
+def _lies(folder: Folder, file: ArrivalFile, lying: Collection[str]) -> bool:
     """Tell the sender of a file that was not taken, once. Returns whether it is still there."""
     if file.problem == Verdict.UNMATCHED and not file.told:
         said = results.unmatched(file.name, file.reason)
@@ -88,7 +93,7 @@ def _rename(folder: Folder, arrival: Arrival, shown: State) -> None:
     """Give the manifest the name of its state, once."""
     if not arrival.current_name.endswith(State.PROCESSING):
         return
-    name = free_name(state_name(arrival.current_name, shown), folder.listing().by_name)
+    name = folder.free_name(state_name(arrival.current_name, shown))
     try:
         folder.jail.rename(folder.file(arrival.current_name), folder.file(name))
     except FileNotFoundError:
@@ -99,16 +104,23 @@ def _rename(folder: Folder, arrival: Arrival, shown: State) -> None:
 def _mark(folder: Folder, arrival: Arrival, problems: dict[int, Problem]) -> None:
     """Write the manifest with its INVALID attributes under the name that says so."""
     old = folder.file(arrival.current_name)
-    name = state_name(arrival.current_name, State.CONTAINSINVALIDFILES)
-    name = free_name(name, folder.listing().by_name)
+    name = folder.free_name(state_name(arrival.current_name, State.CONTAINSINVALIDFILES))
     try:
         with folders.reading(folder.jail, old) as file:
-            data = annotate(file.read(), problems)
+            data = _marked(file.read(), problems)
         folders.write(folder.jail, folder.file(name), iter([data]))
         folder.jail.remove(old)
     except FileNotFoundError:
         pass
     _named(arrival, name)
+
+
+def _marked(data: bytes, problems: dict[int, Problem]) -> bytes:
+    """The manifest with its marks; as it is where the sender wrote another one in its place."""
+    try:
+        return annotate(data, problems)
+    except (InvalidSchema, KeyError):
+        return data
 
 
 def _file(folder: Folder, file: ArrivalFile) -> bool:
@@ -133,13 +145,21 @@ def _job(file: ArrivalFile) -> ImportJob | None:
 def _tell(folder: Folder, file: ArrivalFile, job: ImportJob) -> None:
     """Write the result beside the data file, and the error attachment or remove an older one."""
     errors = folder.file(errors_name(file.name))
-    if job.attachment:
+    if _was_sent(folder, errors, file):
+        pass  # a corrected attachment on its way: its own result will speak of it
+    elif job.attachment:
         folders.write(folder.jail, errors, _blocks(job.attachment))
     elif folder.jail.exists(errors):
         folder.jail.remove(errors)
     text = results.text(job, errors_name(file.name) if job.attachment else "")
     folders.write(folder.jail, folder.file(result_name(file.name)), iter([text.encode()]))
     ArrivalFile.objects.filter(pk=file.pk).update(told=job.state)
+
+
+def _was_sent(folder: Folder, path: Path, file: ArrivalFile) -> bool:
+    """Whether a sender has put a file there since the delivery came."""
+    uploads = Upload.objects.filter(endpoint_id=folder.drop.endpoint_id, path="/".join(path))
+    return uploads.filter(started_at__gt=file.arrival.created_at).exists()
 
 
 def _blocks(content: str) -> Iterator[bytes]:

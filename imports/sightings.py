@@ -11,6 +11,7 @@ from imports.arrivals.decisions import Verdict
 from imports.models import Sighting
 from portal.models import Drop, Endpoint
 
+_LONGEST = 1000
 # These files are spoken of on the delivery's own page.
 _ELSEWHERE = {Verdict.RESULT, Verdict.IN_PROGRESS, Verdict.PROCESSING}
 
@@ -28,7 +29,7 @@ class Seen:
 
 def record(endpoint: Endpoint, seen: Iterable[Seen]) -> None:
     """Bring the endpoint's sightings in line with what lies there now."""
-    now = {one.path: one for one in seen if one.verdict not in _ELSEWHERE}
+    now = {_told(one.path): one for one in seen if one.verdict not in _ELSEWHERE}
     known = {s.path: s for s in Sighting.objects.filter(endpoint=endpoint, gone_at=None)}
     gone = [s.pk for path, s in known.items() if path not in now]
     Sighting.objects.filter(pk__in=gone).update(gone_at=Now())
@@ -36,7 +37,7 @@ def record(endpoint: Endpoint, seen: Iterable[Seen]) -> None:
     for path, one in now.items():
         before = known.get(path)
         if before is None:
-            _add(endpoint, one)
+            _add(endpoint, path, one)
         elif (before.verdict, before.reason, before.size) == (one.verdict, one.reason, one.size):
             same.append(before.pk)
         else:
@@ -46,7 +47,13 @@ def record(endpoint: Endpoint, seen: Iterable[Seen]) -> None:
     Sighting.objects.filter(pk__in=same).update(last_seen=Now())
 
 
-def _add(endpoint: Endpoint, one: Seen) -> None:
+def _told(path: str) -> str:
+    """A path as it can be stored: bytes that are not UTF-8 are written out, the end is cut."""
+    raw = path.encode("utf-8", "surrogateescape")
+    return raw.decode("utf-8", "backslashreplace")[:_LONGEST]
+
+
+def _add(endpoint: Endpoint, path: str, one: Seen) -> None:
     values = {
         "drop": one.drop,
         "size": one.size,
@@ -56,7 +63,7 @@ def _add(endpoint: Endpoint, one: Seen) -> None:
     Sighting.objects.get_or_create(
         tenant_id=endpoint.tenant_id,
         endpoint=endpoint,
-        path=one.path[:1000],
+        path=path,
         gone_at=None,
         defaults=values,
     )

@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from django.core.files.base import File
 from django.core.files.storage import default_storage
@@ -36,7 +36,13 @@ class ChangedWhileCopied(Exception):
     """The file was written to during the copy: look again in the next round."""
 
 
-class _Hashing(File):  # type: ignore[type-arg]  # not generic when running
+if TYPE_CHECKING:
+    _File = File[bytes]
+else:  # the stubs' generic is a plain class at run time
+    _File = File
+
+
+class _Hashing(_File):
     """A file that hashes what storage reads from it."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -52,6 +58,20 @@ class _Hashing(File):  # type: ignore[type-arg]  # not generic when running
             self.sha256.update(block)
             self.copied += len(block)
             yield block
+
+
+def keep_only(folder: str, token: int) -> None:
+    """Remove the copies in a delivery's storage folder that other claims than `token` made.
+
+    A collector that was killed while it copied leaves a file that no row names.
+    """
+    try:
+        _, names = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in names:
+        if not name.startswith(f"{token}-"):
+            default_storage.delete(f"{folder}/{name}")
 
 
 def take(jail: Jail, path: Path, name: str) -> Snapshot:

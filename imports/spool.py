@@ -36,7 +36,7 @@ def clear() -> int:
     if not found:
         return 0
     with tenancy.everyone("other tenants' attempts use the same directory"):
-        running = queue.running()
+        running = queue.running(ImportJob.objects.all())
     stray = [path for path in found if (m := _NAME.match(path.name)) and _attempt(m) not in running]
     for path in stray:
         shutil.rmtree(path, ignore_errors=True)

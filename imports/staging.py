@@ -30,11 +30,15 @@ _FORMAT = "FORMAT csv, DELIMITER E'\\t', QUOTE E'\\x01'"
 
 
 class StagingTable:
-    """`staging.job_<id>_<token>`: the accepted rows; `staging.match_…`: those the store has."""
+    """`staging.job_<id>_<token>`: the accepted rows; `staging.match_…`: those the store has.
+
+    `staging.undo_…`: the records that an undo puts back; no transaction leaves it behind.
+    """
 
     def __init__(self, job: ImportJob) -> None:
         self.rows = f"{STAGING_SCHEMA}.job_{job.pk}_{job.token}"
         self.matches = f"{STAGING_SCHEMA}.match_{job.pk}_{job.token}"
+        self.undo = f"{STAGING_SCHEMA}.undo_{job.pk}_{job.token}"
 
     def create(self) -> None:
         with connection.cursor() as cursor:

@@ -18,7 +18,6 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 NEWLINE = 10
-QUOTE = 34
 _NONE: Ints = np.empty(0, np.int64)
 
 
@@ -43,19 +42,23 @@ class Layout:
     lines: int
 
 
-def find_records(buffer: bytes, delimiter: str, limit: int, final: bool) -> Layout:
+def find_records(
+    buffer: bytes, delimiter: str, limit: int, final: bool, quote: str = '"'
+) -> Layout:
     """The records of `buffer`, which begins at a record's first byte.
 
     limit: most bytes of a record that spans lines. final: nothing follows, the buffer ends in a
-    line feed. Unless final, an unfinished record of at most `limit` bytes is left in the rest.
+    line feed. quote: "" where quotes are text. Unless final, an unfinished record of at most
+    `limit` bytes is left in the rest.
     """
     marks = np.frombuffer(buffer, np.uint8)
     newlines = np.flatnonzero(marks == NEWLINE)
     delimiters = np.flatnonzero(marks == ord(delimiter))
-    quotes = np.flatnonzero(marks == QUOTE) if b'"' in buffer else _NONE
-    if not quotes.size:
+    if not quote or quote.encode() not in buffer:
         return _plain(newlines, delimiters)
-    return _Quoted(buffer, newlines, quotes, delimiter, limit, final).layout(delimiters)
+    quotes = np.flatnonzero(marks == ord(quote))
+    beside = (NEWLINE, ord(quote), ord(delimiter))
+    return _Quoted(buffer, newlines, quotes, beside, limit, final).layout(delimiters)
 
 
 def _plain(newlines: Ints, delimiters: Ints) -> Layout:
@@ -88,7 +91,7 @@ class _Quoted:
         buffer: bytes,
         newlines: Ints,
         quotes: Ints,
-        delimiter: str,
+        beside: tuple[int, ...],
         limit: int,
         final: bool,
     ) -> None:
@@ -98,7 +101,7 @@ class _Quoted:
         self.rank_end = np.searchsorted(quotes, newlines)  # quotes before each line's end
         self.rank_start = np.concatenate(([0], self.rank_end[:-1])) if newlines.size else _NONE
         self.odd = np.flatnonzero((self.rank_end - self.rank_start) & 1)
-        self.faults = _faults(buffer, quotes, delimiter)
+        self.faults = _faults(buffer, quotes, beside)
 
     def layout(self, delimiters: Ints) -> Layout:
         """The records of the buffer."""
@@ -164,11 +167,14 @@ class _Quoted:
         return cells + 1
 
 
-def _faults(buffer: bytes, quotes: Ints, delimiter: str) -> tuple[Ints, Ints]:
-    """Ranks of the misplaced quotes, if quotes of even rank open and if those of odd rank do."""
+def _faults(buffer: bytes, quotes: Ints, beside: tuple[int, ...]) -> tuple[Ints, Ints]:
+    """Ranks of the misplaced quotes, if quotes of even rank open and if those of odd rank do.
+
+    beside: the bytes outside or inside of which a quote may stand.
+    """
     padded = np.frombuffer(b"".join((b"\n", buffer, b"\n")), np.uint8)
     may_stand_beside = np.zeros(256, np.bool_)
-    may_stand_beside[[NEWLINE, QUOTE, ord(delimiter)]] = True
+    may_stand_beside[list(beside)] = True
     opens = may_stand_beside[padded[quotes]]
     closes = may_stand_beside[padded[quotes + 2]]
     return _alternating(opens, closes), _alternating(closes, opens)

@@ -6,7 +6,7 @@ the frame of good rows carries what they need in `self:<field>` and `only:<field
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ from imports import documents, fields, masks
 from imports.batches import IssueBatch
 from imports.issues import Severity
 from imports.keys import ReferenceSet, key_hash, key_text
-from imports.mapping import Mapping
+from imports.mapping import Made, Mapping
 from imports.masks import Mask, Reference
 from portal.records.definitions import Feed, RecordType
 
@@ -57,8 +57,8 @@ class Validator:
     """The rules of one file, compiled.
 
     types: record type by name, for the types that are referred to. references: the keys that
-    exist, by record type; one for each type referred to but the own. delimiter: of the chunks.
-    Raises KeyError where one of these is missing.
+    exist, by record type; one for each type referred to but the own. delimiter, quote ("" for
+    none): of the chunks. Raises KeyError where one of these is missing.
     """
 
     def __init__(
@@ -69,20 +69,21 @@ class Validator:
         types: Callable[[str], RecordType],
         references: MappingOf[str, ReferenceSet],
         delimiter: str,
+        quote: str = '"',
     ) -> None:
-        self._delimiter = delimiter
+        self._delimiter, self._quote = delimiter, quote or None
         self._schema = {f"r{i}": pl.String() for i in range(len(mapping.header))}
         cells = masks.cells_of(mapping)
-        read = {cell.position for cell in cells.values()}
+        read = {position for position, _ in mapping.columns}
         if mapping.operation_column is not None:
             read.add(mapping.operation_column)
         self._cleaned = [
             fields.clean(pl.col(f"r{i}"), neutralised=mapping.neutralised).alias(f"c{i}")
             for i in sorted(read)
         ]
-        self._values = [
-            fields.parse(c.field, c.cell).alias(f"v{c.position}") for c in cells.values()
-        ]
+        self._stages = _by_stage(mapping.made)
+        self._scratch = [s.meta.output_name() for one in mapping.made for s in one.stages[:-1]]
+        self._values = [fields.parse(c.field, c.cell).alias(f"v{c.slot}") for c in cells.values()]
         self._operation = masks.operation_of(feed, mapping.operation_column)
         self._masks = masks.compile_masks(mapping, feed, record_type, cells)
         self._references = masks.compile_references(record_type, cells, types, references)
@@ -125,21 +126,23 @@ class Validator:
             has_header=False,
             schema=self._schema,
             separator=self._delimiter,
-            quote_char='"',
+            quote_char=self._quote,
             eol_char="\n",
             raise_if_empty=False,
         )
         if raw.height != height:
             raise AssertionError(f"{height} records came, {raw.height} were read")
+        lazy = raw.lazy().with_columns(self._cleaned)
+        for stage in self._stages:
+            lazy = lazy.with_columns(stage)
         frame = (
-            raw.lazy()
-            .select(self._cleaned)
-            .with_columns(self._values)
+            lazy.with_columns(self._values)
             .with_columns(self._operation)
             .with_columns(
                 *(mask.check.failed.alias(mask.name) for mask in self._masks),
                 *(reference.hashes for reference in self._references),
             )
+            .drop(*raw.columns, *self._scratch)
             .collect()
         )
         return _Work(raw, frame)
@@ -178,18 +181,33 @@ class Validator:
                 yield _batch(mask, failing, work, lines)
 
 
+def _by_stage(made: Sequence[Made]) -> list[list[pl.Expr]]:
+    """The first stages of all, then the second ones ...: each may need those before."""
+    most = max((len(one.stages) for one in made), default=0)
+    return [[one.stages[n] for one in made if n < len(one.stages)] for n in range(most)]
+
+
 def _batch(mask: Mask, failing: pl.Series, work: _Work, lines: npt.NDArray[np.int64]) -> IssueBatch:
-    cells = work.elements.get(mask.name, work.raw[f"r{mask.position}"])
-    blank = ("",) * failing.len()
+    elements = work.elements.get(mask.name)
     return IssueBatch(
         code=mask.check.code,
         column=mask.header,
         severity=mask.severity,
         message=mask.check.message,
         lines=tuple(lines[failing.to_numpy()].tolist()),
-        found=_shown(cells, failing),
-        others=blank if mask.other is None else _shown(work.raw[f"r{mask.other}"], failing),
+        found=_raw(work, mask.positions, failing)
+        if elements is None
+        else _shown(elements, failing),
+        others=_raw(work, mask.others, failing),
     )
+
+
+def _raw(work: _Work, positions: Sequence[int], rows: pl.Series) -> tuple[str, ...]:
+    """The cells of some columns as the file has them, one text for each row."""
+    if not positions:
+        return ("",) * rows.len()
+    columns = [_shown(work.raw[f"r{at}"], rows) for at in positions]
+    return tuple(", ".join(filter(None, cells))[:_SHOWN] for cells in zip(*columns, strict=True))
 
 
 def _shown(cells: pl.Series, rows: pl.Series) -> tuple[str, ...]:

@@ -21,10 +21,13 @@ IMPORT = "imports.run_tenant"
 MAIL = "portal.send_mail"
 
 
-def ring(task: str, tenant_id: int) -> bool:
-    """Send the message now. Returns whether the broker took it."""
+def ring(task: str, tenant_id: int, expires: float | None = None) -> bool:
+    """Send the message now. Returns whether the broker took it.
+
+    expires: seconds after which nobody needs to answer it, because it is rung again.
+    """
     try:
-        app.send_task(task, args=[tenant_id], ignore_result=True)
+        app.send_task(task, args=[tenant_id], ignore_result=True, expires=expires)
     except (OperationalError, OSError) as exc:
         log.warning("bell_not_rung", task=task, tenant_id=tenant_id, error=repr(exc))
         return False

@@ -26,6 +26,7 @@ class Verdict(enum.StrEnum):
     ALMOST_MANIFEST = "almost_manifest"
     MANIFEST_IS_FOLDER = "manifest_is_folder"
     NAME_TOO_LONG = "name_too_long"
+    NOT_CLAIMED = "not_claimed"
     PROCESSING = "processing"
     PROCESSING_STALE = "processing_stale"
     INVALID_SCHEMA = "invalid_schema"

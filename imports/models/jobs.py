@@ -19,6 +19,12 @@ class ImportJob(TenantOwned, Leased):
     READY → RUNNING → COMPLETE | INCOMPLETE | FAILED | HELD; HELD → READY (released) | DISCARDED;
     RUNNING → ERRORED (our fault, tried again at ready_at) → RUNNING; after MAX_ATTEMPTS FAILED
     with fault "portal". A dry run ends PLANNED.
+
+    undoes: the job that this one takes back; such a job has no file (`imports/undo.py`).
+    operation: what the file does, where that is not the feed's. absent_scope: a mirror removes only
+    records whose value of this field occurs in the file. limits, limits_per: `imports/limits.py`;
+    released_plan: what a person agreed to. hold_reasons: a list of `limits.Hold`. plan_detail: the
+    first rows of a held or dry plan (`imports/diff.py`), or what an undo left alone.
     """
 
     class State(models.TextChoices):
@@ -43,6 +49,7 @@ class ImportJob(TenantOwned, Leased):
         DROP = "drop", "File dropped"
         PERSON = "person", "Person"
         RETRY = "retry", "Tried again"
+        UNDO = "undo", "Undo"
 
     class Fault(models.TextChoices):
         NONE = "", "—"
@@ -70,9 +77,14 @@ class ImportJob(TenantOwned, Leased):
     template_version = models.ForeignKey(
         TemplateVersion, on_delete=models.PROTECT, null=True, related_name="jobs"
     )
+    undoes = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="undos")
     dry_run = models.BooleanField(default=False)
+    operation = models.CharField(max_length=20, blank=True)
+    absent_scope = models.CharField(max_length=300, blank=True)
     limits = models.JSONField(default=dict)
+    limits_per = models.JSONField(null=True)
     released_plan = models.JSONField(null=True)
+    plan_detail = models.JSONField(null=True)
 
     file_name = models.CharField(max_length=300)
     file_size = models.BigIntegerField(default=0)

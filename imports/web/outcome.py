@@ -13,6 +13,8 @@ State = ImportJob.State
 
 def sentence(job: ImportJob) -> str:
     """What happened to the file, for a data manager who has ten seconds."""
+    if job.undoes_id is not None and job.is_final:
+        return job.reason or _("The undo failed; nothing was changed.")
     if job.state == State.COMPLETE:
         return _complete(job)
     if job.state == State.INCOMPLETE:

@@ -64,6 +64,16 @@ def sendings() -> list[Sending]:
     ]
 
 
+def another() -> Sending:
+    """A file for a person to send by hand, with its manifest."""
+    rows = [
+        ("00300001", "Mira", "Castillo", "mira@riverbend.example"),
+        ("00300002", "Noor", "Haddad", "noor@riverbend.example"),
+    ]
+    content = _table(("PersonIdentifier", "FirstName", "LastName", "Email"), rows)
+    return _named("Accounts/AccountImports", "more_accounts", content)
+
+
 def manifest(entries: Iterable[tuple[str, str]]) -> bytes:
     """A manifest that names each file with its MD5 (docs/senders.md)."""
     lines = [

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from portal.runtime.datadir import DataDirectory, write_private
@@ -64,7 +65,7 @@ def lines(content: dict[str, Any], data: DataDirectory) -> list[str]:
     ]
     said += [login(account) for account in content["accounts"]]
     said += [
-        f"Send     {send_command(sftp, account)}"
+        f"Send     {send_command(sftp, account, data)}"
         for account in content["accounts"]
         if account.get("kind") == "sftp"
     ]
@@ -77,6 +78,11 @@ def login(account: dict[str, Any]) -> str:
     return f"Login    {account.get('login')}  password {account.get('password')}  ({what})"
 
 
-def send_command(sftp: dict[str, Any], account: dict[str, Any]) -> str:
-    """The exact command that opens a session for an account."""
-    return f"sftp -P {sftp['port']} {account.get('login')}@{sftp['host']}"
+def send_command(sftp: dict[str, Any], account: dict[str, Any], data: DataDirectory) -> str:
+    """The exact command that sends the demo's sample file, or opens a session where it is gone."""
+    session = f"sftp -P {sftp['port']} {account.get('login')}@{sftp['host']}"
+    sample = data.path / "sample"
+    if not sample.is_dir():
+        return session
+    put = f"put {quote(str(sample))}/more_accounts.*"
+    return f"echo {quote(put)} | {session}:Accounts/AccountImports"

@@ -11,6 +11,9 @@ from portal.runtime.ports import Address
 from portal.runtime.program import ROOT, Program, Stop
 
 PYTHON = sys.executable
+# Polars' allocator reads this when it is loaded: one arena that gives unused pages back soon holds
+# some 40 MB less of a worker's memory than the default, and is as fast. As in docker-compose.yml.
+ALLOCATOR = {"_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:100,muzzy_decay_ms:0"}
 MANAGE = str(ROOT / "manage.py")
 PROBE_SECONDS = 5.0
 
@@ -28,7 +31,7 @@ def demo(environment: Mapping[str, str]) -> Program:
 
 def worker(environment: Mapping[str, str]) -> Program:
     """Celery for imports. Asked to stop it finishes the running one, or gives it back in time."""
-    return _celery("worker", "import,deliver", environment)
+    return _celery("worker", "import,deliver", {**ALLOCATOR, **environment})
 
 
 def collector(environment: Mapping[str, str]) -> Program:

@@ -102,8 +102,8 @@ def test_a_running_job_moves_by_itself_until_it_is_done(
         mine = ImportJob.objects.filter(pk=job.pk)
         mine.update(bytes_read=job.file_size * 9 // 10)
         visit.page.wait_for_selector("progress[value='90'], progress[value='89']")
-        mine.update(state=ImportJob.State.COMPLETE, rows_read=9)
-    visit.page.get_by_text("All 9 rows were accepted").wait_for()
+        mine.update(state=ImportJob.State.COMPLETE, rows_read=9, rows_created=9)
+    visit.page.locator(".big", has_text="All 9 rows were accepted").wait_for()
     assert visit.page.get_by_role("progressbar").count() == 0
     assert "Complete" in (visit.page.locator("#live-words").text_content() or "")
     assert visit.complaints == []
@@ -115,9 +115,8 @@ def test_the_filter_works_while_typing_and_the_address_can_be_shared(
     visit.log_in(cast.viewer.email, PASSWORD)
     visit.page.get_by_label("File name").press_sequentially("academic_te")
     visit.page.wait_for_url("**name=academic_te**")
-    only = visit.page.locator("a.file")
-    only.and_(visit.page.get_by_text("academic_terms.csv")).wait_for()
-    assert only.count() == 1
+    visit.page.locator("a.file", has_text="academic_terms.csv").wait_for()
+    assert visit.page.locator("a.file").count() == 1
     visit.page.reload()
     assert visit.page.get_by_label("File name").input_value() == "academic_te"
     assert visit.page.locator("a.file").count() == 1

@@ -40,14 +40,19 @@ def servers_and_data(django_db_blocker) -> Iterator[Rig]:  # type: ignore[no-unt
 def rig(servers_and_data: Rig, django_db_blocker) -> Iterator[Rig]:  # type: ignore[no-untyped-def]
     """The servers, and this process speaking to them; the programs are the test's to start."""
     servers_and_data.ensure()
+    from portal.models import Drop  # noqa: PLC0415
+
     with django_db_blocker.unblock(), servers_and_data.here():
         yield servers_and_data
+        servers_and_data.ensure()
+        # The next test's sweeps need not look into this one's folders.
+        Drop.objects.update(enabled=False)
 
 
 @pytest.fixture
 def working(rig: Rig) -> Rig:
-    """The rig with worker and beat running."""
-    rig.ensure(rig.worker, rig.beat)
+    """The rig with both workers and beat running."""
+    rig.ensure(rig.worker, rig.intake, rig.beat)
     return rig
 
 

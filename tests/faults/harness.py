@@ -35,6 +35,7 @@ from portal.runtime.keys import Keys
 from portal.runtime.ports import reserve
 from portal.runtime.postgres import PostgresServer
 from portal.runtime.program import LEASH, ROOT, Program
+from portal.runtime.supervisor import RESTART_DELAYS
 from portal.runtime.valkey import ValkeyServer
 from tests import embedded
 
@@ -107,11 +108,42 @@ class Process:
             assert self.popen is not None
             self.popen.wait(START_SECONDS)
 
-    def stop(self, number: int, seconds: float) -> int:
-        """Signal the main process only, as the launcher does, and return how it ended."""
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Start it, and kill it in the end."""
+        self.start()
+        try:
+            yield
+        finally:
+            self.kill()
+
+    def signal(self, number: int) -> None:
+        """Signal the main process only, as the launcher does."""
         os.kill(self.pid, number)
+
+    def wait(self, seconds: float) -> int:
+        """Wait for its end and return how it ended."""
         assert self.popen is not None
         return self.popen.wait(seconds)
+
+    @contextmanager
+    def supervised(self) -> Iterator[None]:
+        """Start it again when it ends, as the launcher does (`portal/runtime/supervisor.py`)."""
+        done = threading.Event()
+
+        def look_after() -> None:
+            while not done.wait(RESTART_DELAYS[0]):
+                if not self.is_running:
+                    print(f"{self.program.name} died; starting it again")
+                    self.start()
+
+        keeper = threading.Thread(target=look_after, daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            done.set()
+            keeper.join(START_SECONDS)
 
     def children(self) -> list[psutil.Process]:
         """Its children: of the worker the processes that run tasks."""
@@ -147,6 +179,7 @@ class Rig:
         self.postgres = Process(self.postgres_server.program(), self.logs / "postgres")
         self.broker = Process(self.broker_server.program(), self.logs / "valkey")
         self.worker = self.new_worker()
+        self.intake = self.new_intake()
         self.beat = Process(
             processes.beat(self.environment(), self._data_directory()), self.logs / "beat"
         )
@@ -179,6 +212,10 @@ class Rig:
         """A worker, not started."""
         return Process(processes.worker(self.environment(**more)), self.logs / "worker")
 
+    def new_intake(self, **more: str) -> Process:
+        """A worker that collects, not started."""
+        return Process(processes.collector(self.environment(**more)), self.logs / "intake")
+
     def collector(self, tenant_id: int, rounds: int) -> Process:
         """A process that goes `rounds` times through a tenant's folders. Not started."""
         script = str(Path(__file__).with_name("collector.py"))
@@ -203,7 +240,7 @@ class Rig:
 
     def end(self) -> None:
         """Stop everything and leave nothing behind."""
-        for one in (self.drop, self.beat, self.worker, self.broker, self.postgres):
+        for one in (self.drop, self.beat, self.intake, self.worker, self.broker, self.postgres):
             one.kill()
         shutil.rmtree(self.root, ignore_errors=True)
 
@@ -294,6 +331,12 @@ class Lock:
         self._thread = threading.Thread(target=self.take, daemon=True)
         self._thread.start()
         return self
+
+    def __enter__(self) -> "Lock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def release(self) -> None:
         """Give it back. May be called twice."""

@@ -71,7 +71,16 @@ def records_are_the_oracle(sender: Sender) -> None:
     extra = found.keys() - sender.expected.keys()
     assert not missing and not extra, (len(missing), len(extra), sender.jobs())
     wrong = {key: row for key, row in found.items() if row != sender.expected[key]}
-    assert not wrong, list(wrong.items())[:3]
+    told = [(job.file_name, job.state, job.attempt, job.rows_updated) for job in sender.jobs()]
+    assert not wrong, (
+        list(wrong.items())[:3],
+        told,
+        [
+            line
+            for line in sender.rig.worker.log.read_text().splitlines()
+            if "errored" in line or "failed" in line
+        ],
+    )
 
 
 def has_one_effect(job: ImportJob) -> None:

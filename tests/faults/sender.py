@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection
 
 from imports.models import Arrival, ImportJob
 from portal import provision
@@ -60,8 +61,7 @@ class Sender:
         part = self.folder.parent.parent / f"{uuid.uuid4().hex}.outbox"
         part.write_bytes(content)
         target = self.folder / name
-        os.rename(part, target)
-        return target
+        return part.rename(target)
 
     def expect(self, lines: list[Row]) -> None:
         """The store must hold these in the end."""
@@ -69,18 +69,37 @@ class Sender:
 
     def send(self, stem: str, lines: list[Row], rejects: list[Row] | None = None) -> None:
         """A file with its manifest; rejects: rows that the portal must refuse."""
-        content = csv([*lines, *(rejects or [])])
-        self.put(f"{stem}.csv", content)
-        self.put(f"{stem}.done", manifest([(f"{stem}.csv", md5(content))]))
+        for name, content in self.files(stem, csv([*lines, *(rejects or [])])):
+            self.put(name, content)
         self.expect(lines)
         self.sent += 1
         if rejects:
             self.left.add(f"{stem}.csv.errors.csv")
 
+    def files(self, stem: str, content: bytes) -> list[tuple[str, bytes]]:
+        """A file and the manifest that names it, in the order of sending."""
+        return [
+            (f"{stem}.csv", content),
+            (f"{stem}.done", manifest([(f"{stem}.csv", md5(content))])),
+        ]
+
     def send_and_ring(self, stem: str, lines: list[Row], **more: list[Row]) -> None:
         """Send, and tell the portal at once."""
         self.send(stem, lines, **more)
         self.rig.ring_poll(self.tenant.pk)
+
+    def send_many(self, files: int, size: int) -> None:
+        """Files of all kinds: of new rows, of rows sent before, and of rows that change them.
+
+        Each has rows of its own, so that their order does not matter: a delivery whose collector
+        died is collected later than its neighbours.
+        """
+        if not self.expected:
+            self.send_and_ring("before", rows(0, files * size // 2))
+            self.final("before")
+        for number in range(files):
+            mark = "ab"[number % 2]
+            self.send(f"f{number:03d}", rows(number * size, size, mark))
 
     def jobs(self) -> list[ImportJob]:
         return list(ImportJob.objects.filter(tenant=self.tenant).order_by("pk"))
@@ -125,6 +144,11 @@ def new(rig: Rig) -> Sender:
     endpoint = provision.endpoint(tenant)
     provision.account(endpoint, name, PASSWORD)
     return Sender(rig, tenant, endpoint, name)
+
+
+def reconnect() -> None:
+    """Forget this process's connection: the database was restarted."""
+    connection.close()
 
 
 def pid_of(job: ImportJob) -> int:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from imports import pipeline
 from portal.models import RecordChange
+from portal.records.catalog import Catalog, catalog
+from portal.records.definitions import Blank
 from tests.imports.institution import CAMPUS, Institution, counts, issues, rejected
 
 ACCOUNTS = "PersonIdentifier,FirstName,LastName,Email\n"
@@ -33,12 +38,37 @@ def test_the_change_log_holds_what_was_replaced(institution: Institution) -> Non
     assert change.source_hash is not None
 
 
-def test_a_blank_cell_of_an_account_keeps_the_stored_value(institution: Institution) -> None:
-    """Nothing of the four fields may be blank, so the rule shows with a column left out."""
-    institution.load_campus("accounts")
-    job = institution.send("accounts", "EMAIL,personidentifier,LastName,FirstName\nx@y.org,1,A,B\n")
+def test_columns_may_come_in_any_order_and_case(institution: Institution) -> None:
+    job = institution.send("accounts", "EMAIL,personidentifier,LastName,FirstName\nx@y.org,1,B,A\n")
     assert counts(job) == {"read": 1, "created": 1}
-    assert "0001" in institution.records("accounts")
+    assert institution.records("accounts")["1"] == {
+        "PersonIdentifier": "1",
+        "FirstName": "A",
+        "LastName": "B",
+        "Email": "x@y.org",
+    }
+
+
+def test_a_blank_cell_keeps_the_stored_value_where_the_feed_says_so(
+    institution: Institution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the built-in feeds only accounts keep, and no field of theirs may be blank."""
+    packs = [
+        replace(pack, feeds=tuple(replace(feed, blank=Blank.KEEP) for feed in pack.feeds))
+        for pack in catalog().packs
+    ]
+    monkeypatch.setattr(pipeline, "catalog", lambda: Catalog(packs))
+    institution.load_campus()
+    header, first, _ = CAMPUS["courses"].splitlines()
+    job = institution.send(
+        "courses", f"{header}\n{first.replace('Cells', '').replace('Biology I', 'Renamed')}\n"
+    )
+    assert counts(job) == {"read": 1, "updated": 1}
+    stored = institution.records("courses")
+    assert (stored["bio101"]["Description"], stored["bio101"]["Title"]) == ("Cells", "Renamed")
+    assert "Description" not in stored["bio102"]
+    institution.send("sections", CAMPUS["sections"].replace("Online,XL-1", "Online,"))
+    assert institution.records("sections")["s1"]["CrossListingIdentifier"] is None
 
 
 def test_a_blank_cell_clears_elsewhere_and_a_missing_column_keeps(institution: Institution) -> None:

@@ -182,9 +182,7 @@ def test_percentages_begin_to_bite_at_a_hundred_rows(institution: Institution) -
     changed = accounts(*range(201)).replace("Byron", "King")
     job = institution.send("accounts", changed, limits=limits)
     assert job.state == "held"
-    assert job.hold_reasons == [
-        "The file would change 201 records; the limit is 10% (200 of 2,000)."
-    ]
+    assert job.reason == "The file would change 201 records; the limit is 10% (200 of 2,000)."
     within = institution.send(
         "accounts", accounts(*range(200)).replace("Byron", "K"), limits=limits
     )

@@ -22,10 +22,10 @@ def rows(*documents: str) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "line": range(2, 2 + number),
-            "key": [f"k\\\t{n}" for n in range(number)],
+            "key": [f'k\\ "ü" {n}' for n in range(number)],
             "operation": ["upsert"] * number,
             "data": documents,
-            "source_hash": [None, *range(1, number)],
+            "source_hash": range(number),
         },
         schema_overrides={"source_hash": pl.Int64},
     )
@@ -59,8 +59,11 @@ def test_it_copies_what_it_is_given(institution: Institution) -> None:
     with staging.table(job) as table:
         with staging.Writer(table) as writer:
             writer.write(rows('{"a":"x\\ty\\\\"}', '{"b":"line\\nbreak \\" ü"}'))
-        assert [row[:2] for row in stored(table)] == [(2, "k\\\t0"), (3, "k\\\t1")]
-        assert [row[3] for row in stored(table)] == [None, 1]
+        assert [row[:2] for row in stored(table)] == [
+            (2, 'k\\ "ü" 0'),
+            (3, 'k\\ "ü" 1'),
+        ]
+        assert [row[3] for row in stored(table)] == [0, 1]
     assert not staging.leftovers()
 
 

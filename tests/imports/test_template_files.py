@@ -103,7 +103,7 @@ def test_a_file_that_a_template_names_becomes_records_and_leaves_the_home(desk: 
     assert arrival.account == desk.account
     assert arrival.settled_at is not None
     assert desk.names() == {"users.csv.result.txt"}
-    assert (desk.home / "users.csv.result.txt").read_text().startswith("users.csv: complete")
+    assert (desk.home / "users.csv.result.txt").read_text().startswith("complete: users.csv")
     assert "version 1" in arrival.decisions.get().reason
 
 
@@ -165,7 +165,7 @@ def test_a_file_that_no_template_names_is_shown_once_with_its_near_miss_and_stay
     assert not ImportJob.objects.exists()
     assert desk.names() == {"Users.CSV", "Users.CSV.result.txt"}
     said = (desk.home / "Users.CSV.result.txt").read_text()
-    assert said.startswith("Users.CSV: unmatched")
+    assert said.startswith("unmatched: Users.CSV")
     assert "small and capital letters differ" in said
     file = ArrivalFile.objects.get()
     assert default_storage.open(file.content).read().decode() == CAMPUS["accounts"]

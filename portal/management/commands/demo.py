@@ -35,6 +35,7 @@ class Command(BaseCommand):
         path = Path(settings.DATA_DIR) / "demo.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps({"accounts": accounts}, indent=2), encoding="utf-8")
+        self._leave_another()
         self._send(next(one for one in accounts if one["kind"] == "sftp"))
 
     def _make(self) -> list[dict[str, str]]:
@@ -53,6 +54,13 @@ class Command(BaseCommand):
         provision.account(endpoint, SLUG, password)
         accounts.append({"kind": "sftp", "login": SLUG, "password": password, "role": "SFTP"})
         return accounts
+
+    def _leave_another(self) -> None:
+        """Files that the announced `sftp` command sends."""
+        folder = Path(settings.DATA_DIR) / "sample"
+        folder.mkdir(exist_ok=True)
+        for name, content in samples.another().files:
+            (folder / name).write_bytes(content)
 
     def _send(self, account: dict[str, str]) -> None:
         host, port = split(settings.SFTP_BIND, "SFTP_BIND")

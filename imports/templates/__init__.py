@@ -1,0 +1,1 @@
+"""Import templates: how one institution's files become records, as data."""

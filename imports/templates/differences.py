@@ -1,0 +1,196 @@
+"""What changed between two versions of a template, in words for a page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from imports.templates.definitions import FieldSpec, Limits, LimitsPer, Spec
+from imports.templates.steps import (
+    Case,
+    Date,
+    FirstNonBlank,
+    Join,
+    Lookup,
+    Map,
+    Number,
+    Pad,
+    Part,
+    Replace,
+    Split,
+    Step,
+    Trim,
+)
+
+_NOTHING = "nothing"
+_NAMED = 5
+_OTHER = MappingProxyType(
+    {"keep": "the rest as it is", "blank": "the rest blank", "reject": "the rest rejected"}
+)
+_READING = MappingProxyType(
+    {
+        "encoding": "Encoding",
+        "delimiter": "Delimiter",
+        "quote": "Quote",
+        "header_row": "Header row",
+        "skip_rows": "Lines skipped at the top",
+        "skip_last": "Rows skipped at the end",
+        "sheet": "Sheet",
+    }
+)
+_SETTINGS = MappingProxyType(
+    {
+        "operation": "Operation",
+        "absent_scope": "Field that limits what is removed",
+        "blank": "Blank cell",
+        "unknown_columns": "Unknown columns",
+        "missing_columns": "Missing columns",
+        "limits": "Limits",
+        "limits_per": "Limits per value",
+        "mail": "Mail on completion",
+        "keep_days": "Days that files are kept",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference. path: what it concerns; before, after: in words, "nothing" for none."""
+
+    path: str
+    before: str
+    after: str
+
+
+def diff(old: Spec, new: Spec) -> list[Change]:
+    """The changes from one version to another, in the order of the page."""
+    pairs = [
+        *_attributes(old.reading, new.reading, _READING),
+        ("Columns of the sample", _names(old.columns), _names(new.columns)),
+        *_fields(old, new),
+        *_own_fields(old, new),
+        *_attributes(old.settings, new.settings, _SETTINGS),
+    ]
+    return [Change(path, before, after) for path, before, after in pairs if before != after]
+
+
+def described(step: Step) -> str:
+    """A step in a few words."""
+    return _WORDS[type(step)](step)
+
+
+def source(made: FieldSpec | None) -> str:
+    """Where a field's value comes from, in words."""
+    if made is None:
+        return _NOTHING
+    if made.constant is not None:
+        return f'always "{made.constant}"'
+    parts = [", ".join(f'"{name}"' for name in made.columns), *map(described, made.steps)]
+    if made.default is not None:
+        parts.append(f'where blank "{made.default}"')
+    return "; ".join(parts)
+
+
+def _fields(old: Spec, new: Spec) -> Iterator[tuple[str, str, str]]:
+    for name in dict.fromkeys([*old.fields, *new.fields]):
+        before, after = old.fields.get(name), new.fields.get(name)
+        yield f'Field "{name}"', source(before), source(after)
+        if before is not None and after is not None:
+            yield from _maps(name, before, after)
+
+
+def _maps(name: str, before: FieldSpec, after: FieldSpec) -> Iterator[tuple[str, str, str]]:
+    """The single values of value maps, which `described` only counts."""
+    olds = [step.values for step in before.steps if isinstance(step, Map)]
+    news = [step.values for step in after.steps if isinstance(step, Map)]
+    if len(olds) != len(news):
+        return
+    for old, new in zip(olds, news, strict=True):
+        for value in dict.fromkeys([*old, *new]):
+            path = f'Field "{name}", value "{value}"'
+            yield path, old.get(value, _NOTHING), new.get(value, _NOTHING)
+
+
+def _own_fields(old: Spec, new: Spec) -> Iterator[tuple[str, str, str]]:
+    before = {own.name: own for own in old.own_fields}
+    after = {own.name: own for own in new.own_fields}
+    for name in dict.fromkeys([*before, *after]):
+        one, other = before.get(name), after.get(name)
+        yield (
+            f'Own field "{name}"',
+            f"{one.type.value} {one.label}".strip() if one else _NOTHING,
+            f"{other.type.value} {other.label}".strip() if other else _NOTHING,
+        )
+
+
+def _attributes(
+    old: object, new: object, labels: Mapping[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    for name, label in labels.items():
+        yield label, _word(name, getattr(old, name)), _word(name, getattr(new, name))
+
+
+def _word(name: str, value: object) -> str:
+    if name in ("operation", "blank") and value is None:
+        return "as the feed says"
+    if name == "limits_per" and isinstance(value, LimitsPer):
+        return f"{value.field}: {_limits(value.limits)}"
+    if isinstance(value, Mapping):
+        return _limits(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return _NOTHING if value is None else str(value)
+
+
+def _limits(limits: Limits) -> str:
+    return ", ".join(f"{name} {limits[name]}" for name in sorted(limits)) or _NOTHING
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(names) or _NOTHING
+
+
+def _part(step: Part) -> str:
+    if step.length is None:
+        return f"characters from {step.start} on"
+    return f"{step.length} characters from {step.start} on"
+
+
+def _split(step: Split) -> str:
+    place = f"{step.part}" if step.part > 0 else f"{-step.part} from the end"
+    return f'part {place} between "{step.on}"'
+
+
+def _replace(step: Replace) -> str:
+    kind = "the expression " if step.regex else ""
+    return f'{kind}"{step.find}" replaced by "{step.by}"'
+
+
+def _map(step: Map) -> str:
+    pairs = [f'"{key}" is "{value}"' for key, value in list(step.values.items())[:_NAMED]]
+    more = len(step.values) - _NAMED
+    named = ", ".join([*pairs, f"{more} more"] if more > 0 else pairs)
+    return f"values: {named}; {_OTHER[step.other]}"
+
+
+def _number(step: Number) -> str:
+    return f'number with decimal "{step.decimal}" and thousands "{step.thousands}"'
+
+
+_WORDS: Mapping[type, Callable[..., str]] = MappingProxyType(
+    {
+        Join: lambda s: f'joined with "{s.between}"',
+        FirstNonBlank: lambda _: "the first that is not blank",
+        Trim: lambda _: "trimmed",
+        Case: lambda s: f"{s.to} case",
+        Replace: _replace,
+        Split: _split,
+        Part: _part,
+        Pad: lambda s: f'filled with "{s.fill}" to {s.width} characters on the {s.side}',
+        Number: _number,
+        Date: lambda s: f"date as {' or '.join(s.formats)}",
+        Map: _map,
+        Lookup: lambda s: f'looked up in "{s.table}"; {_OTHER[s.other]}',
+    }
+)

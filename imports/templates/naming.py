@@ -1,0 +1,181 @@
+"""Names of columns in a form that can be compared: words, their synonyms and how near they are.
+
+The words are data (vocabulary.yaml beside this module). Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from itertools import chain
+from pathlib import Path
+
+import yaml
+
+_LONGEST = 100  # characters of a name: it is the sender's and may be huge
+_SEGMENTED = 40
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_WORD = re.compile(r"[^\W\d_]+|\d+")
+_FAINT = 0.2  # what a word that says little counts where only one side has it
+_NEAR = 0.75  # how alike two words are that are near each other
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name taken apart. plain: its letters and digits alone. words: canonical. numbers: in it."""
+
+    plain: str
+    words: tuple[str, ...]
+    numbers: tuple[str, ...]
+
+
+def plain(text: str) -> str:
+    """The normal form: lower case letters and digits, without accents and punctuation."""
+    return "".join(_raw(text))
+
+
+@lru_cache(maxsize=20_000)
+def parse(text: str) -> Name:
+    """The name with its words replaced by their canonical ones."""
+    raw = _raw(text)
+    known = vocabulary()
+    split = list(chain.from_iterable(known.segment(word) for word in raw))
+    numbers = tuple(word for word in split if word.isdigit())
+    return Name("".join(raw), known.canonical(w for w in split if not w.isdigit()), numbers)
+
+
+def meaning(name: Name, left_out: frozenset[str]) -> tuple[str, ...]:
+    """What a name says in whatever order, without words that are left out where others remain."""
+    words = sorted({*name.words} - left_out) or sorted({*name.words})
+    return (*words, *name.numbers)
+
+
+def likeness(one: Name, other: Name, faint: frozenset[str]) -> float:
+    """How alike the words of two names are, 0 to 1; `faint` words hardly count on one side only."""
+    total = matched = 0.0
+    near = vocabulary().near
+    free = list(other.words)
+    for word in one.words:
+        best = max(free, key=lambda w: near(word, w), default="")
+        alike = near(word, best) if best else 0.0
+        if alike:
+            free.remove(best)
+            matched += 2 * alike
+            total += 2
+        else:
+            total += _FAINT if word in faint else 1
+    total += sum(_FAINT if word in faint else 1 for word in free)
+    return matched / total if total else 0.0
+
+
+def _raw(text: str) -> list[str]:
+    text = _CAMEL.sub(" ", text[:_LONGEST].strip())
+    text = unicodedata.normalize("NFKD", text).replace("#", " no ")
+    text = "".join(c for c in text if not unicodedata.combining(c))
+    return _WORD.findall(text.casefold())
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    """The words of vocabulary.yaml, read once."""
+    path = Path(__file__).with_name("vocabulary.yaml")
+    return Vocabulary(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+class Vocabulary:
+    """What senders call things."""
+
+    def __init__(self, data: Mapping[str, dict[str, dict[str, list[str]]]]) -> None:
+        groups: Mapping[str, list[str]] = data["words"]  # type: ignore[assignment]
+        phrases: Mapping[str, list[str]] = data["phrases"]  # type: ignore[assignment]
+        self._word = {
+            form: canonical
+            for canonical, variants in groups.items()
+            for variant in (canonical, *variants)
+            for form in _umlauts(plain(variant))
+        }
+        self._phrase = {
+            self._words(variant): self._words(target)
+            for target, variants in phrases.items()
+            for variant in (target, *variants)
+        }
+        self._longest = max(map(len, self._phrase))
+        self._near = frozenset(
+            frozenset((one, other))
+            for group in data["near"]
+            for one in group
+            for other in group
+            if one != other
+        )
+        self.faint = frozenset(data["faint"])
+        self.context = {name: frozenset(words) for name, words in data["context"].items()}
+        self.fields = data["fields"]
+        self.values: Mapping[str, list[str]] = data["values"]  # type: ignore[assignment]
+
+    def near(self, one: str, other: str) -> float:
+        """1 for the same word, less for one that is near, 0 otherwise."""
+        if one == other:
+            return 1.0
+        return _NEAR if frozenset((one, other)) in self._near else 0.0
+
+    def reach(self, words: Iterable[str]) -> frozenset[str]:
+        """The words and all that are near them."""
+        own = frozenset(words)
+        return own.union(*(pair for pair in self._near if pair & own))
+
+    def spellings(self, record_type: str, field: str) -> list[str]:
+        """What other systems call the field of that type."""
+        return self.fields.get(record_type, {}).get(field, [])
+
+    def knows(self, word: str) -> bool:
+        """Whether a normal form is a word that stands in headers."""
+        return word in self._known
+
+    def canonical(self, words: Iterable[str]) -> tuple[str, ...]:
+        """The words after the groups and the phrases were applied."""
+        row = tuple(self._word.get(word, word) for word in words)
+        return tuple(self._phrased(row))
+
+    def segment(self, word: str) -> list[str]:
+        """Words that are written together, apart; the word itself if it is no such thing."""
+        if word in self._known or not 4 <= len(word) <= _SEGMENTED:
+            return [word]
+        best: list[list[str] | None] = [[], *[None] * len(word)]
+        for end in range(2, len(word) + 1):
+            for start in range(max(0, end - 20), end - 1):
+                head, piece = best[start], word[start:end]
+                if head is not None and piece in self._known:
+                    found, shortest = [*head, piece], best[end]
+                    if shortest is None or len(found) < len(shortest):
+                        best[end] = found
+        return best[-1] or [word]
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        singles = chain.from_iterable(key for key in self._phrase)
+        words = (*self._word, *singles, *self.faint, *chain.from_iterable(self._near))
+        return frozenset(word for word in words if len(word) > 1)
+
+    def _words(self, text: str) -> tuple[str, ...]:
+        return tuple(self._word.get(word, word) for word in _raw(text))
+
+    def _phrased(self, row: tuple[str, ...]) -> Iterator[str]:
+        at = 0
+        while at < len(row):
+            for size in range(min(self._longest, len(row) - at), 0, -1):
+                target = self._phrase.get(row[at : at + size])
+                if target is not None:
+                    yield from target
+                    at += size
+                    break
+            else:
+                yield row[at]
+                at += 1
+
+
+def _umlauts(word: str) -> set[str]:
+    """The word, and as it is without the letters that stand for German umlauts."""
+    return {word, re.sub(r"([ao])e", r"\1", word), word.replace("ue", "u")}

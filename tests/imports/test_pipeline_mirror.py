@@ -1,0 +1,58 @@
+"""A mirror removes what its file does not name, and only where the file can be trusted for that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from imports import pipeline
+from portal.records.catalog import Catalog, catalog
+from portal.records.definitions import Operation
+from tests.imports.institution import Institution, counts
+
+HEADER = "PersonIdentifier,FirstName,LastName,Email\n"
+ROWS = [f"{n},Ada,Byron,p{n}@b.org\n" for n in range(4)]
+
+
+@pytest.fixture
+def mirror(institution: Institution, monkeypatch: pytest.MonkeyPatch) -> Institution:
+    """An institution whose accounts are a mirror of their file; four of them are loaded."""
+    packs = [
+        replace(
+            pack,
+            feeds=tuple(
+                replace(feed, operation=Operation.MIRROR) if feed.name == "accounts" else feed
+                for feed in pack.feeds
+            ),
+        )
+        for pack in catalog().packs
+    ]
+    changed = Catalog(packs)
+    monkeypatch.setattr(pipeline, "catalog", lambda: changed)
+    job = institution.send("accounts", HEADER + "".join(ROWS))
+    assert counts(job) == {"read": 4, "created": 4}
+    return institution
+
+
+def test_what_the_file_does_not_name_is_removed(mirror: Institution) -> None:
+    job = mirror.send("accounts", HEADER + "".join(ROWS[:3]))
+    assert (job.state, counts(job)) == ("complete", {"read": 3, "unchanged": 3, "removed": 1})
+    assert set(mirror.records("accounts")) == {"0", "1", "2"}
+    before = mirror.writes()
+    mirror.send("accounts", HEADER + "".join(ROWS[:3]))
+    assert mirror.writes() == before
+
+
+@pytest.mark.parametrize(
+    "rows", ["", "1,Ada,Byron,nowhere\n", ROWS[0] + "1,short\n", ROWS[0] + ROWS[0]]
+)
+def test_a_file_without_rows_or_with_rejected_ones_removes_nothing(
+    mirror: Institution, rows: str
+) -> None:
+    """Whom a rejected row means is not known: to take it for absent would remove somebody."""
+    job = mirror.send("accounts", HEADER + rows)
+    assert job.rows_removed == 0
+    assert len(mirror.records("accounts")) == 4
+    told = job.issue_groups.filter(severity="warning").values_list("code", flat=True)
+    assert list(told) == (["nothing_removed"] if rows else ["no_rows"])
