@@ -5,6 +5,8 @@ import io
 import paramiko
 import pytest
 
+from imports import pipeline, queue, rounds
+from imports.models import Arrival, ImportTemplate, TemplateVersion
 from portal import provision, tenancy
 from portal.dropserver.ledger import Ledger
 from portal.models import LoginScore, Upload
@@ -127,3 +129,47 @@ def test_failures_of_both_forms_count_as_one(running, account):
         with pytest.raises(paramiko.AuthenticationException), client:
             pass
     assert LoginScore.objects.get(key="127.0.0.1|pat_admin_harbor_tx").failures == 2
+
+
+def test_a_file_sent_by_openssh_becomes_records_and_leaves_the_home(
+    running, account, home, settings, tmp_path
+):
+    settings.TEMPLATE_QUIET_SECONDS = 0
+    settings.MEDIA_ROOT = tmp_path / "files"
+    provision.key(account, f"{running.public} pat@laptop")
+    tenant = account.tenant_id
+    template = ImportTemplate.objects.create(
+        tenant_id=tenant, name="People", feed="accounts", account=account, file_names=["users.csv"]
+    )
+    template.current = TemplateVersion.objects.create(
+        tenant_id=tenant, template=template, number=1, spec={}
+    )
+    template.save()
+    (tmp_path / "here.csv").write_text(
+        "PersonIdentifier,FirstName,LastName,Email\n1,Ada,Lovelace,ada@example.edu\n"
+    )
+    running.sftp(
+        f"put {tmp_path}/here.csv users.csv.filepart",
+        "rename users.csv.filepart users.csv",
+        f"put {tmp_path}/here.csv Users.csv",
+        f"put {tmp_path}/here.csv mistake.csv",
+        "rm mistake.csv",
+        user="pat.admin.harbor.tx",
+    )
+    running.gate.flush()
+    with tenancy.scope(tenant):
+        rounds.poll(tenant)
+        job = queue.next_job(tenant)
+        pipeline.run(job)
+        rounds.poll(tenant)
+        job.refresh_from_db()
+        arrivals = dict(Arrival.objects.values_list("name", "state"))
+        senders = set(Arrival.objects.values_list("account__username", flat=True))
+    assert (job.state, job.rows_created) == ("complete", 1)
+    assert arrivals == {"users.csv": "done", "Users.csv": "unmatched"}
+    assert senders == {"pat_admin_harbor_tx"}
+    names = {path.name for path in home.iterdir()} - {".parts"}
+    assert names == {"users.csv.result.txt", "Users.csv", "Users.csv.result.txt"}
+    said = running.sftp("get users.csv.result.txt " + str(tmp_path / "r"), user=account.username)
+    assert said.returncode == 0
+    assert (tmp_path / "r").read_text().startswith("complete: users.csv")
