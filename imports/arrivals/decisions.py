@@ -37,6 +37,7 @@ class Verdict(enum.StrEnum):
     NOT_YET_STABLE = "not_yet_stable"
     TAKEN_BEFORE = "taken_before"
     NEAR_MISS = "near_miss"
+    NAME_NOT_TEXT = "name_not_text"
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,12 +113,22 @@ def _unmatched(
     return Unmatched(entry, near, f"{told} {advice}")
 
 
+def _is_no_text(name: str) -> bool:
+    """Whether the name's bytes are not UTF-8: it can be neither compared nor written down."""
+    return any("\ud800" <= character <= "\udfff" for character in name)
+
+
 def _is_too_long(name: str) -> bool:
     longest = max(result_name(name), errors_name(name), key=len)
     return len(longest.encode(errors="surrogateescape")) > _MAX_NAME_BYTES
 
 
 _KINDS: tuple[tuple[Verdict, Callable[[str], bool], str], ...] = (
+    (
+        Verdict.NAME_NOT_TEXT,
+        _is_no_text,
+        "The name {name} is not UTF-8. Set the client to UTF-8 names and send the file again.",
+    ),
     (
         Verdict.HIDDEN,
         is_hidden,

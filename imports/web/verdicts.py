@@ -26,6 +26,7 @@ LABELS = {
     "not_yet_stable": _("Just arrived"),
     "taken_before": _("Taken before"),
     "near_miss": _("Near miss"),
+    "name_not_text": _("Name not readable"),
 }
 
 

@@ -343,3 +343,12 @@ def test_a_hostile_name_is_shown_and_harms_nothing(desk: Desk) -> None:
     notice = Notice.objects.get()
     assert "\n" not in notice.title + notice.text
     assert "\u202e" not in notice.title + notice.text
+
+
+def test_a_name_that_is_no_text_is_explained_and_stops_nobody(desk: Desk) -> None:
+    desk.template("users.csv")
+    (desk.home / "us\udce9rs.csv").write_text("x")
+    desk.put("users.csv")
+    desk.import_all()
+    assert ImportJob.objects.get().state == "complete"
+    assert Sighting.objects.get(gone_at=None).verdict == "name_not_text"

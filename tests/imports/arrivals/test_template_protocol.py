@@ -79,6 +79,7 @@ def test_it_waits_until_a_file_was_neither_written_nor_renamed_for_a_moment(
         ("users.csv.result.txt", Verdict.RESULT),
         ("users.csv.errors.csv", Verdict.RESULT),
         ("Thumbs.db", Verdict.IGNORED),
+        ("us\udce9rs.csv", Verdict.NAME_NOT_TEXT),
         ("x" * 245, Verdict.NAME_TOO_LONG),
     ],
 )
