@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from imports import mail
 from imports import undo as undoing
-from imports.limits import BadLimit, Limits, check
+from imports.limits import MISSING_COLUMNS, BadLimit, Limits, check
 from imports.models import ImportJob, JobEvent
 from portal import audit, bell
 from portal.models import User
@@ -52,16 +52,27 @@ def release(
     """Let a held job apply the plan its page shows, and no more than that.
 
     limits: higher ones for this job only, for a plan that may grow up to them until it is applied.
+    A file that lacked columns has no plan yet: it runs anew with its template's newest version.
     Raises NotPossible, also for a limit that cannot be read.
     """
-    plan: dict[str, Any] = {**plan_counts(job), "holds": job.hold_reasons}
+    if lacks_columns(job):
+        plan, note = None, "Run again with the newest version of its template."
+    else:
+        plan, note = {**plan_counts(job), "holds": job.hold_reasons}, _released(limits)
     changes = {**_AGAIN, "released_plan": plan, "limits": {**job.limits, **_readable(limits)}}
+    if plan is None and job.template_version is not None:
+        changes["template_version"] = job.template_version.template.current
     detail = {"plan": plan, "limits": dict(limits or {})}
     with transaction.atomic():
         _change(job, State.HELD, changes)
-        _tell(job, user, address, "job.release", State.READY, _released(limits), **detail)
+        _tell(job, user, address, "job.release", State.READY, note, **detail)
         mail.decided(job, user, "released")
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
+
+
+def lacks_columns(job: ImportJob) -> bool:
+    """Whether the job is held because its file lacks columns of its template."""
+    return any(hold.get("code") == MISSING_COLUMNS for hold in job.hold_reasons)
 
 
 def _readable(limits: Limits | None) -> Limits:

@@ -22,6 +22,7 @@ PER_FLOOR = 10
 CHANGED_PERCENT = 50
 CHANGED_LEAST = 10
 MOST_VALUES = 20
+MISSING_COLUMNS = "missing_columns"
 _COUNTED = {
     "creates": ("created", "create"),
     "updates": ("updated", "change"),
@@ -145,9 +146,9 @@ def holds(
     return [hold for hold in found if hold.count > agreed.get((hold.code, hold.value), -1)]
 
 
-def of_header(reasons: Iterable[str]) -> list[Hold]:
+def of_header(reasons: Iterable[str], code: str = "header") -> list[Hold]:
     """What a template holds for because of the file's header; a release is a yes to all of it."""
-    return [Hold("header", reason, "", 0, "") for reason in reasons]
+    return [Hold(code, reason, "", 0, "") for reason in reasons]
 
 
 def differences(plan: Plan, released: Mapping[str, Any]) -> str:
@@ -281,11 +282,10 @@ def _of_values(measured: Measured, name: str, measure: str, limit: str | int) ->
             )
             beyond.append(Hold(f"{measure}_per_value", sentence, measure, count, limit, value))
     beyond.sort(key=lambda hold: (-hold.count, hold.value or ""))
-    more = beyond[MOST_VALUES:]
-    if more:
+    if more := beyond[MOST_VALUES:]:
         sentence = f"{len(more):,} more values of {name} are beyond the limit of {limit}."
-        code = f"{measure}_per_value_more"
-        return [*beyond[:MOST_VALUES], Hold(code, sentence, measure, more[0].count, limit)]
+        rest = Hold(f"{measure}_per_value_more", sentence, measure, more[0].count, limit)
+        return [*beyond[:MOST_VALUES], rest]
     return beyond
 
 

@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import polars as pl
 import xxhash
 
-from imports.fields import Check
 from imports.issues import Code, FileRefused, Issue, Severity
+from imports.made import Made
 from portal.records.definitions import Feed, Field, RecordType
 
 ATTACHMENT_COLUMNS = ("_line", "_column", "_code", "_error")
@@ -26,33 +25,15 @@ _SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A field whose cell is not just one column: several of them, steps, a constant, a default.
-
-    slot: number of its columns in a frame, beyond the file's. header: the columns' names, for
-    issues. positions: the columns that it is made of. stages: named expressions, each over the
-    ones before and the first over the raw columns r + position; the last is the cell, c + slot.
-    faults: over the stages, where a value could not be read (the cell is null there).
-    """
-
-    field: Field
-    slot: int
-    header: str
-    positions: tuple[int, ...]
-    stages: tuple[pl.Expr, ...]
-    faults: tuple[Check, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Mapping:
     """What each column of one file stands for.
 
     columns: position in the file and field, in the file's order. made: the fields that are more
     than a column. reasons: why a person must look at the file before it is applied, in sentences.
-    operation_column: position of
-    the feed's row operation column. ignored: headers of columns that no field takes. neutralised:
-    the file is one of our error attachments. fingerprint: 64 bits that change with the header,
-    the definitions and the mapping; it seeds the hashes of raw records.
+    operation_column: position of the feed's row operation column; operation: where steps make it.
+    ignored: headers of columns that no field takes. neutralised: the file is one of our error
+    attachments. fingerprint: 64 bits that change with the header, the definitions and the
+    mapping; it seeds the hashes of raw records.
     """
 
     header: tuple[str, ...]
@@ -64,6 +45,12 @@ class Mapping:
     fingerprint: int
     made: tuple[Made, ...] = ()
     reasons: tuple[str, ...] = ()
+    operation: Made | None = None
+
+    @property
+    def compiled(self) -> tuple[Made, ...]:
+        """All that is made by stages."""
+        return self.made if self.operation is None else (*self.made, self.operation)
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -72,8 +59,9 @@ class Mapping:
 
     @property
     def spelled(self) -> dict[str, str]:
-        """Field name to the header as the file spells it."""
-        return {field.name: self.header[position] for position, field in self.columns}
+        """Field name to its columns' names as the file spells them."""
+        plain = {field.name: self.header[position] for position, field in self.columns}
+        return {**plain, **{one.field.name: one.header for one in self.made}}
 
 
 def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> Mapping:
@@ -89,7 +77,9 @@ def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> Mapping
     _refuse_missing(header, free, feed, [f for f in fields if f.name not in taken], operation)
     _refuse_order(header, feed, taken, operation)
     unused = [field.name for field in fields if field.name not in taken]
-    columns = tuple(sorted(((taken[f.name], f) for f in fields if f.name in taken), key=_position))
+    columns = tuple(
+        sorted(((taken[f.name], f) for f in fields if f.name in taken), key=lambda c: c[0])
+    )
     return Mapping(
         header=tuple(header),
         columns=columns,
@@ -115,10 +105,6 @@ def folded_names(header: Sequence[str]) -> list[str]:
 def is_attachment(folded: Iterable[str]) -> bool:
     """Whether these are the columns of an error attachment of ours."""
     return set(ATTACHMENT_COLUMNS) <= set(folded)
-
-
-def _position(column: tuple[int, Field]) -> int:
-    return column[0]
 
 
 def fold(name: str) -> str:

@@ -66,13 +66,13 @@ def _cell(
     return Cell(field, header, slot, positions, cell, value, blank, faults)
 
 
-def operation_of(feed: Feed, position: int | None) -> pl.Expr:
+def operation_of(feed: Feed, found: mapping.Mapping) -> pl.Expr:
     """What each row does, as text; null where its operation column cannot be read."""
-    rule = feed.row_operation
-    if rule is None or position is None:
+    rule, cell = feed.row_operation, _operation_cell(found)
+    if rule is None or cell is None:
         return pl.lit(feed.operation.value).alias(OPERATION)
     named = {spelling: operation.value for spelling, operation in rule.values.items()}
-    read = pl.col(f"c{position}").str.to_lowercase()
+    read = cell.cell.str.to_lowercase()
     operation = read.replace_strict(named, default=None, return_dtype=pl.String)
     if rule.blank is not None:
         operation = pl.when(read.is_null()).then(pl.lit(rule.blank.value)).otherwise(operation)
@@ -85,8 +85,9 @@ def compile_masks(
     """All masks but those of references, in the order in which issues are told."""
     loads = _loads(feed)
     masks: list[Mask] = []
-    if feed.row_operation is not None and found.operation_column is not None:
-        masks += _operation_masks(feed.row_operation, found)
+    operation = _operation_cell(found)
+    if feed.row_operation is not None and operation is not None:
+        masks += _operation_masks(feed.row_operation, operation)
     for cell in cells.values():
         masks += _cell_masks(cell, record_type, loads)
     masks += _rule_masks(record_type, cells, loads)
@@ -136,18 +137,24 @@ def _loads(feed: Feed) -> pl.Expr | None:
     return None if feed.operation is Operation.REMOVE else pl.lit(True)
 
 
-def _operation_masks(rule: RowOperation, found: mapping.Mapping) -> Iterator[Mask]:
-    position = found.operation_column
-    if position is None:
-        return
-    cell, header = pl.col(f"c{position}"), found.header[position]
+def _operation_cell(found: mapping.Mapping) -> Cell | None:
+    """The cell that says what a row does; its value is not read from it."""
+    made, at = found.operation, found.operation_column
+    if made is not None:
+        return _cell(made.field, made.header, made.slot, made.positions, made.faults)
+    return None if at is None else _cell(Field(name=OPERATION), found.header[at], at, (at,))
+
+
+def _operation_masks(rule: RowOperation, operation: Cell) -> Iterator[Mask]:
     named = ", ".join(rule.values)
-    unread = cell.is_not_null() & pl.col(OPERATION).is_null()
+    unread = operation.cell.is_not_null() & pl.col(OPERATION).is_null()
     message = f'"{{column}}" is "{{found}}". Use one of: {named} (case does not count).'
-    yield _mask(Check(Code.NOT_IN_LIST, unread, message), header, (position,))
+    found = [*operation.faults, Check(Code.NOT_IN_LIST, unread, message)]
     if rule.blank is None:
         message = f'"{{column}}" is blank. Say what to do with the row: {named}.'
-        yield _mask(Check(Code.REQUIRED, cell.is_null(), message), header, (position,))
+        found.append(Check(Code.REQUIRED, operation.blank, message))
+    for check in found:
+        yield _mask(check, operation.header, operation.positions)
 
 
 def _cell_masks(cell: Cell, record_type: RecordType, loads: pl.Expr | None) -> Iterator[Mask]:

@@ -63,11 +63,13 @@ def matched(staging: StagingTable) -> int:
 
 
 def last_size(job: ImportJob) -> int | None:
-    """The size of the last file of this feed that was applied, in bytes."""
+    """The size of the last file of this feed and template that was applied, in bytes."""
     applied = (ImportJob.State.COMPLETE, ImportJob.State.INCOMPLETE)
     earlier = ImportJob.objects.filter(
         tenant_id=job.tenant_id, feed=job.feed, state__in=applied, undoes=None
     )
+    version = job.template_version
+    earlier = earlier.filter(template_version__template=version.template_id if version else None)
     found = earlier.exclude(pk=job.pk).order_by("-finished_at")
     return found.values_list("file_size", flat=True).first()
 

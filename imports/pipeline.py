@@ -7,9 +7,8 @@ them says no. Everything before `apply` may be repeated; apply and finish are on
 from __future__ import annotations
 
 import resource
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -23,6 +22,7 @@ from imports import (
     apply,
     attachment,
     diff,
+    instructions,
     known,
     late,
     limits,
@@ -32,12 +32,14 @@ from imports import (
     staging,
     undo,
 )
+from imports.instructions import Instructions
 from imports.issues import Code, FileRefused, Issue, Severity
 from imports.late import Late
 from imports.models import ImportJob
 from imports.plan import Absent
 from imports.reading import Reading, Source, read
-from imports.report import RejectSpool, Summary
+from imports.report import RejectSpool, Summary, no_rows, warn
+from imports.templates.mapping import HoldNeeded
 from imports.templates.opening import opened
 from imports.validation import ReferenceSet, Validator
 from portal import bell, lifecycle, logs
@@ -48,8 +50,6 @@ from portal.records.definitions import Feed, Operation, RecordType
 
 log = logs.get(__name__)
 Stage = ImportJob.Stage
-# Beyond as many, unknown columns are told as one cause.
-_MOST_TOLD = 5
 _SKIPS = (Operation.UPSERT, Operation.ADD_ONLY, Operation.UPDATE_ONLY)
 
 
@@ -58,11 +58,18 @@ class Work:
     """What one attempt at a job needs to hand around."""
 
     job: ImportJob
-    feed: Feed
-    record_type: RecordType
+    told: Instructions
     target: known.Target
     beat: Heartbeat
     folder: Path
+
+    @property
+    def feed(self) -> Feed:
+        return self.told.feed
+
+    @property
+    def record_type(self) -> RecordType:
+        return self.told.record_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +122,30 @@ def _attempt(job: ImportJob, beat: Heartbeat) -> None:
     if job.undoes_id is not None:
         undo.carry_out(job, beat)
         return
-    feed = _feed(job)
-    record_type = catalog().record_type(feed.record_type)
     with spool.folder(job) as folder:
-        work = Work(job, feed, record_type, _target(job, record_type), beat, folder)
         try:
-            _import(work)
+            told = instructions.of(job)
+            _settle(job, told)
+            _import(Work(job, told, _target(job, told.record_type), beat, folder))
         except FileRefused as refusal:
-            name = attachment.of_refusal(job, folder, refusal.issues)
-            outcome.refuse(job, refusal.issues, name)
+            _refused(job, folder, refusal)
+
+
+def _settle(job: ImportJob, told: Instructions) -> None:
+    """What the template's settings say becomes the job's own: its page and a release know it."""
+    if changes := instructions.settings(job, told.spec):
+        _update(job, **changes)
+        for name, value in changes.items():
+            setattr(job, name, value)
+
+
+def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
+    """The end of a file that cannot be read as it is; or a person decides, if the template says."""
+    if isinstance(refusal, HoldNeeded) and not (job.released_plan or job.dry_run):
+        holds = limits.of_header(refusal.reasons, limits.MISSING_COLUMNS)
+        outcome.hold(job, limits.Plan(0, 0, 0, 0, 0, 0), Summary(), "", {}, holds)
+        return
+    outcome.refuse(job, refusal.issues, attachment.of_refusal(job, folder, refusal.issues))
 
 
 def _import(work: Work) -> None:
@@ -131,7 +153,7 @@ def _import(work: Work) -> None:
         source = _source(work, cast(BinaryIO, file))
         with staging.table(work.job) as stage, RejectSpool(work.folder) as rejects:
             reading = Reading(Summary(), rejects, _known(work))
-            _warn(reading.summary, source.mapping.warnings)
+            warn(reading.summary, source.mapping.warnings)
             _read(work, source, reading, stage)
             _stage(work, Stage.PLANNING)
             found = late.check(
@@ -155,7 +177,7 @@ def _read(work: Work, source: Source, reading: Reading, stage: staging.StagingTa
     if reading.seen != reading.staged + reading.rejected + reading.known.skipped:
         raise AssertionError("The rows seen are not the rows accepted and rejected.")
     if not reading.seen:
-        reading.summary.add(_no_rows())
+        reading.summary.add(no_rows())
 
 
 def _conclude(
@@ -250,16 +272,10 @@ def _update(job: ImportJob, **changes: object) -> None:
 
 
 def _source(work: Work, file: BinaryIO) -> Source:
-    size = work.job.file_size
-    dialect, mapping = opened(file, size, work.feed, work.record_type)
+    size, told = work.job.file_size, work.told
+    dialect, mapping = opened(file, size, told.plain_feed, told.plain_type, told.spec)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
     return Source(file, size, dialect, mapping, work.feed.absorb_extra)
-
-
-def _feed(job: ImportJob) -> Feed:
-    """The job's feed, with the operation that the job has instead of the feed's."""
-    feed = catalog().feed(job.feed)
-    return replace(feed, operation=Operation(job.operation)) if job.operation else feed
 
 
 def _target(job: ImportJob, record_type: RecordType) -> known.Target:
@@ -279,22 +295,3 @@ def _references(work: Work, source: Source) -> dict[str, ReferenceSet]:
         name: known.references_to(work.target.tenant_id, catalog().record_type(name))
         for name in sorted(names)
     }
-
-
-def _warn(summary: Summary, warnings: Sequence[Issue]) -> None:
-    """Tell of the header's warnings; many unknown columns are one cause, not hundreds."""
-    unknown = [w for w in warnings if w.code == Code.UNKNOWN_COLUMN]
-    if len(unknown) > _MOST_TOLD:
-        message = f"{len(unknown)} columns of the file are unknown and were ignored."
-        found = [issue.column or "" for issue in unknown]
-        summary.add_many(
-            Code.UNKNOWN_COLUMN, None, Severity.WARNING, message, [1] * len(found), found
-        )
-        warnings = [w for w in warnings if w.code != Code.UNKNOWN_COLUMN]
-    for warning in warnings:
-        summary.add(warning)
-
-
-def _no_rows() -> Issue:
-    message = "The file has a header but no rows; nothing was changed."
-    return Issue(Code.NO_ROWS, message, severity=Severity.WARNING)

@@ -256,3 +256,27 @@ def _told(reject: Reject, remark: str) -> list[str]:
     errors = [*messages, remark] if remark else list(messages)
     line = str(reject.line) if reject.line else ""  # an issue of the whole file has none
     return [line, "; ".join(columns), "; ".join(codes), " | ".join(errors)]
+
+
+# Beyond as many, unknown columns are told as one cause.
+_MOST_TOLD = 5
+
+
+def warn(summary: Summary, warnings: Sequence[Issue]) -> None:
+    """Tell of the header's warnings; many unknown columns are one cause, not hundreds."""
+    unknown = [w for w in warnings if w.code == Code.UNKNOWN_COLUMN]
+    if len(unknown) > _MOST_TOLD:
+        message = f"{len(unknown)} columns of the file are unknown and were ignored."
+        found = [issue.column or "" for issue in unknown]
+        summary.add_many(
+            Code.UNKNOWN_COLUMN, None, Severity.WARNING, message, [1] * len(found), found
+        )
+        warnings = [w for w in warnings if w.code != Code.UNKNOWN_COLUMN]
+    for warning in warnings:
+        summary.add(warning)
+
+
+def no_rows() -> Issue:
+    """The warning of a file without rows."""
+    message = "The file has a header but no rows; nothing was changed."
+    return Issue(Code.NO_ROWS, message, severity=Severity.WARNING)

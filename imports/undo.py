@@ -39,12 +39,18 @@ _TOUCHED = """
   SELECT r.id, true, false, r.changed_job FROM portal_record r
   WHERE r.tenant_id = %(tenant)s AND r.kind_id = %(kind)s AND r.created_job = %(job)s
 """
+# Where no other undo was applied, who last changed a record is its only owner.
+_PLAIN = f"""
+SELECT id, made, comes, changed_job, coalesce(changed_job = %(job)s, false) AS ours
+FROM ({_TOUCHED}) t
+"""  # noqa: S608
 # A record's owners: who last changed it and, as long as that is an undo, whose state that brought
 # back. It is put back where the undone job is among them. The recursion goes back in time and ends.
 _BROUGHT_BACK = f"""
 WITH RECURSIVE touched AS MATERIALIZED ({_TOUCHED}), undos AS MATERIALIZED (
   SELECT id, undoes_id FROM imports_importjob
   WHERE tenant_id = %(tenant)s AND undoes_id IS NOT NULL AND id <> %(job)s
+  AND state IN ('complete', 'incomplete')
 ), owners AS (
   SELECT t.id, c.changed_job AS owner FROM touched t JOIN undos u ON u.id = t.changed_job
   JOIN portal_recordchange c ON c.job_id = u.undoes_id AND c.record_id = t.id
@@ -114,7 +120,14 @@ def preview(job: ImportJob) -> UndoPreview:
     """What an undo of the job would do now. Reads only; a million records take some seconds."""
     with transaction.atomic():
         steer(_size(job))
-        return _counted(f"({_BROUGHT_BACK}) touched", _given(job))
+        return _counted(f"({_touched(job)}) touched", _given(job))
+
+
+def _touched(job: ImportJob) -> str:
+    """The query of what the job touched, with whether it is `ours` to put back."""
+    undos = ImportJob.objects.filter(tenant_id=job.tenant_id, undoes__isnull=False)
+    applied = undos.filter(record_type=job.record_type, state__in=APPLIED).exclude(pk=job.pk)
+    return _BROUGHT_BACK if applied.exists() else _PLAIN
 
 
 def _counted(touched: str, given: dict[str, Any]) -> UndoPreview:
@@ -176,7 +189,7 @@ def _put_back(undo: ImportJob, undone: ImportJob) -> UndoPreview:
     table = StagingTable(undo).undo
     given = {**_given(undone), "undo": undo.pk}
     steer(_size(undone))
-    _run(f"CREATE UNLOGGED TABLE {table} AS {_BROUGHT_BACK}", given)
+    _run(f"CREATE UNLOGGED TABLE {table} AS {_touched(undone)}", given)
     _run(f"ANALYZE {table}", given)
     done = _counted(f"{table} touched", given)
     logged = _run(_LOG.format(table=table), given)

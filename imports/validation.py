@@ -18,7 +18,8 @@ from imports import documents, fields, masks
 from imports.batches import IssueBatch
 from imports.issues import Severity
 from imports.keys import ReferenceSet, key_hash, key_text
-from imports.mapping import Made, Mapping
+from imports.made import Made
+from imports.mapping import Mapping
 from imports.masks import Mask, Reference
 from portal.records.definitions import Feed, RecordType
 
@@ -81,10 +82,10 @@ class Validator:
             fields.clean(pl.col(f"r{i}"), neutralised=mapping.neutralised).alias(f"c{i}")
             for i in sorted(read)
         ]
-        self._stages = _by_stage(mapping.made)
-        self._scratch = [s.meta.output_name() for one in mapping.made for s in one.stages[:-1]]
+        self._stages = _by_stage(mapping.compiled)
+        self._scratch = [s.meta.output_name() for one in mapping.compiled for s in one.stages[:-1]]
         self._values = [fields.parse(c.field, c.cell).alias(f"v{c.slot}") for c in cells.values()]
-        self._operation = masks.operation_of(feed, mapping.operation_column)
+        self._operation = masks.operation_of(feed, mapping)
         self._masks = masks.compile_masks(mapping, feed, record_type, cells)
         self._references = masks.compile_references(record_type, cells, types, references)
         self._key = documents.key_column(record_type, cells)

@@ -9,7 +9,6 @@ from django.db import connection
 
 from tests import embedded
 
-embedded.set_environment()
 APP_ROLE = "causeway_app"
 
 

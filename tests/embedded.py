@@ -62,6 +62,7 @@ def set_environment() -> None:
         "DATA_DIR": str(run / f"data-{worker}"),
         "SECRET_KEY": KEY,
         "VAULT_KEYS": VAULT,
+        "LOG_FORMAT": "json",
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1],testserver",
     }
 

@@ -81,7 +81,7 @@ def unfit(
         *_unknown_fields(spec, effective, target),
         *_unmapped(spec, effective, target),
         *_unknown_tables(spec, tables),
-        *_misused(spec, effective, target),
+        *_misused(spec, target),
     ]
 
 
@@ -114,14 +114,10 @@ def _unknown_tables(spec: Spec, tables: Collection[str] | None) -> Iterator[str]
                 yield f'"{name}" needs the look-up table "{step.table}", which is not there.'
 
 
-def _misused(spec: Spec, feed: Feed, record_type: RecordType) -> Iterator[str]:
+def _misused(spec: Spec, record_type: RecordType) -> Iterator[str]:
     settings = spec.settings
     names = {field.name for field in record_type.fields}
     per = settings.limits_per.field if settings.limits_per else None
     for what, name in (("absent_scope", settings.absent_scope), ("limits_per", per)):
         if name is not None and name not in names:
             yield f'`{what}` names "{name}", which is no field of "{record_type.label}".'
-    rule = feed.row_operation
-    made = spec.fields.get(rule.column) if rule else None
-    if rule and made and (len(made.columns) != 1 or made.steps or made.default is not None):
-        yield f'"{rule.column}" says what a row does: it takes one column, without steps.'

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import xxhash
 
 from imports import mapping
 from imports.issues import Code, FileRefused, Issue
-from imports.mapping import ATTACHMENT_COLUMNS, Made, near_names
+from imports.made import Made
+from imports.mapping import ATTACHMENT_COLUMNS, near_names
 from imports.templates.definitions import FieldSpec, Missing, Spec, Unknown
 from imports.templates.effective import applied, extended, filled, unfit
 from imports.templates.parsing import as_json
@@ -45,21 +47,29 @@ def resolve(
     feed, record_type = applied(spec, feed), extended(record_type, spec.own_fields)
     folded = mapping.folded_names(header)
     at = _positions(spec, header, folded)
-    operation, missing = _operation(spec, at, folded, feed)
-    _refuse_missing(spec, header, at, missing)
+    own, place = _own_operation(spec, feed), mapping.operation_position(folded, feed)
+    rule = feed.row_operation
+    _refuse_missing(spec, header, at, [rule.column] if rule and not own and place is None else [])
     neutralised = mapping.is_attachment(folded)
-    free = _free(at, folded, operation, neutralised)
-    columns, made = _bound(spec, header, at, feed, record_type, lookups, neutralised)
+    binder = _Binder(header, at, lookups, neutralised)
+    columns, made = _bound(spec, binder, feed, record_type)
+    operation = None
+    if own is not None and rule is not None:
+        place = at[own.columns[0]] if _is_plain(own, own.default) else None
+        if place is None:
+            operation = binder.made(own, Field(name=rule.column), len(made), own.default)
+    free = _free(at, folded, place, neutralised)
     return mapping.Mapping(
         header=tuple(header),
         columns=columns,
-        operation_column=operation,
+        operation_column=place,
         ignored=tuple(header[i] for i in free),
         warnings=(*_warnings(spec, header, free, at), *mapping.unnamed(len(header) - len(folded))),
         neutralised=neutralised,
         fingerprint=_fingerprint(spec, header, feed, record_type, lookups),
         made=made,
         reasons=tuple(_reasons(spec, header, free)),
+        operation=operation,
     )
 
 
@@ -82,18 +92,9 @@ def _positions(spec: Spec, header: Sequence[str], folded: Sequence[str]) -> dict
     return found
 
 
-def _operation(
-    spec: Spec, at: Mapping[str, int], folded: Sequence[str], feed: Feed
-) -> tuple[int | None, list[str]]:
-    """The position of the operation column, and its name where the file lacks it."""
-    rule = feed.row_operation
-    if rule is None:
-        return None, []
-    made = spec.fields.get(rule.column)
-    if made is not None:  # a column that is missing is told with the others
-        return at.get(made.columns[0]), []
-    place = mapping.operation_position(folded, feed)
-    return place, [rule.column] if place is None else []
+def _own_operation(spec: Spec, feed: Feed) -> FieldSpec | None:
+    """What the template says of the column that says what a row does."""
+    return spec.fields.get(feed.row_operation.column) if feed.row_operation else None
 
 
 def _refuse_missing(
@@ -140,39 +141,45 @@ def _free(
     return [i for i, name in enumerate(folded) if i not in known and name not in ours]
 
 
+@dataclass(frozen=True, slots=True)
+class _Binder:
+    """What all fields of one file are bound with. at: column's name to position."""
+
+    header: Sequence[str]
+    at: Mapping[str, int]
+    lookups: Tables
+    neutralised: bool
+
+    def made(self, one: FieldSpec, field: Field, number: int, default: str | None) -> Made:
+        """The field that takes more than a column. number: of such fields before it."""
+        return compile_field(
+            one,
+            field,
+            self.header,
+            [self.at[name] for name in one.columns],
+            slot=len(self.header) + number,
+            lookups=self.lookups,
+            neutralised=self.neutralised,
+            default=default,
+        )
+
+
 def _bound(
-    spec: Spec,
-    header: Sequence[str],
-    at: Mapping[str, int],
-    feed: Feed,
-    record_type: RecordType,
-    lookups: Tables,
-    neutralised: bool,
+    spec: Spec, binder: _Binder, feed: Feed, record_type: RecordType
 ) -> tuple[tuple[tuple[int, Field], ...], tuple[Made, ...]]:
     """The plain columns in the file's order, and the fields that are more than one."""
+    operation = feed.row_operation.column if feed.row_operation else None
     plain: dict[int, Field] = {}
     made: list[Made] = []
     for name, one in spec.fields.items():
-        if feed.row_operation is not None and name == feed.row_operation.column:
+        if name == operation:
             continue
-        field, places = record_type.field(name), [at[column] for column in one.columns]
+        field = record_type.field(name)
         default = filled(spec, one, field, record_type)
-        if _is_plain(one, default) and places[0] not in plain:
-            plain[places[0]] = field
-            continue
-        slot = len(header) + len(made)
-        made.append(
-            compile_field(
-                one,
-                field,
-                header,
-                places,
-                slot=slot,
-                lookups=lookups,
-                neutralised=neutralised,
-                default=default,
-            )
-        )
+        if _is_plain(one, default) and binder.at[one.columns[0]] not in plain:
+            plain[binder.at[one.columns[0]]] = field
+        else:
+            made.append(binder.made(one, field, len(made), default))
     return tuple(sorted(plain.items(), key=lambda column: column[0])), tuple(made)
 
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import polars as pl
 
 from imports.fields import MISSING, Check, clean
-from imports.mapping import Made
+from imports.made import Made
 from imports.templates.definitions import FieldSpec
 from imports.templates.reading_steps import (
     RECOGNISERS,

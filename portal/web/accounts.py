@@ -8,6 +8,7 @@ from typing import cast
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 from django.http import Http404, HttpResponse
@@ -125,7 +126,7 @@ def account_add(request: TenantRequest) -> HttpResponse:
         with transaction.atomic():
             account = provision.account(place, username, password)
             _audit(request, "account.add", account)
-    except IntegrityError:
+    except (ValidationError, IntegrityError):
         # The name is unique over all tenants; whose it is, is nobody's business.
         form.add_error("username", _("This name is taken. Choose another one."))
         return _show_list(request, form, status=422)

@@ -367,8 +367,26 @@ def test_the_operation_column_may_have_another_name_or_none() -> None:
     assert found.good["operation"].to_list() == ["remove", "upsert"]
     whole = spec(settings={"operation": "add_only"})
     assert resolved(HEADER, whole, feed).operation_column is None
-    stepped = {**FIELDS, "Action": {"columns": ["Extra"], "steps": [{"trim": True}]}}
-    assert "takes one column, without steps" in unfit(spec(stepped), feed, PEOPLE)[0]
+
+
+def test_what_a_row_does_may_be_made_by_steps() -> None:
+    rule = RowOperation(
+        column="Action", values={"d": Operation.REMOVE, "a": Operation.UPSERT}, blank=None
+    )
+    feed = replace(FEED, row_operation=rule)
+    steps = [{"map": {"values": {"gone": "D", "here": "A", "odd": "Z"}}}]
+    one = spec({**FIELDS, "Action": {"columns": ["Extra"], "steps": steps}})
+    found = read(
+        csv("1,,,,,,gone", "2,Bo,,,,,here", "3,Cy,,,,,x", "4,Di,,,,,", "5,Ed,,,,,odd"), one, feed
+    )
+    assert found.good["operation"].to_list() == ["remove", "upsert"]
+    assert told(found) == [
+        (4, "Extra", "not_in_list", "x"),
+        (6, "Extra", "not_in_list", "odd"),
+        (5, "Extra", "required", ""),
+    ]
+    always = spec({**FIELDS, "Action": {"constant": "a"}})
+    assert read(csv("1,Ada,,,,,"), always, feed).good["operation"].to_list() == ["upsert"]
 
 
 def test_a_strict_feed_takes_any_order_from_a_template() -> None:
