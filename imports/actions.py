@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
+from imports import mail
 from imports import undo as undoing
 from imports.limits import MISSING_COLUMNS, BadLimit, Limits, check
 from imports.models import ImportJob, JobEvent
@@ -69,6 +70,7 @@ def release(
     with transaction.atomic():
         _change(job, State.HELD, changes)
         _tell(job, user, address, "job.release", State.READY, note, **detail)
+        mail.decided(job, user, "released")
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
 
 
@@ -97,6 +99,7 @@ def discard(job: ImportJob, user: User, address: str | None = None) -> None:
     with transaction.atomic():
         _change(job, State.HELD, {"state": State.DISCARDED, "finished_at": Now()})
         _tell(job, user, address, "job.discard", State.DISCARDED)
+        mail.decided(job, user, "discarded")
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
 
 

@@ -8,40 +8,34 @@ follow from the database (`imports/settle.py`).
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
-from dataclasses import dataclass
-from datetime import timedelta
 
-from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
-from imports import folders, outcome, snapshot
+from imports import folders, mail, snapshot
 from imports.arrivals.decisions import Decision as Decided
 from imports.arrivals.decisions import shown
-from imports.arrivals.listing import Entry, Listing
+from imports.arrivals.listing import Entry
 from imports.arrivals.references import Resolution, resolve
+from imports.deliveries import Folder, forget_copy, is_first, make_job, note, sender
 from imports.manifest import (
     InvalidSchema,
     Manifest,
     Problem,
-    free_name,
     identity,
     parse,
     parse_state,
     state_name,
 )
 from imports.manifest import State as Shown
-from imports.models import Arrival, ArrivalFile, Decision, ImportJob
+from imports.models import Arrival, ArrivalFile
 from imports.queue import owner
 from imports.snapshot import ChangedWhileCopied, Snapshot
 from portal import lifecycle, logs
-from portal.dropserver.jail import Jail
-from portal.dropserver.paths import Path
-from portal.models import Drop, Upload
+from portal.models import Drop
 from portal.records.catalog import catalog
 from portal.records.definitions import Feed
 
@@ -50,30 +44,6 @@ State = Arrival.State
 
 # More than the largest manifest that is read; a longer file is refused by its length.
 _MOST_BYTES = 512 << 10
-# Jobs of one round wait for each other; this long if the round is cut off.
-ROUND = timedelta(seconds=60)
-
-
-@dataclass(slots=True)
-class Folder:
-    """A drop and the jail that its folder is reached through."""
-
-    drop: Drop
-    jail: Jail
-
-    @property
-    def path(self) -> Path:
-        return folders.path_of(self.drop.path)
-
-    def file(self, name: str) -> Path:
-        return (*self.path, name)
-
-    def listing(self) -> Listing:
-        return folders.listing(self.jail, self.path)
-
-    def free_name(self, name: str) -> str:
-        """The name, or the first one with a number that nothing has, be it a link."""
-        return free_name(name, folders.taken(self.jail, self.path))
 
 
 def claim(folder: Folder, entry: Entry) -> str | None:
@@ -138,7 +108,7 @@ def _arrival(folder: Folder, name: str, found: os.stat_result, data: bytes) -> A
             "drop": folder.drop,
             "name": sent,
             "current_name": name,
-            "account_id": _sender(folder, sent),
+            "account_id": sender(folder, sent),
         },
     )
     free = Arrival.objects.filter(
@@ -160,17 +130,9 @@ def _storage(arrival: Arrival) -> str:
     return f"arrivals/{arrival.tenant_id}/{arrival.uid}"
 
 
-def _sender(folder: Folder, name: str) -> int | None:
-    """The account that uploaded the manifest last."""
-    path = f"{folder.drop.path}/{name}"
-    uploads = Upload.objects.filter(endpoint_id=folder.drop.endpoint_id, path=path)
-    newest = uploads.filter(state=Upload.State.COMPLETE).order_by("-started_at").first()
-    return newest.account_id if newest else None
-
-
 def _refuse(arrival: Arrival, refused: InvalidSchema) -> None:
     with transaction.atomic():
-        _log(arrival, Decided(arrival.name, "invalid_schema", str(refused)))
+        note(arrival, Decided(arrival.name, "invalid_schema", str(refused)))
         lifecycle.advance(
             arrival, to=State.INVALID_SCHEMA, allowed=[State.COLLECTING], **lifecycle.released()
         )
@@ -282,7 +244,8 @@ def _without_configuration(folder: Folder, arrival: Arrival, copies: dict[str, S
         "told; the portal tries again every few minutes. Nothing needs to be sent again."
     )
     with transaction.atomic():
-        _log(arrival, Decided(arrival.name, "configuration_missing", reason))
+        note(arrival, Decided(arrival.name, "configuration_missing", reason))
+        mail.configuration_missing(arrival)
         lifecycle.advance(
             arrival, to=State.CONFIG_MISSING, allowed=[State.COLLECTING], **lifecycle.released()
         )
@@ -311,69 +274,12 @@ def _take(
         row.size, row.md5, row.sha256 = copy.size, copy.md5, copy.sha256
         row.source, row.content = copy.source, copy.content
     if one.problem is not None or copy is None or feed is None:
-        _forget_copy(row)
+        forget_copy(row)
         row.save()
-        _log(arrival, Decided(name, str(one.problem), one.reason))
+        note(arrival, Decided(name, str(one.problem), one.reason))
         return
-    if _is_first(row):
-        _log(arrival, Decided(name, "accepted", one.reason))
-        make_job(row, feed, folder.drop)
+    if is_first(row):
+        note(arrival, Decided(name, "accepted", one.reason))
+        make_job(row, feed, folder.drop.limits, f"Named by {row.arrival.name}.")
     else:
-        _log(arrival, Decided(name, "duplicate", row.reason))
-
-
-def _is_first(row: ArrivalFile) -> bool:
-    """Save the row; where this very file was taken before, as its duplicate."""
-    try:
-        with transaction.atomic():
-            row.save()
-    except IntegrityError:
-        first = ArrivalFile.objects.get(
-            source=row.source, sha256=row.sha256, problem="", duplicate_of=None
-        )
-        row.duplicate_of = first
-        row.reason = (
-            f"{shown(row.name)} is the very file that the manifest "
-            f"{shown(first.arrival.name)} named already; it is imported once."
-        )
-        _forget_copy(row)
-        row.save()
-        return False
-    return True
-
-
-def _forget_copy(row: ArrivalFile) -> None:
-    """What is not imported is not kept, once that is certain."""
-    if row.content:
-        transaction.on_commit(functools.partial(default_storage.delete, row.content))
-        row.content = ""
-
-
-def make_job(row: ArrivalFile, feed: Feed, drop: Drop) -> ImportJob:
-    """The import job of a collected file; it may start when the round has ended."""
-    job = ImportJob.objects.create(
-        tenant_id=row.tenant_id,
-        arrival_file=row,
-        feed=feed.name,
-        record_type=feed.record_type,
-        rank=feed.rank,
-        limits=drop.limits,
-        file_name=row.name,
-        file_size=row.size or 0,
-        sha256=row.sha256,
-        content=row.content,
-        ready_at=Now() + ROUND,
-        kept_until=Now() + timedelta(days=settings.KEEP_FILES_DAYS),
-    )
-    outcome.moved(job, ImportJob.State.READY, f"Named by {row.arrival.name}.", "Collector")
-    return job
-
-
-def _log(arrival: Arrival, decided: Decided) -> None:
-    Decision.objects.create(
-        tenant_id=arrival.tenant_id,
-        arrival=arrival,
-        subject=decided.subject[:300],
-        verdict=decided.verdict[:40],
-        reason=decided.reason,
-    )
+        note(arrival, Decided(name, "duplicate", row.reason))

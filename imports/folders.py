@@ -88,6 +88,11 @@ def source_of(found: os.stat_result) -> str:
     return f"{found.st_ino}:{found.st_mtime_ns}:{found.st_size}"
 
 
+def source_of_entry(entry: Entry) -> str:
+    """The same of a listed file."""
+    return f"{entry.inode}:{entry.mtime_ns}:{entry.size}"
+
+
 @contextmanager
 def reading(jail: Jail, path: Path) -> Iterator[BinaryIO]:
     """The file, opened. Raises OSError (FileNotFoundError where it is gone)."""

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from imports import mail
 from imports.issues import Issue
 from imports.limits import Hold, Plan
 from imports.models import ImportJob, IssueGroup, JobEvent
@@ -197,3 +198,4 @@ def _close(job: ImportJob, state: str, plan: Plan | None = None, **changes: Any)
         **lifecycle.released(),
     )
     moved(job, state, changes.get("reason", ""))
+    mail.moved(job)

@@ -33,8 +33,16 @@ def text(job: ImportJob, errors_file: str) -> str:
         if at:
             lines.append(f"  Lines: {', '.join(at)}" + (", …" if group.count > len(at) else ""))
     if errors_file:
-        lines += ["", f"The rejected rows are in {errors_file}: correct them and send that file."]
+        how = "send that file"
+        if job.template_version_id:
+            how = f"send them under the name {job.file_name}"
+        lines += ["", f"The rejected rows are in {errors_file}: correct them and {how}."]
     return "\r\n".join([*lines, ""])
+
+
+def unmatched(name: str, reason: str) -> str:
+    """The result file's content for a file that no import template names."""
+    return "\r\n".join([f"unmatched: {name}", reason, ""])
 
 
 def _counts(job: ImportJob) -> list[str]:

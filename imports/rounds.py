@@ -17,13 +17,14 @@ from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 from psycopg.errors import LockNotAvailable
 
-from imports import folders, sightings
+from imports import collect_template, folders, home, sightings
 from imports.arrivals import misplaced
 from imports.arrivals.decisions import Verdict
 from imports.arrivals.listing import Listing
 from imports.arrivals.manifest import Detection, detect
 from imports.arrivals.names import is_result
-from imports.collect import ROUND, Folder, claim, collect
+from imports.collect import claim, collect
+from imports.deliveries import ROUND, Folder
 from imports.manifest import State, parse_state
 from imports.models import Arrival, ImportJob
 from imports.settle import settle
@@ -133,6 +134,20 @@ def _rank(drop: Drop) -> tuple[int, str]:
 
 
 def _drop(folder: Folder) -> Iterator[Seen]:
+    if folder.drop.protocol == Drop.Protocol.TEMPLATE:
+        return _home(folder)
+    return _manifests(folder)
+
+
+def _home(folder: Folder) -> Iterator[Seen]:
+    settle(folder)
+    collect_template.collect(folder)
+    _forget_old_results(folder, folder.listing())
+    settle(folder)
+    return collect_template.seen(folder)
+
+
+def _manifests(folder: Folder) -> Iterator[Seen]:
     settle(folder)
     listing = folder.listing()
     detection = detect(listing, datetime.now(UTC), named=_under_way(folder))
@@ -243,6 +258,17 @@ def _lowest_incoming_rank(tenant_id: int) -> int | None:
     uploads = Upload.objects.filter(
         tenant_id=tenant_id, state=Upload.State.OPEN, started_at__gt=Now() - _STALLED
     )
-    paths = {upload.path.strip("/").rpartition("/")[0] for upload in uploads}
-    drops = Drop.objects.filter(tenant_id=tenant_id, path__in=paths)
-    return min((_rank(drop)[0] for drop in drops), default=None)
+    under_way = [upload.path.strip("/").rpartition("/") for upload in uploads]
+    folders_used = {folder for folder, _, _ in under_way}
+    drops = Drop.objects.filter(tenant_id=tenant_id, path__in=folders_used)
+    ranks = [
+        _incoming(drop, name) for drop in drops for at, _, name in under_way if at == drop.path
+    ]
+    return min((rank for rank in ranks if rank is not None), default=None)
+
+
+def _incoming(drop: Drop, name: str) -> int | None:
+    """The rank of the file that is being received; None where nothing can depend on it."""
+    if drop.protocol == Drop.Protocol.TEMPLATE:
+        return home.rank(drop, name)
+    return _rank(drop)[0]

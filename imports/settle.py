@@ -6,19 +6,21 @@ first, then the data file (only if it still is the one that was taken), the mani
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
 from imports import folders, results
+from imports.arrivals.decisions import Verdict
 from imports.arrivals.names import errors_name, result_name
-from imports.collect import Folder
+from imports.deliveries import Folder
+from imports.folders import source_of_entry
 from imports.manifest import InvalidSchema, Problem, State, annotate, state_name
 from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import logs
 from portal.dropserver.paths import Path
-from portal.models import Upload
+from portal.models import Drop, Upload
 
 log = logs.get(__name__)
 _BLOCK = 1 << 20
@@ -30,13 +32,41 @@ _SHOWN = {
 
 def settle(folder: Folder) -> None:
     """Bring the folder in line with all deliveries of the drop that are not settled."""
+    is_home = folder.drop.protocol == Drop.Protocol.TEMPLATE
+    step = _delivery(folder) if is_home else _one
     for arrival in Arrival.objects.filter(drop=folder.drop, settled_at=None).order_by("pk"):
         if arrival.state == Arrival.State.COLLECTING:
             continue
         try:
-            _one(folder, arrival)
+            step(folder, arrival)
         except OSError as exc:  # its own trouble: the others' results do not wait for it
             log.exception("settle_failed", arrival_id=arrival.pk, exc_info=exc)
+
+
+def _delivery(folder: Folder) -> Callable[[Folder, Arrival], None]:
+    """What settles a file of a template account: it is the delivery, nothing is renamed."""
+    lying = {source_of_entry(entry) for entry in folder.listing()}
+
+    def step(folder: Folder, arrival: Arrival) -> None:
+        file = arrival.files.select_related("job", "duplicate_of__job").first()
+        if file is None or file.problem:
+            if file is None or not _lies(folder, file, lying):
+                _named(arrival, "")
+                _settled(arrival, arrival.state)
+        elif _file(folder, file):
+            _named(arrival, "")
+            _settled(arrival, Arrival.State.DONE)
+
+    return step
+
+
+def _lies(folder: Folder, file: ArrivalFile, lying: Collection[str]) -> bool:
+    """Tell the sender of a file that was not taken, once. Returns whether it is still there."""
+    if file.problem == Verdict.UNMATCHED and not file.told:
+        said = results.unmatched(file.name, file.reason)
+        folders.write(folder.jail, folder.file(result_name(file.name)), iter([said.encode()]))
+        ArrivalFile.objects.filter(pk=file.pk).update(told=Arrival.State.UNMATCHED)
+    return file.source in lying
 
 
 def _one(folder: Folder, arrival: Arrival) -> None:

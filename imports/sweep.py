@@ -13,10 +13,12 @@ from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from imports import queue, staging
+from imports.collect_template import forget_unmatched
 from imports.models import ArrivalFile, ImportJob
 from portal import beats, bell, logs, scores
 from portal.dropserver.leftovers import clear_parts
 from portal.models import Drop
+from portal.notify import outbox, sending
 
 log = logs.get(__name__)
 
@@ -28,7 +30,10 @@ def sweep() -> str:
     _ring(bell.IMPORT, importing)
     collecting = set(Drop.objects.filter(enabled=True).values_list("tenant_id", flat=True))
     _ring(bell.POLL, collecting)
-    cleared = clear_staging() + forget_old_files() + clear_parts()
+    telling = outbox.due() | set(sending.unsent().values_list("tenant_id", flat=True))
+    _ring(bell.MAIL, telling)
+    cleared = clear_staging() + forget_old_files() + forget_unmatched() + clear_parts()
+    cleared += outbox.forget_old()
     scores.expire()
     return f"Rang for {len(importing)} imports, {len(collecting)} folders; cleared {cleared}."
 

@@ -18,6 +18,7 @@ log = logs.get(__name__)
 
 POLL = "imports.poll_tenant"
 IMPORT = "imports.run_tenant"
+MAIL = "portal.send_mail"
 
 
 def ring(task: str, tenant_id: int, expires: float | None = None) -> bool:

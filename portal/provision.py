@@ -15,9 +15,12 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db.models.functions import Lower
 
 from portal import keys, tenancy
+from portal.dropserver import usernames
 from portal.dropserver.folders import folders
+from portal.dropserver.rights import HOMES
 from portal.models import (
     Account,
     AccountKey,
@@ -60,11 +63,16 @@ def endpoint(owner: Tenant, name: str = "SFTP") -> Endpoint:
 
 
 def account(
-    place: Endpoint, username: str, password: str | None = None, key_line: str | None = None
+    place: Endpoint,
+    username: str,
+    password: str | None = None,
+    key_line: str | None = None,
+    home: str = "",
 ) -> Account:
     """Make a login on the endpoint, with a password, a public key, or both.
 
-    Raises ValidationError for a name that is taken or unfit, or without either; KeyRefused.
+    home: see `Account`. Raises ValidationError for a name that is taken or unfit, or without
+    either; KeyRefused.
     """
     if not password and key_line is None:
         raise ValidationError("An account needs a password or a public key.")
@@ -79,14 +87,49 @@ def account(
         endpoint=place,
         username=username,
         password=make_password(password) if password else "",
+        home=home,
     )
     with tenancy.everyone("a user name is unique across tenants"), transaction.atomic():
-        if Account.objects.filter(username__iexact=username).exists():
+        if _is_taken(username):
             raise ValidationError(f"The user name {username} is taken. Choose another.")
         made.save()
         if parsed:
             _key(made, parsed)
     return made
+
+
+def template_account(
+    place: Endpoint,
+    base: str,
+    district: str,
+    state: str,
+    password: str | None = None,
+    key_line: str | None = None,
+) -> Account:
+    """Make a login whose files go through import templates (seed 003), with a home and its drop.
+
+    base: the person's user name. Raises ValidationError as `account`, and for parts that make no
+    login name; KeyRefused; OSError where the folder cannot be made.
+    """
+    try:
+        username = usernames.sftp_form(base, district, state)
+    except usernames.NameRefused as refused:
+        raise ValidationError(str(refused)) from None
+    home = f"{HOMES}/{username}"
+    with tenancy.scope(place.tenant_id), transaction.atomic():
+        made = account(place, username, password, key_line, home)
+        Drop.objects.create(
+            tenant_id=place.tenant_id, endpoint=place, path=home, protocol=Drop.Protocol.TEMPLATE
+        )
+    folders(place)
+    return made
+
+
+def _is_taken(username: str) -> bool:
+    """Whether an account has the name, in either of its forms and any case."""
+    forms = {username, usernames.account_name(username), usernames.ftps_form(username)}
+    folded = Account.objects.annotate(folded=Lower("username"))
+    return folded.filter(folded__in=[form.lower() for form in forms]).exists()
 
 
 def key(owner: Account, line: str, name: str = "") -> AccountKey:

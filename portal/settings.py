@@ -149,6 +149,7 @@ STORAGES = {
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 KEEP_FILES_DAYS = env.number("KEEP_FILES_DAYS", 30)
+TEMPLATE_QUIET_SECONDS = env.number("TEMPLATE_QUIET_SECONDS", 5)
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT", str(DATA_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "portal" / "static"]
@@ -224,7 +225,20 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
 }
 
-EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+# --- Mail: by SMTP where a server is named, else into files.
+EMAIL_HOST = env.text("EMAIL_HOST")
+_BACKEND = "smtp" if EMAIL_HOST else "filebased"
+EMAIL_BACKEND = env.text("EMAIL_BACKEND", f"django.core.mail.backends.{_BACKEND}.EmailBackend")
+EMAIL_FILE_PATH = env.text("EMAIL_FILE_PATH", str(DATA_DIR / "mail"))
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD")
+_EMAIL_SECURITY = env.choice("EMAIL_SECURITY", ("starttls", "tls", "none"), "starttls")
+EMAIL_USE_TLS, EMAIL_USE_SSL = _EMAIL_SECURITY == "starttls", _EMAIL_SECURITY == "tls"
+EMAIL_PORT = env.number("EMAIL_PORT", {"starttls": 587, "tls": 465, "none": 25}[_EMAIL_SECURITY])
+EMAIL_TIMEOUT = env.number("EMAIL_TIMEOUT", 10)
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "Causeway <causeway@localhost>")
+NOTIFY_QUIET_SECONDS = env.number("NOTIFY_QUIET_SECONDS", 60)
+NOTIFY_LONGEST_SECONDS = env.number("NOTIFY_LONGEST_SECONDS", 600)
 
 LOG_FORMAT = env.choice("LOG_FORMAT", ("json", "console"), "json")
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")

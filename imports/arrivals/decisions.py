@@ -33,6 +33,11 @@ class Verdict(enum.StrEnum):
     INVALID_FILES = "invalid_files"
     CONFIGURATION_MISSING = "configuration_missing"
     CONFIGURATION_RETRY = "configuration_retry"
+    UNMATCHED = "unmatched"
+    NOT_YET_STABLE = "not_yet_stable"
+    TAKEN_BEFORE = "taken_before"
+    NEAR_MISS = "near_miss"
+    NAME_NOT_TEXT = "name_not_text"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from portal.models import Account, Drop, Endpoint, TenantOwned
 
 
 class Arrival(TenantOwned, Leased):
-    """One detected, complete delivery: a manifest with its files.
+    """One detected, complete delivery: a manifest with its files, or one file for a template.
 
-    identity: what makes the delivery one (drop, manifest file, its bytes); UNIQUE, so that two
-    collectors or ten rings make one arrival. path: of the manifest, relative to the endpoint.
-    name: the manifest's name as sent. current_name: its name in the folder now, empty once removed.
+    identity: what makes the delivery one (drop, the manifest's or the file's inode, time, size and
+    bytes); UNIQUE, so that two collectors or ten rings make one arrival. name: the manifest's or
+    file's name as sent. current_name: its name in the folder now, empty once removed. A file that
+    no template names is UNMATCHED, and goes on from there when its name or a template changes.
     """
 
     class State(models.TextChoices):
@@ -27,6 +28,7 @@ class Arrival(TenantOwned, Leased):
         INVALID_SCHEMA = "invalid_schema", "The manifest is not valid"
         CONFIG_MISSING = "config_missing", "Configuration missing"
         FAILED = "failed", "Could not be collected"
+        UNMATCHED = "unmatched", "No template of that name"
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     drop = models.ForeignKey(Drop, on_delete=models.CASCADE, related_name="arrivals")
@@ -82,6 +84,8 @@ class ArrivalFile(TenantOwned):
                 name="one_snapshot_per_file",
             ),
         ]
+        # Read by the collector: which of the files that lie there were taken already.
+        indexes = [models.Index(fields=["tenant", "source"], name="file_by_source")]
 
 
 class Decision(TenantOwned):

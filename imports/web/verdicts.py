@@ -22,6 +22,11 @@ LABELS = {
     "invalid_files": _("Invalid references"),
     "configuration_missing": _("Configuration missing"),
     "configuration_retry": _("Configuration tried again"),
+    "unmatched": _("No template of that name"),
+    "not_yet_stable": _("Just arrived"),
+    "taken_before": _("Taken before"),
+    "near_miss": _("Near miss"),
+    "name_not_text": _("Name not readable"),
 }
 
 

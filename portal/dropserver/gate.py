@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from portal.dropserver.paths import Path
+from portal.dropserver.paths import ROOT, Path
 from portal.dropserver.rights import Standing
 
 
@@ -39,8 +39,9 @@ class Limits:
 class Login:
     """A login that was granted.
 
-    account_id, tenant_id, endpoint_id: rows of the portal. root: absolute local directory of the
-    endpoint, the account's "/". method: "password" or "publickey".
+    account_id, tenant_id, endpoint_id: rows of the portal. root: absolute local directory that is
+    the account's "/". home: where that is below the endpoint's directory; empty for all of it.
+    method: "password" or "publickey".
     """
 
     account_id: int
@@ -50,10 +51,11 @@ class Login:
     root: str
     method: str
     limits: Limits = Limits()
+    home: Path = ROOT
 
 
 class Gate(Protocol):
-    """Logins, records and the bell. Paths are below the endpoint's directory."""
+    """Logins, records and the bell. Paths are below the account's root."""
 
     async def by_password(self, username: str, password: str, ip: str) -> Login | None:
         """The login of a name and password, None if refused. Raises TryLater."""

@@ -70,7 +70,7 @@ class Ledger:
 
     async def standing(self, login: Login, path: Path) -> Standing:
         """See `Gate`: the newest complete upload of a path tells whose it is."""
-        text = _text(path)
+        text = _text(login, path)
         if unwritten := self._unwritten.get((login.endpoint_id, text)):
             return unwritten
         return Standing(await self._ask(lambda: _owner(login.endpoint_id, text)))
@@ -95,7 +95,7 @@ class Ledger:
         """See `Gate`."""
         uid, row, visit = uuid.uuid4(), _Row(), self._rows.get(session, _Row())
         self._rows[uid] = row
-        self._journal.add(partial(_open_upload, row, visit, login, _text(path)))
+        self._journal.add(partial(_open_upload, row, visit, login, _text(login, path)))
         return uid
 
     def upload_ended(
@@ -111,8 +111,9 @@ class Ledger:
 
     def renamed(self, login: Login, old: Path, new: Path) -> None:
         """See `Gate`."""
-        self._unwritten.pop((login.endpoint_id, _text(old)), None)
-        self._journal.add(partial(_rename, login, _text(old), _text(new)))
+        before, after = _text(login, old), _text(login, new)
+        self._unwritten.pop((login.endpoint_id, before), None)
+        self._journal.add(partial(_rename, login, before, after))
         self._own_until_written(login, new)
 
     def removed(self, login: Login, path: Path) -> None:
@@ -160,7 +161,7 @@ class Ledger:
 
     def _own_until_written(self, login: Login, path: Path) -> None:
         """Know the owner of a file whose record still waits in the journal."""
-        key, entry = (login.endpoint_id, _text(path)), Standing(login.account_id)
+        key, entry = (login.endpoint_id, _text(login, path)), Standing(login.account_id)
         self._unwritten[key] = entry
 
         def forget() -> None:
@@ -202,8 +203,9 @@ def _leave_database(barrier: threading.Barrier) -> None:
     connection.close()
 
 
-def _text(path: Path) -> str:
-    return "/".join(path)
+def _text(login: Login, path: Path) -> str:
+    """A path of the account as it is recorded: below the endpoint's directory."""
+    return "/".join((*login.home, *path))
 
 
 def _owner(endpoint_id: int, path: str) -> int | None:

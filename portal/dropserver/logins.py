@@ -20,6 +20,8 @@ from django.db.models.functions import Lower
 from portal import logs, scores
 from portal.dropserver.folders import folders
 from portal.dropserver.gate import Limits, Login
+from portal.dropserver.paths import canonical
+from portal.dropserver.usernames import account_name
 from portal.models import Account, AccountKey
 
 log = logs.get(__name__)
@@ -39,14 +41,15 @@ class Logins:
 
     def by_password(self, username: str, password: str, ip: str) -> Login | None:
         """See `Gate.by_password`. Raises DatabaseError, OSError."""
-        if wait := scores.blocked(ip, username):
+        counted = account_name(username)  # or its two forms would allow twice the guesses
+        if wait := scores.blocked(ip, counted):
             log.warning("drop_login_blocked", ip=ip, name=repr(username), wait=wait.total_seconds())
             return None
         account = _account(username)
         if self._matches(account, password) and account is not None and _may_come(account, ip):
-            scores.succeeded(ip, username)
+            scores.succeeded(ip, counted)
             return _login(account, "password")
-        scores.failed(ip, username)
+        scores.failed(ip, counted)
         log.warning("drop_login_failed", ip=ip, name=repr(username))
         return None
 
@@ -78,14 +81,15 @@ class Logins:
 
 
 def _account(username: str) -> Account | None:
-    """The enabled account of a name, compared without case."""
+    """The enabled account of a name, compared without case, in either form of it."""
     name = username.lower() if username.isprintable() else ""  # PostgreSQL takes no NUL
-    return (
+    found = (
         Account.objects.annotate(folded=Lower("username"))
-        .filter(folded=name, enabled=True, endpoint__enabled=True, tenant__enabled=True)
+        .filter(folded__in=[name, account_name(name)])
+        .filter(enabled=True, endpoint__enabled=True, tenant__enabled=True)
         .select_related("endpoint")
-        .first()
     )
+    return max(found, key=lambda account: account.username.lower() == name, default=None)
 
 
 def _may_come(account: Account, ip: str) -> bool:
@@ -108,13 +112,14 @@ def _holds(network: str, ip: str) -> bool:
 
 
 def _login(account: Account, method: str) -> Login:
-    endpoint = account.endpoint
+    endpoint, home = account.endpoint, canonical(account.home)
     return Login(
         account_id=account.pk,
         tenant_id=account.tenant_id,
         endpoint_id=endpoint.pk,
         username=account.username,
-        root=str(folders(endpoint)),  # a folder that went is back
+        root=str(folders(endpoint).joinpath(*home)),  # a folder that went is back
         method=method,
         limits=Limits(sessions=settings.SFTP_MAX_SESSIONS_PER_ACCOUNT),
+        home=home,
     )

@@ -3,7 +3,9 @@
 Pure. A rule answers None for "yes" or the words for the sender. Seed 001: an institution "will
 have write access to their directories but will not be able to alter existing directories or create
 new ones". Renaming and removing one's own unclaimed upload is allowed beyond the seed, because
-WinSCP and lftp upload to a temporary name and WinSCP removes the file that it replaces.
+WinSCP and lftp upload to a temporary name and WinSCP removes the file that it replaces. The same
+holds in the home of a template account (seed 003): a temporary name gets its final one, and an own
+file is renamed or removed; that is also how a sender mends a name that matches no template.
 """
 
 from __future__ import annotations
@@ -11,9 +13,14 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from portal.dropserver.paths import Path, shown
+
 NO_NEW_FOLDERS = "Folders are made by the portal; upload into one of those that are there."
 NO_FOLDER_REMOVAL = "Folders belong to the portal and cannot be renamed or removed."
 NO_LINKS = "Links are not served."
+
+# Below it each template account has its home, which it sees as its root.
+HOMES = "homes"
 
 CLAIMED_SUFFIX = ".PROCESSING"
 STATE_SUFFIXES = (
@@ -42,6 +49,17 @@ class Standing:
     """
 
     owner: int | None = None
+
+
+def refusal_of_place(home: Path, path: Path) -> str | None:
+    """Why an account may not change anything at a path. home: empty for the whole tree.
+
+    Files of a home are taken for its account's (seed 003: templates are account-specific), so
+    nobody else may put one there.
+    """
+    if home or not path or path[0].casefold() != HOMES:
+        return None
+    return f"The folders below {shown((HOMES,))} belong to accounts of their own."
 
 
 def refusal_to_upload(name: str, existing: Standing | None, account: int) -> str | None:

@@ -133,6 +133,7 @@ class DropFiles(asyncssh.SFTPServer):
     async def remove(self, path: bytes) -> None:
         """Remove an own upload, what the portal left to be read, or an unfinished upload."""
         known = _known(path)
+        self._uploads.refuse_place(known)
         found = self._uploads.found(known)
         if found is None:
             if not known or not self._parts.remove(known):
@@ -213,6 +214,7 @@ class DropFiles(asyncssh.SFTPServer):
         return writing
 
     async def _rename(self, old: Path, new: Path, *, replace: bool) -> None:
+        self._uploads.refuse_place(old, new)
         refuse_directory(self._jail.stat(old))
         target = self._uploads.found(new)
         if target is not None:

@@ -58,6 +58,7 @@ class Uploads:
 
     async def begin(self, path: Path, pflags: int) -> Writing:
         """Open an upload as SFTP's flags say. Raises OSError, SFTPError."""
+        self.refuse_place(path)
         found = self.found(path)
         self._refuse_flags(path, pflags, found)
         await self._refuse_upload(path, found)
@@ -91,6 +92,11 @@ class Uploads:
             return self._jail.stat(path)
         except FileNotFoundError:
             return None
+
+    def refuse_place(self, *paths: Path) -> None:
+        """Raises SFTPPermissionDenied where the account may not change anything."""
+        for path in paths:
+            refuse(rights.refusal_of_place(self._visit.login.home, path))
 
     async def standing(self, path: Path) -> Standing:
         """Whose the file is. Raises SFTPFailure if that cannot be known now."""

@@ -2,6 +2,7 @@
 
 from portal.models.audit import AuditEntry
 from portal.models.beats import Beat
+from portal.models.notices import Mail, Notice
 from portal.models.people import RANK, Membership, Role, User
 from portal.models.places import Account, AccountKey, Drop, Endpoint
 from portal.models.records import Record, RecordChange, RecordKind
@@ -18,7 +19,9 @@ __all__ = [
     "DropSession",
     "Endpoint",
     "LoginScore",
+    "Mail",
     "Membership",
+    "Notice",
     "Record",
     "RecordChange",
     "RecordKind",

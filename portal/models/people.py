@@ -55,13 +55,20 @@ RANK = {Role.VIEWER: 1, Role.MANAGER: 2, Role.ADMIN: 3}
 
 
 class Membership(models.Model):
-    """A user's role in a tenant. Read before a tenant is in scope, hence outside the policies."""
+    """A user's role in a tenant. Read before a tenant is in scope, hence outside the policies.
+
+    mail_…: whether the person is told by mail; None as the role has it (`portal/notify/audience`).
+    """
 
     seen_before_tenant = True
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role)
+    mail_unmatched = models.BooleanField(null=True, blank=True)
+    mail_held = models.BooleanField(null=True, blank=True)
+    mail_failed = models.BooleanField(null=True, blank=True)
+    mail_completed = models.BooleanField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -188,3 +188,46 @@ def test_a_tenant_whose_folders_cannot_be_made_is_not_made(drops: Path) -> None:
     assert not Tenant.objects.exists()
     with tenancy.everyone("a test looks"):
         assert not Endpoint.objects.exists()
+
+
+def test_a_template_account_has_a_home_with_a_drop_and_a_folder(oak: Tenant, drops: Path) -> None:
+    endpoint = provision.endpoint(oak)
+    made = provision.template_account(endpoint, "Pat", "Harbor ISD", "TX", "secret")
+    assert (made.username, made.home) == (
+        "pat_admin_harborisd_tx",
+        "homes/pat_admin_harborisd_tx",
+    )
+    with tenancy.scope(oak.pk):
+        assert Drop.objects.get(path=made.home).protocol == Drop.Protocol.TEMPLATE
+    assert (drops / str(endpoint.uid) / made.home).is_dir()
+
+
+@pytest.mark.parametrize("taken", ["pat_admin_harbor_tx", "PAT.admin.harbor.tx"])
+def test_no_two_accounts_share_a_name_in_either_form(oak: Tenant, taken: str) -> None:
+    endpoint = provision.endpoint(oak)
+    provision.account(endpoint, taken, "secret")
+    with pytest.raises(ValidationError, match="is taken"):
+        provision.template_account(endpoint, "pat", "harbor", "tx", "secret")
+    with tenancy.scope(oak.pk):
+        assert not Drop.objects.filter(protocol=Drop.Protocol.TEMPLATE).exists()
+
+
+def test_a_plain_account_may_not_take_the_other_form_of_a_template_account(oak: Tenant) -> None:
+    endpoint = provision.endpoint(oak)
+    provision.template_account(endpoint, "pat", "harbor", "tx", "secret")
+    with pytest.raises(ValidationError, match="is taken"):
+        provision.account(endpoint, "Pat.admin.harbor.tx", "secret")
+
+
+def test_a_template_account_whose_base_name_breaks_the_form_is_refused(oak: Tenant) -> None:
+    with pytest.raises(ValidationError, match="will need to be removed or changed"):
+        provision.template_account(provision.endpoint(oak), "pat_doe", "harbor", "tx", "secret")
+
+
+def test_the_command_makes_a_template_account(oak: Tenant) -> None:
+    provision.endpoint(oak)
+    said = run("create_account", "oak", "pat", "--template", "Harbor", "TX")
+    assert "pat_admin_harbor_tx logs in with the password" in said
+    assert "pat.admin.harbor.tx" in said
+    with pytest.raises(CommandError, match="two letters"):
+        run("create_account", "oak", "pat", "--template", "Harbor", "Texas")

@@ -9,7 +9,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal import keys, provision, tenancy
-from portal.models import Endpoint
+from portal.dropserver.usernames import ftps_form
+from portal.models import Account, Endpoint
 
 
 class Command(BaseCommand):
@@ -20,6 +21,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("tenant", metavar="SLUG", help="the institution")
         parser.add_argument("username")
+        parser.add_argument(
+            "--template",
+            nargs=2,
+            metavar=("DISTRICT", "ST"),
+            help="its files go through import templates: the district's name and the state",
+        )
         parser.add_argument("--key", metavar="FILE", type=Path, help="a public key, no password")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -27,13 +34,25 @@ class Command(BaseCommand):
         line = _line(options["key"]) if options["key"] else None
         password = None if line else provision.new_password()
         try:
-            account = provision.account(endpoint, options["username"], password, line)
+            account = _make(endpoint, options, password, line)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
         except keys.KeyRefused as error:
             raise CommandError(f"{options['key']}: {error}") from None
         how = f"the password {password}" if password else f"the key in {options['key']}"
         self.stdout.write(f"{account.username} logs in with {how}")
+        if account.home:
+            self.stdout.write(f"Over FTPS the same account is {ftps_form(account.username)}")
+
+
+def _make(
+    endpoint: Endpoint, options: dict[str, Any], password: str | None, line: str | None
+) -> Account:
+    if not options["template"]:
+        return provision.account(endpoint, options["username"], password, line)
+    district, state = options["template"]
+    base = options["username"]
+    return provision.template_account(endpoint, base, district, state, password, line)
 
 
 def _endpoint(slug: str) -> Endpoint:

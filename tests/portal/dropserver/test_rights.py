@@ -4,6 +4,7 @@ from portal.dropserver.rights import (
     STATE_SUFFIXES,
     Standing,
     is_state_file,
+    refusal_of_place,
     refusal_to_remove,
     refusal_to_rename,
     refusal_to_upload,
@@ -53,3 +54,11 @@ def test_it_lets_nobody_remove_a_manifest_in_process_or_anothers_file():
     assert "being processed" in refusal_to_remove("a.done.PROCESSING", PORTALS, ME)
     assert "being processed" in refusal_to_remove("a.done.PROCESSING", MINE, ME)
     assert "another account" in refusal_to_remove("a.csv", THEIRS, ME)
+
+
+def test_only_a_home_s_own_account_changes_anything_below_the_homes():
+    assert "belong to accounts" in refusal_of_place((), ("homes", "pat", "users.csv"))
+    assert "belong to accounts" in refusal_of_place((), ("homes", "users.csv"))
+    assert refusal_of_place((), ("Courses", "homes")) is None
+    assert refusal_of_place(("homes", "pat"), ("homes", "users.csv")) is None
+    assert refusal_of_place(("homes", "pat"), ("users.csv",)) is None

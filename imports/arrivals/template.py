@@ -1,0 +1,160 @@
+"""The template protocol: which files of an account's home a template names, and why others wait.
+
+A pure rule over a listing and a clock (seed 003, design.md section 6): the exact, case-sensitive
+name of one of the account's templates, extension included, and the file is stable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from imports.arrivals.decisions import Decision, Verdict, shown
+from imports.arrivals.listing import Entry, Listing
+from imports.arrivals.names import (
+    errors_name,
+    is_hidden,
+    is_leftover,
+    is_result,
+    is_temporary,
+    result_name,
+)
+from imports.arrivals.near import NearMiss, near_misses
+
+_MAX_NAME_BYTES = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A stable file that a template names. template: its id."""
+
+    entry: Entry
+    template: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A stable file that no template names. reason: what was found and what to do, sentences."""
+
+    entry: Entry
+    near: tuple[NearMiss, ...]
+    reason: str
+
+
+@dataclass(slots=True)
+class Detection:
+    """What a look at the home found, in order of name.
+
+    matches: to be imported now. unmatched: to be shown to people. decisions: one for every visible
+    file that is not in matches; the unmatched ones have theirs too.
+    """
+
+    matches: list[Match] = field(default_factory=list)
+    unmatched: list[Unmatched] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+
+
+def detect(
+    listing: Listing,
+    now: datetime,
+    names: Mapping[str, int],
+    quiet: timedelta,
+    elsewhere: Mapping[str, str] | None = None,
+) -> Detection:
+    """Looks at a home at the moment `now` (aware).
+
+    names: exact file name to the id of the account's template. quiet: how long a file must have
+    been neither written nor renamed; the drop server shows closed files only. elsewhere: see
+    `near_misses`. Folders are not files and get no decision.
+    """
+    detection = Detection()
+    for entry in listing:
+        if entry.is_dir:
+            continue
+        if decision := _left_alone(entry, names) or _unstable(entry, now, quiet):
+            detection.decisions.append(decision)
+        elif entry.name in names:
+            detection.matches.append(Match(entry, names[entry.name]))
+        else:
+            found = _unmatched(entry, names, elsewhere)
+            detection.unmatched.append(found)
+            detection.decisions.append(Decision(entry.name, Verdict.UNMATCHED, found.reason))
+    return detection
+
+
+def _left_alone(entry: Entry, names: Mapping[str, int]) -> Decision | None:
+    """Why the file is no delivery, whatever templates there are; None where it may be one."""
+    name = entry.name
+    for verdict, applies, reason in _KINDS:
+        if applies(name) and not (verdict == Verdict.IGNORED and name in names):
+            return Decision(name, verdict, reason.format(name=shown(name)))
+    return None
+
+
+def _unstable(entry: Entry, now: datetime, quiet: timedelta) -> Decision | None:
+    # A time ahead of our clock, as a file brought in by other means may have, must not wait for it.
+    if abs(now - entry.changed) >= quiet:
+        return None
+    reason = f"{shown(entry.name)} has just come; it is taken when it has rested for a moment."
+    return Decision(entry.name, Verdict.NOT_YET_STABLE, reason)
+
+
+def _unmatched(
+    entry: Entry, names: Mapping[str, int], elsewhere: Mapping[str, str] | None
+) -> Unmatched:
+    near = near_misses(entry.name, names, elsewhere)
+    name = shown(entry.name)
+    told = " ".join([f"No import template has the file name {name}.", *(n.reason for n in near)])
+    advice = (
+        "Send it under a name that a template has, or make a template from it. Names are compared "
+        "exactly, with their extension."
+    )
+    return Unmatched(entry, near, f"{told} {advice}")
+
+
+def _is_no_text(name: str) -> bool:
+    """Whether the name's bytes are not UTF-8: it can be neither compared nor written down."""
+    return any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _is_too_long(name: str) -> bool:
+    longest = max(result_name(name), errors_name(name), key=len)
+    return len(longest.encode(errors="surrogateescape")) > _MAX_NAME_BYTES
+
+
+_KINDS: tuple[tuple[Verdict, Callable[[str], bool], str], ...] = (
+    (
+        Verdict.NAME_NOT_TEXT,
+        _is_no_text,
+        "The name {name} is not UTF-8. Set the client to UTF-8 names and send the file again.",
+    ),
+    (
+        Verdict.HIDDEN,
+        is_hidden,
+        "{name} begins with a dot: hidden files and unfinished uploads are left alone.",
+    ),
+    (
+        Verdict.TEMPORARY,
+        is_temporary,
+        "{name} has the name of an unfinished upload. It is looked at when the client has renamed "
+        "it; if the upload was broken off, send the file again.",
+    ),
+    (
+        Verdict.RESULT,
+        is_result,
+        "{name} was written by the portal for the sender. Rows that were corrected in it are sent "
+        "under the name of the file they are from.",
+    ),
+    (
+        Verdict.NAME_TOO_LONG,
+        _is_too_long,
+        "The name {name} is too long: the portal writes its result beside the file, under the same "
+        "name with an ending. Send it again under a shorter name.",
+    ),
+    (
+        Verdict.IGNORED,
+        is_leftover,
+        "{name} is a leftover of an editor or of an operating system and is left alone.",
+    ),
+)

@@ -1,0 +1,79 @@
+"""The outbox: what people are to be told, and the mails that tell them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Now
+
+from portal.lifecycle import Leased
+from portal.models.people import User
+from portal.models.tenants import TenantOwned
+
+
+class Notice(TenantOwned):
+    """One thing that happened and that people are told of; several become one mail.
+
+    key: what makes it one, UNIQUE in the tenant, so that a step done twice tells once. title and
+    text: sentences without foreign control characters. link: a path of the pages. user: a person
+    who asked for just this one. summed_at: when it went into mails.
+    """
+
+    class Event(models.TextChoices):
+        UNMATCHED = "unmatched", "No template of that name"
+        HELD = "held", "Held"
+        DECIDED = "decided", "Decided"
+        FAILED = "failed", "Failed"
+        FINISHED = "finished", "Finished"
+        UNDONE = "undone", "Undone"
+        PORTAL_FAULT = "portal_fault", "Fault of the portal"
+
+    event = models.CharField(max_length=20, choices=Event)
+    key = models.CharField(max_length=200)
+    title = models.CharField(max_length=300)
+    text = models.TextField(blank=True)
+    link = models.CharField(max_length=300, blank=True)
+    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    summed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "key"], name="one_notice_per_event")
+        ]
+        indexes = [
+            # Read by the sweep: what nobody was told yet.
+            models.Index(
+                fields=["tenant"], name="notice_waiting", condition=models.Q(summed_at=None)
+            )
+        ]
+
+
+class Mail(TenantOwned, Leased):
+    """One mail to one person. uid: also its Message-ID, so that a mail sent twice is shown once."""
+
+    class State(models.TextChoices):
+        READY = "ready", "Waiting"
+        SENDING = "sending", "Being sent"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Given up"
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    recipient = models.EmailField()
+    subject = models.CharField(max_length=200)
+    text = models.TextField()
+    html = models.TextField()
+    state = models.CharField(max_length=20, choices=State, default=State.READY)
+    error = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["ready_at"],
+                name="mail_unsent",
+                condition=models.Q(state__in=["ready", "sending"]),
+            )
+        ]

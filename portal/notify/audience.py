@@ -1,0 +1,62 @@
+"""Who is told of what: the people of the tenant who asked for it, as their membership says.
+
+Seed 003: without a matching template "you will receive an email notification regardless of the
+checkbox setting"; on completion only "if the … checkbox is checked".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from portal.models import Membership, Notice, Role, User
+
+Event = Notice.Event
+
+# The switch on the membership, and the least role that has it on unless the person says otherwise.
+_SWITCHES: dict[str, tuple[str, Role | None]] = {
+    Event.UNMATCHED: ("mail_unmatched", Role.ADMIN),
+    Event.HELD: ("mail_held", Role.MANAGER),
+    Event.DECIDED: ("mail_held", Role.MANAGER),
+    Event.FAILED: ("mail_failed", Role.MANAGER),
+    Event.UNDONE: ("mail_failed", Role.MANAGER),
+    Event.FINISHED: ("mail_completed", None),
+}
+
+
+def wants(member: Membership, notice: Notice) -> bool:
+    """Whether a member is told. An admin is always told of a file that no template names."""
+    if notice.event not in _SWITCHES:
+        return False
+    if notice.user_id == member.user_id:
+        return True
+    if notice.event == Event.UNMATCHED and member.allows(Role.ADMIN):
+        return True
+    switch, least = _SWITCHES[notice.event]
+    asked: bool | None = getattr(member, switch)
+    if asked is not None:
+        return asked
+    return least is not None and member.allows(least)
+
+
+def shares(tenant_id: int, notices: Iterable[Notice]) -> list[tuple[User, list[Notice]]]:
+    """Each person with the notices that they get; nobody is named without one.
+
+    Operators get the portal's faults, and what must be told when the tenant has nobody for it.
+    """
+    members = Membership.objects.filter(tenant_id=tenant_id, user__is_active=True)
+    members = members.select_related("user").order_by("user_id")
+    told = {member.user: [n for n in notices if wants(member, n)] for member in members}
+    heard = {notice.pk for own in told.values() for notice in own}
+    left = [n for n in notices if n.event == Event.PORTAL_FAULT or _is_unheard(n, heard)]
+    for operator in User.objects.filter(is_operator=True, is_active=True) if left else ():
+        told[operator] = sorted([*told.get(operator, []), *left], key=lambda notice: notice.pk)
+    return [(user, own) for user, own in told.items() if own]
+
+
+def asked_for_completion(tenant_id: int) -> bool:
+    """Whether anybody wants to be told of every import that ended well."""
+    return Membership.objects.filter(tenant_id=tenant_id, mail_completed=True).exists()
+
+
+def _is_unheard(notice: Notice, heard: set[int]) -> bool:
+    return notice.event == Event.UNMATCHED and notice.pk not in heard

@@ -1,0 +1,163 @@
+"""Mails go out: claimed, sent through Django's backend, tried again while the server is away.
+
+One sender at a time and at most some seconds of it, so that a mail server that takes its time holds
+up one worker for a moment and no import ever. A crash after the server took a mail sends it twice,
+under one Message-ID.
+"""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from portal import lifecycle, logs, tenancy
+from portal.models import Mail
+from portal.notify.summary import sum_up
+
+log = logs.get(__name__)
+State = Mail.State
+
+_LOCK = 0x1AC
+_SECONDS = 20.0  # of one turn
+_WAITS = (1, 5, 15, 60)  # minutes
+_MOST_ATTEMPTS = 30  # some 26 hours
+
+
+def unsent() -> QuerySet[Mail]:
+    """Mails in scope that may be sent now."""
+    return Mail.objects.filter(
+        Q(state=State.READY, ready_at__lte=Now()) | Q(state=State.SENDING, lease_until__lt=Now())
+    )
+
+
+def send(tenant_id: int) -> str:
+    """Sum up what is due and send what waits. Must be called in the tenant's scope.
+
+    Returns a sentence. Never raises for the mail server's sake.
+    """
+    made = sum_up(tenant_id)
+    with _turn() as ours:
+        sent = _send_all(tenant_id) if ours else 0
+    return f"Tenant {tenant_id}: {made} mails made, {sent} sent."
+
+
+@contextmanager
+def _turn() -> Iterator[bool]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, 0)", [_LOCK])
+        (ours,) = cursor.fetchone()
+    try:
+        yield bool(ours)
+    finally:
+        if ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, 0)", [_LOCK])
+
+
+def _send_all(tenant_id: int) -> int:
+    if not unsent().filter(tenant_id=tenant_id).exists():
+        return 0
+    server, ends, sent = get_connection(), time.monotonic() + _SECONDS, 0
+    try:
+        server.open()
+        while time.monotonic() < ends and (mail := _next(tenant_id)):
+            sent += _sent(mail, server)
+    except (smtplib.SMTPException, OSError) as error:
+        _server_away(error)
+    finally:
+        _closed(server)
+    return sent
+
+
+def _next(tenant_id: int) -> Mail | None:
+    who = f"{socket.gethostname()}:{os.getpid()}"
+    waiting = unsent().filter(tenant_id=tenant_id).order_by("pk")
+    return lifecycle.claim(waiting, owner=who, state=State.SENDING)
+
+
+def _sent(mail: Mail, server: BaseEmailBackend) -> bool:
+    """Send one mail. Raises what says that the server is gone, after putting the mail back."""
+    try:
+        server.send_messages([_message(mail)])
+    except (smtplib.SMTPException, OSError) as error:
+        _again(mail, error)
+        if _is_gone(error):
+            raise
+        return False
+    except ValueError as error:  # BadHeaderError, UnicodeError: no server will ever take it
+        _given_up(mail, error)
+        return False
+    _moved(mail, State.SENT, sent_at=Now(), error="")
+    log.info("mail_sent", mail_id=mail.pk, tenant_id=mail.tenant_id)
+    return True
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether the connection is lost, rather than this mail refused."""
+    lost = (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError)
+    return isinstance(error, lost) or not isinstance(error, smtplib.SMTPException)
+
+
+def _message(mail: Mail) -> EmailMultiAlternatives:
+    host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
+    message = EmailMultiAlternatives(
+        subject=mail.subject,
+        body=mail.text,
+        to=[mail.recipient],
+        headers={"Message-ID": f"<{mail.uid}@{host}>", "Auto-Submitted": "auto-generated"},
+    )
+    message.attach_alternative(mail.html, "text/html")
+    return message
+
+
+def _again(mail: Mail, error: Exception) -> None:
+    if mail.attempt >= _MOST_ATTEMPTS or _is_refused(error):
+        _given_up(mail, error)
+        return
+    minutes = _WAITS[min(mail.attempt, len(_WAITS)) - 1]
+    log.warning("mail_not_sent", mail_id=mail.pk, attempt=mail.attempt, error=repr(error))
+    _moved(mail, State.READY, ready_at=Now() + timedelta(minutes=minutes), error=repr(error)[:300])
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether the server said that it will never take mail for this address."""
+    if not isinstance(error, smtplib.SMTPRecipientsRefused):
+        return False
+    return all(code >= 500 for code, _ in error.recipients.values())
+
+
+def _given_up(mail: Mail, error: Exception) -> None:
+    log.error("mail_given_up", mail_id=mail.pk, tenant_id=mail.tenant_id, error=repr(error))
+    _moved(mail, State.FAILED, error=repr(error)[:300])
+
+
+def _moved(mail: Mail, state: str, **changes: object) -> None:
+    lifecycle.advance(mail, to=state, allowed=[State.SENDING], **changes, **lifecycle.released())
+
+
+def _server_away(error: Exception) -> None:
+    """Nobody's mail can go now: let all of it rest, or each would wait for the server in turn."""
+    log.warning("mail_server_away", error=repr(error))
+    with tenancy.everyone("a mail server that is away holds up everybody's mail alike"):
+        waiting = Mail.objects.filter(state=State.READY, ready_at__lte=Now())
+        waiting.update(ready_at=Now() + timedelta(minutes=_WAITS[0]))
+
+
+def _closed(server: BaseEmailBackend) -> None:
+    try:
+        server.close()
+    except (smtplib.SMTPException, OSError):
+        pass  # it is gone already
