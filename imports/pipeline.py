@@ -7,9 +7,10 @@ them says no. Everything before `apply` may be repeated; apply and finish are on
 from __future__ import annotations
 
 import resource
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -22,6 +23,7 @@ from django.db.utils import Error as DatabaseError
 from imports import (
     apply,
     attachment,
+    definition,
     diff,
     known,
     late,
@@ -31,7 +33,9 @@ from imports import (
     spool,
     staging,
     undo,
+    worksheet,
 )
+from imports.definition import Definition
 from imports.issues import Code, FileRefused, Issue, Severity
 from imports.late import Late
 from imports.models import ImportJob
@@ -63,6 +67,7 @@ class Work:
     target: known.Target
     beat: Heartbeat
     folder: Path
+    defined: Definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +120,10 @@ def _attempt(job: ImportJob, beat: Heartbeat) -> None:
     if job.undoes_id is not None:
         undo.carry_out(job, beat)
         return
-    feed = _feed(job)
-    record_type = catalog().record_type(feed.record_type)
+    defined = definition.of(job)
+    target = _target(job, defined.record_type)
     with spool.folder(job) as folder:
-        work = Work(job, feed, record_type, _target(job, record_type), beat, folder)
+        work = Work(job, defined.feed, defined.record_type, target, beat, folder, defined)
         try:
             _import(work)
         except FileRefused as refusal:
@@ -127,8 +132,8 @@ def _attempt(job: ImportJob, beat: Heartbeat) -> None:
 
 
 def _import(work: Work) -> None:
-    with default_storage.open(work.job.content, "rb") as file:
-        source = _source(work, cast(BinaryIO, file))
+    with _opened(work) as (file, size):
+        source = _source(work, file, size)
         with staging.table(work.job) as stage, RejectSpool(work.folder) as rejects:
             reading = Reading(Summary(), rejects, _known(work))
             _warn(reading.summary, source.mapping.warnings)
@@ -249,17 +254,24 @@ def _update(job: ImportJob, **changes: object) -> None:
         raise LeaseLost(f"Job {job.pk} was taken over.")
 
 
-def _source(work: Work, file: BinaryIO) -> Source:
-    size = work.job.file_size
-    dialect, mapping = opened(file, size, work.feed, work.record_type)
+@contextmanager
+def _opened(work: Work) -> Iterator[tuple[BinaryIO, int]]:
+    """The job's file and its size; of a workbook that a template reads, the sheet as CSV."""
+    spec, job = work.defined.spec, work.job
+    with default_storage.open(job.content, "rb") as stored:
+        file = cast(BinaryIO, stored)
+        if spec is None:
+            yield file, job.file_size
+            return
+        with worksheet.readable(file, job.file_size, spec.reading.sheet, work.folder) as found:
+            yield found
+
+
+def _source(work: Work, file: BinaryIO, size: int) -> Source:
+    defined = work.defined
+    dialect, mapping = opened(file, size, defined.declared, defined.declared_type, defined.spec)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
     return Source(file, size, dialect, mapping, work.feed.absorb_extra)
-
-
-def _feed(job: ImportJob) -> Feed:
-    """The job's feed, with the operation that the job has instead of the feed's."""
-    feed = catalog().feed(job.feed)
-    return replace(feed, operation=Operation(job.operation)) if job.operation else feed
 
 
 def _target(job: ImportJob, record_type: RecordType) -> known.Target:

@@ -50,7 +50,7 @@ def jobs(tenant: Tenant, wanted: JobFilter) -> QuerySet[ImportJob]:
     found = (
         ImportJob.objects.filter(tenant=tenant)
         .select_related("arrival_file__arrival__account", "user")
-        .defer("limits", "limits_per", "released_plan", "plan_detail", "dialect", "hold_reasons")
+        .defer("spec", "limits", "limits_per", "released_plan", "plan_detail", "dialect", "hold_reasons")
     )
     return found.filter(_matching(wanted)).order_by(*_order(wanted.sort))
 
