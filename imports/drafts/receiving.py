@@ -25,7 +25,7 @@ _BLOCK = 1 << 20
 class _Hashing(File):  # type: ignore[type-arg]
     """An upload that is hashed while storage reads it."""
 
-    def __init__(self, upload: UploadedFile) -> None:
+    def __init__(self, upload: UploadedFile[bytes]) -> None:
         super().__init__(upload.file)
         self._upload = upload
         self.sha256 = hashlib.sha256()
@@ -38,7 +38,7 @@ class _Hashing(File):  # type: ignore[type-arg]
             yield block
 
 
-def upload(draft: ImportDraft, user: User, version: int, file: UploadedFile) -> None:
+def upload(draft: ImportDraft, user: User, version: int, file: UploadedFile[bytes]) -> None:
     """Keep an uploaded file with the draft. Raises FileRefused in words, keeping.Stale."""
     hashing = _Hashing(file)
     content = default_storage.save(f"{_folder(draft)}/file", hashing)

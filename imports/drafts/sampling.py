@@ -63,7 +63,9 @@ def opened(draft: ImportDraft) -> Iterator[tuple[BinaryIO, int]]:
 
 def reading_of(draft: ImportDraft) -> Reading:
     """How the draft says that its file is to be read. Raises BadSpec."""
-    return parse({"version": 1, "columns": [], "fields": {}, "reading": draft.spec["reading"]}).reading
+    return parse(
+        {"version": 1, "columns": [], "fields": {}, "reading": draft.spec["reading"]}
+    ).reading
 
 
 def take(draft: ImportDraft, reading: Reading) -> Sample:
