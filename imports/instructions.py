@@ -1,6 +1,7 @@
 """What a job is told to do: its feed and record type, as its template's version has them.
 
-What the job itself says (a drop's limits, a person's, another operation) goes before the template.
+A job of the wizard that has no saved template carries its spec itself. What the job says (a drop's
+limits, a person's, another operation) goes before the template.
 """
 
 from __future__ import annotations
@@ -45,10 +46,11 @@ def of(job: ImportJob) -> Instructions:
 
 
 def _spec(job: ImportJob) -> Spec | None:
-    if job.template_version is None:
+    written = job.template_version.spec if job.template_version else job.spec
+    if not written:
         return None
     try:
-        return parse(job.template_version.spec)
+        return parse(written)
     except BadSpec as bad:
         issues = (
             Issue(Code.BAD_TEMPLATE, f"{fault} Correct the template.") for fault in bad.faults

@@ -7,7 +7,9 @@ them says no. Everything before `apply` may be repeated; apply and finish are on
 from __future__ import annotations
 
 import resource
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -31,9 +33,10 @@ from imports import (
     spool,
     staging,
     undo,
+    worksheet,
 )
 from imports.instructions import Instructions
-from imports.issues import Code, FileRefused, Issue, Severity
+from imports.issues import FileRefused
 from imports.late import Late
 from imports.models import ImportJob
 from imports.plan import Absent
@@ -149,8 +152,8 @@ def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
 
 
 def _import(work: Work) -> None:
-    with default_storage.open(work.job.content, "rb") as file:
-        source = _source(work, cast(BinaryIO, file))
+    with _opened(work) as (file, size):
+        source = _source(work, file, size)
         with staging.table(work.job) as stage, RejectSpool(work.folder) as rejects:
             reading = Reading(Summary(), rejects, _known(work))
             warn(reading.summary, source.mapping.warnings)
@@ -265,8 +268,21 @@ def _update(job: ImportJob, **changes: object) -> None:
         raise LeaseLost(f"Job {job.pk} was taken over.")
 
 
-def _source(work: Work, file: BinaryIO) -> Source:
-    size, told = work.job.file_size, work.told
+@contextmanager
+def _opened(work: Work) -> Iterator[tuple[BinaryIO, int]]:
+    """The job's file and its size; of a workbook that a template reads, the sheet as CSV."""
+    spec, job = work.told.spec, work.job
+    with default_storage.open(job.content, "rb") as stored:
+        file = cast(BinaryIO, stored)
+        if spec is None:
+            yield file, job.file_size
+            return
+        with worksheet.readable(file, job.file_size, spec.reading.sheet, work.folder) as found:
+            yield found
+
+
+def _source(work: Work, file: BinaryIO, size: int) -> Source:
+    told = work.told
     dialect, mapping = opened(file, size, told.plain_feed, told.plain_type, told.spec)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
     return Source(file, size, dialect, mapping, work.feed.absorb_extra)

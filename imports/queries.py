@@ -17,6 +17,11 @@ from portal.models import Drop, Tenant, Upload
 MISPLACED = "misplaced"
 UNFINISHED = (ImportJob.State.READY, ImportJob.State.RUNNING, ImportJob.State.ERRORED)
 
+# What no list shows of a job, and may be large.
+_UNLISTED = (
+    "spec", "limits", "limits_per", "released_plan", "plan_detail", "dialect", "hold_reasons",
+)  # fmt: skip
+
 # What a list may be sorted by: the word in the address, and the expression.
 JOB_ORDERS: dict[str, Any] = {
     "status": F("state"),
@@ -50,7 +55,15 @@ def jobs(tenant: Tenant, wanted: JobFilter) -> QuerySet[ImportJob]:
     found = (
         ImportJob.objects.filter(tenant=tenant)
         .select_related("arrival_file__arrival__account", "user")
-        .defer("limits", "limits_per", "released_plan", "plan_detail", "dialect", "hold_reasons")
+        .defer(
+            "spec",
+            "limits",
+            "limits_per",
+            "released_plan",
+            "plan_detail",
+            "dialect",
+            "hold_reasons",
+        )
     )
     return found.filter(_matching(wanted)).order_by(*_order(wanted.sort))
 

@@ -148,6 +148,12 @@ STORAGES = {
 }
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+MAX_UPLOAD_BYTES = env.number("MAX_UPLOAD_BYTES", 2 << 30)
+FILE_UPLOAD_HANDLERS = [
+    "portal.web.uploads.CappedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 KEEP_FILES_DAYS = env.number("KEEP_FILES_DAYS", 30)
 TEMPLATE_QUIET_SECONDS = env.number("TEMPLATE_QUIET_SECONDS", 5)
 STATIC_URL = "/static/"

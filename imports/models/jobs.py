@@ -20,7 +20,9 @@ class ImportJob(TenantOwned, Leased):
     RUNNING → ERRORED (our fault, tried again at ready_at) → RUNNING; after MAX_ATTEMPTS FAILED
     with fault "portal". A dry run ends PLANNED.
 
-    undoes: the job that this one takes back; such a job has no file (`imports/undo.py`).
+    spec: how a job of the wizard reads its file, where no template is saved; template_version says
+    so otherwise. undoes: the job that this one takes back; such a job has no file
+    (`imports/undo.py`).
     operation: what the file does, where that is not the feed's. absent_scope: a mirror removes only
     records whose value of this field occurs in the file. limits, limits_per: `imports/limits.py`;
     released_plan: what a person agreed to. hold_reasons: a list of `limits.Hold`. plan_detail: the
@@ -77,6 +79,7 @@ class ImportJob(TenantOwned, Leased):
     template_version = models.ForeignKey(
         TemplateVersion, on_delete=models.PROTECT, null=True, related_name="jobs"
     )
+    spec = models.JSONField(null=True)
     undoes = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="undos")
     dry_run = models.BooleanField(default=False)
     operation = models.CharField(max_length=20, blank=True)

@@ -1,0 +1,70 @@
+"""The distinct values of a column with how often each occurs, read through the file once.
+
+Bounded in values and in time: a page must answer. Says how far it came.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Any
+
+from imports import cells
+from imports.drafts import keeping, sampling
+from imports.issues import FileRefused
+from imports.models import ImportDraft
+from imports.scanning import Chunk, scan
+from imports.templates.opening import read_start
+
+MOST_VALUES = 10_000
+SECONDS = 4.0
+_LONGEST = 300  # characters of a value
+
+
+def values_of(draft: ImportDraft, column: str) -> dict[str, Any]:
+    """{"values": [[value, count], …] the most frequent first, "rows", "whole", "full"}.
+
+    whole: the file was read to its end; full: it has more than MOST_VALUES values. Kept with the
+    draft until its file or reading changes.
+    """
+    if column not in draft.counted:
+        keeping.note(draft, counted={**draft.counted, column: _counted(draft, column)})
+    found: dict[str, Any] = draft.counted[column]
+    return found
+
+
+def _counted(draft: ImportDraft, column: str) -> dict[str, Any]:
+    counts: Counter[str] = Counter()
+    until, rows, whole = time.monotonic() + SECONDS, 0, not draft.table
+    try:
+        with sampling.opened(draft) as (file, size):
+            dialect, header = read_start(file, size, sampling.reading_of(draft))
+            names = [name.strip() for name in header.cells]
+            if column not in names:
+                return {"values": [], "rows": 0, "whole": True, "full": False}
+            place = names.index(column)
+            for chunk in scan(file, dialect, len(names)):
+                rows += _count(chunk, counts, place, dialect.delimiter, dialect.quote)
+                if time.monotonic() > until or len(counts) > MOST_VALUES:
+                    whole = False
+                    break
+    except (FileRefused, OSError):
+        whole = False
+    listed = [[value, number] for value, number in counts.most_common(MOST_VALUES)]
+    full = len(counts) > MOST_VALUES
+    return {"values": listed, "rows": rows, "whole": whole, "full": full}
+
+
+def _count(chunk: Chunk, counts: Counter[str], place: int, delimiter: str, quote: str) -> int:
+    """Count a chunk's values; returns its rows."""
+    text, offsets = chunk.data, chunk.offsets.tolist()
+    sign, mark = delimiter.encode(), quote.encode()
+    simple = not mark or mark not in text
+    for start, end in zip(offsets, offsets[1:], strict=False):
+        record = text[start : end - 1]
+        if simple:
+            value = record.split(sign, place + 1)[place].decode("utf-8", "replace")
+        else:
+            value = cells.split(record.decode("utf-8", "replace"), delimiter, quote)[place]
+        counts[value.strip()[:_LONGEST].replace("\0", "")] += 1
+    return len(offsets) - 1

@@ -1,0 +1,125 @@
+"""Which column most likely is which field: by the names, the values, and earlier mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from django.db.models import F, Sum
+
+from imports.drafts import keeping, sampling
+from imports.models import ImportDraft, LearnedMapping
+from imports.templates import automatch
+from imports.templates.effective import applied, extended
+from imports.templates.spec import BadSpec, OwnField, Spec, parse
+from portal import tenancy
+from portal.records.catalog import catalog
+from portal.records.definitions import Feed, Field, RecordType
+
+_LONGEST = 200  # characters of a remembered header
+
+
+def target(draft: ImportDraft) -> tuple[Feed, RecordType]:
+    """The draft's feed and record type, with its operation and own fields."""
+    spec = settings_only(draft)
+    feed = catalog().feed(draft.feed)
+    record_type = catalog().record_type(feed.record_type)
+    return applied(spec, feed), extended(record_type, spec.own_fields)
+
+
+def settings_only(draft: ImportDraft) -> Spec:
+    """The draft's spec without its mapping; without what is not valid yet."""
+    empty: dict[str, Any] = {"version": 1, "columns": [], "fields": {}}
+    for names in (("own_fields", "settings"), ("settings",), ("own_fields",), ()):
+        try:
+            return parse({**empty, **{n: draft.spec[n] for n in names if n in draft.spec}})
+        except BadSpec:
+            continue
+    return Spec(columns=(), fields={})
+
+
+def targets(draft: ImportDraft) -> list[Field]:
+    """What a column may be, the needed fields first."""
+    feed, record_type = target(draft)
+    found = automatch.targets_of(feed, record_type)
+    return sorted(found, key=lambda field: not needed(field, record_type))
+
+
+def needed(field: Field, record_type: RecordType) -> bool:
+    """Whether the mapping must say something for the field."""
+    return field.required or field.header_required or field.name in record_type.key
+
+
+def mapped(draft: ImportDraft, found: dict[str, Any]) -> dict[str, Any]:
+    """The draft's sample, suggestions and mapping under its present reading, to be saved.
+
+    A field keeps its columns where the file still has them; the others take what is likely.
+    found: what is known of the file already. Raises BadSpec for a reading that is not valid.
+    """
+    taken = sampling.take(draft, sampling.reading_of(draft))
+    feed, record_type = target(draft)
+    rows = [cells for _, cells in taken.rows]
+    learned = remembered(record_type.name, taken.header)
+    ideas = automatch.suggest(taken.header, rows, feed, record_type, learned)
+    sample = {
+        **found,
+        "header": list(taken.header),
+        "ideas": [asdict(idea) for idea in ideas],
+    }
+    fields = _kept(keeping.part(draft, "fields"), set(taken.columns))
+    taken_columns = {name for made in fields.values() for name in made.get("columns", ())}
+    for idea in ideas:
+        name = taken.header[idea.column].strip()
+        if idea.field and idea.field not in fields and name and name not in taken_columns:
+            fields[idea.field] = {"columns": [name]}
+    return {
+        "sample": sample,
+        "spec": keeping.with_part(draft, columns=taken.columns, fields=fields),
+    }
+
+
+def _kept(fields: dict[str, Any], columns: set[str]) -> dict[str, Any]:
+    return {
+        name: made
+        for name, made in fields.items()
+        if "constant" in made or (made.get("columns") and set(made["columns"]) <= columns)
+    }
+
+
+def remembered(record_type: str, header: Sequence[str]) -> dict[str, dict[str, int]]:
+    """What columns of these names were mapped to before: normal form to fields and how often.
+
+    The tenant's own choices count three times what all tenants' do.
+    """
+    forms = {automatch.normal_form(name)[:_LONGEST] for name in header} - {""}
+    rows = LearnedMapping.objects.filter(record_type=record_type, header__in=forms)
+    own = rows.values_list("header", "field").annotate(n=Sum(F("count") * 2))
+    found: dict[str, dict[str, int]] = {}
+    for name, field, times in own:
+        found.setdefault(name, {})[field] = times
+    with tenancy.everyone("what other tenants of the type mapped: counts only, no names or values"):
+        everybody = rows.values_list("header", "field").annotate(n=Sum("count"))
+        for name, field, times in everybody:
+            fields = found.setdefault(name, {})
+            fields[field] = fields.get(field, 0) + times
+    return found
+
+
+def learn(tenant_id: int, record_type: str, spec: Spec) -> None:
+    """Remember which columns the spec maps to the type's fields."""
+    known = {field.name for field in catalog().record_type(record_type).fields}
+    for name, made in spec.fields.items():
+        if name not in known or len(made.columns) != 1:
+            continue
+        form = automatch.normal_form(made.columns[0])[:_LONGEST]
+        row, fresh = LearnedMapping.objects.get_or_create(
+            tenant_id=tenant_id, record_type=record_type, header=form, field=name
+        )
+        if not fresh:
+            LearnedMapping.objects.filter(pk=row.pk).update(count=F("count") + 1)
+
+
+def own_fields(draft: ImportDraft) -> list[OwnField]:
+    """The tenant's own fields in the draft."""
+    return list(settings_only(draft).own_fields)

@@ -1,0 +1,114 @@
+"""A file for a draft: uploaded, or one that arrived. Kept, looked at, and its columns guessed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from imports.drafts import guessing, keeping, sampling
+from imports.issues import FileRefused
+from imports.models import ImportDraft, ImportJob
+from portal.models import Tenant, User
+
+_PICKED = 30
+_BLOCK = 1 << 20
+
+
+class _Hashing(File):  # type: ignore[type-arg]
+    """An upload that is hashed while storage reads it."""
+
+    def __init__(self, upload: UploadedFile[bytes]) -> None:
+        super().__init__(upload.file)
+        self._upload = upload
+        self.sha256 = hashlib.sha256()
+        self.copied = 0
+
+    def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        for block in self._upload.chunks(chunk_size or _BLOCK):
+            self.sha256.update(block)
+            self.copied += len(block)
+            yield block
+
+
+def upload(draft: ImportDraft, user: User, version: int, file: UploadedFile[bytes]) -> None:
+    """Keep an uploaded file with the draft. Raises FileRefused in words, keeping.Stale."""
+    hashing = _Hashing(file)
+    content = default_storage.save(f"{_folder(draft)}/file", hashing)
+    try:
+        _take(draft, user, version, {
+            "content": content,
+            "file_name": clean_name(file.name or ""),
+            "file_size": hashing.copied,
+            "sha256": hashing.sha256.hexdigest(),
+        })  # fmt: skip
+    except (FileRefused, keeping.Stale):
+        default_storage.delete(content)
+        raise
+
+
+def clean_name(name: str) -> str:
+    """The file's own name without folders and what no database takes."""
+    return PurePath(name.replace("\\", "/").replace("\0", "")).name[:300] or "file.csv"
+
+
+def arrived(tenant: Tenant) -> QuerySet[ImportJob]:
+    """Files that came before and are still kept, the newest first."""
+    kept = Q(kept_until=None) | Q(kept_until__gt=timezone.now())
+    found = ImportJob.objects.filter(kept, tenant=tenant, dry_run=False, undoes=None)
+    return found.exclude(content="").order_by("-created_at")[:_PICKED]
+
+
+def pick(draft: ImportDraft, user: User, version: int, job: ImportJob) -> None:
+    """Take the file of an earlier job. Raises FileRefused, keeping.Stale."""
+    _take(draft, user, version, {
+        "content": job.content,
+        "file_name": job.file_name,
+        "file_size": job.file_size,
+        "sha256": job.sha256,
+    })  # fmt: skip
+
+
+def _take(draft: ImportDraft, user: User, version: int, file: dict[str, Any]) -> None:
+    try:
+        names = sampling.sheet_names(file["content"])
+        looked = _looked(draft, file["content"], names, names[0] if names else None)
+    except OSError as gone:
+        raise FileNotFoundError from gone
+    keeping.save(draft, user, version, step="file", sheets=names, **file, **looked)
+
+
+def choose_sheet(draft: ImportDraft, user: User, version: int, sheet: str) -> None:
+    """Read another sheet of the workbook. Raises FileRefused, keeping.Stale."""
+    looked = _looked(draft, draft.content, draft.sheets, sheet)
+    keeping.save(draft, user, version, **looked)
+
+
+def _looked(
+    draft: ImportDraft, content: str, names: list[str], sheet: str | None
+) -> dict[str, Any]:
+    """What is found out about a file: its reading, columns and likely mapping."""
+    table = sampling.table_of(content, sheet, _folder(draft)) if names else ""
+    reading, notes, sure = sampling.sniffed(table or content, sheet)
+    draft.table, draft.content = table, content
+    draft.spec = keeping.with_part(draft, reading=reading)
+    found = {"notes": notes, "confidence": sure}
+    return {"table": table, "counted": {}, **guessing.mapped(draft, found)}
+
+
+def read_so(draft: ImportDraft, user: User, version: int, reading: dict[str, Any]) -> None:
+    """Read the file in another way; the columns that stay keep their fields. Raises Stale."""
+    draft.spec = keeping.with_part(draft, reading=reading)
+    found = {name: draft.sample.get(name) for name in ("notes", "confidence")}
+    keeping.save(draft, user, version, counted={}, **guessing.mapped(draft, found))
+
+
+def _folder(draft: ImportDraft) -> str:
+    return f"drafts/{draft.tenant_id}/{draft.uid}"

@@ -1,0 +1,136 @@
+"""The beginning of a draft's file: how it is written, its columns and its first rows.
+
+Only the beginning is read, whatever the size, so that each page opens at once.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from imports import cells
+from imports.dialect import Dialect
+from imports.issues import FileRefused
+from imports.mapping import folded_names
+from imports.models import ImportDraft
+from imports.scanning import Chunk, scan
+from imports.templates.opening import read_start
+from imports.templates.parsing import parse
+from imports.templates.sheets import sheets, to_csv
+from imports.templates.sniff import sniff
+from imports.templates.spec import Reading
+from imports.worksheet import is_zip
+
+ROWS = 160
+TABLE_ROWS = 5_000  # of a workbook are looked at
+_CHUNK = 256 << 10  # bytes
+_LONGEST = 300  # characters of a cell
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The first rows under one reading. rows: (physical line, cells). refusal: why there are none.
+
+    torn: malformed records among them, each (line, what is wrong).
+    """
+
+    header: tuple[str, ...] = ()
+    rows: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    torn: tuple[tuple[int, str], ...] = ()
+    encoding: str = ""
+    delimiter: str = ""
+    refusal: str = ""
+
+    @property
+    def columns(self) -> list[str]:
+        """The names that a spec may use: each once."""
+        return list(dict.fromkeys(name.strip() for name in self.header if name.strip()))
+
+
+@contextmanager
+def opened(draft: ImportDraft) -> Iterator[tuple[BinaryIO, int]]:
+    """The draft's file as text, of a workbook its first rows; and the size. Raises OSError."""
+    name = draft.table or draft.content
+    with default_storage.open(name, "rb") as file:
+        yield cast(BinaryIO, file), default_storage.size(name)
+
+
+def reading_of(draft: ImportDraft) -> Reading:
+    """How the draft says that its file is to be read. Raises BadSpec."""
+    return parse(
+        {"version": 1, "columns": [], "fields": {}, "reading": draft.spec["reading"]}
+    ).reading
+
+
+def take(draft: ImportDraft, reading: Reading) -> Sample:
+    """The first rows of the draft's file; with a refusal where it cannot be read so."""
+    try:
+        with opened(draft) as (file, size):
+            return _taken(file, size, reading)
+    except FileRefused as refused:
+        return Sample(refusal=" ".join(issue.message for issue in refused.issues[:3]))
+    except OSError:
+        return Sample(refusal="The file is not kept any more. Choose or upload it again.")
+
+
+def _taken(file: BinaryIO, size: int, reading: Reading) -> Sample:
+    dialect, header = read_start(file, size, reading)
+    folded_names(header.cells)
+    chunk = next(scan(file, dialect, len(header.cells), chunk_bytes=_CHUNK), None)
+    if chunk is None:
+        return Sample(header=header.cells, encoding=dialect.encoding, delimiter=dialect.delimiter)
+    return Sample(
+        header=header.cells,
+        rows=tuple(_rows(chunk, dialect)),
+        torn=tuple((cut.line, cut.message) for cut in chunk.cut[:3]),
+        encoding=dialect.encoding,
+        delimiter=dialect.delimiter,
+    )
+
+
+def _rows(chunk: Chunk, dialect: Dialect) -> Iterator[tuple[int, tuple[str, ...]]]:
+    for at, line in enumerate(chunk.lines[:ROWS].tolist()):
+        raw = chunk.data[int(chunk.offsets[at]) : int(chunk.offsets[at + 1]) - 1]
+        text = raw.decode("utf-8", "replace")
+        values = cells.split(text, dialect.delimiter, dialect.quote)
+        yield line, tuple(value[:_LONGEST].replace("\0", "") for value in values)
+
+
+def sheet_names(content: str) -> list[str]:
+    """The sheets of a stored workbook; none for other files. Raises FileRefused."""
+    with default_storage.open(content, "rb") as file:
+        return sheets(cast(BinaryIO, file)) if is_zip(cast(BinaryIO, file)) else []
+
+
+def table_of(content: str, sheet: str | int | None, folder: str) -> str:
+    """Storage name of the sheet's first rows as CSV. Raises FileRefused."""
+    written = io.BytesIO()
+    with default_storage.open(content, "rb") as file:
+        to_csv(cast(BinaryIO, file), sheet, written, rows=TABLE_ROWS)
+    return default_storage.save(f"{folder}/table.csv", ContentFile(written.getvalue()))
+
+
+def sniffed(name: str, sheet: str | int | None) -> tuple[dict[str, Any], list[str], float]:
+    """The reading that a stored file asks for, notes on it, and how sure it is, 0 to 1.
+
+    Raises FileRefused for what is no delimited text.
+    """
+    with default_storage.open(name, "rb") as file:
+        found = sniff(cast(BinaryIO, file), default_storage.size(name))
+    delimiter = {"\t": "tab"}.get(found.dialect.delimiter, found.dialect.delimiter)
+    reading = {
+        "encoding": "auto",
+        "delimiter": delimiter,
+        "quote": found.quote,
+        "header_row": found.header_row,
+        "skip_rows": found.skip_rows,
+        "skip_last": found.skip_last,
+        "sheet": sheet,
+    }
+    return reading, list(found.notes), found.confidence

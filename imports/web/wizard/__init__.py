@@ -1,0 +1,1 @@
+"""Making an import in the browser, step by step (seed 003)."""

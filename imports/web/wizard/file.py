@@ -1,0 +1,237 @@
+"""The third step: the file and how it is read, with its first rows at once."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.conf import settings as configured
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST
+
+from imports.drafts import keeping, receiving, sampling
+from imports.issues import FileRefused
+from imports.models import ImportDraft, ImportJob
+from imports.web.wizard import frame
+from portal.models import Role
+from portal.web import live, uploads
+from portal.web.permissions import TenantRequest, require
+
+_SELECT = {"class": "form-select"}
+_NUMBER = {"class": "form-control"}
+_SHOWN_ROWS = 8
+_SHOWN_COLUMNS = 40
+
+
+class ReadingForm(forms.Form):
+    """How the file is read, in the words of the spec."""
+
+    encoding = forms.ChoiceField(
+        label=gettext_lazy("Encoding"),
+        choices=[
+            ("auto", gettext_lazy("Find out")),
+            ("utf-8", "UTF-8"),
+            ("cp1252", "Windows-1252"),
+            ("utf-16-le", "UTF-16 LE"),
+            ("utf-16-be", "UTF-16 BE"),
+        ],
+        widget=forms.Select(attrs=_SELECT),
+    )
+    delimiter = forms.ChoiceField(
+        label=gettext_lazy("Columns are parted by"),
+        choices=[
+            ("auto", gettext_lazy("Find out")),
+            (",", gettext_lazy("Comma")),
+            (";", gettext_lazy("Semicolon")),
+            ("tab", gettext_lazy("Tab")),
+            ("|", gettext_lazy("Bar |")),
+        ],
+        widget=forms.Select(attrs=_SELECT),
+    )
+    quote = forms.ChoiceField(
+        label=gettext_lazy("Quotes"),
+        choices=[
+            ('"', gettext_lazy('Double "')),
+            ("'", gettext_lazy("Single '")),
+            ("none", gettext_lazy("None")),
+        ],
+        widget=forms.Select(attrs=_SELECT),
+    )
+    skip_rows = forms.IntegerField(
+        label=gettext_lazy("Lines to skip at the top"),
+        min_value=0,
+        max_value=1000,
+        widget=forms.NumberInput(attrs=_NUMBER),
+    )
+    header_row = forms.IntegerField(
+        label=gettext_lazy("Row with the names"),
+        help_text=gettext_lazy("Counted after the skipped lines; 0 for none."),
+        min_value=0,
+        max_value=1000,
+        widget=forms.NumberInput(attrs=_NUMBER),
+    )
+    skip_last = forms.IntegerField(
+        label=gettext_lazy("Rows to skip at the end"),
+        min_value=0,
+        max_value=1000,
+        widget=forms.NumberInput(attrs=_NUMBER),
+    )
+
+    def reading(self, draft: ImportDraft) -> dict[str, Any]:
+        """The reading as a spec writes it; the sheet stays as it is."""
+        return {**self.cleaned_data, "sheet": keeping.part(draft, "reading").get("sheet")}
+
+
+@require_http_methods(["GET", "POST"])
+@require(Role.ADMIN)
+def file(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """The file; htmx asks for the first rows under another reading, a POST saves the reading."""
+    draft = frame.draft_of(request, uid)
+    if request.method == "GET" and live.is_fragment(request):
+        return _tried(request, draft)
+    form, status = None, 200
+    if draft.content:
+        data = request.POST if request.method == "POST" else None
+        form = ReadingForm(data, initial=keeping.part(draft, "reading"))
+    if request.method == "POST" and form is not None:
+        status = _saved(request, draft, form)
+        if status == 302:
+            return redirect("draft-map" if "next" in request.POST else "draft-file", uid)
+    return _shown(request, draft, form, status)
+
+
+def _shown(
+    request: TenantRequest, draft: ImportDraft, form: ReadingForm | None, status: int = 200
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "arrived": receiving.arrived(request.tenant),
+        "most": filesizeformat(configured.MAX_UPLOAD_BYTES),
+        "sheet": keeping.part(draft, "reading").get("sheet"),
+    }
+    if form is not None:
+        context |= _preview(draft, form)
+    return frame.page(request, "file", draft, "draft-file", context, status)
+
+
+def _tried(request: TenantRequest, draft: ImportDraft) -> HttpResponse:
+    """The first rows as the form says now, without saving it."""
+    return render(
+        request, "imports/wizard/_preview.html", _preview(draft, ReadingForm(request.GET))
+    )
+
+
+def _preview(draft: ImportDraft, form: ReadingForm) -> dict[str, Any]:
+    if form.is_bound and not form.is_valid():
+        words = " ".join(str(error) for errors in form.errors.values() for error in errors)
+        return {"sample": sampling.Sample(refusal=words)}
+    reading = form.reading(draft) if form.is_bound else keeping.part(draft, "reading")
+    parsed = sampling.reading_of(_with(draft, reading))
+    sample = sampling.take(draft, parsed)
+    return {
+        "sample": sample,
+        "header": sample.header[:_SHOWN_COLUMNS],
+        "rows": [(line, cells[:_SHOWN_COLUMNS]) for line, cells in sample.rows[:_SHOWN_ROWS]],
+        "more_columns": max(0, len(sample.header) - _SHOWN_COLUMNS),
+        "notes": draft.sample.get("notes") or [],
+    }
+
+
+def _with(draft: ImportDraft, reading: dict[str, Any]) -> ImportDraft:
+    return ImportDraft(spec=keeping.with_part(draft, reading=reading))
+
+
+def _saved(request: TenantRequest, draft: ImportDraft, form: ReadingForm) -> int:
+    if not form.is_valid():
+        return 422
+    try:
+        receiving.read_so(draft, request.user, frame.version(request), form.reading(draft))
+    except keeping.Stale:
+        frame.told_late(request, draft)
+        return 409
+    if refusal := sampling.take(draft, sampling.reading_of(draft)).refusal:
+        messages.error(request, refusal)
+        return 422
+    return 302
+
+
+@require_POST
+@require(Role.ADMIN)
+def upload(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Take an uploaded file."""
+    draft = frame.draft_of(request, uid)
+    sent = request.FILES.get("file")
+    if uploads.too_large(request):
+        most = filesizeformat(configured.MAX_UPLOAD_BYTES)
+        return _refused(
+            request,
+            draft,
+            _("The file is larger than %(most)s, the most that may be uploaded here. Send it by"
+              " SFTP, or in parts.") % {"most": most},
+        )  # fmt: skip
+    if sent is None:
+        return _refused(request, draft, _("Choose a file first."))
+    return _taken(request, draft, lambda version: receiving.upload(
+        draft, request.user, version, sent
+    ))  # fmt: skip
+
+
+@require_POST
+@require(Role.ADMIN)
+def pick(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Take a file that came before."""
+    draft = frame.draft_of(request, uid)
+    number = request.POST.get("job", "")
+    known = receiving.arrived(request.tenant)
+    job: ImportJob | None = next((one for one in known if str(one.uid) == number), None)
+    if job is None:
+        return _refused(request, draft, _("Choose a file first."))
+    chosen = job
+    return _taken(
+        request, draft, lambda version: receiving.pick(draft, request.user, version, chosen)
+    )
+
+
+@require_POST
+@require(Role.ADMIN)
+def sheet(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Read another sheet of a workbook."""
+    draft = frame.draft_of(request, uid)
+    name = request.POST.get("sheet", "")
+    if name not in draft.sheets:
+        return _refused(request, draft, _("Choose one of the workbook's sheets."))
+    return _taken(
+        request,
+        draft,
+        lambda version: receiving.choose_sheet(draft, request.user, version, name),
+    )
+
+
+def _taken(request: TenantRequest, draft: ImportDraft, take: Any) -> HttpResponse:
+    try:
+        take(frame.version(request))
+    except FileRefused as refused:
+        fresh = frame.draft_of(request, draft.uid)
+        return _refused(request, fresh, " ".join(one.message for one in refused.issues[:3]))
+    except FileNotFoundError:
+        fresh = frame.draft_of(request, draft.uid)
+        return _refused(request, fresh, _("That file is not kept any more. Choose another one."))
+    except keeping.Stale:
+        frame.told_late(request, draft)
+        return _refused(request, frame.draft_of(request, draft.uid), "", status=409)
+    return redirect("draft-file", draft.uid)
+
+
+def _refused(
+    request: TenantRequest, draft: ImportDraft, words: str, status: int = 422
+) -> HttpResponse:
+    if words:
+        messages.error(request, words)
+    form = ReadingForm(initial=keeping.part(draft, "reading")) if draft.content else None
+    return _shown(request, draft, form, status)

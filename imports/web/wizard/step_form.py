@@ -1,0 +1,138 @@
+"""A field's steps as form inputs and back: what a page sends becomes the spec's words, unchecked.
+
+The names of the inputs: step-<number>-kind, step-<number>-<parameter>; a value map's pairs are
+found-<number>-<n> and value-<number>-<n>.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+# Kind of step: its name, and what it starts with.
+KINDS: dict[str, tuple[Any, Any]] = {
+    "trim": (_("Trim blanks"), True),
+    "case": (_("Capitals and small letters"), "upper"),
+    "replace": (_("Replace text"), {"find": " ", "with": "", "regex": False}),
+    "split": (_("Split, and take one part"), {"on": " ", "part": 1}),
+    "part": (_("Take some characters"), {"from": 1, "length": 4}),
+    "pad": (_("Fill up to a width"), {"width": 8, "with": "0", "side": "left"}),
+    "number": (_("Read a number"), {"decimal": ",", "thousands": "."}),
+    "date": (_("Read a date"), {"formats": ["%d.%m.%Y"]}),
+    "map": (_("Value map"), {"values": {}, "other": "reject"}),
+}
+JOINING = ("join", "first_non_blank")
+_NUMBERS = {"split": ("part",), "part": ("from", "length"), "pad": ("width",)}
+_MOST = 50
+
+
+def number(text: str) -> int | str:
+    """A whole number where the text is one, else the text, for which the spec finds words."""
+    bare = text.strip()
+    digits = bare.removeprefix("-")
+    return int(bare) if digits.isascii() and digits.isdigit() and len(bare) < 12 else bare
+
+
+def field_of(sent: QueryDict, header: list[str], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The field as the page's form says. before: as it is stored, whose unseen values stay."""
+    if sent.get("way") == "constant":
+        return {"constant": sent.get("constant", "")[:4000]}
+    columns = _columns(sent, header)
+    steps = [*_joining(sent, len(columns)), *_steps(sent, before)]
+    made: dict[str, Any] = {"columns": columns}
+    if steps:
+        made["steps"] = steps
+    if sent.get("default", "") != "":
+        made["default"] = sent["default"][:4000]
+    return made
+
+
+def _columns(sent: QueryDict, header: list[str]) -> list[str]:
+    chosen = [sent.get(f"column-{place}", "") for place in range(_MOST)]
+    known = [int(one) for one in chosen if one.isascii() and one.isdigit()]
+    return list(dict.fromkeys(header[at] for at in known if at < len(header)))
+
+
+def _joining(sent: QueryDict, columns: int) -> list[dict[str, Any]]:
+    if columns < 2:
+        return []
+    if sent.get("together") == "first_non_blank":
+        return [{"first_non_blank": True}]
+    return [{"join": sent.get("between", " ")[:100]}]
+
+
+def _steps(sent: QueryDict, before: Mapping[str, Any]) -> list[dict[str, Any]]:
+    stored = own_steps(before)
+    found = []
+    for place in range(_MOST):
+        kind = sent.get(f"step-{place}-kind", "")
+        if kind not in KINDS:
+            break
+        old = stored[place].get(kind) if place < len(stored) else None
+        found.append({kind: _given(sent, place, kind, old)})
+    return found
+
+
+def own_steps(made: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The steps after the one that joins columns."""
+    return [step for step in made.get("steps", ()) if not set(JOINING) & set(step)]
+
+
+def joining(made: Mapping[str, Any]) -> dict[str, Any]:
+    """The step that joins columns, or none."""
+    return next((step for step in made.get("steps", ()) if set(JOINING) & set(step)), {})
+
+
+def _given(sent: QueryDict, place: int, kind: str, old: Any) -> Any:
+    """A step's parameters as sent."""
+
+    def value(name: str) -> str:
+        return sent.get(f"step-{place}-{name}", "")
+
+    if kind == "trim":
+        return True
+    if kind == "case":
+        return value("to")
+    if kind == "date":
+        return {"formats": [line.strip() for line in value("formats").splitlines() if line.strip()]}
+    if kind == "map":
+        return {"values": _values(sent, place, old), "other": value("other")}
+    given: dict[str, Any] = {name: value(name) for name in KINDS[kind][1]}
+    for name in _NUMBERS.get(kind, ()):
+        given[name] = number(given[name])
+    if kind == "part" and given["length"] == "":
+        del given["length"]
+    if kind == "replace":
+        given["regex"] = bool(value("regex"))
+    return given
+
+
+def _values(sent: QueryDict, place: int, old: Any) -> dict[str, str]:
+    """The value map: what the page shows as it says, the rest as it was."""
+    stored = old.get("values", {}) if isinstance(old, dict) else {}
+    values = dict(stored)
+    for at in range(1_000):
+        found = sent.get(f"found-{place}-{at}")
+        if found is None:
+            break
+        values.pop(found, None)
+        if meant := sent.get(f"value-{place}-{at}", "").strip():
+            values[found] = meant
+    return values
+
+
+def moved(steps: list[dict[str, Any]], do: str) -> list[dict[str, Any]]:
+    """The steps after a button: up-2, down-2 or remove-2; unchanged for any other."""
+    word, _sign, at = do.partition("-")
+    if not (at.isascii() and at.isdigit() and int(at) < len(steps)):
+        return steps
+    place, changed = int(at), list(steps)
+    if word == "remove":
+        del changed[place]
+    target = place + {"up": -1, "down": 1}.get(word, 0)
+    if word in ("up", "down") and 0 <= target < len(steps):
+        changed[place], changed[target] = changed[target], changed[place]
+    return changed
