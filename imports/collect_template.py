@@ -25,7 +25,7 @@ from imports.arrivals.names import result_name
 from imports.arrivals.template import Detection, Match, Unmatched, detect
 from imports.deliveries import Folder, is_first, make_job, note, sender
 from imports.folders import source_of_entry
-from imports.home import Home, locked, look_up, settings_of
+from imports.home import Home, locked, look_up
 from imports.manifest import identity
 from imports.models import Arrival, ArrivalFile
 from imports.queue import owner
@@ -219,15 +219,7 @@ def _importing(folder: Folder, match: Match) -> Decide:
             note(arrival, Decided(row.name, "duplicate", row.reason))
             return State.PROCESSING
         note(arrival, Decided(row.name, "accepted", f"{shown(row.name)} is named by {named}."))
-        wanted = settings_of(version)
-        make_job(
-            row,
-            feed,
-            {**folder.drop.limits, **(wanted.get("limits") or {})},
-            f"Named by {named}.",
-            version=version,
-            keep_days=wanted.get("keep_days"),
-        )
+        make_job(row, feed, folder.drop.limits, f"Named by {named}.", version)
         return State.PROCESSING
 
     return decide

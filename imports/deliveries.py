@@ -89,15 +89,13 @@ def make_job(
     feed: Feed,
     limits: dict[str, Any],
     note: str,
-    *,
     version: TemplateVersion | None = None,
-    keep_days: int | None = None,
 ) -> ImportJob:
     """The import job of a collected file; it may start when the round has ended.
 
-    note: why it was taken, for the timeline. keep_days: how long the file is kept, None as usual.
+    limits: the drop's. note: why it was taken, for the timeline. What the template's version says
+    of limits and days is filled in when the job runs (`imports/instructions.py`).
     """
-    days = settings.KEEP_FILES_DAYS if keep_days is None else keep_days
     job = ImportJob.objects.create(
         tenant_id=row.tenant_id,
         arrival_file=row,
@@ -111,7 +109,7 @@ def make_job(
         sha256=row.sha256,
         content=row.content,
         ready_at=Now() + ROUND,
-        kept_until=Now() + timedelta(days=days),
+        kept_until=Now() + timedelta(days=settings.KEEP_FILES_DAYS),
     )
     outcome.moved(job, ImportJob.State.READY, note, "Collector")
     return job

@@ -11,6 +11,7 @@ from imports.home import settings_of
 from imports.models import ImportTemplate, TemplateVersion
 from portal.models import Membership, Notice, Role, User
 from tests.imports.institution import CAMPUS, Institution
+from tests.imports.test_template_files import PLAIN
 
 BAD = (
     "PersonIdentifier,FirstName,LastName,Email\n0001,Ada,Lovelace,ada@example.edu\n,No,Key,x@y.z\n"
@@ -26,7 +27,7 @@ def version(institution: Institution, **settings: Any) -> TemplateVersion:
         tenant=institution.tenant, name="People", feed="accounts"
     )
     return TemplateVersion.objects.create(
-        tenant=institution.tenant, template=template, number=1, spec={"settings": settings}
+        tenant=institution.tenant, template=template, number=1, spec={**PLAIN, "settings": settings}
     )
 
 
@@ -35,7 +36,7 @@ def test_completion_is_told_only_if_the_template_says_so(institution: Institutio
     silent = version(institution, mail=False)
     institution.send("accounts", CAMPUS["accounts"], template_version=silent)
     assert told() == []
-    TemplateVersion.objects.update(spec={"settings": {"mail": True}})
+    TemplateVersion.objects.update(spec={**PLAIN, "settings": {"mail": True}})
     silent.refresh_from_db()
     institution.send("accounts", CAMPUS["accounts"], template_version=silent, file_name="u.csv")
     assert told() == [("finished", "u.csv is complete")]

@@ -28,6 +28,14 @@ BAD = (
 )
 
 
+COLUMNS = ["PersonIdentifier", "FirstName", "LastName", "Email"]
+PLAIN = {
+    "version": 1,
+    "columns": COLUMNS,
+    "fields": {name: {"columns": [name]} for name in COLUMNS},
+}
+
+
 class Desk:
     """A template account with its home, as its sender and the collector see it."""
 
@@ -48,7 +56,10 @@ class Desk:
             tenant=self.institution.tenant, file_names=list(names), **values
         )
         template.current = TemplateVersion.objects.create(
-            tenant=self.institution.tenant, template=template, number=1, spec=spec or {}
+            tenant=self.institution.tenant,
+            template=template,
+            number=1,
+            spec={**PLAIN, **(spec or {})},
         )
         template.save()
         return template
@@ -119,8 +130,8 @@ def test_ten_rounds_make_one_job_and_the_file_sent_again_another(desk: Desk) -> 
     assert ImportJob.objects.count() == Arrival.objects.count() == 2
 
 
-def test_the_job_has_the_limits_of_the_version_over_those_of_the_drop(desk: Desk) -> None:
-    desk.drop.limits = {"creates": 5, "removes": 1}
+def test_the_job_has_the_limits_of_its_drop_and_of_its_version(desk: Desk) -> None:
+    desk.drop.limits = {"removes": 1}
     desk.drop.save()
     desk.template("users.csv", spec={"settings": {"limits": {"creates": 2}}})
     desk.put("users.csv")

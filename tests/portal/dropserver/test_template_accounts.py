@@ -10,6 +10,7 @@ from imports.models import Arrival, ImportTemplate, TemplateVersion
 from portal import provision, tenancy
 from portal.dropserver.ledger import Ledger
 from portal.models import LoginScore, Upload
+from tests.imports.test_template_files import PLAIN
 from tests.portal.dropserver.conftest import Running
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -142,7 +143,7 @@ def test_a_file_sent_by_openssh_becomes_records_and_leaves_the_home(
         tenant_id=tenant, name="People", feed="accounts", account=account, file_names=["users.csv"]
     )
     template.current = TemplateVersion.objects.create(
-        tenant_id=tenant, template=template, number=1, spec={}
+        tenant_id=tenant, template=template, number=1, spec=PLAIN
     )
     template.save()
     (tmp_path / "here.csv").write_text(
