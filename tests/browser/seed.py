@@ -10,15 +10,18 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from imports import template_actions
 from imports.models import (
     Arrival,
     ArrivalFile,
     Decision,
     ImportJob,
+    ImportTemplate,
     IssueGroup,
     JobEvent,
     Sighting,
 )
+from imports.templates.parsing import parse
 from portal import provision, tenancy
 from portal.models import AccountKey, Beat, Drop, DropSession, Record, RecordKind, Upload
 from tests.cast import Cast
@@ -36,6 +39,8 @@ def everything(cast: Cast, jobs: int = 1000) -> dict[str, Any]:
         found: dict[str, Any] = {**_special(cast, arrivals), "arrival": arrivals["mixed"]}
         _ordinary(cast, arrivals["good"], jobs)
         _sightings(cast)
+        found["template"] = _template(cast, found["complete"])
+        _plan(found["held"])
         found["record"] = _records(cast, found["complete"])
         found["key"] = _sessions(cast)
         now = timezone.now()
@@ -185,6 +190,47 @@ def _events(job: ImportJob, *states: str) -> None:
             tenant=job.tenant, job=job, state=state, actor="worker-1",
             at=job.created_at + timedelta(seconds=20 * (number + 1)),
         )  # fmt: skip
+
+
+def _template(cast: Cast, job: ImportJob) -> ImportTemplate:
+    """One with two versions, hostile names and a file that ran with it."""
+    spec: dict[str, Any] = {
+        "version": 1,
+        "columns": ["Nr", "Vorname", "Nachname", "Mail", HOSTILE],
+        "fields": {
+            "PersonIdentifier": {"columns": ["Nr"], "steps": [{"trim": True}]},
+            "FirstName": {"columns": ["Vorname"]},
+            "LastName": {"columns": ["Nachname"], "steps": [{"replace": {"find": HOSTILE,
+                                                                        "with": "X"}}]},
+            "Email": {"columns": ["Mail"]},
+        },
+        "settings": {"operation": "mirror", "limits": {"removes": "5%"}},
+    }  # fmt: skip
+    actor = template_actions.Actor(cast.admin)
+    face = template_actions.Face(
+        name="People of the registrar", account=cast.account, file_names=("people.csv", LONG)
+    )
+    made = template_actions.create(cast.home, actor, face, "accounts", parse(spec))
+    spec["fields"]["FirstName"]["steps"] = [{"case": "title"}, {"map": {"values": {"NN": ""}}}]
+    version = template_actions.save(made, actor, parse(spec), based_on=1, note=HOSTILE)
+    for name in (HOSTILE, "Terms"):
+        face = template_actions.Face(name=name[:100])
+        other = template_actions.create(cast.home, actor, face, "accounts", parse(spec))
+    template_actions.set_enabled(other, actor, enabled=False)
+    ImportJob.objects.filter(pk=job.pk).update(template_version=version)
+    return made
+
+
+def _plan(job: ImportJob) -> None:
+    """The first rows of a held job's plan."""
+    record = {"OrgUnitIdentifier": "SCI", "Name": HOSTILE, "Acronym": None, "Type": "School"}
+    job.plan_detail = {
+        "creates": [{"line": n, "key": f"U{n}", "record": record} for n in (2, 3)],
+        "updates": [{"line": 9, "key": "SCI", "returns": True,
+                     "changes": {"Name": ["Science", HOSTILE], "Acronym": [None, "SC"]}}],
+        "removes": [{"line": None, "key": LONG[:200], "record": record, "left_out": 3}],
+    }  # fmt: skip
+    job.save(update_fields=["plan_detail"])
 
 
 def _ordinary(cast: Cast, arrival: Arrival, count: int) -> None:

@@ -33,8 +33,22 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "job-release": ("post", "manager", True),
     "job-discard": ("post", "manager", True),
     "job-retry": ("post", "manager", True),
+    "job-correct": ("post", "manager", True),
+    "job-undo": ("get", "manager", True),
+    "job-undo-confirm": ("post", "manager", True),
     "job-attachment": ("get", "manager", True),
     "job-original": ("get", "manager", True),
+    "templates": ("get", "viewer", False),
+    "template-upload": ("post", "admin", False),
+    "template": ("get", "viewer", True),
+    "template-yaml": ("get", "manager", True),
+    "template-version": ("post", "admin", True),
+    "template-change": ("post", "admin", True),
+    "template-enabled": ("post", "admin", True),
+    "template-rollback": ("post", "admin", True),
+    "template-clone": ("post", "admin", True),
+    "template-delete": ("post", "admin", True),
+    "template-replay": ("post", "manager", True),
     "arrivals": ("get", "viewer", False),
     "arrival": ("get", "viewer", True),
     "sightings": ("get", "viewer", False),
@@ -72,6 +86,8 @@ def arguments(name: str, cast: Cast, made: dict[str, Any]) -> list[Any]:
         return [made["complete"].pk]
     if name == "job" or name.startswith("job-"):
         return [made[jobs.get(name, "incomplete")].uid]
+    if name == "template" or (name.startswith("template-") and name != "template-upload"):
+        return [made["template"].uid, *([1] if name == "template-yaml" else [])]
     if name == "arrival":
         return [made["arrival"].uid]
     if name == "record-type":

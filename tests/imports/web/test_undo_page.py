@@ -1,0 +1,140 @@
+"""Undo from the page, undo of an undo, and corrected rows sent back through the browser."""
+
+from __future__ import annotations
+
+import pytest
+
+from imports.models import ImportJob
+from tests.imports.institution import attached, counts
+from tests.imports.web.desk import FILE, Desk, file
+
+HEADER = "PersonIdentifier,FirstName,LastName,Email\n"
+
+
+def row(key: str, first: str) -> str:
+    return f"{key},{first},B,{key}@example.edu\n"
+
+
+def send(desk: Desk, *rows: str) -> ImportJob:
+    job = desk.institution.send("accounts", HEADER + "".join(rows))
+    assert job.state == "complete", job.reason
+    return job
+
+
+def names(desk: Desk) -> dict[str, str]:
+    found = desk.institution.records("accounts")
+    return {key: record["FirstName"] for key, record in sorted(found.items())}
+
+
+def test_the_page_says_beforehand_what_it_will_do_and_then_it_does_it(desk: Desk) -> None:
+    send(desk, row("1", "Ada"), row("2", "Emmy"))
+    job = send(desk, row("1", "Augusta"), row("2", "Amalie"), row("3", "Alan"))
+    later = send(desk, row("2", "Noether"))
+    assert "Undo this import" in desk.get("job", job.uid)
+    text = desk.get("job-undo", job.uid)
+    figures = [text.split(f"<dt>{word}</dt><dd>")[1][0] for word in ("Restored", "Removed")]
+    assert figures == ["1", "1"]
+    assert f"/jobs/{later.uid}/" in text
+    assert names(desk)["1"] == "Augusta", "Looking changes nothing."
+    desk.post("job-undo-confirm", job.uid)
+    desk.institution.work()
+    assert names(desk) == {"1": "Ada", "2": "Noether"}
+    undo = desk.newest()
+    page = desk.get("job", undo.uid)
+    assert "Undo of" in page
+    assert f"/jobs/{job.uid}/" in page
+    assert "Left as they are" in page
+    assert f"/jobs/{undo.uid}/" in desk.get("job", job.uid)
+
+
+def test_an_undo_is_undone(desk: Desk) -> None:
+    job = send(desk, row("1", "Ada"))
+    desk.post("job-undo-confirm", job.uid)
+    desk.institution.work()
+    undo = desk.newest()
+    assert names(desk) == {}
+    assert "Undo this undo" in desk.get("job", undo.uid)
+    desk.post("job-undo-confirm", undo.uid)
+    desk.institution.work()
+    assert names(desk) == {"1": "Ada"}
+    assert "Undo this import" in desk.get("job", job.uid)
+
+
+def test_what_is_undone_already_says_so(desk: Desk) -> None:
+    job = send(desk, row("1", "Ada"))
+    desk.post("job-undo-confirm", job.uid)
+    assert "on its way already" in desk.get("job-undo", job.uid)
+    assert "on its way already" in desk.post("job-undo-confirm", job.uid)
+    desk.institution.work()
+    assert "undone already" in desk.get("job-undo", job.uid)
+    assert "Undo this import" not in desk.get("job", job.uid)
+    assert ImportJob.objects.count() == 2
+
+
+def test_a_job_that_changed_nothing_has_no_undo(desk: Desk) -> None:
+    send(desk, row("1", "Ada"))
+    same = send(desk, row("1", "Ada"))
+    assert "Undo this import" not in desk.get("job", same.uid)
+    held = desk.institution.send("accounts", HEADER + row("2", "X"), limits={"creates": 0})
+    assert "cannot be undone" in desk.get("job-undo", held.uid)
+
+
+def test_corrected_rows_run_alone(desk: Desk) -> None:
+    job = desk.institution.send("accounts", HEADER + row("1", "Ada") + "2,,B,b@example.edu\n")
+    assert job.state == "incomplete"
+    assert "Upload the corrected file" in desk.get("job", job.uid)
+    fixed = attached(job).replace(b"2,,B", b"2,Bo,B")
+    assert fixed != attached(job)
+    text = desk.post("job-correct", job.uid, file=file("accounts-errors.csv", fixed))
+    assert "The corrected file was taken" in text
+    desk.institution.work()
+    made = desk.newest()
+    assert (made.state, counts(made)) == ("complete", {"read": 1, "created": 1}), made.reason
+    assert names(desk) == {"1": "Ada", "2": "Bo"}
+    assert (made.file_name, made.user, made.asked_by) == (
+        "accounts-errors.csv", desk.user, "person",
+    )  # fmt: skip
+    assert str(made.uid) in desk.get("job", job.uid)
+    assert "job.correct" in desk.trail()
+
+
+def test_corrected_rows_keep_the_template(desk: Desk) -> None:
+    made = desk.template(reading={"delimiter": ";"})
+    job = desk.send(made, FILE.replace(",", ";") + "9;;X;x@example.edu\n")
+    assert job.state == "incomplete", job.reason
+    fixed = attached(job).replace(b"9;;X", b"9;Xi;X")
+    desk.post("job-correct", job.uid, file=file("e.csv", fixed))
+    desk.institution.work()
+    again = desk.newest()
+    assert (again.state, again.template_version) == ("complete", job.template_version), again.reason
+    assert names(desk)["9"] == "Xi"
+
+
+def test_corrected_rows_of_a_mirror_remove_nothing(desk: Desk) -> None:
+    send(desk, row("1", "Ada"), row("2", "Bo"))
+    content = HEADER + row("1", "Ada") + row("2", "Bo") + "3,,C,c@example.edu\n"
+    job = desk.institution.send("accounts", content, operation="mirror")
+    assert job.state == "incomplete", job.reason
+    fixed = attached(job).replace(b"3,,C", b"3,Cy,C")
+    desk.post("job-correct", job.uid, file=file("e.csv", fixed))
+    desk.institution.work()
+    assert desk.newest().state == "complete"
+    assert names(desk) == {"1": "Ada", "2": "Bo", "3": "Cy"}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"", "The file is empty"), (None, "No file was chosen")]
+)
+def test_nothing_is_taken_without_a_file(desk: Desk, content: bytes | None, words: str) -> None:
+    job = desk.institution.send("accounts", HEADER + row("1", "Ada") + "2,,B,b@example.edu\n")
+    data = {} if content is None else {"file": file("e.csv", content)}
+    assert words in desk.post("job-correct", job.uid, **data)
+    assert ImportJob.objects.count() == 1
+
+
+def test_a_complete_job_takes_no_correction(desk: Desk) -> None:
+    job = send(desk, row("1", "Ada"))
+    assert "Upload the corrected file" not in desk.get("job", job.uid)
+    told = desk.post("job-correct", job.uid, file=file("e.csv", b"x"))
+    assert "no rows that wait" in told
+    assert ImportJob.objects.count() == 1
