@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.conf import settings as configured
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -14,7 +15,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
-from django.conf import settings as configured
 from imports.drafts import keeping, receiving, sampling
 from imports.issues import FileRefused
 from imports.models import ImportDraft, ImportJob
@@ -122,7 +122,9 @@ def _shown(
 
 def _tried(request: TenantRequest, draft: ImportDraft) -> HttpResponse:
     """The first rows as the form says now, without saving it."""
-    return render(request, "imports/wizard/_preview.html", _preview(draft, ReadingForm(request.GET)))
+    return render(
+        request, "imports/wizard/_preview.html", _preview(draft, ReadingForm(request.GET))
+    )
 
 
 def _preview(draft: ImportDraft, form: ReadingForm) -> dict[str, Any]:
@@ -233,6 +235,3 @@ def _refused(
         messages.error(request, words)
     form = ReadingForm(initial=keeping.part(draft, "reading")) if draft.content else None
     return _shown(request, draft, form, status)
-
-
-

@@ -144,7 +144,9 @@ def _row(
 
 def header_of(draft: ImportDraft) -> list[str]:
     """The draft's columns by name, each once."""
-    return list(dict.fromkeys(name.strip() for name in draft.sample.get("header", ()) if name.strip()))
+    return list(
+        dict.fromkeys(name.strip() for name in draft.sample.get("header", ()) if name.strip())
+    )
 
 
 def _sure(guess: Mapping[str, Any] | None) -> str:
@@ -173,7 +175,8 @@ def columns(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     draft = frame.draft_of(request, uid)
     if not draft.content:
         return redirect("draft-file", uid)
-    faults, status = [], 200
+    faults: list[str] = []
+    status = 200
     if request.method == "POST":
         faults, status = _own_field(request, draft)
         if status == 302:
@@ -245,5 +248,7 @@ def _faults_of_own(draft: ImportDraft, spec: dict[str, Any]) -> list[str]:
         return bad.faults
     known = {field.name.lower() for field in guessing.targets(draft)}
     if own[-1].name.lower() in known:
-        return [_("There is a field “%(name)s” already: choose another name.") % {"name": own[-1].name}]
+        return [
+            _("There is a field “%(name)s” already: choose another name.") % {"name": own[-1].name}
+        ]
     return []
