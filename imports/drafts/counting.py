@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 from imports import cells
@@ -60,7 +61,7 @@ def _count(chunk: Chunk, counts: Counter[str], place: int, delimiter: str, quote
     text, offsets = chunk.data, chunk.offsets.tolist()
     sign, mark = delimiter.encode(), quote.encode()
     simple = not mark or mark not in text
-    for start, end in zip(offsets, offsets[1:], strict=False):
+    for start, end in pairwise(offsets):
         record = text[start : end - 1]
         if simple:
             value = record.split(sign, place + 1)[place].decode("utf-8", "replace")

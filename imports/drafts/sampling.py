@@ -15,8 +15,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from imports import cells
-from imports.dialect import Dialect
-from imports.issues import FileRefused
+from imports.dialect import Dialect, detect
+from imports.issues import Code, FileRefused
 from imports.mapping import folded_names
 from imports.models import ImportDraft
 from imports.scanning import Chunk, scan
@@ -104,8 +104,24 @@ def _rows(chunk: Chunk, dialect: Dialect) -> Iterator[tuple[int, tuple[str, ...]
 
 def sheet_names(content: str) -> list[str]:
     """The sheets of a stored workbook; none for other files. Raises FileRefused."""
-    with default_storage.open(content, "rb") as file:
-        return sheets(cast(BinaryIO, file)) if is_zip(cast(BinaryIO, file)) else []
+    with default_storage.open(content, "rb") as stored:
+        file = cast(BinaryIO, stored)
+        if not is_zip(file):
+            return []
+        try:
+            return sheets(file)
+        except FileRefused as refused:
+            _refuse_archive(file, default_storage.size(content))
+            raise refused from None
+
+
+def _refuse_archive(file: BinaryIO, size: int) -> None:
+    """Raise what is said of an archive, where it is no workbook at all."""
+    try:
+        detect(file, size)
+    except FileRefused as refused:
+        if refused.issues[0].code == Code.ARCHIVE:
+            raise
 
 
 def table_of(content: str, sheet: str | int | None, folder: str) -> str:

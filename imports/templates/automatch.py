@@ -23,6 +23,7 @@ __all__ = [
     "ValueSuggestion",
     "normal_form",
     "suggest",
+    "targets_of",
     "unmapped_required",
     "value_map",
 ]

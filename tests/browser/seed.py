@@ -8,13 +8,16 @@ from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from imports import template_actions
+from imports.drafts import keeping, receiving
 from imports.models import (
     Arrival,
     ArrivalFile,
     Decision,
+    ImportDraft,
     ImportJob,
     ImportTemplate,
     IssueGroup,
@@ -43,12 +46,22 @@ def everything(cast: Cast, jobs: int = 1000) -> dict[str, Any]:
         _plan(found["held"])
         found["record"] = _records(cast, found["complete"])
         found["key"] = _sessions(cast)
+        found["draft"] = _draft(cast)
         now = timezone.now()
         for name, age in (("worker@host", 3), ("beat@host", 8), ("drop@host", 400)):
             Beat.objects.update_or_create(
                 name=name, defaults={"seen_at": now - timedelta(seconds=age)}
             )
     return found
+
+
+def _draft(cast: Cast) -> ImportDraft:
+    """An import in the making, with a hostile file."""
+    draft = keeping.new(cast.home, cast.admin, "accounts")
+    header = f"Person ID;First;Last;E-mail;{HOSTILE.replace(chr(34), '')}\n"
+    text = header + "0001;Ada;<b>LOVELACE</b>;ada@example.edu;x\n" * 20
+    receiving.upload(draft, cast.admin, 1, SimpleUploadedFile(HOSTILE, text.encode()))
+    return draft
 
 
 def _drop(cast: Cast, feed: str) -> Drop:

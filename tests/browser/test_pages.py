@@ -43,6 +43,12 @@ def every_page(cast: Cast, made: dict[str, Any]) -> list[str]:
         reverse("record", args=["accounts", made["record"].pk]),
         reverse("accounts"),
         reverse("account", args=[cast.account.pk]),
+        reverse("import-new"),
+        *(
+            reverse(f"draft-{step}", args=[made["draft"].uid])
+            for step in ("choose", "settings", "file", "map", "columns", "check", "finish")
+        ),
+        reverse("draft-field", args=[made["draft"].uid, 2]),
         reverse("system"),
     ]
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from imports.drafts import guessing, keeping, running
+from imports.templates.automatch import targets_of
 from imports.web.wizard import frame
 from portal.models import Role
 from portal.people_csv import write_rows
@@ -103,7 +104,7 @@ def sample(request: TenantRequest, feed: str) -> HttpResponse:
     if not _is_feed(feed):
         raise Http404
     known = catalog().feed(feed)
-    targets = guessing.automatch.targets_of(known, catalog().record_type(known.record_type))
+    targets = targets_of(known, catalog().record_type(known.record_type))
     written = io.BytesIO()
     cells = [field.sample or (field.values[0] if field.values else "") for field in targets]
     write_rows(written, [field.name for field in targets], [cells])

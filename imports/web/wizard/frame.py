@@ -1,4 +1,4 @@
-"""What the wizard's pages share: the draft of the address, the list of steps, and being told late."""
+"""What the wizard's pages share: the draft, the list of steps, and being told late."""
 
 from __future__ import annotations
 

@@ -175,7 +175,8 @@ def columns(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     draft = frame.draft_of(request, uid)
     if not draft.content:
         return redirect("draft-file", uid)
-    faults, status = [], 200
+    faults: list[str] = []
+    status = 200
     if request.method == "POST":
         faults, status = _own_field(request, draft)
         if status == 302:

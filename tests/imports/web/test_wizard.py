@@ -1,0 +1,374 @@
+"""The whole wizard through its pages, with the real engine in between."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from imports.models import ImportDraft, ImportJob, ImportTemplate, LearnedMapping
+from portal import provision, tenancy
+from portal.models import AuditEntry, Role
+from tests.imports.conftest import institution as institution
+from tests.imports.conftest import transactional_db as transactional_db
+from tests.imports.institution import PERSON, Institution
+
+PEOPLE = (
+    "Person ID;Given name;Surname;E-mail;Shoe size\r\n"
+    "0001;Ada;LOVELACE;ada@example.edu;38\r\n"
+    "0002;Emmy;NOETHER;emmy@example.edu;39\r\n"
+    "0003;Alan;TURING;not an address;44\r\n"
+)
+
+
+class Admin:
+    """An admin at the wizard: follows its pages with their hidden versions."""
+
+    def __init__(self, institution: Institution) -> None:
+        self.institution = institution
+        self.client = Client()
+        self.uid = ""
+
+    def page(self, name: str, /, *more: Any, **query: str) -> str:
+        answer = self.client.get(reverse(name, args=[self.uid, *more]), query)
+        assert answer.status_code == 200, answer.status_code
+        return answer.content.decode()
+
+    def send(self, name: str, /, *more: Any, status: int = 302, **data: Any) -> str:
+        sent = {"version": self.draft().version, **data}
+        answer = self.client.post(reverse(name, args=[self.uid, *more]), sent)
+        assert answer.status_code == status, (answer.status_code, words(answer.content.decode()))
+        return answer.headers.get("Location", "") or answer.content.decode()
+
+    def begin(self, feed: str = "accounts") -> None:
+        answer = self.client.post(reverse("import-new"), {"feed": feed})
+        self.uid = re.findall(r"[0-9a-f-]{36}", answer.headers["Location"])[0]
+
+    def upload(self, content: str | bytes, name: str = "people.csv", status: int = 302) -> str:
+        data = content.encode() if isinstance(content, str) else content
+        return self.send("draft-upload", status=status, file=SimpleUploadedFile(name, data))
+
+    def draft(self) -> ImportDraft:
+        return ImportDraft.objects.get(uid=self.uid)
+
+    def number(self, field: str) -> int:
+        found = re.search(r'id="column-(\d+)"[^>]*>(?:(?!map-row).)*?', self.page("draft-map"))
+        assert found
+        names = re.findall(r"<b>([^<]*)</b></label>", self.page("draft-map"))
+        return names.index(field)
+
+    def work(self) -> None:
+        self.institution.work()
+
+
+def words(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+@pytest.fixture
+def admin(institution: Institution, settings: LazySettings, tmp_path: Any) -> Iterator[Admin]:
+    settings.MEDIA_ROOT = tmp_path / "files"
+    settings.STATIC_ROOT = tmp_path
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    user = provision.user(PERSON, "correct horse battery", institution.tenant, Role.ADMIN)
+    made = Admin(institution)
+    made.client.force_login(user)
+    original = made.client.request
+
+    def in_scope(**request: Any) -> Any:
+        answer = original(**request)
+        tenancy._tell(tenancy._here())  # the request has left the scope, the test is still in it
+        return answer
+
+    made.client.request = in_scope  # type: ignore[method-assign]
+    yield made
+    connection.close()  # whatever state the test has left it in
+    with tenancy.everyone("the test is over"):
+        user.memberships.all().delete()
+
+
+def test_a_file_goes_from_upload_to_records(admin: Admin) -> None:
+    admin.begin()
+    assert "Settings" in admin.page("draft-settings")
+    admin.send(
+        "draft-settings", unknown_columns="warn", missing_columns="suggest", limit_rejects="50"
+    )
+    admin.upload(PEOPLE)
+    shown = admin.page("draft-file")
+    assert "LOVELACE" in shown
+    assert '<option value=";" selected>' in shown
+    mapped = words(admin.page("draft-map"))
+    assert "Every needed field has a column" in mapped
+    assert "1 column feeds nothing" in mapped
+
+    number = admin.number("LastName")
+    admin.send("draft-field", number, **{
+        "column-0": "2", "step-0-kind": "case", "step-0-to": "title", "do": "done",
+    })  # fmt: skip
+    assert "Lovelace" in admin.page("draft-field", number)
+
+    admin.send("draft-validate")
+    assert "being read and compared" in admin.page("draft-check")
+    admin.work()
+    plan = words(admin.page("draft-check"))
+    assert "3 rows were read. Nothing was written" in plan
+    assert "LOVELACE Lovelace" in plan
+    assert "Line 4 not an address" in plan
+    assert admin.institution.records("accounts") == {}
+
+    place = admin.send("draft-process")
+    admin.work()
+    assert place.startswith("/jobs/")
+    found = admin.institution.records("accounts")
+    assert {key: row["LastName"] for key, row in found.items()} == {
+        "0001": "Lovelace", "0002": "Noether",
+    }  # fmt: skip
+    job = ImportJob.objects.get(dry_run=False)
+    assert (job.state, job.limits) == ("incomplete", {"rejects": 50})
+    assert AuditEntry.objects.filter(action="import.process").count() == 1
+    assert LearnedMapping.objects.get(header="surname").field == "LastName"
+
+
+def test_a_draft_becomes_a_template_and_then_its_next_version(admin: Admin) -> None:
+    admin.begin()
+    admin.upload(PEOPLE)
+    form = {"name": "People", "file_names": "people.csv\nPeople2.CSV", "account": ""}
+    admin.send("draft-finish", **form)
+    admin.send("draft-finish", **form)
+    template = ImportTemplate.objects.get()
+    assert template.file_names == ["people.csv", "People2.CSV"]
+    assert [v.number for v in template.versions.order_by("number")] == [1, 2]
+    assert template.current is not None
+    assert template.current.spec["fields"]["Email"] == {"columns": ["E-mail"]}
+    assert AuditEntry.objects.filter(action="template.save").count() == 2
+
+
+def test_of_two_admins_who_save_at_once_the_second_is_told_and_loses_nothing(admin: Admin) -> None:
+    admin.begin()
+    admin.upload(PEOPLE)
+    old = admin.draft().version
+    admin.send("draft-settings", unknown_columns="hold", missing_columns="hold")
+    text = admin.send(
+        "draft-settings", status=409, version=old, unknown_columns="ignore",
+        missing_columns="suggest", keep_days="77",
+    )  # fmt: skip
+    assert "saved this import while you worked on it" in words(text)
+    assert 'value="77"' in text
+    assert admin.draft().spec["settings"]["unknown_columns"] == "hold"
+    assert f'name="version" value="{admin.draft().version}"' in text
+    text = admin.send("draft-map", status=409, version=old, **{"column-0": ""})
+    assert "saved this import while you worked on it" in words(text)
+    assert "PersonIdentifier" in admin.draft().spec["fields"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "image"),
+        (b"PK\x03\x04" + b"\0" * 60, "archive"),
+        (b"", "empty"),
+        (bytes(range(256)) * 8, "text"),
+    ],
+    ids=["image", "zip", "empty", "binary"],
+)
+def test_what_is_no_table_is_refused_in_words(admin: Admin, content: bytes, said: str) -> None:
+    admin.begin()
+    text = words(admin.upload(content, status=422))
+    assert said in text.lower()
+    assert admin.draft().content == ""
+
+
+def test_a_file_beyond_the_limit_is_refused_in_words(admin: Admin, settings: LazySettings) -> None:
+    settings.MAX_UPLOAD_BYTES = 1000
+    admin.begin()
+    assert "larger than" in words(admin.upload("a,b\n" * 2000, status=422))
+
+
+def test_two_columns_of_one_name_are_told(admin: Admin) -> None:
+    admin.begin()
+    admin.upload("PersonIdentifier,Email,email\n1,a@b.example,c@d.example\n")
+    assert "is there 2 times" in words(admin.page("draft-file"))
+
+
+def test_a_header_on_line_7_is_found_and_can_be_moved(admin: Admin) -> None:
+    admin.begin()
+    admin.upload("Report\nof the\nschool\n\n\n\n" + PEOPLE)
+    assert "Every needed field has a column" in words(admin.page("draft-map"))
+    form = {"encoding": "auto", "delimiter": ";", "quote": '"', "skip_last": "0"}
+    moved = admin.client.get(
+        reverse("draft-file", args=[admin.uid]),
+        {**form, "skip_rows": "0", "header_row": "1"}, headers={"HX-Request": "true"},
+    ).content.decode()  # fmt: skip
+    assert "<html" not in moved
+    assert ">Report<" in moved.replace("<bdi>", "").replace("</bdi>", "")
+
+
+def test_names_with_markup_stay_text(admin: Admin) -> None:
+    admin.begin()
+    admin.upload('<script>x</script>,Email\n"<b>1</b>",a@b.example\n', name="<img src=x>.csv")
+    for name in ("draft-file", "draft-map", "draft-columns", "draft-finish"):
+        text = admin.page(name)
+        assert "<script>x" not in text
+        assert "<img src=x" not in text
+
+
+def test_a_column_becomes_a_field_of_ones_own(admin: Admin) -> None:
+    admin.begin()
+    admin.upload(PEOPLE)
+    admin.send("draft-columns", column="4", name="ShoeSize", type="integer")
+    admin.send("draft-validate")
+    admin.work()
+    admin.send("draft-process")
+    admin.work()
+    assert admin.institution.records("accounts")["0001"]["ShoeSize"] == 38
+
+
+def test_the_values_of_a_map_are_listed_counted_and_guessed(admin: Admin) -> None:
+    admin.begin("org_units")
+    rows = "".join(f"U{n},Unit {n},{'school' if n % 3 else 'INST'}\n" for n in range(9))
+    admin.upload("OrgUnitIdentifier,Name,Type\n" + rows)
+    number = admin.number("Type")
+    admin.send("draft-field", number, **{"column-0": "2", "do": "add", "kind": "map"})
+    text = words(admin.page("draft-field", number))
+    assert "school \u00d76" in text
+    assert "INST \u00d73" in text
+    assert "Counted in all 9 rows" in text
+    made = admin.draft().spec["fields"]["Type"]["steps"][0]["map"]
+    assert made["values"]["school"] == "School"
+
+
+def test_steps_are_added_moved_and_removed_with_buttons(admin: Admin) -> None:
+    admin.begin()
+    admin.upload(PEOPLE)
+    number = admin.number("FirstName")
+    two = {"column-0": "1", "column-1": "2", "together": "join", "between": "-",
+           "step-0-kind": "trim", "step-1-kind": "case", "step-1-to": "upper"}  # fmt: skip
+    admin.send("draft-field", number, **two, do="up-1")
+    assert admin.draft().spec["fields"]["FirstName"] == {
+        "columns": ["Given name", "Surname"],
+        "steps": [{"join": "-"}, {"case": "upper"}, {"trim": True}],
+    }
+    assert "ADA-LOVELACE" in admin.page("draft-field", number)
+    admin.send("draft-field", number, **two, do="remove-0")
+    assert len(admin.draft().spec["fields"]["FirstName"]["steps"]) == 2
+    admin.send("draft-field", number, way="constant", constant="Ada")
+    assert admin.draft().spec["fields"]["FirstName"] == {"constant": "Ada"}
+
+
+def test_a_step_that_cannot_be_is_kept_and_told(admin: Admin) -> None:
+    admin.begin()
+    admin.upload(PEOPLE)
+    number = admin.number("FirstName")
+    admin.send("draft-field", number, **{
+        "column-0": "1", "step-0-kind": "replace", "step-0-find": "(", "step-0-regex": "1",
+    })  # fmt: skip
+    assert "regular expression" in words(admin.page("draft-field", number))
+    assert 'value="("' in admin.page("draft-field", number)
+    assert "Before the file can be validated" in words(admin.page("draft-map"))
+    assert admin.send("draft-validate").endswith("/map/")
+
+
+def test_what_was_mapped_once_is_suggested_the_next_time(admin: Admin) -> None:
+    odd = PEOPLE.replace("Surname", "Kennwort XY")
+    admin.begin()
+    admin.upload(odd)
+    at = admin.number("LastName")
+    assert "LastName" not in admin.draft().spec["fields"]
+    admin.send("draft-map", **{f"column-{at}": "2", "then": ""})
+    admin.send("draft-finish", name="Odd", file_names="odd.csv")
+    admin.begin()
+    admin.upload(odd)
+    assert admin.draft().spec["fields"]["LastName"] == {"columns": ["Kennwort XY"]}
+    assert "was mapped so" in words(admin.page("draft-map"))
+
+
+def test_the_template_file_of_every_feed_can_be_downloaded(admin: Admin) -> None:
+    answer = admin.client.get(reverse("import-sample", args=["accounts"]))
+    header, row = answer.content.decode("utf-8-sig").splitlines()
+    assert header.startswith("PersonIdentifier,FirstName")
+    assert "Lovelace" in row
+
+
+def test_five_hundred_columns_open_with_few_queries_and_a_small_page(
+    admin: Admin, django_assert_max_num_queries: Any
+) -> None:
+    names = ["PersonIdentifier", "FirstName", "LastName", "Email"]
+    names += [f"Extra column {n}" for n in range(496)]
+    row = ",".join(["1", "Ada", "Lovelace", "ada@example.edu"] + ["x"] * 496)
+    admin.begin()
+    admin.upload(",".join(names) + "\n" + (row + "\n") * 500)
+    with django_assert_max_num_queries(12):
+        text = admin.page("draft-map")
+    assert text.count("<option") < 600
+    assert "Every needed field has a column" in words(text)
+    assert "50 of 500" in words(admin.page("draft-columns"))
+
+
+def test_a_changed_draft_must_be_validated_again(admin: Admin) -> None:
+    admin.begin()
+    admin.upload(PEOPLE)
+    admin.send("draft-validate")
+    admin.work()
+    admin.send("draft-settings", unknown_columns="ignore", missing_columns="suggest")
+    assert "changed since it was validated" in words(admin.page("draft-check"))
+    assert admin.send("draft-process").endswith("/validate/")
+    assert not ImportJob.objects.filter(dry_run=False).exists()
+
+
+def test_the_store_changed_meanwhile_is_said(admin: Admin) -> None:
+    admin.begin()
+    admin.upload(PEOPLE)
+    admin.send("draft-validate")
+    admin.work()
+    admin.institution.send(
+        "accounts",
+        "PersonIdentifier,FirstName,LastName,Email\n0001,Ada,Byron,ada@example.edu\n",
+    )
+    admin.send("draft-process")
+    admin.work()
+    job = ImportJob.objects.get(dry_run=False, user__email=PERSON)
+    notes = " ".join(job.events.values_list("note", flat=True))
+    assert "planned again: created 1 instead of 2" in notes
+
+
+def test_what_would_be_held_needs_a_yes(admin: Admin) -> None:
+    admin.begin()
+    admin.send(
+        "draft-settings", unknown_columns="warn", missing_columns="suggest", limit_creates="1"
+    )
+    admin.upload(PEOPLE)
+    admin.send("draft-validate")
+    admin.work()
+    assert "A person would be asked first" in words(admin.page("draft-check"))
+    admin.send("draft-process")
+    admin.work()
+    assert ImportJob.objects.get(dry_run=False).state == "held"
+    admin.send("draft-process", agreed="1")
+    admin.work()
+    assert len(admin.institution.records("accounts")) == 2
+
+
+def test_a_draft_is_listed_until_it_is_discarded(admin: Admin) -> None:
+    admin.begin()
+    admin.upload(PEOPLE, name="my people.csv")
+    assert "my people.csv" in admin.client.get(reverse("import-new")).content.decode()
+    admin.client.post(reverse("draft-discard", args=[admin.uid]))
+    assert not ImportDraft.objects.exists()
+
+
+def test_a_file_that_came_before_can_be_taken(admin: Admin) -> None:
+    job = admin.institution.send(
+        "accounts", "PersonIdentifier,FirstName,LastName,Email\n0001,Ada,Byron,ada@example.edu\n"
+    )
+    admin.begin()
+    admin.send("draft-pick", job=str(job.uid))
+    assert "Byron" in admin.page("draft-file")
