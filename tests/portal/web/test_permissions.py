@@ -96,7 +96,7 @@ def test_every_address_has_a_row_in_the_table_and_no_row_is_stale() -> None:
     assert names(get_resolver().url_patterns) == set(TABLE)
 
 
-def arguments(name: str, cast: Cast, made: dict[str, Any]) -> list[Any]:
+def arguments(name: str, cast: Cast, made: dict[str, Any]) -> list[Any]:  # noqa: C901  a table
     jobs = {"job-release": "held", "job-discard": "held", "job-retry": "our_fault"}
     if name == "job-by-number":
         return [made["complete"].pk]
