@@ -35,10 +35,10 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def cast(transactional_db: None, settings: LazySettings, tmp_path: Path) -> Cast:
     """The cast, committed, for the server's threads to see."""
-    from portal.records import kinds  # noqa: PLC0415  (pytest may load this file before the models)
+    from portal import provision  # noqa: PLC0415  (pytest may load this file before the models)
     from tests import cast  # noqa: PLC0415
 
-    kinds.synchronise()  # a transactional test before this one has emptied all tables
+    provision.record_kinds()  # a transactional test before this one has emptied all tables
     return cast.on_stage(settings, tmp_path)
 
 
