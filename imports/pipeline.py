@@ -42,6 +42,7 @@ from imports.report import RejectSpool, Summary, no_rows, warn
 from imports.templates.mapping import HoldNeeded
 from imports.templates.opening import opened
 from imports.validation import ReferenceSet, Validator
+from imports.workbooks import Readable, readable
 from portal import bell, lifecycle, logs
 from portal.lifecycle import Heartbeat, LeaseLost
 from portal.models import RecordKind
@@ -135,8 +136,7 @@ def _settle(job: ImportJob, told: Instructions) -> None:
     """What the template's settings say becomes the job's own: its page and a release know it."""
     if changes := instructions.settings(job, told.spec):
         _update(job, **changes)
-        for name, value in changes.items():
-            setattr(job, name, value)
+        vars(job).update(changes)
 
 
 def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
@@ -149,8 +149,12 @@ def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
 
 
 def _import(work: Work) -> None:
-    with default_storage.open(work.job.content, "rb") as file:
-        source = _source(work, cast(BinaryIO, file))
+    job, spec = work.job, work.told.spec
+    with (
+        default_storage.open(job.content, "rb") as stored,
+        readable(cast(BinaryIO, stored), job.file_size, spec, work.folder) as file,
+    ):
+        source = _source(work, file)
         with staging.table(work.job) as stage, RejectSpool(work.folder) as rejects:
             reading = Reading(Summary(), rejects, _known(work))
             warn(reading.summary, source.mapping.warnings)
@@ -271,11 +275,11 @@ def _update(job: ImportJob, **changes: object) -> None:
         raise LeaseLost(f"Job {job.pk} was taken over.")
 
 
-def _source(work: Work, file: BinaryIO) -> Source:
-    size, told = work.job.file_size, work.told
-    dialect, mapping = opened(file, size, told.plain_feed, told.plain_type, told.spec)
+def _source(work: Work, it: Readable) -> Source:
+    told = work.told
+    dialect, mapping = opened(it.file, it.size, told.plain_feed, told.plain_type, it.spec)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
-    return Source(file, size, dialect, mapping, work.feed.absorb_extra)
+    return Source(it.file, it.size, dialect, mapping, work.feed.absorb_extra)
 
 
 def _target(job: ImportJob, record_type: RecordType) -> known.Target:
