@@ -7,9 +7,7 @@ them says no. Everything before `apply` may be repeated; apply and finish are on
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -33,7 +31,6 @@ from imports import (
     spool,
     staging,
     undo,
-    worksheet,
 )
 from imports.instructions import Instructions
 from imports.issues import FileRefused
@@ -45,6 +42,7 @@ from imports.report import RejectSpool, Summary, no_rows, warn
 from imports.templates.mapping import HoldNeeded
 from imports.templates.opening import opened
 from imports.validation import ReferenceSet, Validator
+from imports.workbooks import Readable, readable
 from portal import bell, lifecycle, logs
 from portal.lifecycle import Heartbeat, LeaseLost
 from portal.models import RecordKind
@@ -138,8 +136,7 @@ def _settle(job: ImportJob, told: Instructions) -> None:
     """What the template's settings say becomes the job's own: its page and a release know it."""
     if changes := instructions.settings(job, told.spec):
         _update(job, **changes)
-        for name, value in changes.items():
-            setattr(job, name, value)
+        vars(job).update(changes)
 
 
 def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
@@ -152,8 +149,12 @@ def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
 
 
 def _import(work: Work) -> None:
-    with _opened(work) as (file, size):
-        source = _source(work, file, size)
+    job, spec = work.job, work.told.spec
+    with (
+        default_storage.open(job.content, "rb") as stored,
+        readable(cast(BinaryIO, stored), job.file_size, spec, work.folder) as file,
+    ):
+        source = _source(work, file)
         with staging.table(work.job) as stage, RejectSpool(work.folder) as rejects:
             reading = Reading(Summary(), rejects, _known(work))
             warn(reading.summary, source.mapping.warnings)
@@ -268,24 +269,11 @@ def _update(job: ImportJob, **changes: object) -> None:
         raise LeaseLost(f"Job {job.pk} was taken over.")
 
 
-@contextmanager
-def _opened(work: Work) -> Iterator[tuple[BinaryIO, int]]:
-    """The job's file and its size; of a workbook that a template reads, the sheet as CSV."""
-    spec, job = work.told.spec, work.job
-    with default_storage.open(job.content, "rb") as stored:
-        file = cast(BinaryIO, stored)
-        if spec is None:
-            yield file, job.file_size
-            return
-        with worksheet.readable(file, job.file_size, spec.reading.sheet, work.folder) as found:
-            yield found
-
-
-def _source(work: Work, file: BinaryIO, size: int) -> Source:
+def _source(work: Work, it: Readable) -> Source:
     told = work.told
-    dialect, mapping = opened(file, size, told.plain_feed, told.plain_type, told.spec)
+    dialect, mapping = opened(it.file, it.size, told.plain_feed, told.plain_type, it.spec)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
-    return Source(file, size, dialect, mapping, work.feed.absorb_extra)
+    return Source(it.file, it.size, dialect, mapping, work.feed.absorb_extra)
 
 
 def _target(job: ImportJob, record_type: RecordType) -> known.Target:

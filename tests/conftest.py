@@ -1,5 +1,6 @@
 """What every test run shares: real servers on demand, and a database used as the bound role."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ APP_ROLE = "causeway_app"
 def pytest_configure(config: pytest.Config) -> None:
     """Load settings now that their environment is set; pytest-django sets Django up after this."""
     assert settings.DATABASES
+    if config.getoption("numprocesses", None):
+        # Workers that inherit it load their settings too early: all with the controller's folders.
+        os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -25,7 +25,7 @@ from imports.templates.parsing import parse
 from imports.templates.sheets import sheets, to_csv
 from imports.templates.sniff import sniff
 from imports.templates.spec import Reading
-from imports.worksheet import is_zip
+from imports.workbooks import is_zip
 
 ROWS = 160
 TABLE_ROWS = 5_000  # of a workbook are looked at

@@ -39,6 +39,14 @@ _READING = MappingProxyType(
         "sheet": "Sheet",
     }
 )
+_UNSAID = MappingProxyType(
+    {
+        "operation": "as the feed says",
+        "blank": "as the feed says",
+        "sheet": "the first",
+        "keep_days": "as in all of the portal",
+    }
+)
 _SETTINGS = MappingProxyType(
     {
         "operation": "Operation",
@@ -143,8 +151,8 @@ def _attributes(
 
 
 def _word(name: str, value: object) -> str:
-    if name in ("operation", "blank") and value is None:
-        return "as the feed says"
+    if value is None and name in _UNSAID:
+        return _UNSAID[name]
     if name == "limits_per" and isinstance(value, LimitsPer):
         return f"{value.field}: {_limits(value.limits)}"
     if isinstance(value, Mapping):

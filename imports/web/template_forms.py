@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from imports import template_queries
@@ -88,7 +89,9 @@ class CloneForm(forms.Form):
 
 class _FileField(forms.ModelChoiceField):  # type: ignore[type-arg]
     def label_from_instance(self, obj: Any) -> str:
-        return f"{obj.file_name[:80]} · {obj.created_at:%Y-%m-%d %H:%M} · {obj.rows_read:,}"
+        received = timezone.localtime(obj.created_at)
+        rows = _("%(n)s rows") % {"n": f"{obj.rows_read:,}"}
+        return f"{obj.file_name[:80]} · {received:%Y-%m-%d %H:%M} · {rows}"
 
 
 class _VersionField(forms.ModelChoiceField):  # type: ignore[type-arg]

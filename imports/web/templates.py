@@ -109,7 +109,7 @@ def show(
         "unreadable": unreadable,
         "reading": reading_words(spec) if spec else [],
         "settings": settings_words(spec) if spec else [],
-        "fields": [(name, source(made)) for name, made in spec.fields.items()] if spec else [],
+        "fields": _fields(template, spec) if spec else [],
         "own_fields": spec.own_fields if spec else (),
         "compared": _compared(request, versions),
         "jobs": template_queries.jobs(template)[:_RECENT],
@@ -123,6 +123,14 @@ def show(
         **forms,
     }
     return render(request, "imports/template.html", context, status=status)
+
+
+def _fields(template: ImportTemplate, spec: Spec) -> list[tuple[str, str]]:
+    """Each field and where its value comes from, in the order of the record type."""
+    known = labels.feed_fields(template.feed)
+    order = {name: place for place, name in enumerate(known)}
+    names = sorted(spec.fields, key=lambda name: (order.get(name, len(order)), name))
+    return [(name, source(spec.fields[name])) for name in names]
 
 
 def _read(version: TemplateVersion | None) -> tuple[Spec | None, list[str]]:

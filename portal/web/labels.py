@@ -28,6 +28,15 @@ def feed_label(name: str) -> str:
         return name
 
 
+def feed_fields(name: str) -> list[str]:
+    """The names of the fields that the feed fills, in their order; none for an unknown feed."""
+    try:
+        feed = catalog().feed(name)
+    except KeyError:
+        return []
+    return [field.name for field in catalog().record_type(feed.record_type).fields]
+
+
 def record_type_choices() -> list[tuple[str, str]]:
     """Every record type as (name, label), by label."""
     return sorted(((t.name, t.label) for t in catalog().order()), key=lambda pair: pair[1])

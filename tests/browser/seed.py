@@ -153,7 +153,8 @@ def _special(cast: Cast, arrivals: dict[str, Arrival]) -> dict[str, Any]:
                         reason="The database did not answer.", attempt=1),
         "held": _job(
             cast, "org_units.csv", State.HELD, feed="org_units", record_type="org_units",
-            rows_read=412, rows_created=2, rows_removed=398, finished_at=None, hold_reasons=[
+            rows_read=412, rows_created=2, rows_updated=1, rows_removed=398, finished_at=None,
+            hold_reasons=[
                 {"code": "removes", "measure": "removes", "count": 398, "limit": "10%",
                  "sentence": "The file would remove 398 records; the limit is 10%."},
             ],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import xlsxwriter
 
 from imports import template_actions as acts
 from imports.models import ImportJob, ImportTemplate
@@ -42,6 +44,16 @@ def send(
     institution: Institution, made: ImportTemplate, content: str = FILE, **more: Any
 ) -> ImportJob:
     return institution.send("accounts", content, template_version=made.current, **more)
+
+
+def workbook(sheets: dict[str, list[list[str]]]) -> bytes:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        for name, rows in sheets.items():
+            sheet = book.add_worksheet(name)
+            for number, row in enumerate(rows):
+                sheet.write_row(number, 0, row)
+    return out.getvalue()
 
 
 def test_a_job_runs_with_the_mapping_of_its_template(institution: Institution) -> None:
@@ -174,3 +186,20 @@ def test_the_size_is_compared_with_files_of_the_same_template(
     assert institution.send("accounts", big).state == "complete"
     assert send(institution, made).state == "complete"
     assert send(institution, made, FILE * 1 + "9;x;Y;x@example.edu\n").state == "held"
+
+
+def test_a_sheet_of_a_workbook_is_imported(institution: Institution) -> None:
+    made = template(institution, reading={"sheet": "People", "encoding": "cp1252"})
+    rows = [line.split(";") for line in FILE.splitlines()]
+    book = workbook({"Notes": [["hello"]], "People": rows})
+    job = institution.send("accounts", book, template_version=made.current)
+    assert (job.state, counts(job)) == ("complete", {"read": 2, "created": 2}), job.reason
+    assert sorted(institution.records("accounts")) == ["0007", "0008"]
+
+
+def test_a_workbook_without_the_sheet_is_refused_in_words(institution: Institution) -> None:
+    made = template(institution, reading={"sheet": "Staff"})
+    book = workbook({"Notes": [["hello"]]})
+    job = institution.send("accounts", book, template_version=made.current)
+    assert (job.state, job.fault) == ("failed", "sender")
+    assert "Staff" in job.reason

@@ -91,7 +91,7 @@ def test_release_hands_the_agreed_plan_to_the_engine(cast: Cast, made: dict[str,
     job = fresh(made["held"])
     assert (job.state, job.attempt, job.stage) == (State.READY, 0, "")
     assert job.released_plan == {
-        "created": 2, "updated": 0, "unchanged": 0, "removed": 398, "rejected": 0,
+        "created": 2, "updated": 1, "unchanged": 0, "removed": 398, "rejected": 0,
         "holds": made["held"].hold_reasons,
     }  # fmt: skip
     assert trail(job) == [("job.release", "manager@harbor.example")]

@@ -1,0 +1,52 @@
+"""A job's file as the engine reads it: as it is, or a workbook's sheet written out as CSV.
+
+Only a template reads workbooks: it says which sheet. Source: issue of the templates (XLSX is read
+too, first sheet or a chosen one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from imports.templates.definitions import Spec
+from imports.templates.sheets import to_csv
+
+_ZIP = b"PK\x03\x04"
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """size: bytes. spec: how this file is read, which of a sheet is known."""
+
+    file: BinaryIO
+    size: int
+    spec: Spec | None
+
+
+def is_zip(file: BinaryIO) -> bool:
+    """Whether the file begins as a zip archive does, which every workbook is."""
+    file.seek(0)
+    start = file.read(len(_ZIP))
+    file.seek(0)
+    return start == _ZIP
+
+
+@contextmanager
+def readable(file: BinaryIO, size: int, spec: Spec | None, folder: Path) -> Iterator[Readable]:
+    """The file, or its sheet as CSV in the folder. Raises FileRefused for an unreadable workbook.
+
+    size: bytes of the file.
+    """
+    if spec is None or not is_zip(file):
+        yield Readable(file, size, spec)
+        return
+    with (folder / "sheet.csv").open("w+b") as sheet:
+        to_csv(file, spec.reading.sheet, sheet)
+        length = sheet.tell()
+        sheet.seek(0)
+        reading = replace(spec.reading, encoding="utf-8", delimiter=",", quote='"')
+        yield Readable(sheet, length, replace(spec, reading=reading))
