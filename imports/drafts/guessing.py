@@ -58,6 +58,8 @@ def mapped(draft: ImportDraft, found: dict[str, Any]) -> dict[str, Any]:
     found: what is known of the file already. Raises BadSpec for a reading that is not valid.
     """
     taken = sampling.take(draft, sampling.reading_of(draft))
+    if taken.refusal:  # what was mapped waits for a file or a reading that works
+        return {"sample": {**found, "header": [], "ideas": []}, "spec": draft.spec}
     feed, record_type = target(draft)
     rows = [cells for _, cells in taken.rows]
     learned = remembered(record_type.name, taken.header)

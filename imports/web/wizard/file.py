@@ -114,6 +114,7 @@ def _shown(
         "arrived": receiving.arrived(request.tenant),
         "most": filesizeformat(configured.MAX_UPLOAD_BYTES),
         "sheet": keeping.part(draft, "reading").get("sheet"),
+        "sure": round((draft.sample.get("confidence") or 0) * 100),
     }
     if form is not None:
         context |= _preview(draft, form)

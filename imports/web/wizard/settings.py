@@ -72,7 +72,7 @@ class SettingsForm(forms.Form):
         widget=forms.Select(attrs=_SELECT),
     )
     unknown_columns = forms.ChoiceField(
-        label=_("A column that is not mapped here"),
+        label=_("A column that a later file has and this one does not"),
         choices=[
             ("warn", _("Tell me")),
             ("ignore", _("Leave it out silently")),

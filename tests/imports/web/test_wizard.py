@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import xlsxwriter
 from django.conf import LazySettings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -372,3 +374,53 @@ def test_a_file_that_came_before_can_be_taken(admin: Admin) -> None:
     admin.begin()
     admin.send("draft-pick", job=str(job.uid))
     assert "Byron" in admin.page("draft-file")
+
+
+def test_a_sheet_of_a_workbook_is_chosen_and_imported(admin: Admin) -> None:
+    written = io.BytesIO()
+    with xlsxwriter.Workbook(written, {"in_memory": True}) as book:
+        book.add_worksheet("Notes").write_row(0, 0, ["Notes of nobody"])
+        sheet = book.add_worksheet("People")
+        sheet.write_row(0, 0, ["PersonIdentifier", "FirstName", "LastName", "Email"])
+        sheet.write_row(1, 0, ["0001", "Ada", "Lovelace", "ada@example.edu"])
+    admin.begin()
+    admin.upload(written.getvalue(), name="people.xlsx")
+    assert "Notes of nobody" in admin.page("draft-file")
+    admin.send("draft-sheet", sheet="People")
+    assert "Lovelace" in admin.page("draft-file")
+    admin.send("draft-validate")
+    admin.work()
+    admin.send("draft-process")
+    admin.work()
+    assert admin.institution.records("accounts")["0001"]["FirstName"] == "Ada"
+    assert admin.draft().spec["reading"]["sheet"] == "People"
+
+
+def test_a_file_that_cannot_be_read_leaves_the_mapping_as_it_was(admin: Admin) -> None:
+    admin.begin()
+    admin.upload(PEOPLE)
+    before = admin.draft().spec["fields"]
+    form = {"encoding": "auto", "delimiter": ";", "quote": '"', "skip_last": "0"}
+    text = admin.send("draft-file", status=422, skip_rows="900", header_row="1", **form)
+    assert "notice-error" in text
+    assert admin.draft().spec["fields"] == before
+    admin.send("draft-file", skip_rows="0", header_row="1", **form)
+    assert admin.draft().spec["fields"] == before
+    assert "Every needed field has a column" in words(admin.page("draft-map"))
+
+
+def test_ten_thousand_values_are_paged_and_more_are_said(admin: Admin) -> None:
+    rows = "".join(f"U{n},Unit {n},kind {n}\n" for n in range(10_500))
+    admin.begin("org_units")
+    admin.upload("OrgUnitIdentifier,Name,Type\n" + rows)
+    number = admin.number("Type")
+    admin.send("draft-field", number, **{"column-0": "2", "do": "add", "kind": "map"})
+    text = admin.page("draft-field", number)
+    assert "There are more than 10,000" in text
+    assert text.count('name="value-0-') == 100
+    sent = {"column-0": "2", "step-0-kind": "map", "step-0-other": "reject"}
+    sent |= {"found-0-0": "kind 7", "value-0-0": "School"}
+    place = admin.send("draft-field", number, **sent, do="values-2")
+    assert "values=2" in place
+    made = admin.draft().spec["fields"]["Type"]["steps"][0]["map"]
+    assert made["values"] == {"kind 7": "School"}
