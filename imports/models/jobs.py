@@ -21,6 +21,8 @@ class ImportJob(TenantOwned, Leased):
     with fault "portal". A dry run ends PLANNED.
 
     undoes: the job that this one takes back; such a job has no file (`imports/undo.py`).
+    template_version: how the file is read; what follows is filled from its settings at the start,
+    where the job does not say it (`imports/instructions.py`).
     operation: what the file does, where that is not the feed's. absent_scope: a mirror removes only
     records whose value of this field occurs in the file. limits, limits_per: `imports/limits.py`;
     released_plan: what a person agreed to. hold_reasons: a list of `limits.Hold`. plan_detail: the
