@@ -11,6 +11,8 @@ from portal.models import Account, Tenant
 from portal.records.catalog import catalog
 
 MOST_NAMES = 100
+# No look-up tables are kept yet: a template that needs one could not run.
+_TABLES: tuple[str, ...] = ()
 
 
 class Refused(Exception):
@@ -36,7 +38,7 @@ def spec_faults(feed: str, spec: Spec) -> list[str]:
         known = catalog().feed(feed)
     except KeyError:
         return [f'feed: found "{feed[:60]}", expected the name of a feed of this portal.']
-    return unfit(spec, known, catalog().record_type(known.record_type))
+    return unfit(spec, known, catalog().record_type(known.record_type), _TABLES)
 
 
 def face_faults(tenant: Tenant, face: Face, mine: ImportTemplate | None) -> list[str]:
