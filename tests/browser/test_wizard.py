@@ -130,7 +130,9 @@ def test_the_whole_wizard_by_keyboard_alone(visit: Visit, cast: Cast, tmp_path: 
         assert ImportTemplate.objects.get().file_names == ["people.csv"]
         assert ImportDraft.objects.count() == 1
     assert {step: those for step, those in found.items() if those} == {}
-    assert visit.complaints == []
+    # A poll that is under way while the next page comes is cut off; htmx says so in two lines.
+    cut_off = ("htmx:sendAbort", "htmx:afterRequest")
+    assert [one for one in visit.complaints if not one.startswith(cut_off)] == []
 
 
 def test_the_wizard_works_without_script(
