@@ -35,8 +35,17 @@ def find(tenant: Tenant, uid: uuid.UUID) -> ImportDraft | None:
 
 def unfinished(tenant: Tenant) -> QuerySet[ImportDraft]:
     """The drafts that nothing came of yet, the last changed first."""
+    return _open(tenant)[:_MOST_SHOWN]
+
+
+def _open(tenant: Tenant) -> QuerySet[ImportDraft]:
     found = ImportDraft.objects.filter(tenant=tenant, job=None, template=None)
-    return found.select_related("changed_by").order_by("-changed_at")[:_MOST_SHOWN]
+    return found.select_related("changed_by").order_by("-changed_at")
+
+
+def of_file(tenant: Tenant, file_name: str, sha256: str) -> ImportDraft | None:
+    """The draft that nothing came of yet and that holds this very file, the last changed one."""
+    return _open(tenant).filter(file_name=file_name, sha256=sha256 or None).first()
 
 
 def save(draft: ImportDraft, user: User, version: int, **changes: Any) -> None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from imports.drafts import guessing, keeping, sampling
 from imports.issues import FileRefused
-from imports.models import ImportDraft, ImportJob
+from imports.models import ArrivalFile, ImportDraft, ImportJob
 from portal.models import Tenant, User
 
 _PICKED = 30
@@ -74,6 +74,33 @@ def pick(draft: ImportDraft, user: User, version: int, job: ImportJob) -> None:
         "file_size": job.file_size,
         "sha256": job.sha256,
     })  # fmt: skip
+
+
+def take_arrived(draft: ImportDraft, user: User, version: int, row: ArrivalFile) -> None:
+    """Take a copy of a file that no template named: the collector may drop its own at any time.
+
+    Raises FileRefused, FileNotFoundError, keeping.Stale.
+    """
+    with default_storage.open(row.content, "rb") as file:
+        content = default_storage.save(f"{_folder(draft)}/file", file)
+    try:
+        _take(draft, user, version, {
+            "content": content,
+            "file_name": row.name,
+            "file_size": default_storage.size(content),
+            "sha256": row.sha256,
+        })  # fmt: skip
+    except (FileRefused, OSError, keeping.Stale):
+        default_storage.delete(content)
+        raise
+
+
+def sender(draft: ImportDraft) -> int | None:
+    """The template account that last sent the draft's very file under its name; None without."""
+    rows = ArrivalFile.objects.filter(tenant_id=draft.tenant_id, sha256=draft.sha256 or None)
+    rows = rows.filter(name=draft.file_name, arrival__account__home__gt="")
+    found = rows.order_by("-pk").values_list("arrival__account_id", flat=True)
+    return found.first()
 
 
 def _take(draft: ImportDraft, user: User, version: int, file: dict[str, Any]) -> None:

@@ -148,6 +148,7 @@ def save_template(
             draft.tenant_id, "template.save", str(template.uid), user=user, address=address,
             name=name, number=made.number, file_names=", ".join(file_names)[:500],
         )  # fmt: skip
+        bell.ring_on_commit(bell.POLL, draft.tenant_id)  # a file may wait for this very template
     return made
 
 

@@ -10,7 +10,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from imports import queries
-from imports.web import verdicts
+from imports.arrivals.decisions import Verdict
+from imports.models import Arrival, Decision
+from imports.web import begin, verdicts
 from imports.web.filters import ArrivalFilterForm, SightingFilterForm
 from portal.models import Role
 from portal.web.permissions import TenantRequest, require
@@ -44,7 +46,25 @@ def arrival_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     arrival = queries.arrival(request.tenant, uid)
     if arrival is None:
         raise Http404
-    return render(request, "imports/arrival.html", {"section": "arrivals", "arrival": arrival})
+    context = {
+        "section": "arrivals",
+        "arrival": arrival,
+        "unmatched": arrival.state == Arrival.State.UNMATCHED,
+        "waiting": begin.waiting_file(arrival),
+        "near": _near_misses(arrival),
+    }
+    return render(request, "imports/arrival.html", context)
+
+
+def _near_misses(arrival: Arrival) -> list[Decision]:
+    """Those of the file's present name: it may have been looked up under others before."""
+    near: list[Decision] = []
+    for decision in arrival.decisions.all():
+        if decision.verdict == Verdict.UNMATCHED:
+            near = []
+        elif decision.verdict == Verdict.NEAR_MISS:
+            near.append(decision)
+    return near
 
 
 @require_GET

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from imports.web import arrivals, job, jobs, template_changes, templates, undo
+from imports.web import arrivals, begin, job, jobs, template_changes, templates, undo
 from imports.web.wizard import check, choose, field, file, mapping, settings
 
 urlpatterns = [
@@ -18,6 +18,7 @@ urlpatterns = [
     path("jobs/<uuid:uid>/undo/confirm", undo.undo_confirm, name="job-undo-confirm"),
     path("jobs/<uuid:uid>/errors", job.job_attachment, name="job-attachment"),
     path("jobs/<uuid:uid>/original", job.job_original, name="job-original"),
+    path("jobs/<uuid:uid>/template", begin.job_template, name="job-template"),
     path("templates/", templates.template_list, name="templates"),
     path("templates/upload", template_changes.template_upload, name="template-upload"),
     path("templates/<uuid:uid>/", templates.template_page, name="template"),
@@ -38,6 +39,7 @@ urlpatterns = [
     path("arrivals/", arrivals.arrival_list, name="arrivals"),
     path("arrivals/folders/", arrivals.sighting_list, name="sightings"),
     path("arrivals/<uuid:uid>/", arrivals.arrival_page, name="arrival"),
+    path("arrivals/<uuid:uid>/template", begin.arrival_template, name="arrival-template"),
     path("imports/new/", choose.new, name="import-new"),
     path("imports/sample/<slug:feed>.csv", choose.sample, name="import-sample"),
     path("imports/new/<uuid:uid>/choose/", choose.choose, name="draft-choose"),

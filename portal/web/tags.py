@@ -49,6 +49,7 @@ LOOKS: dict[str, tuple[str, str]] = {
     "warning": ("warn", "alert-triangle"),
     "open": ("active", "upload"),
     "partial": ("warn", "alert-triangle"),
+    "unmatched": ("warn", "folder-question"),
     "misplaced": ("bad", "folder-question"),
     "waiting_for_manifest": ("quiet", "clock"),
     "in_progress": ("active", "upload"),
@@ -88,14 +89,14 @@ def icon(name: str) -> SafeString:
 @register.simple_tag
 def pill(state: str, label: str) -> SafeString:
     """A state as icon and word; colour only repeats what they say."""
-    tone, drawing = LOOKS.get(state, ("quiet", "circle-dashed"))
+    tone, drawing = LOOKS.get(state, ("quiet", "info-circle"))
     return format_html('<span class="pill pill-{}">{}{}</span>', tone, icon(drawing), label)
 
 
 @register.simple_tag
 def tile_sign(state: str) -> SafeString:
     """The icon of a state on a field of its colour."""
-    tone, drawing = LOOKS.get(state, ("quiet", "circle-dashed"))
+    tone, drawing = LOOKS.get(state, ("quiet", "info-circle"))
     return format_html('<span class="tile-sign tone-{}">{}</span>', tone, icon(drawing))
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from imports import queries
-from imports.drafts import keeping, running, sampling
+from imports.drafts import keeping, receiving, running, sampling
 from imports.models import ImportDraft, ImportJob
 from imports.templates.differences import source
 from imports.templates.spec import BadSpec, Spec, parse
@@ -165,7 +165,7 @@ class TemplateForm(forms.Form):
         super().__init__(data, initial={
             "name": made.name if made else draft.file_name.rpartition(".")[0] or draft.file_name,
             "file_names": "\n".join(made.file_names if made else [draft.file_name]),
-            "account": made.account_id if made else None,
+            "account": made.account_id if made else receiving.sender(draft),
         })  # fmt: skip
         accounts = Account.objects.filter(tenant=request.tenant).order_by("username")
         self.fields["account"].queryset = accounts  # type: ignore[attr-defined]

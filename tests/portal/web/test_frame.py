@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 
+from portal.web import tags
 from tests.cast import PASSWORD, Cast, as_person
 
 
@@ -86,3 +87,9 @@ def test_error_pages_have_the_products_look(cast: Cast) -> None:
     denied = as_person(cast, "viewer").get(reverse("accounts"))
     assert "Tenant admin" in denied.content.decode()
     assert "Your files are safe" in render_to_string("500.html")
+
+
+def test_a_state_that_has_no_look_of_its_own_is_shown_all_the_same() -> None:
+    shown = tags.pill("a_state_of_tomorrow", "Tomorrow")
+    assert "Tomorrow</span>" in shown
+    assert "<svg" in shown

@@ -38,6 +38,7 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "job-undo-confirm": ("post", "manager", True),
     "job-attachment": ("get", "manager", True),
     "job-original": ("get", "manager", True),
+    "job-template": ("post", "admin", True),
     "templates": ("get", "viewer", False),
     "template-upload": ("post", "admin", False),
     "template": ("get", "viewer", True),
@@ -51,6 +52,7 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "template-replay": ("post", "manager", True),
     "arrivals": ("get", "viewer", False),
     "arrival": ("get", "viewer", True),
+    "arrival-template": ("post", "admin", True),
     "sightings": ("get", "viewer", False),
     "import-new": ("get", "admin", False),
     "import-sample": ("get", "admin", False),
@@ -104,7 +106,7 @@ def arguments(name: str, cast: Cast, made: dict[str, Any]) -> list[Any]:  # noqa
         return [made[jobs.get(name, "incomplete")].uid]
     if name == "template" or (name.startswith("template-") and name != "template-upload"):
         return [made["template"].uid, *([1] if name == "template-yaml" else [])]
-    if name == "arrival":
+    if name in ("arrival", "arrival-template"):
         return [made["arrival"].uid]
     if name == "import-sample":
         return ["accounts"]

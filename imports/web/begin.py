@@ -1,0 +1,102 @@
+"""One click from a file that came to the wizard: make a template from this file."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from imports import queries
+from imports.drafts import guessing, keeping, likely, receiving
+from imports.issues import FileRefused
+from imports.models import Arrival, ArrivalFile, ImportDraft
+from imports.templates.spec import BadSpec
+from imports.web.job import has_original
+from portal.models import Role
+from portal.records.catalog import catalog
+from portal.web.permissions import TenantRequest, require
+
+
+def waiting_file(arrival: Arrival) -> ArrivalFile | None:
+    """The kept copy of a file that no template names; None where there is none."""
+    if arrival.state != Arrival.State.UNMATCHED:
+        return None
+    return next((row for row in arrival.files.all() if row.content), None)
+
+
+@require_POST
+@require(Role.ADMIN)
+def arrival_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Open the wizard with an unmatched file; with the draft that holds it, where there is one."""
+    arrival = queries.arrival(request.tenant, uid)
+    if arrival is None:
+        raise Http404
+    row = waiting_file(arrival)
+    if row is None:
+        messages.error(request, _("No copy of this file waits for a template any more."))
+        return redirect("arrival", uid)
+    draft = keeping.of_file(request.tenant, row.name, row.sha256)
+    if draft is None:
+        draft = _drafted(request, row)
+    return redirect("draft-choose", draft.uid) if draft else redirect("arrival", uid)
+
+
+def _drafted(request: TenantRequest, row: ArrivalFile) -> ImportDraft | None:
+    """A draft with a copy of the file and the likeliest feed; None where it cannot be read."""
+    draft = keeping.new(request.tenant, request.user, catalog().feeds()[0].name)
+    try:
+        receiving.take_arrived(draft, request.user, draft.version, row)
+    except FileRefused as refused:
+        _give_up(request, draft, *(issue.message for issue in refused.issues[:3]))
+        return None
+    except FileNotFoundError:
+        _give_up(request, draft, _("The file is not kept any more. Send it again."))
+        return None
+    _aim(request, draft)
+    return draft
+
+
+def _aim(request: TenantRequest, draft: ImportDraft) -> None:
+    """Choose the feed that the file looks like. What it looks like is only where to start."""
+    try:
+        feed = likely.feed_of(draft)
+    except BadSpec:
+        return
+    if feed != draft.feed:
+        draft.feed = feed
+        draft.spec = keeping.with_part(draft, fields={})
+        found = {name: draft.sample.get(name) for name in ("notes", "confidence")}
+        mapped = guessing.mapped(draft, found)
+        keeping.save(draft, request.user, draft.version, feed=feed, **mapped)
+
+
+def _give_up(request: TenantRequest, draft: ImportDraft, *reasons: str) -> None:
+    draft.delete()
+    for reason in reasons:
+        messages.error(request, reason)
+
+
+@require_POST
+@require(Role.ADMIN)
+def job_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Open the wizard with the file of a job, while it is kept."""
+    job = queries.job(request.tenant, uid)
+    if job is None:
+        raise Http404
+    if not has_original(job):
+        messages.error(request, _("The file is not kept any more. Send it again."))
+        return redirect("job", uid)
+    draft = keeping.new(request.tenant, request.user, job.feed)
+    try:
+        receiving.pick(draft, request.user, draft.version, job)
+    except FileRefused as refused:
+        _give_up(request, draft, *(issue.message for issue in refused.issues[:3]))
+        return redirect("job", uid)
+    except FileNotFoundError:
+        _give_up(request, draft, _("The file is not kept any more. Send it again."))
+        return redirect("job", uid)
+    return redirect("draft-choose", draft.uid)
