@@ -49,4 +49,10 @@ app.conf.beat_schedule = {
         # A sweep that nobody took in time is worth nothing: the next one does its work.
         "options": {"expires": settings.SWEEP_SECONDS},
     },
+    # The importing workers have no sweep to hear.
+    "pulse": {
+        "task": bell.PULSE,
+        "schedule": settings.SWEEP_SECONDS,
+        "options": {"expires": settings.SWEEP_SECONDS, "queue": "import"},
+    },
 }

@@ -18,6 +18,7 @@ log = logs.get(__name__)
 
 POLL = "imports.poll_tenant"
 IMPORT = "imports.run_tenant"
+PULSE = "portal.pulse"
 MAIL = "portal.send_mail"
 
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 from celery import shared_task
 from django.db import close_old_connections
 
+import portal.watchdog  # noqa: F401  it listens from now on
 from portal import bell, tenancy
 from portal.notify import sending
+
+
+@shared_task(name=bell.PULSE)
+def pulse() -> str:
+    """Something to hear for a worker that has nothing to do (`portal/watchdog.py`)."""
+    return "Heard."
 
 
 @shared_task(name=bell.MAIL)

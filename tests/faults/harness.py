@@ -202,6 +202,7 @@ class Rig:
             "LEASE_SECONDS": str(LEASE),
             "HEARTBEAT_SECONDS": str(HEARTBEAT),
             "SWEEP_SECONDS": str(SWEEP),
+            "DEAF_SECONDS": "20",
             "SFTP_BIND": self.sftp.bind,
             "SFTP_HOST_KEY_FILE": str(self.host_key),
             "PYTHONUNBUFFERED": "1",

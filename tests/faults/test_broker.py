@@ -35,6 +35,8 @@ def test_a_broker_that_comes_back_empty_loses_no_job_and_no_intake(rig: Rig):
     back = time.monotonic()
     with rig.worker.supervised(), rig.intake.supervised(), rig.beat.supervised():
         invariants.hold(*campus, seconds=DONE_WITHIN)
+    for one in (rig.worker, rig.intake, rig.beat):
+        one.kill()  # nobody supervises the next test's, and one of these may be deaf by now
     print(f"A3: {READY} + {MEANWHILE} jobs, done {time.monotonic() - back:.1f} s after the return")
 
 
