@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from imports import pipeline
+from imports import instructions
 from portal.models import RecordChange
 from portal.records.catalog import Catalog, catalog
 from portal.records.definitions import Blank
@@ -57,7 +57,7 @@ def test_a_blank_cell_keeps_the_stored_value_where_the_feed_says_so(
         replace(pack, feeds=tuple(replace(feed, blank=Blank.KEEP) for feed in pack.feeds))
         for pack in catalog().packs
     ]
-    monkeypatch.setattr(pipeline, "catalog", lambda: Catalog(packs))
+    monkeypatch.setattr(instructions, "catalog", lambda: Catalog(packs))
     institution.load_campus()
     header, first, _ = CAMPUS["courses"].splitlines()
     job = institution.send(

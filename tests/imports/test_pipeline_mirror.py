@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from imports import pipeline
+from imports import instructions
 from portal.records.catalog import Catalog, catalog
 from portal.records.definitions import Operation
 from tests.imports.institution import Institution, counts
@@ -29,7 +29,7 @@ def mirror(institution: Institution, monkeypatch: pytest.MonkeyPatch) -> Institu
         for pack in catalog().packs
     ]
     changed = Catalog(packs)
-    monkeypatch.setattr(pipeline, "catalog", lambda: changed)
+    monkeypatch.setattr(instructions, "catalog", lambda: changed)
     job = institution.send("accounts", HEADER + "".join(ROWS))
     assert counts(job) == {"read": 4, "created": 4}
     return institution
