@@ -14,6 +14,7 @@ urlpatterns = [
     path("records/<slug:name>/<int:number>/", records.record_page, name="record"),
     path("accounts/", accounts.account_list, name="accounts"),
     path("accounts/add", accounts.account_add, name="account-add"),
+    path("accounts/template", accounts.template_account_add, name="accounts-template"),
     path("accounts/<int:number>/", accounts.account_page, name="account"),
     path("accounts/<int:number>/password", accounts.password_new, name="account-password"),
     path("accounts/<int:number>/enabled", accounts.enabled_set, name="account-enabled"),

@@ -75,6 +75,7 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "record": ("get", "viewer", True),
     "accounts": ("get", "admin", False),
     "account-add": ("post", "admin", False),
+    "accounts-template": ("post", "admin", False),
     "account": ("get", "admin", True),
     "account-password": ("post", "admin", True),
     "account-enabled": ("post", "admin", True),
