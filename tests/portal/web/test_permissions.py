@@ -70,6 +70,7 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "draft-finish": ("get", "admin", True),
     "draft-process": ("post", "admin", True),
     "draft-discard": ("post", "admin", True),
+    "mail": ("get", "viewer", False),
     "records": ("get", "viewer", False),
     "record-type": ("get", "viewer", False),
     "record": ("get", "viewer", True),
