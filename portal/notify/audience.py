@@ -31,10 +31,14 @@ def wants(member: Membership, notice: Notice) -> bool:
         return True
     if notice.event == Event.UNMATCHED and member.allows(Role.ADMIN):
         return True
-    switch, least = _SWITCHES[notice.event]
+    switch, _least = _SWITCHES[notice.event]
     asked: bool | None = getattr(member, switch)
-    if asked is not None:
-        return asked
+    return by_role(member, switch) if asked is None else asked
+
+
+def by_role(member: Membership, switch: str) -> bool:
+    """Whether the member's role has the switch (a name such as "mail_held") on by itself."""
+    least = dict(_SWITCHES.values())[switch]
     return least is not None and member.allows(least)
 
 

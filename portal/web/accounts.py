@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from typing import cast
+from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
@@ -14,92 +13,39 @@ from django.db.models import Count, Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from portal import audit, keys, provision
+from portal import audit, keys, logs, provision
+from portal.dropserver import usernames
 from portal.models import Account, DropSession, Endpoint, Role, Upload
 from portal.web import address, connection
+from portal.web.account_forms import AccountForm, KeyForm, TemplateAccountForm, placed
 from portal.web.permissions import TenantRequest, require
 
-
-class AccountForm(forms.Form):
-    """A new login: its place and its name."""
-
-    username = forms.RegexField(
-        label=gettext_lazy("User name"),
-        regex=r"\A[a-z0-9][a-z0-9._-]{1,62}[a-z0-9]\Z",
-        help_text=gettext_lazy("Unique in this portal: small letters, digits, dot, - and _."),
-        error_messages={
-            "invalid": gettext_lazy(
-                "Use 3 to 64 small letters, digits, dots, hyphens or underscores, beginning and "
-                "ending with a letter or digit."
-            )
-        },
-        widget=forms.TextInput(
-            attrs={"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
-        ),
-    )
-    endpoint = forms.ModelChoiceField(
-        label=gettext_lazy("Endpoint"),
-        queryset=Endpoint.objects.none(),
-        empty_label=None,
-        widget=forms.Select(attrs={"class": "form-select"}),
-    )
-
-
-class KeyForm(forms.Form):
-    """A public key as in authorized_keys, and a name to know it by."""
-
-    name = forms.CharField(
-        label=gettext_lazy("Name"),
-        max_length=200,
-        required=False,
-        help_text=gettext_lazy("Such as the machine that uses it."),
-        widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
-    )
-    line = forms.CharField(
-        label=gettext_lazy("Public key"),
-        max_length=16_000,
-        help_text=gettext_lazy("One line that begins with ssh-ed25519, ssh-rsa or ecdsa-sha2-…"),
-        widget=forms.Textarea(
-            attrs={"class": "form-control font-monospace", "rows": 3, "spellcheck": "false"}
-        ),
-    )
-
-    def clean_line(self) -> str:
-        """The text. Raises ValidationError for the half of the pair that must stay secret."""
-        text = str(self.cleaned_data["line"])
-        if "PRIVATE KEY" in text:
-            raise forms.ValidationError(
-                _("This is a private key. Never give it away: make a new pair of keys.")
-            )
-        return text
+log = logs.get(__name__)
 
 
 @require_GET
 @require(Role.ADMIN)
 def account_list(request: TenantRequest) -> HttpResponse:
     """The accounts, how to reach the server, and the latest sessions."""
-    return _show_list(request, _account_form(request))
+    return _show_list(request)
 
 
-def _account_form(request: TenantRequest) -> AccountForm:
-    form = AccountForm(request.POST if request.method == "POST" else None)
-    field = cast("forms.ModelChoiceField[Endpoint]", form.fields["endpoint"])
-    field.queryset = Endpoint.objects.filter(tenant=request.tenant, enabled=True).order_by("id")
-    field.initial = field.queryset.first()
-    return form
-
-
-def _show_list(request: TenantRequest, form: AccountForm, status: int = 200) -> HttpResponse:
+def _show_list(
+    request: TenantRequest,
+    form: AccountForm | None = None,
+    template_form: TemplateAccountForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
     accounts = Account.objects.filter(tenant=request.tenant).select_related("endpoint")
     context = {
         "section": "accounts",
         "server": connection.drop_server(),
         "accounts": accounts.annotate(key_count=Count("keys")).order_by("username"),
         "sessions": _sessions(request),
-        "form": form,
+        "form": form or placed(AccountForm(), request.tenant),
+        "template_form": template_form or placed(_template_form(), request.tenant),
         "can_add": Endpoint.objects.filter(tenant=request.tenant, enabled=True).exists(),
     }
     return render(request, "portal/accounts.html", context, status=status)
@@ -117,7 +63,7 @@ def _sessions(request: TenantRequest, **only: Account) -> list[DropSession]:
 @require(Role.ADMIN)
 def account_add(request: TenantRequest) -> HttpResponse:
     """Make an account with a fresh password, shown once on its page."""
-    form = _account_form(request)
+    form = placed(AccountForm(request.POST), request.tenant)
     if not form.is_valid():
         return _show_list(request, form, status=422)
     password = _new_password()
@@ -130,6 +76,34 @@ def account_add(request: TenantRequest) -> HttpResponse:
         # The name is unique over all tenants; whose it is, is nobody's business.
         form.add_error("username", _("This name is taken. Choose another one."))
         return _show_list(request, form, status=422)
+    return _show(request, account, KeyForm(), password=password)
+
+
+def _template_form(data: Any = None) -> TemplateAccountForm:
+    return TemplateAccountForm(data, prefix="template")  # two forms of one page
+
+
+@require_POST
+@require(Role.ADMIN)
+def template_account_add(request: TenantRequest) -> HttpResponse:
+    """Make a template account with a fresh password, shown once on its page."""
+    form = placed(_template_form(request.POST), request.tenant)
+    if not form.is_valid():
+        return _show_list(request, template_form=form, status=422)
+    password, data = _new_password(), form.cleaned_data
+    try:
+        with transaction.atomic():
+            account = provision.template_account(
+                data["endpoint"], data["base"], data["district"], data["state"], password
+            )
+            _audit(request, "account.add", account, home=account.home)
+    except (ValidationError, IntegrityError):
+        form.add_error("base", _("This name is taken. Choose another one."))
+        return _show_list(request, template_form=form, status=422)
+    except OSError as exc:
+        log.warning("home_not_made", error=repr(exc))
+        form.add_error(None, _("The folder could not be made. The operator must look at it."))
+        return _show_list(request, template_form=form, status=503)
     return _show(request, account, KeyForm(), password=password)
 
 
@@ -176,6 +150,7 @@ def _show(
         "account": account,
         "password": password,
         "server": connection.drop_server(),
+        "ftps_name": _ftps_name(account),
         "command": connection.command(account.username),
         "keys": account.keys.order_by("created_at"),
         "sessions": _sessions(request, account=account),
@@ -185,6 +160,12 @@ def _show(
     response = render(request, "portal/account.html", context, status=status)
     response["Cache-Control"] = "private, no-store"
     return response
+
+
+def _ftps_name(account: Account) -> str:
+    """The other form of a template account's name; empty for any other account."""
+    form = usernames.ftps_form(account.username)
+    return form if form != account.username else ""
 
 
 def _cut_off(account: Account) -> list[Upload]:

@@ -2,18 +2,20 @@
 
 from django.urls import path
 
-from portal.web import accounts, login_page, pages, records
+from portal.web import accounts, login_page, mail, pages, records
 
 urlpatterns = [
     path("", pages.home, name="home"),
     path("login/", login_page.login, name="login"),
     path("logout/", login_page.logout, name="logout"),
     path("tenant/", pages.switch_tenant, name="switch-tenant"),
+    path("mail/", mail.mail_page, name="mail"),
     path("records/", records.type_list, name="records"),
     path("records/<slug:name>/", records.record_list, name="record-type"),
     path("records/<slug:name>/<int:number>/", records.record_page, name="record"),
     path("accounts/", accounts.account_list, name="accounts"),
     path("accounts/add", accounts.account_add, name="account-add"),
+    path("accounts/template", accounts.template_account_add, name="accounts-template"),
     path("accounts/<int:number>/", accounts.account_page, name="account"),
     path("accounts/<int:number>/password", accounts.password_new, name="account-password"),
     path("accounts/<int:number>/enabled", accounts.enabled_set, name="account-enabled"),

@@ -39,7 +39,11 @@ def everything(cast: Cast, jobs: int = 1000) -> dict[str, Any]:
     """Fill the cast's home; abroad stays empty. Returns rows by the name of what they show."""
     with tenancy.everyone("a test seeds its pages"):
         arrivals = _arrivals(cast)
-        found: dict[str, Any] = {**_special(cast, arrivals), "arrival": arrivals["mixed"]}
+        found: dict[str, Any] = {
+            **_special(cast, arrivals),
+            "arrival": arrivals["mixed"],
+            "unmatched": arrivals["unmatched"],
+        }
         _ordinary(cast, arrivals["good"], jobs)
         _sightings(cast)
         found["template"] = _template(cast, found["complete"])
@@ -91,7 +95,9 @@ def _arrivals(cast: Cast) -> dict[str, Arrival]:
         "broken": arrival("broken.done", Arrival.State.INVALID_SCHEMA),
         "config": arrival("photos.done", Arrival.State.CONFIG_MISSING),
         "hostile": arrival(HOSTILE + ".done", Arrival.State.PROCESSING),
+        "unmatched": arrival("staff 2026.csv", Arrival.State.UNMATCHED),
     }
+    _unmatched(cast, made["unmatched"])
     _file(made["mixed"], 1, "courses.csv", problem="FileNotFound",
           reason="No file courses.csv is in the folder. Found: Courses.csv, which differs in "
                  "capital letters. Send it under the name that the manifest gives.")  # fmt: skip
@@ -106,6 +112,17 @@ def _arrivals(cast: Cast) -> dict[str, Arrival]:
         Decision.objects.create(tenant=cast.home, arrival=made["mixed"], subject="nightly.done",
                                 verdict=verdict, reason=reason)  # fmt: skip
     return made
+
+
+def _unmatched(cast: Cast, arrival: Arrival) -> None:
+    content = default_storage.save("arrivals/staff.csv", ContentFile(b"A,B\r\n1,2\r\n"))
+    _file(arrival, 0, arrival.name, size=10, problem="unmatched", content=content,
+          reason="No template of the account names this file.")  # fmt: skip
+    for verdict, subject in (("unmatched", arrival.name), ("near_miss", HOSTILE)):
+        Decision.objects.create(
+            tenant=cast.home, arrival=arrival, subject=subject, verdict=verdict,
+            reason="It differs in capital letters.",
+        )  # fmt: skip
 
 
 def _file(arrival: Arrival, index: int, name: str, **more: Any) -> ArrivalFile:

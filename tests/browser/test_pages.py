@@ -36,6 +36,7 @@ def every_page(cast: Cast, made: dict[str, Any]) -> list[str]:
         reverse("template", args=[made["template"].uid]),
         reverse("arrivals"),
         reverse("arrival", args=[made["arrival"].uid]),
+        reverse("arrival", args=[made["unmatched"].uid]),
         reverse("sightings"),
         reverse("records"),
         reverse("record-type", args=["accounts"]),
@@ -43,6 +44,7 @@ def every_page(cast: Cast, made: dict[str, Any]) -> list[str]:
         reverse("record", args=["accounts", made["record"].pk]),
         reverse("accounts"),
         reverse("account", args=[cast.account.pk]),
+        reverse("mail"),
         reverse("import-new"),
         *(
             reverse(f"draft-{step}", args=[made["draft"].uid])

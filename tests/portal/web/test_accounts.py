@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from portal import tenancy
-from portal.models import Account, AccountKey, AuditEntry
+from portal.models import Account, AccountKey, AuditEntry, Drop
 from tests.browser import seed
 from tests.cast import Cast, as_person
 
@@ -59,6 +59,66 @@ def test_a_name_taken_by_anybody_is_refused(cast: Cast) -> None:
     answer = post(cast, "account-add", username="harbor-sis", endpoint=str(cast.endpoint.pk))
     assert answer.status_code == 422
     assert "This name is taken" in answer.content.decode()
+
+
+def template_account(cast: Cast, **parts: str) -> HttpResponse:
+    data = {"base": "Pat", "district": "Harbor I.S.D.", "state": "TX", **parts}
+    sent = {f"template-{name}": value for name, value in data.items()}
+    return post(cast, "accounts-template", **{"template-endpoint": str(cast.endpoint.pk), **sent})
+
+
+def test_a_template_account_shows_both_forms_of_its_name_and_its_password_once(cast: Cast) -> None:
+    answer = template_account(cast)
+    made = account(cast, "pat_admin_harborisd_tx")
+    assert check_password(shown_password(answer), made.password)
+    page = as_person(cast, "admin").get(reverse("account", args=[made.pk])).content.decode()
+    for text in (answer.content.decode(), page):
+        assert "pat_admin_harborisd_tx" in text
+        assert "pat.admin.harborisd.tx" in text
+    with tenancy.everyone("a test looks"):
+        assert Drop.objects.get(path=made.home).protocol == Drop.Protocol.TEMPLATE
+    assert acts(cast) == ["account.add"]
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "said"),
+    [
+        ("base", "pat_lee", "an underscore"),
+        ("base", "pat.lee", "a dot"),
+        ("base", "-pat", "cannot be a user name"),
+        ("district", "<b>", "cannot be the district"),
+        ("state", "Texas", "no abbreviation of a state"),
+        ("base", "", "required"),
+    ],
+)
+def test_a_part_that_makes_no_login_name_is_told_at_its_field(
+    cast: Cast, part: str, value: str, said: str
+) -> None:
+    answer = template_account(cast, **{part: value})
+    assert answer.status_code == 422
+    text = answer.content.decode()
+    error = re.search(rf'id="id_template-{part}_error">(.*?)</p>', text)
+    assert error
+    assert said in error.group(1)
+    assert acts(cast) == []
+
+
+def test_a_login_name_that_is_too_long_as_a_whole_is_told(cast: Cast) -> None:
+    answer = template_account(cast, base="p" * 40, district="h" * 40)
+    assert "Shorten the user name or the district" in answer.content.decode()
+
+
+def test_a_template_account_that_exists_is_not_made_again(cast: Cast) -> None:
+    template_account(cast)
+    answer = template_account(cast, base="PAT")
+    assert answer.status_code == 422
+    assert "This name is taken" in answer.content.decode()
+    assert acts(cast) == ["account.add"]
+
+
+def test_an_ordinary_account_has_one_name_only(cast: Cast) -> None:
+    page = as_person(cast, "admin").get(reverse("account", args=[cast.account.pk]))
+    assert "FTPS" not in page.content.decode()
 
 
 def test_an_endpoint_of_another_tenant_is_refused(cast: Cast) -> None:

@@ -1,0 +1,141 @@
+"""The forms of the accounts pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.dropserver import usernames
+from portal.models import Endpoint, Tenant
+
+_TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
+
+F = TypeVar("F", bound=forms.Form)
+
+
+class AccountForm(forms.Form):
+    """A new login: its place and its name."""
+
+    username = forms.RegexField(
+        label=gettext_lazy("User name"),
+        regex=r"\A[a-z0-9][a-z0-9._-]{1,62}[a-z0-9]\Z",
+        help_text=gettext_lazy("Unique in this portal: small letters, digits, dot, - and _."),
+        error_messages={
+            "invalid": gettext_lazy(
+                "Use 3 to 64 small letters, digits, dots, hyphens or underscores, beginning and "
+                "ending with a letter or digit."
+            )
+        },
+        widget=forms.TextInput(
+            attrs={"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
+        ),
+    )
+    endpoint = forms.ModelChoiceField(
+        label=gettext_lazy("Endpoint"),
+        queryset=Endpoint.objects.none(),
+        empty_label=None,
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
+
+
+class KeyForm(forms.Form):
+    """A public key as in authorized_keys, and a name to know it by."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=200,
+        required=False,
+        help_text=gettext_lazy("Such as the machine that uses it."),
+        widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
+    )
+    line = forms.CharField(
+        label=gettext_lazy("Public key"),
+        max_length=16_000,
+        help_text=gettext_lazy("One line that begins with ssh-ed25519, ssh-rsa or ecdsa-sha2-…"),
+        widget=forms.Textarea(
+            attrs={"class": "form-control font-monospace", "rows": 3, "spellcheck": "false"}
+        ),
+    )
+
+    def clean_line(self) -> str:
+        """The text. Raises ValidationError for the half of the pair that must stay secret."""
+        text = str(self.cleaned_data["line"])
+        if "PRIVATE KEY" in text:
+            raise forms.ValidationError(
+                _("This is a private key. Never give it away: make a new pair of keys.")
+            )
+        return text
+
+
+class TemplateAccountForm(forms.Form):
+    """The three parts of a template account's login name, and its place (seed 003)."""
+
+    base = forms.CharField(
+        label=gettext_lazy("User name"),
+        max_length=usernames.LONGEST,
+        help_text=gettext_lazy("Letters, digits and hyphens: no underscore and no dot."),
+        widget=forms.TextInput(attrs={**_TEXT, "autocapitalize": "none"}),
+    )
+    district = forms.CharField(
+        label=gettext_lazy("District"),
+        max_length=usernames.LONGEST,
+        help_text=gettext_lazy("Its name, such as Harbor ISD. Spaces and dots are left out."),
+        widget=forms.TextInput(attrs=_TEXT),
+    )
+    state = forms.CharField(
+        label=gettext_lazy("State"),
+        max_length=20,
+        help_text=gettext_lazy("Its abbreviation of two letters, such as TX."),
+        widget=forms.TextInput(attrs=_TEXT),
+    )
+    endpoint = forms.ModelChoiceField(
+        label=gettext_lazy("Endpoint"),
+        queryset=Endpoint.objects.none(),
+        empty_label=None,
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
+
+    def clean_base(self) -> str:
+        """The user name. Raises ValidationError for what no login name can begin with."""
+        base = str(self.cleaned_data["base"])
+        return _made_of(base, lambda: usernames.sftp_form(base, "x", "tx"))
+
+    def clean_district(self) -> str:
+        """The district. Raises ValidationError for what no login name may hold."""
+        district = str(self.cleaned_data["district"])
+        return _made_of(district, lambda: usernames.sftp_form("x", district, "tx"))
+
+    def clean_state(self) -> str:
+        """The state. Raises ValidationError for what is no abbreviation."""
+        state = str(self.cleaned_data["state"])
+        return _made_of(state, lambda: usernames.sftp_form("x", "x", state))
+
+    def clean(self) -> dict[str, Any]:
+        """All parts. A name that is too long only as a whole is told at the user name."""
+        data = self.cleaned_data
+        if {"base", "district", "state"} <= data.keys():
+            try:
+                usernames.sftp_form(data["base"], data["district"], data["state"])
+            except usernames.NameRefused as refused:
+                self.add_error("base", str(refused))
+        return data
+
+
+def _made_of(part: str, form: Callable[[], str]) -> str:
+    try:
+        form()
+    except usernames.NameRefused as refused:
+        raise forms.ValidationError(str(refused)) from None
+    return part
+
+
+def placed(form: F, tenant: Tenant) -> F:
+    """The form with the tenant's endpoints to choose from."""
+    field = cast("forms.ModelChoiceField[Endpoint]", form.fields["endpoint"])
+    field.queryset = Endpoint.objects.filter(tenant=tenant, enabled=True).order_by("id")
+    field.initial = field.queryset.first()
+    return form
