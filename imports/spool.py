@@ -32,6 +32,8 @@ def folder(job: ImportJob) -> Iterator[Path]:
 
 def clear() -> int:
     """Remove directories of attempts that no longer run, on this worker's disk."""
+    if not settings.SPOOL_DIR.is_dir():
+        return 0
     found = list(settings.SPOOL_DIR.iterdir())  # before the question which of them are in use
     if not found:
         return 0

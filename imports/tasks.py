@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.db import close_old_connections
 
-from imports import pipeline, queue, rounds, sweep
+from imports import pipeline, queue, rounds, spool, sweep
 from portal import bell, tenancy
 from portal.celery import app
 
@@ -39,6 +39,13 @@ def sweep_all() -> str:
     close_old_connections()
     with tenancy.everyone("the sweep looks after all tenants"):
         return sweep.sweep()
+
+
+@shared_task(name=bell.PULSE)
+def pulse() -> str:
+    """Something to hear for an idle importing worker, which clears its own disk meanwhile."""
+    close_old_connections()
+    return f"Cleared {spool.clear()} directories of attempts that were cut off."
 
 
 app.conf.beat_schedule = {

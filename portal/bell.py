@@ -18,7 +18,7 @@ log = logs.get(__name__)
 
 POLL = "imports.poll_tenant"
 IMPORT = "imports.run_tenant"
-PULSE = "portal.pulse"
+PULSE = "imports.pulse"
 MAIL = "portal.send_mail"
 
 

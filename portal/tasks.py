@@ -10,12 +10,6 @@ from portal import bell, tenancy
 from portal.notify import sending
 
 
-@shared_task(name=bell.PULSE)
-def pulse() -> str:
-    """Something to hear for a worker that has nothing to do (`portal/watchdog.py`)."""
-    return "Heard."
-
-
 @shared_task(name=bell.MAIL)
 def send_mail(tenant_id: int) -> str:
     """Sum up and send what the tenant's people are to be told."""
