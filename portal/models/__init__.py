@@ -2,6 +2,7 @@
 
 from portal.models.audit import AuditEntry
 from portal.models.beats import Beat
+from portal.models.events import Event
 from portal.models.notices import Mail, Notice
 from portal.models.people import RANK, Membership, Role, User
 from portal.models.places import Account, AccountKey, Drop, Endpoint
@@ -18,6 +19,7 @@ __all__ = [
     "Drop",
     "DropSession",
     "Endpoint",
+    "Event",
     "LoginScore",
     "Mail",
     "Membership",

@@ -44,6 +44,8 @@ FULL = os.environ.get("FAULTS") == "full"
 LEASE, HEARTBEAT, SWEEP = 4, 1, 1
 START_SECONDS = 60.0
 RESUME_SECONDS = 90.0  # reliability.md, A1 and A2: no interruption may cost more
+# A crash must lose nothing that was committed: a row that is forgotten leaves its file behind.
+DURABLE = embedded.FAST | {"synchronous_commit": "on"}
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 
 
@@ -170,9 +172,7 @@ class Rig:
         broker_sockets = self.root / "b"
         broker_sockets.mkdir(mode=0o700)
         cluster = self.root / "pg"
-        self.postgres_server = PostgresServer(
-            cluster, sockets, for_postgres(cluster), embedded.FAST
-        )
+        self.postgres_server = PostgresServer(cluster, sockets, for_postgres(cluster), DURABLE)
         self.broker_server = ValkeyServer(self.root / "valkey", broker_sockets)
         self.sftp = reserve("127.0.0.1:0", "--sftp")
         self.host_key = keys.host_key

@@ -17,6 +17,10 @@ from tests.faults.sender import Sender, pid_of, rows
 
 STAGES = ("reading", "planning", "reporting", "applying")
 STEM = "held"
+# The backend of the import that stands still; others may wait for other locks meanwhile.
+WAITS = (
+    "pid IN (SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'portal_record'::regclass)"
+)
 _ROWS, _REJECTS = 2_000, 20_000
 
 

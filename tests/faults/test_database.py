@@ -18,7 +18,7 @@ CUTS, EVERY = scaled(3, 12), 5
 @pytest.mark.parametrize("stage", ["reading", "planning", "applying"])
 def test_a_connection_cut_in_a_stage_costs_one_attempt(working: Rig, sender: Sender, stage: str):
     with stages.held(working, sender, stage) as job:
-        assert working.terminate_backends("wait_event_type = 'Lock'") == 1
+        assert working.terminate_backends(stages.WAITS) == 1
     invariants.hold(sender)
     job.refresh_from_db()
     assert (job.state, job.attempt) == (ImportJob.State.COMPLETE, 2)
@@ -48,7 +48,7 @@ def test_an_errored_job_is_not_overtaken_by_a_newer_file(working: Rig, sender: S
     with stages.held(working, sender, "reading") as job:
         sender.send_and_ring("newer", rows(1, 100, mark="newer"))
         sender.job("newer")
-        working.terminate_backends("wait_event_type = 'Lock'")
+        working.terminate_backends(stages.WAITS)
         eventually(lambda: errored(job), "the connection's end is noticed")
     invariants.hold(sender)
 

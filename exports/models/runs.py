@@ -1,0 +1,167 @@
+"""Export runs and their deliveries: a file written once, and each place that it has to reach."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Now
+
+from exports.models.definitions import Export, Server
+from portal.lifecycle import Leased
+from portal.models import TenantOwned, User
+
+
+class ExportRun(TenantOwned, Leased):
+    """One file of an export: READY → RUNNING → WRITTEN | EMPTY | FAILED; ERRORED is tried again.
+
+    local_date: the calendar day in the export's zone that is covered; window_start, window_end: the
+    same as instants, the end not included. A NIGHTLY run is there once for a date; RERUN and
+    BACKFILL are asked for by a person. definition: the export as it was when the run was made.
+    snapshot: pg_snapshot of what the file holds; previous: that of the nightly run before, none for
+    the first and for those a person asked for. content: storage name of the frozen file.
+    """
+
+    class Kind(models.TextChoices):
+        NIGHTLY = "nightly", "Nightly"
+        RERUN = "rerun", "Run now"
+        BACKFILL = "backfill", "Past date"
+
+    class State(models.TextChoices):
+        READY = "ready", "Waiting"
+        RUNNING = "running", "Being written"
+        ERRORED = "errored", "Will be tried again"
+        WRITTEN = "written", "Written"
+        EMPTY = "empty", "Nothing to send"
+        FAILED = "failed", "Failed"
+
+    WAITING_STATES = (State.READY, State.ERRORED)
+    FINAL_STATES = (State.WRITTEN, State.EMPTY, State.FAILED)
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    export = models.ForeignKey(Export, on_delete=models.CASCADE, related_name="runs")
+    kind = models.CharField(max_length=10, choices=Kind)
+    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    local_date = models.DateField()
+    window_start = models.DateTimeField()
+    window_end = models.DateTimeField()
+    definition = models.JSONField(default=dict)
+    state = models.CharField(max_length=20, choices=State, default=State.READY)
+    snapshot = models.TextField(blank=True)
+    previous = models.TextField(blank=True)
+    file_name = models.CharField(max_length=255, blank=True)
+    content = models.CharField(max_length=300, blank=True)
+    rows = models.BigIntegerField(default=0)
+    late_rows = models.BigIntegerField(default=0)
+    size = models.BigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)
+    reason = models.TextField(blank=True)
+    kept_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["export", "local_date"],
+                condition=models.Q(kind="nightly"),
+                name="one_nightly_run_per_date",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "export", "-local_date"], name="run_by_date"),
+            models.Index(
+                fields=["ready_at"],
+                name="run_unfinished",
+                condition=models.Q(state__in=["ready", "errored", "running"]),
+            ),
+        ]
+
+
+class Delivery(TenantOwned, Leased):
+    """One run's file on its way to one folder: READY → SENDING → DELIVERED | RETRYING → … |
+    GIVEN_UP (ten retries failed) | REFUSED (the server says no for good) | CANCELLED.
+
+    `ready_at` is when the next attempt is due. attempts: how many of the ladder were made; a resend
+    by hand begins a new ladder (sent_again counts them). incident_at: when it was given up or
+    refused; acknowledged_at, acknowledged_by: who has seen to it.
+    """
+
+    class State(models.TextChoices):
+        READY = "ready", "Waiting"
+        SENDING = "sending", "Being sent"
+        RETRYING = "retrying", "Will be tried again"
+        DELIVERED = "delivered", "Delivered"
+        GIVEN_UP = "given_up", "Given up"
+        REFUSED = "refused", "Refused"
+        CANCELLED = "cancelled", "Cancelled"
+
+    WAITING_STATES = (State.READY, State.RETRYING)
+    FINAL_STATES = (State.DELIVERED, State.GIVEN_UP, State.REFUSED, State.CANCELLED)
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    run = models.ForeignKey(ExportRun, on_delete=models.CASCADE, related_name="deliveries")
+    server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="deliveries")
+    path = models.CharField(max_length=500, blank=True)
+    state = models.CharField(max_length=20, choices=State, default=State.READY)
+    attempts = models.IntegerField(default=0)
+    sent_again = models.IntegerField(default=0)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    delivered_at = models.DateTimeField(null=True)
+    incident_at = models.DateTimeField(null=True)
+    acknowledged_at = models.DateTimeField(null=True)
+    acknowledged_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "server", "path"], name="one_delivery_per_place")
+        ]
+        indexes = [
+            models.Index(
+                fields=["ready_at"],
+                name="delivery_unfinished",
+                condition=models.Q(state__in=["ready", "retrying", "sending"]),
+            )
+        ]
+
+
+class Attempt(TenantOwned):
+    """One attempt at a delivery. step: the last one begun; words: ours and the server's own."""
+
+    class Step(models.TextChoices):
+        RESOLVE = "resolve", "Finding the server"
+        CONNECT = "connect", "Connecting"
+        HOST_KEY = "host_key", "Checking the host key"
+        LOGIN = "login", "Logging in"
+        FOLDER = "folder", "Opening the folder"
+        UPLOAD = "upload", "Sending"
+        SIZE = "size", "Checking the size"
+        RENAME = "rename", "Renaming"
+        TRIGGER = "trigger", "Sending the trigger file"
+        DONE = "done", "Done"
+
+    class Outcome(models.TextChoices):
+        RUNNING = "", "Running"
+        DELIVERED = "delivered", "Delivered"
+        ALREADY_THERE = "already_there", "Was there already"
+        FAILED = "failed", "Failed"
+        REFUSED = "refused", "Refused"
+        CUT_OFF = "cut_off", "Cut off"
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="log")
+    number = models.IntegerField()
+    started_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+    bytes = models.BigIntegerField(default=0)
+    step = models.CharField(max_length=10, choices=Step, default=Step.RESOLVE)
+    outcome = models.CharField(max_length=20, choices=Outcome, blank=True, default=Outcome.RUNNING)
+    words = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["delivery", "number"], name="one_attempt_per_number")
+        ]

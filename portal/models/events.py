@@ -1,0 +1,65 @@
+"""Events: what happened to a learner, a record or an import, to be passed on by exports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Func
+from django.db.models.functions import Now
+
+from portal.models.tenants import Tenant, TenantOwned
+
+if TYPE_CHECKING:
+    _Number = models.BigIntegerField[int, int]
+else:  # the stubs' generic is a plain class at run time
+    _Number = models.BigIntegerField
+
+
+class TransactionId(_Number):
+    """PostgreSQL's xid8: which transaction wrote the row, so that a snapshot can tell it apart."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "xid8"
+
+
+class Event(TenantOwned):
+    """One event. Append-only; the same id a second time changes nothing.
+
+    uid: the sender's stable id, UNIQUE in the tenant. at: when it happened. subject: whom or what
+    it happened to. payload: the event as it is passed on, without the four fields above.
+    transaction: which transaction brought it; an export run takes what its snapshot sees and the
+    snapshot of the run before did not (`exports/selection.py`), so that an event that comes late
+    or commits late is neither lost nor sent twice.
+    """
+
+    append_only = True
+
+    class Source(models.TextChoices):
+        API = "api", "REST"
+        FILE = "file", "File"
+        PORTAL = "portal", "Portal"
+
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
+    uid = models.CharField(max_length=200)
+    type = models.CharField(max_length=100)
+    at = models.DateTimeField()
+    subject = models.CharField(max_length=300, blank=True)
+    payload = models.JSONField(default=dict)
+    source = models.CharField(max_length=10, choices=Source)
+    received_at = models.DateTimeField(db_default=Now())
+    transaction = TransactionId(db_default=Func(function="pg_current_xact_id"))
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "uid"], name="one_event_per_uid")]
+        indexes = [
+            models.Index(fields=["tenant", "type", "at"], name="event_by_time"),
+            # Late ones: happened before a run's window, but came after the run before.
+            models.Index(fields=["tenant", "received_at"], name="event_by_arrival"),
+        ]
+
+    def __str__(self) -> str:
+        return self.uid
