@@ -20,9 +20,9 @@ from typing import IO, Any, BinaryIO, cast
 
 from psycopg import Connection, Cursor, sql
 
-from exports import selection
+from exports import shapes
 from exports.layout import Column, header
-from exports.selection import Part
+from exports.shapes import Part
 
 # Tab and U+0001 never stand raw in JSON text, so that COPY has nothing to quote or to escape.
 _AS_JSON = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, DELIMITER E'\\t', QUOTE E'\\x01')")
@@ -120,7 +120,7 @@ def _csv(
     counts = []
     for part in parts:
         with raw.cursor() as cursor:
-            for block in _blocks(cursor, _AS_CSV.format(selection.cells(part, form.columns))):
+            for block in _blocks(cursor, _AS_CSV.format(shapes.cells(part, form.columns))):
                 check()
                 target.write(block)
             counts.append(cursor.rowcount)
@@ -143,7 +143,7 @@ def _json_lines(
     counts = []
     for part in parts:
         with raw.cursor() as cursor:
-            for block in _blocks(cursor, _AS_JSON.format(selection.objects(part, form.columns))):
+            for block in _blocks(cursor, _AS_JSON.format(shapes.objects(part, form.columns))):
                 check()
                 target.write(block)
             counts.append(cursor.rowcount)
