@@ -69,7 +69,8 @@ def check(pattern: str, fmt: str, compression: str) -> list[str]:
     if not _tells_nights_apart(pattern):
         return [f"The name would be the same every night. {_OFTEN_OVERWRITTEN}"]
     ending = extension(fmt, compression)
-    values = _Values("e" * 80, date.min, datetime.min, uuid.UUID(int=0), uuid.UUID(int=0))
+    some = datetime(2000, 1, 1, tzinfo=UTC)
+    values = _Values("e" * 80, some.date(), some, uuid.UUID(int=0), uuid.UUID(int=0))
     name = _stem(pattern, values, ending) + ending
     if len(name.encode()) > LONGEST:
         return [f"The name may grow to {len(name.encode())} bytes; {LONGEST} is the most."]

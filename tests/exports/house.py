@@ -168,7 +168,7 @@ def rows(run: ExportRun) -> list[Any]:
         return list(csv.reader(io.StringIO(text, newline="")))
     if run.definition["format"] == "json":
         return list(json.loads(text))
-    return [json.loads(line) for line in text.splitlines()]
+    return [json.loads(line) for line in text.split("\n")[:-1]]
 
 
 def ids(*runs: ExportRun) -> list[str]:
