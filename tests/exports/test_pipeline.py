@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.db.models.functions import Now
 from django.db.utils import OperationalError
 
@@ -201,8 +202,6 @@ def test_the_heartbeat_ends_the_writing_of_a_run_that_was_taken(
 
 
 def test_the_snapshot_transaction_cannot_write(house: House) -> None:
-    from django.db import transaction  # noqa: PLC0415
-
     export = house.export()
     with pytest.raises(Exception, match="read-only"), transaction.atomic():
         assert pipeline._begin_snapshot().count(":") == 2

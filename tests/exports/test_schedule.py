@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,7 +19,8 @@ from portal.models import Tenant
 from tests.exports.house import MONDAY, House, after, forget, ids, noon
 
 TUESDAY = MONDAY + timedelta(days=1)
-TENANTS, WORKERS = 1_000, 4
+# All thousand with FAULTS=full.
+TENANTS, WORKERS = 1_000 if os.environ.get("FAULTS") == "full" else 100, 4
 
 
 def dates(export: Export) -> list[date]:
@@ -136,7 +138,7 @@ def test_the_database_refuses_a_second_nightly_run(house: House) -> None:
         ExportRun.objects.bulk_create([run])
 
 
-def test_a_thousand_tenants_due_at_once_have_one_file_each(house: House) -> None:
+def test_many_tenants_due_at_once_have_one_file_each(house: House) -> None:
     """A8: four schedulers make the runs and four workers take them, all at the same moment."""
     with tenancy.everyone("the test makes tenants"):
         tenants = Tenant.objects.bulk_create(
