@@ -120,11 +120,11 @@ def test_a_tenant_that_is_not_quiet_waits_but_not_for_ever(
 @pytest.mark.parametrize(
     ("role", "switches", "told"),
     [
-        (Role.ADMIN, {}, {"unmatched", "held", "decided", "failed", "undone"}),
-        (Role.MANAGER, {}, {"held", "decided", "failed", "undone"}),
+        (Role.ADMIN, {}, {"unmatched", "held", "decided", "failed", "undone", "export_failed"}),
+        (Role.MANAGER, {}, {"held", "decided", "failed", "undone", "export_failed"}),
         (Role.VIEWER, {}, set()),
-        (Role.VIEWER, {"mail_failed": True}, {"failed", "undone"}),
-        (Role.MANAGER, {"mail_held": False}, {"failed", "undone"}),
+        (Role.VIEWER, {"mail_failed": True}, {"failed", "undone", "export_failed"}),
+        (Role.MANAGER, {"mail_held": False}, {"failed", "undone", "export_failed"}),
         (
             Role.ADMIN,
             {"mail_unmatched": False, "mail_failed": False, "mail_held": False},
