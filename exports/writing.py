@@ -1,8 +1,8 @@
 """The file of a run, written once: COPY streamed to disk, hashed and packed on the way.
 
 Memory does not grow with the rows. The same rows give the same bytes, packed or not: no archive
-holds a time of its own. CSV is RFC 4180 with line feeds. For machines: values are as they are, formulas too (people read
-CSV through `portal/people_csv.py`).
+holds a time of its own. CSV is RFC 4180 with line feeds, for machines: values are as they are,
+formulas too (people read CSV through `portal/people_csv.py`).
 """
 
 from __future__ import annotations
