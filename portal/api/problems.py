@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db.utils import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import status
 from rest_framework.exceptions import APIException, Throttled
 from rest_framework.response import Response
@@ -71,6 +73,8 @@ def document(code: int, detail: str, **members: Any) -> dict[str, Any]:
     return {"type": "about:blank", "title": title, "status": code, "detail": detail, **members}
 
 
+@csrf_exempt
+@login_not_required
 def not_found(_request: HttpRequest, **_kwargs: Any) -> JsonResponse:
     """The answer at an address that the API does not have."""
     detail = "There is nothing at this address. The addresses are in /api/v1/schema/."

@@ -37,7 +37,7 @@ def body(request: Request) -> Any:
     """The parsed body. Raises Problem: 400, 411, 413, 415."""
     plain = request._request
     kind = plain.content_type
-    if kind != "application/json":
+    if kind != "application/json" and (kind or plain.META.get("CONTENT_LENGTH")):
         named = kind or "missing"
         raise Problem(415, f'The content type is {named}. Send "Content-Type: application/json".')
     if "chunked" in plain.META.get("HTTP_TRANSFER_ENCODING", "").lower():
