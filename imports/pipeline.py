@@ -20,6 +20,7 @@ from django.db.utils import Error as DatabaseError
 
 from imports import (
     apply,
+    as_events,
     attachment,
     diff,
     instructions,
@@ -152,7 +153,9 @@ def _import(work: Work) -> None:
     job, spec = work.job, work.told.spec
     with (
         default_storage.open(job.content, "rb") as stored,
-        readable(cast(BinaryIO, stored), job.file_size, spec, work.folder) as file,
+        readable(
+            cast(BinaryIO, stored), job.file_size, spec, work.folder, _json_name(work)
+        ) as file,
     ):
         source = _source(work, file)
         with staging.table(work.job) as stage, RejectSpool(work.folder) as rejects:
@@ -236,6 +239,8 @@ def _apply(work: Work, plan: Planned) -> None:
         lifecycle.limit_silence()
         if numbers.created or numbers.updated or numbers.removed or reading.staged:
             apply.apply(plan.stage, work.target, work.job.pk, reading.staged, plan.absent)
+            if work.record_type.name == as_events.RECORD_TYPE:
+                as_events.pass_on(plan.stage, work.target, plan.source.mapping)
         outcome.finish(work.job, numbers, reading.summary, name)
 
 
@@ -273,7 +278,11 @@ def _source(work: Work, it: Readable) -> Source:
     told = work.told
     dialect, mapping = opened(it.file, it.size, told.plain_feed, told.plain_type, it.spec)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
-    return Source(it.file, it.size, dialect, mapping, work.feed.absorb_extra)
+    return Source(it.file, it.size, dialect, mapping, work.feed.absorb_extra, it.json_lines)
+
+
+def _json_name(work: Work) -> str:
+    return work.job.file_name if work.feed.json_lines else ""
 
 
 def _target(job: ImportJob, record_type: RecordType) -> known.Target:

@@ -18,6 +18,7 @@ from imports.cells import QUOTE
 from imports.crosscheck import Gathered
 from imports.dialect import Dialect
 from imports.issues import Issue, Severity
+from imports.json_lines import explained
 from imports.known import KnownRecords
 from imports.mapping import Mapping
 from imports.report import Reject, RejectSpool, Summary, reject_of
@@ -32,13 +33,17 @@ _ENOUGH = 1 << 20  # bytes of records worth a round of all rules
 
 @dataclass(slots=True)
 class Source:
-    """The job's file, how it is written, and what its columns are."""
+    """The job's file, how it is written, and what its columns are.
+
+    json_lines: the file is the CSV form of JSON lines (`imports/json_lines.py`).
+    """
 
     file: BinaryIO
     size: int
     dialect: Dialect
     mapping: Mapping
     absorb_extra: bool = False
+    json_lines: bool = False
 
     @property
     def width(self) -> int:
@@ -52,7 +57,8 @@ class Source:
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks of the file from its beginning."""
-        return scan(self.file, self.dialect, self.width, absorb_extra=self.absorb_extra)
+        chunks = scan(self.file, self.dialect, self.width, absorb_extra=self.absorb_extra)
+        return explained(chunks) if self.json_lines else chunks
 
 
 @dataclass(slots=True)
