@@ -17,6 +17,7 @@ from imports.mapping import Mapping as Columns
 from imports.mapping import fold
 from imports.staging import StagingTable
 from portal.event_rules import DEEPEST
+from portal.records.definitions import RecordType
 
 RECORD_TYPE = "event"
 _OWN = ("id", "timestamp", "event", "subject", "payload")
@@ -40,8 +41,12 @@ SELECT coalesce((SELECT zone.name FROM pg_timezone_names zone WHERE zone.name = 
 Tree = dict[str, Any]
 
 
-def pass_on(staging: StagingTable, target: Target, columns: Columns) -> int:
-    """Insert the events; how many there are. Must run in the transaction that applies the rows."""
+def pass_on(
+    record_type: RecordType, staging: StagingTable, target: Target, columns: Columns
+) -> int:
+    """Insert the events, if the rows are such; how many. Must run in the apply's transaction."""
+    if record_type.name != RECORD_TYPE:
+        return 0
     built, values = _object(nested(payload_members(columns)))
     statement = _INSERT.format(payload=built, rows=staging.rows, matches=staging.matches)
     with connection.cursor() as cursor:

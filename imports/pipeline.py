@@ -151,11 +151,10 @@ def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
 
 def _import(work: Work) -> None:
     job, spec = work.job, work.told.spec
+    json_name = job.file_name if work.feed.json_lines else ""
     with (
         default_storage.open(job.content, "rb") as stored,
-        readable(
-            cast(BinaryIO, stored), job.file_size, spec, work.folder, _json_name(work)
-        ) as file,
+        readable(cast(BinaryIO, stored), job.file_size, spec, work.folder, json_name) as file,
     ):
         source = _source(work, file)
         with staging.table(work.job) as stage, RejectSpool(work.folder) as rejects:
@@ -239,8 +238,7 @@ def _apply(work: Work, plan: Planned) -> None:
         lifecycle.limit_silence()
         if numbers.created or numbers.updated or numbers.removed or reading.staged:
             apply.apply(plan.stage, work.target, work.job.pk, reading.staged, plan.absent)
-            if work.record_type.name == as_events.RECORD_TYPE:
-                as_events.pass_on(plan.stage, work.target, plan.source.mapping)
+            as_events.pass_on(work.record_type, plan.stage, work.target, plan.source.mapping)
         outcome.finish(work.job, numbers, reading.summary, name)
 
 
@@ -279,10 +277,6 @@ def _source(work: Work, it: Readable) -> Source:
     dialect, mapping = opened(it.file, it.size, told.plain_feed, told.plain_type, it.spec)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
     return Source(it.file, it.size, dialect, mapping, work.feed.absorb_extra, it.json_lines)
-
-
-def _json_name(work: Work) -> str:
-    return work.job.file_name if work.feed.json_lines else ""
 
 
 def _target(job: ImportJob, record_type: RecordType) -> known.Target:

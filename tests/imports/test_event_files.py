@@ -9,6 +9,7 @@ import pytest
 
 from imports.issues import Code
 from imports.models import ImportJob
+from portal import event_rules, events
 from portal.models import Event
 from tests.imports.folder import Folders
 from tests.imports.institution import Institution, counts, issues, rejected
@@ -74,8 +75,6 @@ def test_a_file_sent_again_adds_nothing(institution: Institution) -> None:
 
 
 def test_an_event_that_came_by_rest_before_stays_as_it_is(institution: Institution) -> None:
-    from portal import event_rules, events  # noqa: PLC0415
-
     events.record(institution.tenant.pk, event_rules.read(event("a", subject="first")))
     institution.send("events", "id,type,timestamp,subject\na,free,2026-01-01T00:00:00Z,second\n")
     assert [(one.subject, one.source) for one in sent(None) if one.uid == "a"] == [("first", "api")]
@@ -203,10 +202,10 @@ def test_a_json_array_is_refused_with_what_to_do(institution: Institution) -> No
     assert "an object on each line" in job.reason
 
 
-def test_the_same_id_twice_in_a_file_is_told_with_its_line(institution: Institution) -> None:
+def test_of_the_same_id_twice_in_a_file_the_first_stands(institution: Institution) -> None:
     job = institution.send("events", lines(event("a"), event("b"), event("a", subject="x")))
-    assert issues(job) == {(Code.DUPLICATE_KEY, "id"): 1}
-    assert [row["_line"] for row in rejected(job)] == ["3"]
+    assert counts(job) == {"read": 3, "created": 2, "unchanged": 1}
+    assert [(one.uid, one.subject) for one in sent()] == [("a", ""), ("b", "")]
 
 
 def test_an_undo_leaves_the_events(institution: Institution) -> None:
