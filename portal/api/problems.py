@@ -11,7 +11,7 @@ from django.db.utils import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import status
-from rest_framework.exceptions import APIException, Throttled
+from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 
 from portal import logs
@@ -55,8 +55,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     headers = {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
-    if isinstance(error, Throttled) and error.wait:
-        headers["Retry-After"] = str(math.ceil(error.wait))
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(math.ceil(wait))
     members = getattr(error, "members", {})
     code = error.status_code
     return Response(

@@ -23,8 +23,8 @@ from portal.web.permissions import TenantRequest, require
 
 _MOST_LIVE = 100
 _LIFETIMES = [
-    ("90", gettext_lazy("90 days")),
     ("30", gettext_lazy("30 days")),
+    ("90", gettext_lazy("90 days")),
     ("365", gettext_lazy("1 year")),
     ("", gettext_lazy("Never")),
 ]
@@ -48,6 +48,7 @@ class TokenForm(forms.Form):
     lifetime = forms.ChoiceField(
         label=gettext_lazy("Expires after"),
         choices=_LIFETIMES,
+        initial="90",
         required=False,
         widget=forms.Select(attrs={"class": "form-select"}),
     )

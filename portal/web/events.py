@@ -84,9 +84,9 @@ def event_list(request: TenantRequest) -> HttpResponse:
     form = EventFilterForm(request.GET)
     wanted = form.wanted()
     rows = event_search.found(request.tenant, wanted)
-    marks = [request.GET.get(name, "") for name in ("after", "before")]
+    after, before = request.GET.get("after", ""), request.GET.get("before", "")
     try:
-        part = event_search.newest_first(rows, *marks)
+        part = event_search.newest_first(rows, after, before)
     except event_search.BadCursor:
         part = event_search.newest_first(rows, "", "")
     context = {
