@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from imports import as_events
+from imports import template_actions as acts
 from imports.issues import Code
-from imports.models import ImportJob
+from imports.models import ImportJob, ImportTemplate
+from imports.templates.parsing import parse
 from portal import event_rules, events
-from portal.models import Event
+from portal.models import Event, Tenant
 from tests.imports.folder import Folders
 from tests.imports.institution import Institution, counts, issues, rejected
 
@@ -255,3 +258,61 @@ def test_an_import_that_changed_nothing_by_its_fault_is_no_event(institution: In
     institution.send("engage_users", "Action,Username,FirstName,LastName,CampusEmail\nx,,,,\n")
     institution.send("events", lines(event("a")), dry_run=True)
     assert sent(None) == []
+
+
+def template(institution: Institution) -> ImportTemplate:
+    spec = {
+        "version": 1,
+        "columns": ["Number", "Kind", "When", "Who", "Score", "Course"],
+        "fields": {
+            "id": {"columns": ["Number"]},
+            "event": {"columns": ["Kind"], "steps": [{"case": "lower"}]},
+            "timestamp": {"columns": ["When"]},
+            "subject": {"columns": ["Who"]},
+            "result.score": {"columns": ["Score"], "steps": [{"pad": {"width": 3, "with": "0"}}]},
+        },
+        "own_fields": [{"name": "result.score", "type": "text"}],
+    }
+    face = acts.Face(name="Completions", file_names=("completions.csv",))
+    actor = acts.Actor(institution.person())
+    return acts.create(institution.tenant, actor, face, "events", parse(spec))
+
+
+def test_a_template_renames_columns_and_what_it_does_not_know_is_kept(
+    institution: Institution,
+) -> None:
+    """The column Course is known to it and not taken: somebody has left it out."""
+    made = template(institution)
+    text = "Number,Kind,When,Who,Score,Course,extra.one\n1,DONE,2026-05-18T00:00:00Z,lee,7,Bio,x\n"
+    job = institution.send("events", text, template_version=made.current)
+    assert job.state == "complete", (job.reason, issues(job))
+    (one,) = sent()
+    assert (one.type, one.subject) == ("done", "lee")
+    assert one.payload == {"result": {"score": "007"}, "extra": {"one": "x"}}
+
+
+def test_json_lines_need_no_mapping(institution: Institution) -> None:
+    made = template(institution)
+    job = institution.send("events", lines(event("a", n=1)), template_version=made.current)
+    assert job.state == "complete", (job.reason, issues(job))
+    assert [(one.uid, one.payload) for one in sent()] == [("a", {"n": 1})]
+
+
+def test_a_zone_that_the_database_does_not_know_counts_as_utc(institution: Institution) -> None:
+    Tenant.objects.filter(pk=institution.tenant.pk).update(time_zone="Moon/Crater")
+    institution.send("events", "id,type,timestamp\n1,free,2026-05-18\n")
+    assert sent()[0].at.isoformat() == "2026-05-18T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("names", "tree"),
+    [
+        (["a", "b.c", "b.d"], {"a": "a", "b": {"c": "b.c", "d": "b.d"}}),
+        (["a.b", "a"], {"a.b": "a.b", "a": "a"}),
+        (["a.b.c", "a.b"], {"a.b.c": "a.b.c", "a": {"b": "a.b"}}),
+        ([".", "a.", "a..b"], {".": ".", "a.": "a.", "a..b": "a..b"}),
+        ([".".join("x" * 30)], {".".join("x" * 30): ".".join("x" * 30)}),
+    ],
+)
+def test_dotted_names_nest_where_they_can(names: list[str], tree: dict[str, Any]) -> None:
+    assert as_events.nested({name: name for name in names}) == tree
