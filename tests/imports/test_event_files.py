@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from imports import as_events
+from imports import as_events, json_lines
 from imports import template_actions as acts
+from imports.dialect import detect
 from imports.issues import Code
+from imports.mapping import match
 from imports.models import ImportJob, ImportTemplate
+from imports.reading import Source
 from imports.templates.parsing import parse
 from portal import event_rules, events
 from portal.models import Event, Tenant
+from portal.records.catalog import catalog
 from tests.imports.folder import Folders
 from tests.imports.institution import Institution, counts, issues, rejected
 
@@ -316,3 +323,17 @@ def test_a_zone_that_the_database_does_not_know_counts_as_utc(institution: Insti
 )
 def test_dotted_names_nest_where_they_can(names: list[str], tree: dict[str, Any]) -> None:
     assert as_events.nested({name: name for name in names}) == tree
+
+
+def test_a_record_read_again_has_the_number_of_its_line(tmp_path: Path) -> None:
+    """The attachment fetches late rejects so, where they are too many to be kept."""
+    text = io.BytesIO((lines(event("a")) + "nothing\n" + lines(event("b"))).encode())
+    with (tmp_path / "lines.csv").open("w+b") as table:
+        json_lines.to_csv(text, table)
+        dialect = detect(table, table.tell())
+        mapping = match(
+            json_lines.COLUMNS, catalog().feed("events"), catalog().record_type("event")
+        )
+        source = Source(table, table.tell(), dialect, mapping, json_lines=True)
+        ((line, record),) = source.records_on(np.array([3]))
+    assert (line, record.split(b",")[0]) == (3, b"b")
