@@ -44,7 +44,7 @@ _DEFAULTS: dict[str, tuple[str, ...]] = {
         *("certificateId", "expiresAt"),
     ),
     "importFinished": (
-        *("id", "timestamp", "event", "job", "recordType", "feed", "fileName", "state"),
+        *("id", "timestamp", "event", "job", "number", "recordType", "feed", "fileName", "state"),
         *("created", "updated", "unchanged", "removed", "rejected"),
     ),
     RECORD_CHANGE: ("id", "timestamp", "event", "recordType", "key", "action", "job", "data"),

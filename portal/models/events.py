@@ -57,6 +57,8 @@ class Event(TenantOwned):
         constraints = [models.UniqueConstraint(fields=["tenant", "uid"], name="one_event_per_uid")]
         indexes = [
             models.Index(fields=["tenant", "type", "at"], name="event_by_time"),
+            # All types in the order of time: the list of events, the API without a type.
+            models.Index(fields=["tenant", "at", "id"], name="event_by_moment"),
             # Late ones: what the snapshot of the run before did not see is not below its xmin.
             models.Index(fields=["tenant", "transaction"], name="event_by_transaction"),
         ]

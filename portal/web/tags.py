@@ -63,6 +63,8 @@ LOOKS: dict[str, tuple[str, str]] = {
     "disabled": ("quiet", "ban"),
     "active": ("good", "circle-check"),
     "removed": ("quiet", "trash"),
+    "expired": ("quiet", "clock"),
+    "revoked": ("quiet", "ban"),
 }
 
 

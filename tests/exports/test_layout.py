@@ -8,6 +8,7 @@ import pytest
 
 from exports import layout
 from exports.layout import Column, LayoutFault
+from portal.event_rules import known_types
 
 HEADER = (
     "id,source,timestamp,type,user,companyId,event,notifiableId,title,userDetail.id,"
@@ -84,3 +85,9 @@ def test_dots_in_names_make_objects_in_json() -> None:
 def test_a_name_that_is_a_value_and_an_object_is_refused(pair: tuple[str, str]) -> None:
     with pytest.raises(LayoutFault, match="In JSON"):
         layout.nested([Column(name) for name in pair])
+
+
+def test_every_member_of_a_known_event_type_has_a_column() -> None:
+    for name, known in known_types().items():
+        paths = {column.path for column in layout.columns({"events": [name]}, [])}
+        assert {member.name for member in known.members} <= paths
