@@ -20,6 +20,8 @@ POLL = "imports.poll_tenant"
 IMPORT = "imports.run_tenant"
 PULSE = "imports.pulse"
 MAIL = "portal.send_mail"
+DELIVER = "exports.deliver_tenant"
+RING_DUE = "exports.ring_due"
 
 
 def ring(task: str, tenant_id: int, expires: float | None = None) -> bool:

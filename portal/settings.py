@@ -122,6 +122,8 @@ CELERY_TASK_DEFAULT_QUEUE = "poll"
 CELERY_TASK_ROUTES = {
     "imports.run_tenant": {"queue": "import"},
     "imports.*": {"queue": "poll"},
+    "exports.deliver_tenant": {"queue": "deliver"},
+    "exports.ring_due": {"queue": "deliver"},
     "portal.*": {"queue": "poll"},
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -177,6 +179,7 @@ LOGIN_BAN_SECONDS = env.number("LOGIN_BAN_SECONDS", 600)
 EXPORT_CONNECT_SECONDS = env.number("EXPORT_CONNECT_SECONDS", 60)
 EXPORT_TRANSFER_SECONDS = env.number("EXPORT_TRANSFER_SECONDS", 300)
 EXPORT_ALLOWED_NETWORKS = env.words("EXPORT_ALLOWED_NETWORKS")
+EXPORT_TICK_SECONDS = env.number("EXPORT_TICK_SECONDS", 2)
 
 # --- People
 AUTH_USER_MODEL = "portal.User"

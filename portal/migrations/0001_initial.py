@@ -180,7 +180,7 @@ class Migration(migrations.Migration):
             name='Notice',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event', models.CharField(choices=[('unmatched', 'No template of that name'), ('held', 'Held'), ('decided', 'Decided'), ('failed', 'Failed'), ('finished', 'Finished'), ('undone', 'Undone'), ('portal_fault', 'Fault of the portal')], max_length=20)),
+                ('event', models.CharField(choices=[('unmatched', 'No template of that name'), ('held', 'Held'), ('decided', 'Decided'), ('failed', 'Failed'), ('finished', 'Finished'), ('undone', 'Undone'), ('given_up', 'Delivery given up'), ('refused', 'Delivery refused'), ('portal_fault', 'Fault of the portal')], max_length=20)),
                 ('key', models.CharField(max_length=200)),
                 ('title', models.CharField(max_length=300)),
                 ('text', models.TextField(blank=True)),

@@ -27,6 +27,8 @@ class Notice(TenantOwned):
         FAILED = "failed", "Failed"
         FINISHED = "finished", "Finished"
         UNDONE = "undone", "Undone"
+        GIVEN_UP = "given_up", "Delivery given up"
+        REFUSED = "refused", "Delivery refused"
         PORTAL_FAULT = "portal_fault", "Fault of the portal"
 
     event = models.CharField(max_length=20, choices=Event)

@@ -19,6 +19,8 @@ _SWITCHES: dict[str, tuple[str, Role | None]] = {
     Event.DECIDED: ("mail_held", Role.MANAGER),
     Event.FAILED: ("mail_failed", Role.MANAGER),
     Event.UNDONE: ("mail_failed", Role.MANAGER),
+    Event.GIVEN_UP: ("mail_failed", Role.MANAGER),
+    Event.REFUSED: ("mail_failed", Role.MANAGER),
     Event.FINISHED: ("mail_completed", None),
 }
 
