@@ -37,7 +37,9 @@ def session(place: Place, limits: Limits, on_step: OnStep = nothing) -> Iterator
     with Deadline(limits.connect_seconds, limits.transfer_seconds) as deadline:
         try:
             with ssh.connected(place, deadline, limits.allowed, on_step) as transport:
-                yield Session(_opened(transport, deadline))
+                logged_in = _opened(transport, deadline)
+                deadline.logged_in()
+                yield Session(logged_in)
         except TransportFault:
             raise
         except Status as status:

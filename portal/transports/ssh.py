@@ -147,7 +147,6 @@ def connected(
             compare_host_key(transport.get_remote_server_key(), place)
             on_step("login")
             _log_in(transport, place, deadline)
-            deadline.logged_in()
             yield transport
     finally:
         sock.close()

@@ -41,7 +41,10 @@ def is_allowed(text: str, allowed: Iterable[Network]) -> bool:
 
 def _is_public(address: _Address) -> bool:
     return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified
+        address.is_multicast
+        or address.is_reserved
+        or address.is_unspecified
+        or getattr(address, "is_site_local", False)
     )
 
 

@@ -50,66 +50,65 @@ class FarSide:
         return sorted(one.name for one in self.root.iterdir())
 
 
-def _files(side: FarSide) -> type[asyncssh.SFTPServer]:
-    """The SFTP side for one server."""
+class Files(asyncssh.SFTPServer):
+    """The SFTP side of one connection."""
 
-    class Files(asyncssh.SFTPServer):
-        def __init__(self, chan: asyncssh.SSHServerChannel) -> None:
-            self._channel = chan
-            self._written = 0
-            super().__init__(chan, chroot=str(side.root))
+    side: FarSide
 
-        def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
-            side.opened.append(path.decode())
-            if side.faults.denied_writes:
-                raise SFTPPermissionDenied("this folder is for reading")
-            return super().open(path, pflags, attrs)
+    def __init__(self, chan: asyncssh.SSHServerChannel) -> None:
+        self._channel = chan
+        self._written = 0
+        super().__init__(chan, chroot=str(self.side.root))
 
-        def write(self, file_obj: object, offset: int, data: bytes) -> int:
-            self._written += len(data)
-            if side.faults.disk is not None and self._written > side.faults.disk:
-                raise SFTPNoSpaceOnFilesystem("no space left on device")
-            return super().write(file_obj, offset, data)
+    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+        self.side.opened.append(path.decode())
+        if self.side.faults.denied_writes:
+            raise SFTPPermissionDenied("this folder is for reading")
+        return super().open(path, pflags, attrs)
 
-        def stat(self, path: bytes) -> Any:
-            return self._told(super().stat(path))
+    def write(self, file_obj: object, offset: int, data: bytes) -> int:
+        self._written += len(data)
+        if self.side.faults.disk is not None and self._written > self.side.faults.disk:
+            raise SFTPNoSpaceOnFilesystem("no space left on device")
+        return super().write(file_obj, offset, data)
 
-        def lstat(self, path: bytes) -> Any:
-            return self._told(super().lstat(path))
+    def stat(self, path: bytes) -> Any:
+        return self._told(super().stat(path))
 
-        def _told(self, found: Any) -> Any:
-            if not side.faults.stats:
-                raise SFTPOpUnsupported("no sizes here")
-            if side.faults.lies_about_size:
-                told = asyncssh.SFTPAttrs.from_local(found)
-                told.size = side.faults.lies_about_size
-                return told
-            return found
+    def lstat(self, path: bytes) -> Any:
+        return self._told(super().lstat(path))
 
-        def remove(self, path: bytes) -> None:
-            side.removed.append(path.decode())
-            super().remove(path)
+    def _told(self, found: Any) -> Any:
+        if not self.side.faults.stats:
+            raise SFTPOpUnsupported("no sizes here")
+        if self.side.faults.lies_about_size:
+            told = asyncssh.SFTPAttrs.from_local(found)
+            told.size = self.side.faults.lies_about_size
+            return told
+        return found
 
-        def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
-            if side.faults.rename:
-                raise SFTPOpUnsupported("posix-rename is not known")
-            super().posix_rename(oldpath, newpath)
-            self._die_after(newpath)
+    def remove(self, path: bytes) -> None:
+        self.side.removed.append(path.decode())
+        super().remove(path)
 
-        def rename(self, oldpath: bytes, newpath: bytes, flags: int = 0) -> None:
-            if side.faults.rename == "denied":
-                raise SFTPPermissionDenied("no renaming here")
-            if side.faults.rename == "careful" and Path(self.map_path(newpath).decode()).exists():
-                raise SFTPFailure("it exists")
-            super().posix_rename(oldpath, newpath)
-            self._die_after(newpath)
+    def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
+        if self.side.faults.rename:
+            raise SFTPOpUnsupported("posix-rename is not known")
+        super().posix_rename(oldpath, newpath)
+        self._die_after(newpath)
 
-        def _die_after(self, path: bytes) -> None:
-            ending = side.faults.after_rename
-            if ending and path.decode().endswith(ending):
-                self._channel.get_connection().abort()
+    def rename(self, oldpath: bytes, newpath: bytes, flags: int = 0) -> None:
+        if self.side.faults.rename == "denied":
+            raise SFTPPermissionDenied("no renaming here")
+        if self.side.faults.rename == "careful" and Path(self.map_path(newpath).decode()).exists():
+            raise SFTPFailure("it exists")
+        super().posix_rename(oldpath, newpath)
+        self._die_after(newpath)
 
-    return Files
+    def _die_after(self, path: bytes) -> None:
+        ending = self.side.faults.after_rename
+        if ending and path.decode().endswith(ending):
+            self._channel.get_connection().abort()
 
 
 def _guard(side: FarSide) -> type[asyncssh.SSHServer]:
@@ -136,7 +135,11 @@ def running(directory: Path, faults: Faults | None = None, **options: Any) -> It
     loop = asyncio.new_event_loop()
 
     async def listen() -> asyncssh.SSHAcceptor:
-        given = {"server_host_keys": [key], "sftp_factory": _files(side), **options}
+        given = {
+            "server_host_keys": [key],
+            "sftp_factory": type("Own", (Files,), {"side": side}),
+            **options,
+        }
         return await asyncssh.listen("127.0.0.1", 0, server_factory=_guard(side), **given)
 
     thread = threading.Thread(target=loop.run_forever, daemon=True, name="far side")

@@ -1,4 +1,4 @@
-"""A19: servers that can do less than OpenSSH are delivered to, or refused with words of their own."""
+"""A19: servers that can do less than OpenSSH are delivered to, or refused with their own words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from exports.models import Attempt, Delivery
 from tests.exports import farside
 from tests.exports.dispatch import CONTENT, NAME, Dispatch
-from tests.exports.farside import FarSide, Faults
+from tests.exports.farside import FarSide
 
 State, Outcome, Step = Delivery.State, Attempt.Outcome, Attempt.Step
 
