@@ -28,9 +28,10 @@ class Dispatch:
     user: User
 
     @classmethod
-    def new(cls) -> Dispatch:
-        tenant = Tenant.objects.get()
-        user = User.objects.create_user("ada@oak.example")
+    def new(cls, tenant: Tenant | None = None) -> Dispatch:
+        """Of the given tenant, or the only one there is."""
+        tenant = tenant or Tenant.objects.get()
+        user = User.objects.create_user(f"ada@{tenant.slug}.example")
         Membership.objects.create(tenant=tenant, user=user, role=Role.ADMIN)
         return cls(tenant, user)
 

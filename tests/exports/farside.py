@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ class Faults:
     rename: "" for POSIX, "plain" without posix-rename, "careful" as plain and onto nothing,
     "denied" for none at all. stats: whether it tells sizes. disk: bytes that fit. after_rename:
     connections that die right after a rename of a name with this ending, before the answer.
+    on_rename: called then, before the answer.
     """
 
     rename: str = ""
@@ -33,6 +34,7 @@ class Faults:
     denied_writes: bool = False
     after_rename: str = ""
     lies_about_size: int = 0
+    on_rename: Callable[[], None] | None = None
 
 
 @dataclass
@@ -106,6 +108,8 @@ class Files(asyncssh.SFTPServer):
         self._die_after(newpath)
 
     def _die_after(self, path: bytes) -> None:
+        if self.side.faults.on_rename is not None:
+            self.side.faults.on_rename()
         ending = self.side.faults.after_rename
         if ending and path.decode().endswith(ending):
             self._channel.get_connection().abort()
