@@ -24,6 +24,7 @@ POSIX_RENAME = "posix-rename@openssh.com"
 _LIMITS = "limits@openssh.com"
 _WINDOW = 4 << 20  # bytes on their way without an answer
 _SAFE_WRITE = 32_000  # every server takes so much, and it fits one packet with its header
+_PACKET = 32_704  # what Paramiko puts into a packet of 32 KiB
 _MOST_WRITE = 255 << 10
 _EMPTY = SFTPAttributes()
 LOST = (paramiko.SSHException, sftp.SFTPError, OSError, EOFError)
@@ -180,7 +181,7 @@ class _Writes:
         self._open[number] = length
         self._flying += length
         self.offset += length
-        client.sock.sendall(head + chunk)
+        _send_in_packets(client.sock, head + chunk)
         while self._open and (self._flying > _WINDOW or client.sock.recv_ready()):
             self._take()
 
@@ -197,6 +198,12 @@ class _Writes:
             raise sftp.SFTPError("the server answered something that was not asked")
         self._flying -= length
         self._client._convert_status(answer)
+
+
+def _send_in_packets(channel: paramiko.Channel, data: bytes) -> None:
+    """Cut once: `sendall` would copy the rest anew for each packet."""
+    for start in range(0, len(data), _PACKET):
+        channel.sendall(data[start : start + _PACKET])
 
 
 def opened(transport: paramiko.Transport) -> Client:
