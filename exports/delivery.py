@@ -22,7 +22,7 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.db.utils import Error as DatabaseError
 
-from exports import outcome, secrets, sending
+from exports import attempts, secrets, sending
 from exports.models import Attempt, Delivery
 from exports.sending import OurFault, Parcel
 from portal import bell, lifecycle, logs, vault
@@ -142,30 +142,30 @@ def _attempt(delivery: Delivery, beat: Heartbeat) -> None:
     except LeaseLost:
         raise
     except Refused as refusal:
-        outcome.refused(delivery, attempt, str(refusal))
+        attempts.refused(delivery, attempt, str(refusal))
     except Unreachable as fault:
-        outcome.failed(delivery, attempt, str(fault))
+        attempts.failed(delivery, attempt, str(fault))
     except (OurFault, vault.VaultError) as fault:
         log.error("delivery_errored", delivery_id=delivery.pk, error=repr(fault))
-        outcome.errored(delivery, attempt, str(fault))
+        attempts.errored(delivery, attempt, str(fault))
     except Exception as error:
         _unexpected(delivery, attempt, error)
     else:
-        outcome.delivered(delivery, attempt, sent)
+        attempts.delivered(delivery, attempt, sent)
 
 
 def _unexpected(delivery: Delivery, attempt: Attempt, error: Exception) -> None:
     log.exception("delivery_errored", delivery_id=delivery.pk, exc_info=error)
     if isinstance(error, DatabaseError):
         connection.close()
-    outcome.errored(delivery, attempt, f"{type(error).__name__}. The operator's log has more.")
+    attempts.errored(delivery, attempt, f"{type(error).__name__}. The operator's log has more.")
 
 
 def _begin(delivery: Delivery) -> Attempt | None:
     """The attempt's row; None where too many processes have died of this delivery."""
     with transaction.atomic():
         lifecycle.fence(delivery)
-        if not outcome.cut_off(delivery):
+        if not attempts.cut_off(delivery):
             return None
         last = delivery.log.aggregate(last=Max("number"))["last"] or 0
         return Attempt.objects.create(

@@ -40,6 +40,6 @@ def _tell(delivery: Delivery, event: Notice.Event, word: str) -> None:
 
 def _link(delivery: Delivery) -> str:
     try:
-        return reverse("delivery", args=[delivery.uid])
+        return reverse("run", args=[delivery.run.uid])
     except NoReverseMatch:
         return ""
