@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import resource
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -230,13 +231,25 @@ def _apply(work: Work, plan: Planned) -> None:
     _stage(work, Stage.APPLYING)
     work.beat.check()
     numbers, reading = plan.numbers, plan.reading
-    name = plan.attachment.result()  # before the transaction: it may be a long file
     with transaction.atomic():
         lifecycle.fence(work.job)
         lifecycle.limit_silence()
         if numbers.created or numbers.updated or numbers.removed or reading.staged:
             apply.apply(plan.stage, work.target, work.job.pk, reading.staged, plan.absent)
-        outcome.finish(work.job, numbers, reading.summary, name)
+        outcome.finish(work.job, numbers, reading.summary, _attached(plan))
+
+
+def _attached(plan: Planned) -> str:
+    """The attachment's name, when its pass over the file has ended too.
+
+    That is nearly always before the writing; where not, the transaction is kept from falling
+    silent (`lifecycle.limit_silence`).
+    """
+    while True:
+        try:
+            return plan.attachment.result(settings.HEARTBEAT_SECONDS)
+        except FutureTimeoutError:
+            lifecycle.speak()
 
 
 def _start(job: ImportJob) -> None:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from imports.ahead import ahead
 from imports.cells import QUOTE
 from imports.crosscheck import Gathered
 from imports.dialect import Dialect
@@ -21,6 +22,7 @@ from imports.issues import Issue, Severity
 from imports.known import KnownRecords
 from imports.mapping import Mapping
 from imports.report import Reject, RejectSpool, Summary, reject_of
+from imports.rereading import records_of, records_on
 from imports.scanning import Chunk, merged, record_hashes, scan
 from imports.staging import Writer
 from imports.validation import Checked, Validator
@@ -49,6 +51,12 @@ class Source:
         """Seed of the records' hashes: the same bytes mean the same only in the same layout."""
         quote = 0 if self.dialect.quote == QUOTE else 1 + ord(self.dialect.quote or "\0")
         return self.mapping.fingerprint ^ ord(self.dialect.delimiter) ^ quote << 8
+
+    def records_on(self, lines: npt.NDArray[np.int64]) -> Iterator[tuple[int, bytes]]:
+        """The well-formed records that begin on these lines, in order."""
+        if self.absorb_extra:  # there a record is not what stands in the file
+            return records_of(self.chunks(), lines)
+        return records_on(self.file, self.dialect, lines)
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks of the file from its beginning."""
@@ -83,12 +91,13 @@ class Reading:
         else:
             self.kept = None
 
-    def kept_of(self, lines: npt.NDArray[np.int64]) -> Iterator[Chunk] | None:
-        """The kept chunks, if they have all these lines."""
-        if not self.kept:
-            return None
-        has_all = np.isin(lines, np.concatenate([chunk.lines for chunk in self.kept])).all()
-        return iter(self.kept) if has_all else None
+    def again(self, source: Source, lines: npt.NDArray[np.int64]) -> Iterator[tuple[int, bytes]]:
+        """The accepted records on these lines: as they were kept, or else from the file."""
+        if self.kept:
+            has_all = np.isin(lines, np.concatenate([chunk.lines for chunk in self.kept])).all()
+            if has_all:
+                return records_of(iter(self.kept), lines)
+        return source.records_on(lines)
 
 
 def read(
@@ -101,7 +110,7 @@ def read(
     """Run the whole file through. progress is called about once a second and may raise to stop."""
     told = time.monotonic()
     pending = _Pending()
-    for chunk in source.chunks():
+    for chunk in ahead(source.chunks()):
         _take(chunk, source, reading, pending)
         if pending.weight >= _ENOUGH:
             _work_off(pending, validator, reading, writer)
