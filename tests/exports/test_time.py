@@ -15,7 +15,7 @@ from io import BytesIO
 import psutil
 import pytest
 
-from exports.sending import Parcel, Sent, send
+from exports.sending import Parcel, Sent, limits, send
 from portal.transports import targets
 from portal.transports.faults import TransportFault, Unreachable
 from portal.transports.ssh import Limits, Place
@@ -167,3 +167,8 @@ def test_a_hundred_faults_leave_neither_threads_nor_descriptors(sshd: Sshd):
     assert ends == ["Unreachable"] * 100
     assert threading.active_count() == threads
     assert me.num_fds() == descriptors
+
+
+def test_the_limits_are_the_seeds_unless_an_operator_says_otherwise() -> None:
+    assert limits() == Limits(60, 300, [])
+    assert Limits() == Limits(60, 300, ())
