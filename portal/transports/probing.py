@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from portal.transports.faults import TransportFault
+from portal.transports.faults import Refused, TransportFault
 from portal.transports.sftp import Limits, Place, Session, WrongHostKey, session
 
 _SAYS = {
@@ -90,7 +90,8 @@ def _try_folder(opened: Session, path: str, log: _Log) -> None:
         log.begin("rename")
         opened.rename(name, f"{name}.renamed", len(_CONTENT), replace=False)
         log.begin("remove")
-        opened.remove(f"{name}.renamed")
+        if not opened.remove(f"{name}.renamed"):
+            raise Refused(f"The server does not let {name}.renamed be removed; have it removed.")
     except TransportFault:
         opened.remove(name)
         raise

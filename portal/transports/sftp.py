@@ -134,10 +134,13 @@ class Session:
             )
         raise Unreachable(f"The server stored {found:,} of {size:,} bytes. Is its disk full?")
 
-    def remove(self, path: str) -> None:
-        """Remove a file if it is there; a server that does not let us is left alone."""
-        with contextlib.suppress(Status):
+    def remove(self, path: str) -> bool:
+        """Remove a file if it is there. Returns whether it was and went; the server may say no."""
+        try:
             self._client.remove(path)
+        except Status:
+            return False
+        return True
 
     def rename(self, temporary: str, final: str, size: int, *, replace: bool) -> None:
         """Give a file its name: by posix-rename, else rename, else by removing what is there.

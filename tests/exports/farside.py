@@ -25,7 +25,7 @@ class Faults:
     rename: "" for POSIX, "plain" without posix-rename, "careful" as plain and onto nothing,
     "denied" for none at all. stats: whether it tells sizes. disk: bytes that fit. after_rename:
     connections that die right after a rename of a name with this ending, before the answer.
-    on_rename: called then, before the answer.
+    on_rename: called then, before the answer. keeps: nothing may be removed.
     """
 
     rename: str = ""
@@ -34,6 +34,7 @@ class Faults:
     denied_writes: bool = False
     after_rename: str = ""
     lies_about_size: int = 0
+    keeps: bool = False
     on_rename: Callable[[], None] | None = None
 
 
@@ -91,6 +92,8 @@ class Files(asyncssh.SFTPServer):
 
     def remove(self, path: bytes) -> None:
         self.side.removed.append(path.decode())
+        if self.side.faults.keeps:
+            raise SFTPPermissionDenied("nothing goes from here")
         super().remove(path)
 
     def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:

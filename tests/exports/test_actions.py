@@ -191,6 +191,10 @@ def test_a_test_names_what_is_missing_and_leaves_nothing(dispatch: Dispatch, tmp
         assert (last.name, last.ok) == ("rename", False)
         assert "right to rename" in last.sentence
         assert far.names() == []
+        far.faults.rename, far.faults.keeps = "", True
+        last = actions.test(server, "").steps[-1]
+        assert (last.name, last.ok) == ("remove", False)
+        assert far.names()[0] in last.sentence
         assert "does not exist" in actions.test(server, "nowhere").steps[-1].sentence
 
 
