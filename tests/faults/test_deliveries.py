@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from exports.models import Attempt, Delivery, Server
+from portal import bell
 from portal.models import Tenant
 from tests import sshd as openssh
 from tests.exports import farside, proxy
@@ -85,10 +86,7 @@ def test_a_courier_killed_right_after_the_rename_delivers_once(
 
 def test_a_dead_server_holds_up_nobody_else(rig: Rig, dispatch: Dispatch, tmp_path: Path):
     """One tenant's servers say nothing at all; the others' files are there in seconds."""
-    others = [
-        Dispatch.new(Tenant.objects.create(name=slug, slug=slug))
-        for slug in (f"elm-{uuid.uuid4().hex[:8]}" for _ in range(10))
-    ]
+    others = [_neighbour() for _ in range(10)]
     with farside.running(tmp_path / "far") as far, proxy.answering(b"") as silent:
         run = dispatch.run(CONTENT)
         for number in range(20):
@@ -106,3 +104,35 @@ def test_a_dead_server_holds_up_nobody_else(rig: Rig, dispatch: Dispatch, tmp_pa
         print(f"10 tenants beside a dead server: {time.monotonic() - began:.1f} s")
         assert far.names() == sorted(names)
         assert sending.count() == 4
+
+
+def test_two_couriers_and_many_bells_send_each_file_once(
+    rig: Rig, dispatch: Dispatch, tmp_path: Path
+):
+    """A8 for deliveries: what is claimed is one courier's, however often it is rung for."""
+    count = scaled(40, 1_000)
+    campus = [dispatch, *(_neighbour() for _ in range(count - 1))]
+    second = rig.new_courier()
+    with farside.running(tmp_path / "far") as far, second.running():
+        waiting = [
+            one.delivery(far.place, run=one.run(b"small", name=f"{one.tenant.slug}.csv"))
+            for one in campus
+        ]
+        began = time.monotonic()
+        for one in campus:
+            rig.ring(bell.DELIVER, one.tenant.pk, times=3)
+        mine = Delivery.objects.filter(pk__in=[one.pk for one in waiting])
+        done = mine.filter(state=State.DELIVERED)
+        eventually(lambda: done.count() == count, "all are delivered", RESUMED + count)
+        print(f"A8: {count} tenants' files in {time.monotonic() - began:.1f} s by two couriers")
+        assert far.names() == sorted(f"{one.tenant.slug}.csv" for one in campus)
+        uploads = [path for path in far.opened if path.endswith(".part")]
+        assert len(uploads) == count
+    attempts = Attempt.objects.filter(delivery__in=mine)
+    assert set(attempts.values_list("outcome", flat=True)) == {Outcome.DELIVERED}
+    assert attempts.count() == count
+
+
+def _neighbour() -> Dispatch:
+    slug = f"elm-{uuid.uuid4().hex[:8]}"
+    return Dispatch.new(Tenant.objects.create(name=slug, slug=slug))
