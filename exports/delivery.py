@@ -130,12 +130,11 @@ def _run(delivery: Delivery) -> str:
 
 def _attempt(delivery: Delivery, beat: Heartbeat) -> None:
     """One attempt and its outcome. Raises LeaseLost."""
-    ladder = delivery.attempts + delivery.own_faults
     attempt = _begin(delivery)
     if attempt is None:
         return
     try:
-        parcel = _parcel(delivery, attempt, ladder)
+        parcel = _parcel(delivery, attempt)
         place = secrets.place_of(delivery.server)
         watch = Recorder(delivery, attempt, beat)
         sent = sending.send(place, parcel, watch, sending.limits())
@@ -173,14 +172,13 @@ def _begin(delivery: Delivery) -> Attempt | None:
         )
 
 
-def _parcel(delivery: Delivery, attempt: Attempt, ladder: int) -> Parcel:
-    """What this attempt sends. ladder: how many attempts of this ladder ended properly before."""
+def _parcel(delivery: Delivery, attempt: Attempt) -> Parcel:
+    """What this attempt sends. Raises OurFault."""
     run = delivery.run
     if not run.content:
         raise OurFault("the file is no longer kept.")
     earlier = list(delivery.log.filter(number__lt=attempt.number).order_by("-number"))
-    # A cut off one was counted only now.
-    own = earlier[: max(ladder, delivery.attempts + delivery.own_faults)]
+    ladder = earlier[: delivery.attempts + delivery.own_faults]  # a resend counts anew
     return Parcel(
         folder=delivery.path,
         name=run.file_name,
@@ -190,7 +188,7 @@ def _parcel(delivery: Delivery, attempt: Attempt, ladder: int) -> Parcel:
         read=lambda: cast(BinaryIO, default_storage.open(run.content, "rb")),
         leftovers=tuple(name for one in earlier for name in _leftovers(delivery, one)),
         trigger=run.definition.get("trigger", ""),
-        settled=any(one.step in _NAMED for one in own),
+        settled=any(one.step in _NAMED for one in ladder),
         may_replace=_is_ours(delivery),
     )
 
