@@ -13,8 +13,8 @@ from exports.models import Attempt, Delivery, Server
 from portal import bell
 from portal.models import Tenant
 from tests import sshd as openssh
-from tests.exports import farside, proxy
-from tests.exports.dispatch import NAME, Dispatch
+from tests.exports.deliveries import farside, proxy
+from tests.exports.deliveries.dispatch import NAME, Dispatch
 from tests.faults.harness import LEASE, SWEEP, Rig, eventually, scaled
 
 State, Outcome, Step = Delivery.State, Attempt.Outcome, Attempt.Step

@@ -16,8 +16,8 @@ import pytest
 from portal.transports import probing, targets
 from portal.transports.ssh import KeyRefused, Limits, Place, pinned, read_private_key
 from tests import sshd as openssh
-from tests.exports import farside
-from tests.exports.farside import FarSide
+from tests.exports.deliveries import farside
+from tests.exports.deliveries.farside import FarSide
 
 LIMITS = Limits(20, 60, targets.networks(["127.0.0.0/8"]))
 FINGERPRINT = "SHA256:" + "k" * 42 + "8"

@@ -12,10 +12,11 @@ from django.db.models.functions import Now
 from exports import delivery as deliveries
 from exports.models import Attempt, Delivery
 from portal.models import AuditEntry, Notice
-from tests.exports import farside
-from tests.exports.dispatch import CONTENT, NAME, Dispatch
+from tests.exports.deliveries import farside
+from tests.exports.deliveries.dispatch import CONTENT, NAME, Dispatch
 from tests.sshd import Sshd
 
+pytestmark = pytest.mark.django_db(transaction=True)
 State, Outcome, Step = Delivery.State, Attempt.Outcome, Attempt.Step
 
 

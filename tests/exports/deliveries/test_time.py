@@ -19,8 +19,8 @@ from exports.sending import Parcel, Sent, limits, send
 from portal.transports import targets
 from portal.transports.faults import TransportFault, Unreachable
 from portal.transports.ssh import Limits, Place
-from tests.exports import proxy
-from tests.exports.dispatch import NAME
+from tests.exports.deliveries import proxy
+from tests.exports.deliveries.dispatch import NAME
 from tests.sshd import Sshd
 
 CONTENT = os.urandom(24 << 20)

@@ -11,7 +11,7 @@ import pytest
 from tests import sshd as openssh
 
 if TYPE_CHECKING:
-    from tests.exports.dispatch import Dispatch
+    from tests.exports.deliveries.dispatch import Dispatch
 
 
 @pytest.fixture(scope="session")
@@ -34,13 +34,13 @@ def sshd(shared_sshd: openssh.Sshd) -> Iterator[openssh.Sshd]:
 @pytest.fixture
 def dispatch(in_scope: None) -> Dispatch:
     """An institution, in whose scope the test runs; the time limits are short."""
-    from tests.exports.dispatch import Dispatch  # noqa: PLC0415 - needs Django
+    from tests.exports.deliveries.dispatch import Dispatch  # noqa: PLC0415 - needs Django
 
     return Dispatch.new()
 
 
 @pytest.fixture
-def in_scope(transactional_db: None, settings, tmp_path: Path) -> Iterator[None]:  # type: ignore[no-untyped-def]
+def in_scope(settings, tmp_path: Path) -> Iterator[None]:  # type: ignore[no-untyped-def]
     from portal import tenancy  # noqa: PLC0415
     from portal.models import Tenant  # noqa: PLC0415
 

@@ -21,10 +21,11 @@ from portal import tenancy
 from portal.models import AuditEntry
 from portal.transports.ssh import KeyRefused
 from portal.vault import VaultError
-from tests.exports import farside
-from tests.exports.dispatch import CONTENT, NAME, Dispatch
+from tests.exports.deliveries import farside
+from tests.exports.deliveries.dispatch import CONTENT, NAME, Dispatch
 from tests.sshd import Sshd
 
+pytestmark = pytest.mark.django_db(transaction=True)
 State, Outcome, Step = Delivery.State, Attempt.Outcome, Attempt.Step
 
 

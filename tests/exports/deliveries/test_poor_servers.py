@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from exports.models import Attempt, Delivery
-from tests.exports import farside
-from tests.exports.dispatch import CONTENT, NAME, Dispatch
-from tests.exports.farside import FarSide
+from tests.exports.deliveries import farside
+from tests.exports.deliveries.dispatch import CONTENT, NAME, Dispatch
+from tests.exports.deliveries.farside import FarSide
 
+pytestmark = pytest.mark.django_db(transaction=True)
 State, Outcome, Step = Delivery.State, Attempt.Outcome, Attempt.Step
 
 
