@@ -2,7 +2,7 @@
 
 A definition that cannot be carried out *fails* at once, with words for those who made it; a fault
 of ours is *errored*, tried again, and fails after so many attempts (design.md section 3, rule 4).
-What a failed night should have held goes with the next one (docs/decisions/0011).
+What a failed night should have held goes with the next one (docs/decisions/0014).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which rows a run's file holds, as SQL.
 
 Every night takes what its own snapshot sees and the night before did not: by the time it happened,
-or, where it came late, by the transaction that brought it (docs/decisions/0011). Nothing foreign
+or, where it came late, by the transaction that brought it (docs/decisions/0014). Nothing foreign
 stands raw in a statement (`exports/shapes.py`).
 """
 

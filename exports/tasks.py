@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.db import close_old_connections
 
-from exports import pipeline, queue, sweep
+from exports import delivery, pipeline, queue, sweep
 from portal import bell, tenancy
 from portal.celery import app
 
@@ -30,6 +30,22 @@ def sweep_all() -> str:
         return sweep.sweep()
 
 
+@shared_task(name=bell.DELIVER)
+def deliver_tenant(tenant_id: int) -> str:
+    """Make one attempt at the tenant's next delivery."""
+    close_old_connections()
+    with tenancy.scope(tenant_id):
+        return delivery.deliver_next(tenant_id)
+
+
+@shared_task(name=bell.RING_DUE)
+def ring_due() -> str:
+    """Ring for deliveries whose time has come; the couriers' sign that they still hear."""
+    close_old_connections()
+    with tenancy.everyone("each tenant's next attempt has a time of its own"):
+        return f"Rang for {delivery.ring_due()} tenants."
+
+
 app.conf.beat_schedule = {
     **(app.conf.beat_schedule or {}),
     "exports": {
@@ -37,5 +53,11 @@ app.conf.beat_schedule = {
         "schedule": settings.SWEEP_SECONDS,
         # A sweep that nobody took in time is worth nothing: the next one does its work.
         "options": {"expires": settings.SWEEP_SECONDS},
+    },
+    # Seed 000's first waits are 20 and 40 seconds: the sweep alone would be too coarse.
+    "ring_due": {
+        "task": bell.RING_DUE,
+        "schedule": settings.EXPORT_TICK_SECONDS,
+        "options": {"expires": settings.EXPORT_TICK_SECONDS, "queue": "deliver"},
     },
 }

@@ -22,6 +22,8 @@ PULSE = "imports.pulse"
 EXPORT = "exports.write_tenant"
 DELIVER = "exports.deliver_tenant"
 MAIL = "portal.send_mail"
+DELIVER = "exports.deliver_tenant"
+RING_DUE = "exports.ring_due"
 
 
 def ring(task: str, tenant_id: int, expires: float | None = None) -> bool:

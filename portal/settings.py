@@ -125,6 +125,7 @@ CELERY_TASK_ROUTES = {
     "imports.*": {"queue": "poll"},
     "exports.write_tenant": {"queue": "import"},
     "exports.deliver_tenant": {"queue": "deliver"},
+    "exports.ring_due": {"queue": "deliver"},
     "exports.*": {"queue": "poll"},
     "portal.*": {"queue": "poll"},
 }
@@ -176,6 +177,12 @@ SFTP_MAX_SESSIONS = env.number("SFTP_MAX_SESSIONS", 1000)
 SFTP_MAX_SESSIONS_PER_ACCOUNT = env.number("SFTP_MAX_SESSIONS_PER_ACCOUNT", 250)
 LOGIN_FAILURES = env.number("LOGIN_FAILURES", 10)
 LOGIN_BAN_SECONDS = env.number("LOGIN_BAN_SECONDS", 600)
+
+# --- Exports: seed 000 has the two limits; networks are allowed though they are not public.
+EXPORT_CONNECT_SECONDS = env.number("EXPORT_CONNECT_SECONDS", 60)
+EXPORT_TRANSFER_SECONDS = env.number("EXPORT_TRANSFER_SECONDS", 300)
+EXPORT_ALLOWED_NETWORKS = env.words("EXPORT_ALLOWED_NETWORKS")
+EXPORT_TICK_SECONDS = env.number("EXPORT_TICK_SECONDS", 2)
 
 # --- People
 AUTH_USER_MODEL = "portal.User"

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-APP = ["migrate", "web", "worker", "collector", "beat", "drop"]
-LONG_RUNNING = ["web", "worker", "collector", "beat", "drop", "database", "broker"]
+APP = ["migrate", "web", "worker", "collector", "courier", "beat", "drop"]
+LONG_RUNNING = ["web", "worker", "collector", "courier", "beat", "drop", "database", "broker"]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,8 @@ def test_the_composition_keeps_to_the_specification() -> None:
 def test_every_process_is_there_with_its_command(services: dict[str, Any]) -> None:
     commands = {name: " ".join(services[name].get("command", [])) for name in services}
     assert commands["web"].startswith("gunicorn portal.wsgi --bind 0.0.0.0:8000 --threads 8")
-    assert commands["worker"].startswith("celery -A portal worker -Q import,deliver")
+    assert commands["worker"].startswith("celery -A portal worker -Q import --concurrency")
+    assert "-Q deliver --pool threads" in commands["courier"]
     assert commands["beat"].startswith("celery -A portal beat")
     assert commands["drop"] == "python manage.py dropserver"
     assert "python manage.py migrate" in commands["migrate"]
@@ -97,7 +98,7 @@ def test_what_runs_long_is_watched_and_started_again(services: dict[str, Any], n
     assert services[name]["restart"] == "unless-stopped"
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "collector", "beat", "drop"])
+@pytest.mark.parametrize("name", ["web", "worker", "collector", "courier", "beat", "drop"])
 def test_nothing_starts_before_the_schema_is_there(services: dict[str, Any], name: str) -> None:
     conditions = {what: rule["condition"] for what, rule in services[name]["depends_on"].items()}
     assert conditions == {

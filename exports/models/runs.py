@@ -84,7 +84,8 @@ class Delivery(TenantOwned, Leased):
     GIVEN_UP (ten retries failed) | REFUSED (the server says no for good) | CANCELLED.
 
     `ready_at` is when the next attempt is due. attempts: how many of the ladder were made; a resend
-    by hand begins a new ladder (sent_again counts them). incident_at: when it was given up or
+    by hand begins a new ladder (sent_again counts them). own_faults: attempts of it that failed by
+    the portal's fault, on a count of their own. incident_at: when it was given up or
     refused; acknowledged_at, acknowledged_by: who has seen to it.
     """
 
@@ -106,6 +107,7 @@ class Delivery(TenantOwned, Leased):
     path = models.CharField(max_length=500, blank=True)
     state = models.CharField(max_length=20, choices=State, default=State.READY)
     attempts = models.IntegerField(default=0)
+    own_faults = models.IntegerField(default=0)
     sent_again = models.IntegerField(default=0)
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -151,6 +153,7 @@ class Attempt(TenantOwned):
         FAILED = "failed", "Failed"
         REFUSED = "refused", "Refused"
         CUT_OFF = "cut_off", "Cut off"
+        ERRORED = "errored", "The portal's fault"
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="log")
     number = models.IntegerField()

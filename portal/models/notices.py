@@ -28,6 +28,8 @@ class Notice(TenantOwned):
         FINISHED = "finished", "Finished"
         UNDONE = "undone", "Undone"
         EXPORT_FAILED = "export_failed", "Export failed"
+        GIVEN_UP = "given_up", "Delivery given up"
+        REFUSED = "refused", "Delivery refused"
         PORTAL_FAULT = "portal_fault", "Fault of the portal"
 
     event = models.CharField(max_length=20, choices=Event)

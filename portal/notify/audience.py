@@ -20,6 +20,8 @@ _SWITCHES: dict[str, tuple[str, Role | None]] = {
     Event.FAILED: ("mail_failed", Role.MANAGER),
     Event.EXPORT_FAILED: ("mail_failed", Role.MANAGER),
     Event.UNDONE: ("mail_failed", Role.MANAGER),
+    Event.GIVEN_UP: ("mail_failed", Role.MANAGER),
+    Event.REFUSED: ("mail_failed", Role.MANAGER),
     Event.FINISHED: ("mail_completed", None),
 }
 

@@ -18,6 +18,8 @@ _SHOWN = 25  # of one event
 # What has to be looked at comes first.
 _ORDER = (
     Notice.Event.PORTAL_FAULT,
+    Notice.Event.GIVEN_UP,
+    Notice.Event.REFUSED,
     Notice.Event.HELD,
     Notice.Event.UNMATCHED,
     Notice.Event.FAILED,

@@ -31,7 +31,7 @@ def demo(environment: Mapping[str, str]) -> Program:
 
 def worker(environment: Mapping[str, str]) -> Program:
     """Celery for imports. Asked to stop it finishes the running one, or gives it back in time."""
-    return _celery("worker", "import,deliver", {**ALLOCATOR, **environment})
+    return _celery("worker", "import", {**ALLOCATOR, **environment})
 
 
 def collector(environment: Mapping[str, str]) -> Program:
@@ -39,12 +39,22 @@ def collector(environment: Mapping[str, str]) -> Program:
     return _celery("collector", "poll", environment)
 
 
-def _celery(name: str, queues: str, environment: Mapping[str, str]) -> Program:
+def courier(environment: Mapping[str, str]) -> Program:
+    """Celery for deliveries: threads, since they wait for other people's servers. What is being
+    sent when it has to stop is sent again by the next one."""
+    return _celery("courier", "deliver", environment, pool="threads")
+
+
+def _celery(
+    name: str, queues: str, environment: Mapping[str, str], pool: str = "prefork"
+) -> Program:
     seconds = float(environment.get("WORKER_STOP_SECONDS", "30"))
+    at_once = environment.get("WORKER_CONCURRENCY", "2")
+    if pool == "threads":
+        at_once = environment.get("COURIER_CONCURRENCY", "16")
     command = (
         *(PYTHON, "-m", "celery", "-A", "portal", "worker", "--queues", queues),
-        *("--hostname", f"{name}@%h", "--pool", "prefork"),
-        *("--concurrency", environment.get("WORKER_CONCURRENCY", "2")),
+        *("--hostname", f"{name}@%h", "--pool", pool, "--concurrency", at_once),
         *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
     )
     stops = (Stop(signal.SIGTERM, seconds), Stop(signal.SIGQUIT, 5.0))
@@ -100,6 +110,7 @@ def in_order(
     return [
         worker(environment),
         collector(environment),
+        courier(environment),
         beat(environment, data),
         drop(environment, sftp),
         web(environment, http_address),

@@ -180,6 +180,7 @@ class Rig:
         self.broker = Process(self.broker_server.program(), self.logs / "valkey")
         self.worker = self.new_worker()
         self.intake = self.new_intake()
+        self.courier = self.new_courier()
         self.beat = Process(
             processes.beat(self.environment(), self._data_directory()), self.logs / "beat"
         )
@@ -203,6 +204,8 @@ class Rig:
             "HEARTBEAT_SECONDS": str(HEARTBEAT),
             "SWEEP_SECONDS": str(SWEEP),
             "DEAF_SECONDS": "20",
+            "EXPORT_ALLOWED_NETWORKS": "127.0.0.0/8",
+            "EXPORT_TICK_SECONDS": str(SWEEP),
             "SFTP_BIND": self.sftp.bind,
             "SFTP_HOST_KEY_FILE": str(self.host_key),
             "PYTHONUNBUFFERED": "1",
@@ -216,6 +219,10 @@ class Rig:
     def new_intake(self, **more: str) -> Process:
         """A worker that collects, not started."""
         return Process(processes.collector(self.environment(**more)), self.logs / "intake")
+
+    def new_courier(self, **more: str) -> Process:
+        """A courier, not started."""
+        return Process(processes.courier(self.environment(**more)), self.logs / "courier")
 
     def collector(self, tenant_id: int, rounds: int) -> Process:
         """A process that goes `rounds` times through a tenant's folders. Not started."""
@@ -241,7 +248,15 @@ class Rig:
 
     def end(self) -> None:
         """Stop everything and leave nothing behind."""
-        for one in (self.drop, self.beat, self.intake, self.worker, self.broker, self.postgres):
+        for one in (
+            self.drop,
+            self.beat,
+            self.courier,
+            self.intake,
+            self.worker,
+            self.broker,
+            self.postgres,
+        ):
             one.kill()
         shutil.rmtree(self.root, ignore_errors=True)
 

@@ -104,7 +104,7 @@ def test_a_life_in_a_long_path_with_spaces(up, tmp_path):
     assert answers(content)
     assert stat.S_IMODE((data / "up.json").stat().st_mode) == 0o600
     assert set(content["pids"]) == {
-        *("up", "postgres", "valkey", "worker", "collector", "beat", "drop", "web")
+        *("up", "postgres", "valkey", "worker", "collector", "courier", "beat", "drop", "web")
     }
     assert all(psutil.pid_exists(pid) for pid in content["pids"].values())
 
@@ -129,7 +129,9 @@ def test_a_life_in_a_long_path_with_spaces(up, tmp_path):
     assert not (data / "up.json").exists()
     said = [line.split("| ")[1] for line in warm.output().splitlines() if "stopped (" in line]
     order = [line.split()[0] for line in said]
-    assert order == [*("web", "drop", "beat", "collector", "worker", "valkey", "postgres")]
+    assert order == [
+        *("web", "drop", "beat", "courier", "collector", "worker", "valkey", "postgres")
+    ]
     assert not [line for line in said if "killed" in line], said
     assert not sockets_of(content).exists()
 
@@ -144,7 +146,7 @@ def test_given_servers_are_used_instead_of_embedded_ones_and_ctrl_c_stops_all(
     )
     content = launcher.ready()
     assert answers(content)
-    assert set(content["pids"]) == {"up", "worker", "collector", "beat", "drop", "web"}
+    assert set(content["pids"]) == {"up", "worker", "collector", "courier", "beat", "drop", "web"}
     assert not (tmp_path / "var" / "postgres").exists()
     assert not (tmp_path / "var" / "valkey").exists()
     assert content["database_url"].endswith(str(embedded.run_directory()))

@@ -1,0 +1,189 @@
+"""One attempt to bring a file to a folder of a partner's server: the steps, in their order.
+
+Folder → what lies there → hidden temporary file → size → name → trigger file. A temporary file
+belongs to one attempt: an attempt that was frozen and wakes up beside its successor can at most
+give the name to its own file, which is whole; the successor removes what the dead ones left.
+Source: seed 000 (limits), reliability.md rules 20 and 21, promises A17 to A20.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from django.conf import settings
+
+from exports import trigger
+from exports.models import Attempt
+from portal.transports import targets
+from portal.transports.client import LOST
+from portal.transports.faults import Refused, TransportFault
+from portal.transports.probing import joined
+from portal.transports.sftp import Limits, Place, Session, foreign, session
+
+Step = Attempt.Step
+_READ_SIZE = 1 << 20
+
+
+class OurFault(Exception):
+    """The portal cannot read what it has to send. The far side has nothing to do with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What goes where. name: final one; temporary: of this attempt; leftovers: of earlier ones.
+
+    sha256, size (bytes): of the frozen file, which `read` opens. settled: an earlier attempt of the
+    same ladder came as far as giving the name, so a file of that size is ours. may_replace: what
+    lies under that name was put there by this portal. trigger: Export.Trigger.
+    """
+
+    folder: str
+    name: str
+    size: int
+    sha256: str
+    temporary: str
+    read: Callable[[], BinaryIO]
+    leftovers: tuple[str, ...] = ()
+    trigger: str = ""
+    settled: bool = False
+    may_replace: bool = False
+
+    def path(self, name: str) -> str:
+        """A name in the folder."""
+        return joined(self.folder, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """already_there: an earlier attempt had done it. note: what the server could not tell."""
+
+    already_there: bool = False
+    note: str = ""
+
+
+class Watch(Protocol):
+    """Who follows an attempt. Either may raise to end it; `step` before what cannot be undone."""
+
+    def step(self, name: str) -> None:
+        """A step of Attempt.Step begins."""
+
+    def sent(self, count: int) -> None:
+        """So many bytes of the file were handed over; called often."""
+
+
+def limits() -> Limits:
+    """The limits of seed 000, and the networks that the operator allows."""
+    return Limits(
+        settings.EXPORT_CONNECT_SECONDS,
+        settings.EXPORT_TRANSFER_SECONDS,
+        targets.networks(settings.EXPORT_ALLOWED_NETWORKS),
+    )
+
+
+def send(place: Place, parcel: Parcel, watch: Watch, bounds: Limits) -> Sent:
+    """Bring the file there once. Raises OurFault, Unreachable, Refused, or what `watch` raises."""
+    _check_stored(parcel)
+    with session(place, bounds, watch.step) as opened:
+        watch.step(Step.FOLDER)
+        opened.check_folder(parcel.folder)
+        for name in parcel.leftovers:
+            opened.remove(parcel.path(name))
+        sent = _data_file(opened, parcel, watch)
+        if parcel.trigger:
+            watch.step(Step.TRIGGER)
+            _trigger_file(opened, parcel)
+    return sent
+
+
+def _check_stored(parcel: Parcel) -> None:
+    """A look at our own file first: the far side is not troubled for our fault."""
+    with _opened(parcel) as file, _reading():
+        file.seek(0, 2)
+        found = file.tell()
+    if found != parcel.size:
+        raise OurFault(f"The stored file has {found:,} bytes; {parcel.size:,} were written.")
+
+
+def _data_file(opened: Session, parcel: Parcel, watch: Watch) -> Sent:
+    final = parcel.path(parcel.name)
+    found = opened.size_of(final)
+    if found is not None and found == parcel.size and parcel.settled:
+        return Sent(already_there=True)
+    if found is not None and not parcel.may_replace:
+        raise Refused(foreign(final, found))
+    temporary = parcel.path(parcel.temporary)
+    with _removed_on_failure(opened, temporary):
+        watch.step(Step.UPLOAD)
+        with _opened(parcel) as file:
+            opened.write(temporary, _chunks(file, parcel, opened.write_size), watch.sent)
+        watch.step(Step.SIZE)
+        note = opened.check_size(temporary, parcel.size)
+        watch.step(Step.RENAME)
+        opened.rename(temporary, final, parcel.size, replace=parcel.may_replace)
+    return Sent(note=note)
+
+
+def _trigger_file(opened: Session, parcel: Parcel) -> None:
+    """Comes last and whole, so that whoever waits for it finds the data file complete."""
+    md5 = _md5(parcel) if parcel.trigger == trigger.MANIFEST else ""
+    content = trigger.content(parcel.trigger, parcel.name, md5)
+    temporary = parcel.path(f"{parcel.temporary}.trigger")
+    final = parcel.path(trigger.name_of(parcel.trigger, parcel.name))
+    with _removed_on_failure(opened, temporary):
+        opened.write(temporary, [content] if content else [])
+        opened.rename(temporary, final, len(content), replace=True)
+
+
+@contextlib.contextmanager
+def _removed_on_failure(opened: Session, path: str) -> Iterator[None]:
+    """Leave no temporary file where the connection still allows it; else the next attempt does."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(TransportFault, *LOST):
+            opened.remove(path)
+        raise
+
+
+def _chunks(file: BinaryIO, parcel: Parcel, size: int) -> Iterator[bytes]:
+    """The file's bytes; raises OurFault before the last is confirmed if they are not the frozen."""
+    digest, count = hashlib.sha256(), 0
+    while True:
+        with _reading():
+            chunk = file.read(size)
+        if not chunk:
+            break
+        digest.update(chunk)
+        count += len(chunk)
+        yield chunk
+    if count != parcel.size or digest.hexdigest() != parcel.sha256:
+        raise OurFault("The stored file is not the one that was written: its checksum differs.")
+
+
+def _md5(parcel: Parcel) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with _opened(parcel) as file, _reading():
+        while chunk := file.read(_READ_SIZE):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _opened(parcel: Parcel) -> Iterator[BinaryIO]:
+    with _reading():
+        file = parcel.read()
+    with file:
+        yield file
+
+
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    """Whatever a storage raises is our fault, and never taken for the far side's."""
+    try:
+        yield
+    except Exception as error:
+        raise OurFault(f"The stored file cannot be read ({type(error).__name__}).") from error
