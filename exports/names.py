@@ -1,0 +1,229 @@
+"""File names of exports: the pattern's parts, what is wrong with a pattern, a preview.
+
+Dictionary 4.1: `courseCompletion-1589259213_2020-05-18T18-00-13-7vcph2i.json`, which is the event
+type, ten digits fixed for the export, the time, and seven characters of the run's own. Patterns and
+event types are foreign: nothing of them can leave the folder, and no two nights have one name.
+Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from exports.windows import zone_of
+
+DEFAULT = "{event}-{id}_{time}-{random}"
+PARTS = {
+    "event": "the event type, or the export's name",
+    "id": "ten digits that stay the same for this export",
+    "date": "the day that is covered, as 2026-01-31 or {date:%Y%m%d}",
+    "time": "when the run was made, as 2026-02-01T02-00-13 or {time:%H%M}",
+    "random": "seven letters and digits of the run's own",
+    "run": "the run's whole identifier",
+}
+# Bytes. File systems take 255; a partner's or our own temporary ending has to fit as well.
+LONGEST = 200
+_FORMATS = {"csv": ".csv", "json": ".json", "jsonl": ".jsonl"}
+_PACKED = {"": "", "gzip": ".gz", "zip": ".zip"}
+_DATED = "%Y-%m-%d"
+_TIMED = "%Y-%m-%dT%H-%M-%S"
+_PLACE = re.compile(r"\{([^{}]*)\}")
+_PART = re.compile(r"(?P<name>[a-z]+)(?::(?P<form>.*))?", re.DOTALL)
+_FORM = re.compile(r"(?:%[YmdyjHMS]|[A-Za-z0-9_.-])+")
+_FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]')
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+_BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+_WHOLE_DAY = ({"Y", "m", "d"}, {"y", "m", "d"}, {"Y", "j"}, {"y", "j"})
+_OFTEN_OVERWRITTEN = "Add {date}, {time}, {random} or {run}."
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    event: str
+    local_date: date
+    created: datetime
+    run_uid: uuid.UUID
+    export_uid: uuid.UUID
+
+
+def extension(fmt: str, compression: str) -> str:
+    """What a file's name ends with, such as ".csv.gz". A Zip file's entry keeps the inner one."""
+    return ("" if compression == "zip" else _FORMATS[fmt]) + _PACKED[compression]
+
+
+def check(pattern: str, fmt: str, compression: str) -> list[str]:
+    """What is wrong with a pattern, as sentences for people; empty where nothing is."""
+    faults = _literal_faults(pattern) + _part_faults(pattern)
+    if faults:
+        return faults
+    if not _tells_nights_apart(pattern):
+        return [f"The name would be the same every night. {_OFTEN_OVERWRITTEN}"]
+    name = preview(pattern, event="e" * 80, zone="UTC", extension=extension(fmt, compression))
+    if len(name.encode()) > LONGEST:
+        return [f"The name would have {len(name.encode())} characters; {LONGEST} is the most."]
+    if _RESERVED.fullmatch(name):
+        return [f"“{name}” is a name that Windows keeps for itself. Choose another one."]
+    return []
+
+
+def file_name(
+    pattern: str,
+    *,
+    event: str,
+    local_date: date,
+    created: datetime,
+    run_uid: uuid.UUID,
+    export_uid: uuid.UUID,
+    zone: str,
+    extension: str,
+) -> str:
+    """The name of a run's file: the same whenever it is asked for.
+
+    created: when the run was made, shown on the zone's clocks. The extension is added where the
+    pattern does not end with it. Raises ValueError for a pattern that `check` refuses.
+    """
+    if faults := _literal_faults(pattern) + _part_faults(pattern):
+        raise ValueError(" ".join(faults))
+    values = _Values(
+        safe(event), local_date, created.astimezone(zone_of(zone)), run_uid, export_uid
+    )
+    name = _PLACE.sub(lambda place: _filled(place[1], values), pattern)
+    stem = name.removesuffix(extension).removesuffix(extension.removesuffix(".gz"))
+    return _cut(stem, LONGEST - len(extension)) + extension
+
+
+def told_apart(name: str, run_uid: uuid.UUID, extension: str) -> str:
+    """Another name for a file whose own was given already: the run's characters before the end."""
+    end = f"-{random_part(run_uid)}{extension}"
+    return _cut(name.removesuffix(extension), LONGEST - len(end)) + end
+
+
+def preview(
+    pattern: str,
+    *,
+    event: str,
+    zone: str,
+    extension: str,
+    export_uid: uuid.UUID | None = None,
+    created: datetime | None = None,
+) -> str:
+    """The name that a run made now (or at `created`) would have. Raises as `file_name` does."""
+    made = created or datetime.now(UTC)
+    yesterday = made.astimezone(zone_of(zone)).date() - timedelta(days=1)
+    return file_name(
+        pattern,
+        event=event,
+        local_date=yesterday,
+        created=made,
+        run_uid=uuid.UUID(int=0x7C0FFEE),
+        export_uid=export_uid or uuid.UUID(int=1),
+        zone=zone,
+        extension=extension,
+    )
+
+
+def safe(text: str) -> str:
+    """Foreign text as a part of a name: letters, digits, dot, underscore and hyphen only."""
+    return _UNSAFE.sub("-", text).strip(".-")[:80] or "export"
+
+
+def random_part(run_uid: uuid.UUID) -> str:
+    """Seven characters of base 36 that follow from the run's uid, and so never change."""
+    number = _number(run_uid, "random")
+    digits = []
+    for _ in range(7):
+        number, digit = divmod(number, 36)
+        digits.append(_BASE36[digit])
+    return "".join(digits)
+
+
+def id_part(export_uid: uuid.UUID) -> str:
+    """Ten digits that follow from the export's uid."""
+    return str(10**9 + _number(export_uid, "id") % (9 * 10**9))
+
+
+def _number(uid: uuid.UUID, purpose: str) -> int:
+    return int.from_bytes(hashlib.sha256(purpose.encode() + uid.bytes).digest()[:8], "big")
+
+
+def _filled(place: str, values: _Values) -> str:
+    name, form = _parted(place)
+    return _FILLS[name](values, form)
+
+
+_FILLS: dict[str, Callable[[_Values, str], str]] = {
+    "event": lambda values, _: values.event,
+    "id": lambda values, _: id_part(values.export_uid),
+    "date": lambda values, form: values.local_date.strftime(form or _DATED),
+    "time": lambda values, form: values.created.strftime(form or _TIMED),
+    "random": lambda values, _: random_part(values.run_uid),
+    "run": lambda values, _: values.run_uid.hex,
+}
+
+
+def _parted(place: str) -> tuple[str, str]:
+    found = _PART.fullmatch(place)
+    return (found["name"], found["form"] or "") if found else ("", "")
+
+
+def _literal_faults(pattern: str) -> list[str]:
+    """What stands between the parts must stay one name in one folder."""
+    literal = _PLACE.sub("x", pattern)
+    faults = []
+    if not pattern.strip():
+        return ["The file name is empty."]
+    if pattern != pattern.strip():
+        faults.append("The file name begins or ends with a blank. Remove it.")
+    if "{" in literal or "}" in literal:
+        faults.append("A brace has no partner. Parts are written as {date}.")
+    if bad := _FORBIDDEN.search(literal):
+        shown = bad[0] if bad[0].isprintable() else f"U+{ord(bad[0]):04X}"
+        faults.append(
+            f"“{shown}” cannot stand in a file name. The folder is chosen at the destination."
+        )
+    if literal.startswith(".") or literal.endswith("."):
+        faults.append("A file name neither begins nor ends with a dot.")
+    return faults
+
+
+def _part_faults(pattern: str) -> list[str]:
+    return [fault for place in _PLACE.findall(pattern) if (fault := _part_fault(place))]
+
+
+def _part_fault(place: str) -> str:
+    name, form = _parted(place)
+    if name not in PARTS:
+        known = ", ".join(f"{{{part}}}" for part in PARTS)
+        return f"There is no part {{{place[:40]}}}. The parts are {known}."
+    if ":" not in place:
+        return ""
+    if name not in ("date", "time"):
+        return f"{{{name}}} takes no form after a colon. Write {{{name}}}."
+    if not _FORM.fullmatch(form) or (name == "date" and re.search("%[HMS]", form)):
+        return (
+            f"{{{place[:40]}}}: the form may hold %Y, %y, %m, %d, %j"
+            f"{', %H, %M, %S' if name == 'time' else ''}, letters, digits and . _ -"
+        )
+    return ""
+
+
+def _tells_nights_apart(pattern: str) -> bool:
+    """Whether two nights can never have one name."""
+    for name, form in map(_parted, _PLACE.findall(pattern)):
+        shown = set(re.findall("%(.)", form or (_DATED if name == "date" else _TIMED)))
+        if name in ("random", "run"):
+            return True
+        if name in ("date", "time") and any(whole <= shown for whole in _WHOLE_DAY):
+            return True
+    return False
+
+
+def _cut(stem: str, most: int) -> str:
+    """The stem in at most so many bytes, no character cut in two."""
+    return stem.encode()[:most].decode(errors="ignore")

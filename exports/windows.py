@@ -1,0 +1,129 @@
+"""When an export runs and which instants a night covers, through every clock change.
+
+Design.md section 8: at a time of day in the export's zone, for the previous local calendar day (23,
+24 or 25 hours); a missing time fires at the first valid instant after it, a repeated one once.
+Pure: instants are aware and in UTC; "now" is handed in.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+DAY = timedelta(days=1)
+# More missed nights than that are covered by one file: the oldest of those that still run.
+MOST_MISSED = 31
+_SECOND = timedelta(seconds=1)
+
+
+class UnknownZone(ValueError):
+    """No such time zone. The message is a sentence for people."""
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The IANA time zone of that name. Raises UnknownZone."""
+    if name not in _names():
+        raise UnknownZone(
+            f"There is no time zone “{name[:64]}”. Choose a name such as America/New_York."
+        )
+    return ZoneInfo(name)
+
+
+@functools.cache
+def _names() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def day(local_date: date, zone: str) -> tuple[datetime, datetime]:
+    """The calendar day's first instant and that of the next day. Raises UnknownZone."""
+    return _instant(local_date, time(), zone), _instant(local_date + DAY, time(), zone)
+
+
+def fires_at(local_date: date, at: time, zone: str) -> datetime:
+    """The instant at which the night that covers the date runs: on the day after, at `at`.
+
+    Never before the covered day is over. Raises UnknownZone.
+    """
+    return max(_instant(local_date + DAY, at, zone), day(local_date, zone)[1])
+
+
+def due(
+    started_on: date,
+    days: Collection[int],
+    at: time,
+    zone: str,
+    now: datetime,
+    last: date | None,
+) -> list[date]:
+    """The local dates whose night has come and that have no run yet, oldest first.
+
+    days: ISO weekdays on which it fires, empty for every day; a day on which it does not fire is
+    covered by the next one's window. last: the newest date that has a run. Of more than
+    MOST_MISSED dates the newest remain; the first of them covers those before (`window`).
+    Raises UnknownZone.
+    """
+    first = started_on if last is None else max(started_on, last + DAY)
+    newest = now.astimezone(zone_of(zone)).date()
+    fired = [
+        one
+        for one in _dates(first, newest)
+        if runs_on(one, days) and fires_at(one, at, zone) <= now
+    ]
+    return fired[-MOST_MISSED:]
+
+
+def runs_on(local_date: date, days: Collection[int]) -> bool:
+    """Whether there is a night of its own for the date: it fires on the weekday after."""
+    return not days or (local_date + DAY).isoweekday() in days
+
+
+def next_date(
+    started_on: date, days: Collection[int], at: time, zone: str, now: datetime, last: date | None
+) -> date:
+    """The date that is covered by the next run that is still to come. Raises UnknownZone."""
+    first = started_on if last is None else max(started_on, last + DAY)
+    one = max(first, now.astimezone(zone_of(zone)).date() - 2 * DAY)
+    while not runs_on(one, days) or fires_at(one, at, zone) <= now:
+        one += DAY
+    return one
+
+
+def window(
+    local_date: date, zone: str, started_on: date, ended: datetime | None
+) -> tuple[datetime, datetime]:
+    """What the night of a date covers: from where the last run ended (`ended`) to the date's end.
+
+    The first run after a start begins with the day of the start. An end before the beginning, which
+    only a change of the zone can bring, gives an empty window. Raises UnknownZone.
+    """
+    begin = day(started_on, zone)[0]
+    start = begin if ended is None else max(begin, ended)
+    return start, max(start, day(local_date, zone)[1])
+
+
+def _dates(first: date, last: date) -> list[date]:
+    return [first + n * DAY for n in range(max(0, (last - first).days + 1))]
+
+
+def _instant(local_date: date, at: time, zone: str) -> datetime:
+    """The first instant at which the zone's clocks show that time, or a later one on it."""
+    wall = datetime.combine(local_date, at.replace(tzinfo=None, fold=0))
+    place = zone_of(zone)
+    first = wall.replace(tzinfo=place).astimezone(UTC)
+    if first.astimezone(place).replace(tzinfo=None) == wall:
+        return first
+    return _change(wall.replace(tzinfo=place, fold=1).astimezone(UTC), first, place)
+
+
+def _change(before: datetime, after: datetime, place: ZoneInfo) -> datetime:
+    """The instant between the two, to the second, at which the clocks were put forward."""
+    old = before.astimezone(place).utcoffset()
+    while after - before > _SECOND:
+        middle = before + timedelta(seconds=int((after - before).total_seconds()) // 2)
+        if middle.astimezone(place).utcoffset() == old:
+            before = middle
+        else:
+            after = middle
+    return after
