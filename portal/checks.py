@@ -5,6 +5,7 @@ Ids are stable (`causeway.E…` refuses, `causeway.W…` warns). Source: reliabi
 
 from __future__ import annotations
 
+import ipaddress
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -122,4 +123,17 @@ def _policies() -> list[CheckMessage]:
     return [Error(message, hint="Run `manage.py migrate`.", id="causeway.E012")]
 
 
-ALL = (secret_key, vault_keys, debug, lease, directories, plain_http, proxy)
+def export_networks(**_kwargs: Any) -> list[CheckMessage]:
+    """What is no network would allow or forbid something else than was meant."""
+    found: list[CheckMessage] = []
+    for text in settings.EXPORT_ALLOWED_NETWORKS:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError as exc:
+            hint = "Write networks as 10.20.0.0/16, parted by commas."
+            message = f"EXPORT_ALLOWED_NETWORKS: {exc}."
+            found.append(Error(message, hint=hint, id="causeway.E006"))
+    return found
+
+
+ALL = (secret_key, vault_keys, debug, lease, directories, plain_http, proxy, export_networks)

@@ -173,6 +173,12 @@ SFTP_MAX_SESSIONS_PER_ACCOUNT = env.number("SFTP_MAX_SESSIONS_PER_ACCOUNT", 250)
 LOGIN_FAILURES = env.number("LOGIN_FAILURES", 10)
 LOGIN_BAN_SECONDS = env.number("LOGIN_BAN_SECONDS", 600)
 
+# --- Exports: seed 000 has the two limits; networks are allowed though they are not public.
+EXPORT_CONNECT_SECONDS = env.number("EXPORT_CONNECT_SECONDS", 60)
+EXPORT_TRANSFER_SECONDS = env.number("EXPORT_TRANSFER_SECONDS", 300)
+EXPORT_ALLOWED_NETWORKS = env.words("EXPORT_ALLOWED_NETWORKS")
+EXPORT_PUBLIC_ADDRESSES = env.words("EXPORT_PUBLIC_ADDRESSES")
+
 # --- People
 AUTH_USER_MODEL = "portal.User"
 AUTHENTICATION_BACKENDS = ["portal.web.login.ScoredBackend"]

@@ -10,5 +10,6 @@ urlpatterns = [
     path("metrics", metrics.metrics, name="metrics"),
     path("", include("portal.web.urls")),
     path("", include("imports.web.urls")),
+    path("", include("exports.web.urls")),
     path("", include("portal.dashboard.urls")),
 ]

@@ -63,6 +63,20 @@ LOOKS: dict[str, tuple[str, str]] = {
     "disabled": ("quiet", "ban"),
     "active": ("good", "circle-check"),
     "removed": ("quiet", "trash"),
+    "written": ("good", "file-spreadsheet"),
+    "empty": ("quiet", "inbox"),
+    "sent": ("good", "circle-check"),
+    "delivered": ("good", "circle-check"),
+    "sending": ("active", "upload"),
+    "retrying": ("warn", "refresh"),
+    "given_up": ("bad", "alert-circle"),
+    "refused": ("bad", "ban"),
+    "cancelled": ("quiet", "x"),
+    "not_due": ("none", "clock"),
+    "started": ("good", "player-play"),
+    "stopped": ("quiet", "hand-stop"),
+    "pinned": ("good", "lock"),
+    "unpinned": ("warn", "alert-triangle"),
 }
 
 

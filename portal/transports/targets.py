@@ -1,0 +1,121 @@
+"""Where a host name leads, and whether we may go there: resolved once, every address checked.
+
+People enter host names: without this a tenant could make the portal talk to its own network. The
+socket is then connected to a checked address, so that a name that resolves differently a moment
+later changes nothing. Source: reliability.md, section 4 (SSRF) and rule 19, promise A30.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Iterable, Sequence
+
+from portal.transports.faults import Refused, Unreachable
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_MOST_ADDRESSES = 8
+
+
+def networks(texts: Iterable[str]) -> list[Network]:
+    """Networks from texts such as 10.1.0.0/16. Raises ValueError with the one that is none."""
+    return [ipaddress.ip_network(text) for text in texts]
+
+
+def is_allowed(text: str, allowed: Iterable[Network]) -> bool:
+    """Whether an address is public, and everything that it carries inside is; or it is allowed."""
+    try:
+        address: _Address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    plain = getattr(address, "ipv4_mapped", None) or address
+    if any(plain in network or address in network for network in allowed):
+        return True
+    return all(_is_public(one) for one in _inside(plain))
+
+
+def _is_public(address: _Address) -> bool:
+    return address.is_global and not (
+        address.is_multicast or address.is_reserved or address.is_unspecified
+    )
+
+
+def _inside(address: _Address) -> list[_Address]:
+    """The address, and the IPv4 addresses that gateways would take out of it."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return [address]
+    found: list[_Address] = [address]
+    if address in _NAT64:
+        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
+    if address.sixtofour is not None:
+        found.append(address.sixtofour)
+    if address.teredo is not None:
+        found.extend(address.teredo)
+    return found
+
+
+def resolve(host: str, port: int, allowed: Sequence[Network], seconds: float) -> list[str]:
+    """The addresses of a host, all of them checked.
+
+    Raises Unreachable where the name leads nowhere within the time, Refused where any of its
+    addresses may not be reached.
+    """
+    found = _looked_up(host, port, seconds)
+    for address in found:
+        if not is_allowed(address, allowed):
+            where = host if host == address else f"{host} is at {address}, which"
+            raise Refused(
+                f"{where} is no public address, so nothing is sent there. "
+                "An operator can allow its network with EXPORT_ALLOWED_NETWORKS."
+            )
+    return found[:_MOST_ADDRESSES]
+
+
+def _looked_up(host: str, port: int, seconds: float) -> list[str]:
+    """Ask the resolver, which cannot be told to hurry, on a thread of its own."""
+    answers: list[str] = []
+    problems: list[str] = []
+
+    def ask() -> None:
+        try:
+            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answers.extend(dict.fromkeys(str(row[4][0]) for row in rows))
+        except (OSError, UnicodeError) as error:
+            problems.append(getattr(error, "strerror", None) or str(error))
+
+    asking = threading.Thread(target=ask, name="resolve", daemon=True)
+    asking.start()
+    asking.join(seconds)
+    if asking.is_alive():
+        raise Unreachable(f"The name {host} was not resolved within {seconds:.0f} s.")
+    if not answers:
+        reason = problems[0] if problems else "it has no address"
+        raise Unreachable(f"The host name {host} was not found: {reason}. Check its spelling.")
+    return list(answers)
+
+
+def connect(addresses: Sequence[str], port: int, seconds: float) -> socket.socket:
+    """A connected socket to the first address that answers. Raises Unreachable with all reasons."""
+    ends, reasons = time.monotonic() + seconds, []
+    for number, address in enumerate(addresses):
+        left = max(0.1, (ends - time.monotonic()) / (len(addresses) - number))
+        try:
+            return _connected(address, port, left)
+        except TimeoutError:
+            reasons.append(f"{address} did not answer within {left:.0f} s")
+        except OSError as error:
+            reasons.append(f"{address}: {error.strerror or error}")
+    raise Unreachable(f"Port {port} cannot be reached: {'; '.join(reasons)}.")
+
+
+def _connected(address: str, port: int, seconds: float) -> socket.socket:
+    sock = socket.create_connection((address, port), timeout=seconds)
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return sock
