@@ -71,7 +71,9 @@ def show(
         "newest": newest,
         "form": form or BackfillForm(newest, initial=_asked(request)),
     }
-    response = live.page(request, "exports/export.html", "exports/_export.html", context)
+    response = live.page(
+        request, "exports/export.html", "exports/_export.html", context, beside="exports/_nights.html"
+    )
     if status != 200:
         response.status_code = status
     return response
