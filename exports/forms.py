@@ -220,10 +220,10 @@ def time_zones() -> list[tuple[str, list[tuple[str, str]]]]:
     """The IANA zones by region: one that only has old names for others is left out."""
     regions: dict[str, list[tuple[str, str]]] = {}
     for name in sorted(available_timezones()):
-        region, slash, place = name.partition("/")
+        region, slash, _place = name.partition("/")
         if not slash and name != "UTC":
             continue
         if region in ("Etc", "SystemV", "posix", "right"):
             continue
-        regions.setdefault(region, []).append((name, place.replace("_", " ") or name))
+        regions.setdefault(region, []).append((name, name.replace("_", " ")))
     return sorted(regions.items(), key=lambda pair: (pair[0] not in ("US", "America"), pair[0]))

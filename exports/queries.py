@@ -9,10 +9,14 @@ from datetime import date, datetime
 
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 
+from exports.layout import RECORD_CHANGE
 from exports.models import Attempt, Delivery, Destination, Export, ExportRun, Server
 from portal.models import Event, Tenant
 
-KNOWN_TYPES = ("courseCompletion", "courseAction", "courseCertificate")
+# Dictionary 4.3, and what the portal itself tells.
+KNOWN_TYPES = (
+    "courseCompletion", "courseAction", "courseCertificate", "importFinished", RECORD_CHANGE,
+)  # fmt: skip
 _NEWEST = 20  # events or records that samples are taken of
 _MOST_TYPES = 200
 _UNSETTLED = (
@@ -59,7 +63,7 @@ class RunFilter:
 
 
 def runs(export: Export, wanted: RunFilter) -> QuerySet[ExportRun]:
-    """The export's runs that the filter lets through, newest first, with their deliveries."""
+    """The export's runs that the filter lets through, the newest date first."""
     rule = Q(tenant=export.tenant_id, export=export)
     if wanted.kind:
         rule &= Q(kind=wanted.kind)
@@ -68,7 +72,8 @@ def runs(export: Export, wanted: RunFilter) -> QuerySet[ExportRun]:
     if wanted.until:
         rule &= Q(local_date__lte=wanted.until)
     found = ExportRun.objects.filter(rule).defer("definition").select_related("user")
-    return _in_state(found, wanted.state).prefetch_related("deliveries").order_by("-pk")
+    found = _in_state(found, wanted.state).prefetch_related("deliveries")
+    return found.order_by("-local_date", "-pk")
 
 
 def _in_state(found: QuerySet[ExportRun], state: str) -> QuerySet[ExportRun]:

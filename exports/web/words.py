@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -73,12 +74,23 @@ def _length(seconds: int) -> str:
     return _("%(d)s d %(h)s h") % {"d": seconds // 86_400, "h": seconds % 86_400 // 3600}
 
 
-def next_night(at: datetime | None, zone: str) -> str:
-    """The next nightly run: "tomorrow 02:00 EST, in 5 h 12 min"; empty without one."""
+@dataclass(frozen=True, slots=True)
+class NextNight:
+    """clock: "tomorrow 02:00 EST"; wait: "in 5 h 12 min"."""
+
+    clock: str
+    wait: str
+
+    def __str__(self) -> str:
+        return f"{self.clock}, {self.wait}"
+
+
+def next_night(at: datetime | None, zone: str) -> NextNight | None:
+    """The next nightly run in words; None without one."""
     if at is None:
-        return ""
+        return None
     now = timezone.now()
-    return f"{moment(at, zone, now)}, {until(at, now)}"
+    return NextNight(moment(at, zone, now), until(at, now))
 
 
 def took(started: datetime | None, ended: datetime | None) -> timedelta | None:
