@@ -48,7 +48,7 @@ class Samples:
     def near(self, path: str) -> str:
         """The path that was most likely meant; empty where none is near."""
         folded = {one.casefold(): one for one in self.paths}
-        close = difflib.get_close_matches(path.casefold(), folded, n=1, cutoff=0.6)
+        close = difflib.get_close_matches(path.casefold(), folded, n=1, cutoff=0.75)
         return folded[close[0]] if close else ""
 
 
@@ -57,16 +57,20 @@ def of(tenant: Tenant, source: Mapping[str, Any]) -> Samples:
     if name := source.get("records"):
         return _of_records(tenant, str(name), source)
     types = [str(one) for one in source.get("events") or ()]
-    return Samples([_document(one) for one in queries.newest_events(tenant, types)])
+    return Samples([_document(one) for one in queries.newest_events(tenant, types)], _usual(source))
 
 
 def _of_records(tenant: Tenant, name: str, source: Mapping[str, Any]) -> Samples:
     rows = Record.objects.filter(tenant=tenant, kind__name=name).order_by("-pk")[:_NEWEST]
+    return Samples([{**one.data, "active": one.active} for one in rows], _usual(source))
+
+
+def _usual(source: Mapping[str, Any]) -> list[str]:
+    """The paths that are known without a sample: those of the source's usual columns."""
     try:
-        known = [column.path for column in layout.defaults(source)]
+        return [column.path for column in layout.defaults(source)]
     except layout.LayoutFault:
-        known = []
-    return Samples([{**one.data, "active": one.active} for one in rows], known)
+        return []
 
 
 def _document(event: Event) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from portal.models import Role
 from portal.web import live
 from portal.web.permissions import TenantRequest, require
 
-PER_PAGE = 50
+PER_PAGE = 25
 _FAST, _SLOW = 5, 30  # seconds between two polls: while something moves, and otherwise
 
 
