@@ -92,6 +92,14 @@ def defaults(export_source: Mapping[str, Any]) -> list[Column]:
     return [*(Column(path, path) for path in _ANY_EVENT), Column("payload", WHOLE)]
 
 
+def event_part(export_source: Mapping[str, Any], export_name: str) -> str:
+    """What stands for {event} in a file's name: the one event type or record type, or else the
+    export's name."""
+    types = export_source.get("events") or []
+    one = export_source.get("records") or (types[0] if len(types) == 1 else export_name)
+    return str(one)
+
+
 def header(chosen: Sequence[Column]) -> list[str]:
     """The first line's cells."""
     return [column.name for column in chosen]

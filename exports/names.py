@@ -43,6 +43,10 @@ _WHOLE_DAY = ({"Y", "m", "d"}, {"y", "m", "d"}, {"Y", "j"}, {"y", "j"})
 _OFTEN_OVERWRITTEN = "Add {date}, {time}, {random} or {run}."
 
 
+class NameFault(ValueError):
+    """The pattern makes no safe name. The message is made of sentences for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Values:
     event: str
@@ -86,10 +90,10 @@ def file_name(
     """The name of a run's file: the same whenever it is asked for.
 
     created: when the run was made, shown on the zone's clocks. The extension is added where the
-    pattern does not end with it. Raises ValueError for a pattern that `check` refuses.
+    pattern does not end with it. Raises NameFault for a pattern that `check` refuses.
     """
     if faults := _literal_faults(pattern) + _part_faults(pattern):
-        raise ValueError(" ".join(faults))
+        raise NameFault(" ".join(faults))
     values = _Values(
         safe(event), local_date, created.astimezone(zone_of(zone)), run_uid, export_uid
     )

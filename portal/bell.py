@@ -19,6 +19,8 @@ log = logs.get(__name__)
 POLL = "imports.poll_tenant"
 IMPORT = "imports.run_tenant"
 PULSE = "imports.pulse"
+EXPORT = "exports.write_tenant"
+DELIVER = "exports.deliver_tenant"
 MAIL = "portal.send_mail"
 
 

@@ -122,6 +122,9 @@ CELERY_TASK_DEFAULT_QUEUE = "poll"
 CELERY_TASK_ROUTES = {
     "imports.run_tenant": {"queue": "import"},
     "imports.*": {"queue": "poll"},
+    "exports.write_tenant": {"queue": "import"},
+    "exports.deliver_tenant": {"queue": "deliver"},
+    "exports.*": {"queue": "poll"},
     "portal.*": {"queue": "poll"},
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

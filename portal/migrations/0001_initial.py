@@ -180,7 +180,7 @@ class Migration(migrations.Migration):
             name='Notice',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event', models.CharField(choices=[('unmatched', 'No template of that name'), ('held', 'Held'), ('decided', 'Decided'), ('failed', 'Failed'), ('finished', 'Finished'), ('undone', 'Undone'), ('portal_fault', 'Fault of the portal')], max_length=20)),
+                ('event', models.CharField(choices=[('unmatched', 'No template of that name'), ('held', 'Held'), ('decided', 'Decided'), ('failed', 'Failed'), ('finished', 'Finished'), ('undone', 'Undone'), ('export_failed', 'Export failed'), ('portal_fault', 'Fault of the portal')], max_length=20)),
                 ('key', models.CharField(max_length=200)),
                 ('title', models.CharField(max_length=300)),
                 ('text', models.TextField(blank=True)),
@@ -251,7 +251,7 @@ class Migration(migrations.Migration):
                 ('tenant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='portal.tenant')),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant', 'type', 'at'], name='event_by_time'), models.Index(fields=['tenant', 'received_at'], name='event_by_arrival')],
+                'indexes': [models.Index(fields=['tenant', 'type', 'at'], name='event_by_time'), models.Index(fields=['tenant', 'transaction'], name='event_by_transaction')],
                 'constraints': [models.UniqueConstraint(fields=('tenant', 'uid'), name='one_event_per_uid')],
             },
         ),

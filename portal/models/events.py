@@ -57,8 +57,8 @@ class Event(TenantOwned):
         constraints = [models.UniqueConstraint(fields=["tenant", "uid"], name="one_event_per_uid")]
         indexes = [
             models.Index(fields=["tenant", "type", "at"], name="event_by_time"),
-            # Late ones: happened before a run's window, but came after the run before.
-            models.Index(fields=["tenant", "received_at"], name="event_by_arrival"),
+            # Late ones: what the snapshot of the run before did not see is not below its xmin.
+            models.Index(fields=["tenant", "transaction"], name="event_by_transaction"),
         ]
 
     def __str__(self) -> str:

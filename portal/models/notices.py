@@ -27,6 +27,7 @@ class Notice(TenantOwned):
         FAILED = "failed", "Failed"
         FINISHED = "finished", "Finished"
         UNDONE = "undone", "Undone"
+        EXPORT_FAILED = "export_failed", "Export failed"
         PORTAL_FAULT = "portal_fault", "Fault of the portal"
 
     event = models.CharField(max_length=20, choices=Event)

@@ -18,6 +18,7 @@ _SWITCHES: dict[str, tuple[str, Role | None]] = {
     Event.HELD: ("mail_held", Role.MANAGER),
     Event.DECIDED: ("mail_held", Role.MANAGER),
     Event.FAILED: ("mail_failed", Role.MANAGER),
+    Event.EXPORT_FAILED: ("mail_failed", Role.MANAGER),
     Event.UNDONE: ("mail_failed", Role.MANAGER),
     Event.FINISHED: ("mail_completed", None),
 }

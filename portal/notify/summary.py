@@ -21,6 +21,7 @@ _ORDER = (
     Notice.Event.HELD,
     Notice.Event.UNMATCHED,
     Notice.Event.FAILED,
+    Notice.Event.EXPORT_FAILED,
     Notice.Event.DECIDED,
     Notice.Event.UNDONE,
     Notice.Event.FINISHED,

@@ -1,0 +1,256 @@
+"""One run from its window to a frozen file with its deliveries: name → write → store → end.
+
+The file is written in one transaction whose snapshot the run remembers. Everything before the end
+may be repeated; the end, with the deliveries, is one transaction behind the fence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.utils import Error as DatabaseError
+
+from exports import layout, names, outcome, queue, selection, spool, writing
+from exports.models import Delivery, Destination, Export, ExportRun
+from exports.selection import Before, Bounds
+from exports.windows import UnknownZone
+from exports.writing import Format, Written
+from portal import bell, lifecycle, logs
+from portal.lifecycle import Heartbeat, LeaseLost
+
+log = logs.get(__name__)
+_NAMES_LOCK = 0x1AA
+_NAMED = 3  # paths that no event has, in the run's sentence
+_UNFIT = (layout.LayoutFault, names.NameFault, UnknownZone)
+
+if TYPE_CHECKING:
+    _File = File[bytes]
+else:  # the stubs' generic is a plain class at run time
+    _File = File
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A written file. unknown: paths of columns that nothing in it has."""
+
+    held: outcome.Held
+    file: Written
+    unknown: Sequence[str]
+
+
+def write_next(tenant_id: int) -> str:
+    """Write the tenant's next run. Returns a sentence. Must be called in the tenant's scope."""
+    while claimed := queue.claim(tenant_id):
+        if not queue.is_exhausted(claimed):
+            return run(claimed)
+        outcome.gave_up(claimed)
+        tidy(claimed)
+    return f"Tenant {tenant_id}: nothing to write."
+
+
+def run(run: ExportRun) -> str:
+    """Carry out a claimed run. Returns a sentence for the log. Never raises for a fault."""
+    logs.bind(run_id=run.pk, tenant_id=run.tenant_id)
+    with Heartbeat(run, run.tenant_id) as beat:
+        try:
+            _recorded(run, beat)
+        except LeaseLost as lost:
+            tidy(run)
+            return f"Export run {run.pk}: {lost}"
+    if run.token > 1:
+        tidy(run)
+    return f"Export run {run.pk}: {run.state}, {run.rows} rows."
+
+
+def make_deliveries(run: ExportRun) -> int:
+    """One delivery for each destination; rings for them on commit. In the ending transaction."""
+    places = Destination.objects.filter(export_id=run.export_id).order_by("pk")
+    rows = [
+        Delivery(tenant_id=run.tenant_id, run=run, server_id=place.server_id, path=place.path)
+        for place in places
+    ]
+    Delivery.objects.bulk_create(rows, ignore_conflicts=True)
+    if rows:
+        bell.ring_on_commit(bell.DELIVER, run.tenant_id)
+    return len(rows)
+
+
+def tidy(run: ExportRun) -> None:
+    """Remove what this attempt and earlier ones stored, save what the run's row names."""
+    try:
+        _, stored = default_storage.listdir(_folder(run))
+    except FileNotFoundError:
+        return
+    named = ExportRun.objects.filter(pk=run.pk).values_list("content", flat=True).first()
+    for name in stored:
+        path = f"{_folder(run)}/{name}"
+        if path != named and int(name.partition(".")[0]) <= run.token:
+            default_storage.delete(path)
+
+
+def _recorded(run: ExportRun, beat: Heartbeat) -> None:
+    """One attempt; what goes wrong is recorded, by whose fault it is. Raises LeaseLost."""
+    try:
+        outcome.begun(run)
+        _attempt(run, beat)
+    except LeaseLost:
+        raise
+    except _UNFIT as fault:
+        outcome.refused(run, str(fault))
+    except Exception as error:
+        if isinstance(error, DatabaseError):
+            connection.close()
+        outcome.errored(run, error)
+
+
+def _attempt(run: ExportRun, beat: Heartbeat) -> None:
+    form = _form(run)
+    with spool.folder(run) as folder:
+        path = folder / "content"
+        taken = _write(run, form, path, beat)
+        if not taken.file.rows and run.definition["empty"] == Export.Empty.SKIP:
+            outcome.empty(run, taken.held, f"Nothing happened for {run.local_date}.")
+            return
+        content = _store(run, path)
+    beat.check()
+    with transaction.atomic():
+        lifecycle.fence(run)
+        reason = _told(taken.unknown, run.definition["source"])
+        outcome.written(run, taken.held, content, taken.file.size, taken.file.sha256, reason)
+        make_deliveries(run)
+
+
+def _form(run: ExportRun) -> Format:
+    """How the file will look. Raises LayoutFault and NameFault; claims the file's name."""
+    told = run.definition
+    stored = told["columns"]
+    chosen = layout.columns(told["source"], stored) if stored or told["format"] == "csv" else []
+    extension = names.extension(told["format"], told["compression"])
+    name = _claim_name(run, extension)
+    inner = name.removesuffix(extension) + names.extension(told["format"], "")
+    return Format(told["format"], chosen, told["compression"], inner)
+
+
+def _write(run: ExportRun, form: Format, path: Path, beat: Heartbeat) -> _Taken:
+    """Write the file within one snapshot."""
+    source = run.definition["source"]
+    with transaction.atomic(durable=True):
+        snapshot = _begin_snapshot()
+        before = _before(run)
+        raw = connection.connection
+        bounds = _bounds(run, before)
+        parts = selection.parts(raw, source, bounds)
+        file = writing.write(raw, parts, form, path, beat.check)
+        chosen = form.columns if run.definition["columns"] and file.rows else ()
+        unknown = selection.unknown(raw, parts, source, chosen)
+    previous = before.snapshot if before else ""
+    held = outcome.Held(file.rows, file.late, snapshot, previous)
+    return _Taken(held, file, unknown)
+
+
+def _begin_snapshot() -> str:
+    """The running transaction's snapshot, taken once for all that it reads."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute("SELECT pg_current_snapshot()::text")
+        return str(cursor.fetchone()[0])
+
+
+def _before(run: ExportRun) -> Before | None:
+    """The newest night before that has a file or had nothing to send; failed ones are passed over.
+
+    None where the export was stopped in between: then this is a first night again.
+    """
+    if run.kind != ExportRun.Kind.NIGHTLY:
+        return None
+    ended = ExportRun.objects.filter(
+        export_id=run.export_id,
+        kind=ExportRun.Kind.NIGHTLY,
+        local_date__lt=run.local_date,
+        window_end__gte=run.definition["since"],
+        state__in=(ExportRun.State.WRITTEN, ExportRun.State.EMPTY),
+    )
+    night = ended.order_by("-local_date").first()
+    return Before(night.window_end, night.snapshot) if night else None
+
+
+def _bounds(run: ExportRun, before: Before | None) -> Bounds:
+    since = datetime.fromisoformat(run.definition["since"])
+    return Bounds(run.tenant_id, since, run.window_start, run.window_end, before)
+
+
+def _claim_name(run: ExportRun, extension: str) -> str:
+    """The file's name, kept over all attempts. No other file of the export, or of one that goes to
+    the same folder, has it: where the pattern gives it twice, the run's characters are added."""
+    if run.file_name:
+        return run.file_name
+    name = _name(run, extension)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(%s, %s)", [_NAMES_LOCK, run.tenant_id % 2**31]
+            )
+        if _is_taken(run, name):
+            name = names.told_apart(name, run.uid, extension)
+        running = [ExportRun.State.RUNNING]
+        lifecycle.advance(run, to=ExportRun.State.RUNNING, allowed=running, file_name=name)
+    return name
+
+
+def _name(run: ExportRun, extension: str) -> str:
+    told: dict[str, Any] = run.definition
+    return names.file_name(
+        told["name_pattern"] or names.DEFAULT,
+        event=layout.event_part(told["source"], told["name"]),
+        local_date=run.local_date,
+        created=run.created_at,
+        run_uid=run.uid,
+        export_uid=run.export.uid,
+        zone=told["time_zone"],
+        extension=extension,
+    )
+
+
+def _is_taken(run: ExportRun, name: str) -> bool:
+    """Compared without case: some servers know no difference."""
+    folders = Q(pk__in=[])
+    for place in Destination.objects.filter(export_id=run.export_id):
+        folders |= Q(server_id=place.server_id, path=place.path)
+    shared = Destination.objects.filter(folders, export=OuterRef("export"))
+    others = ExportRun.objects.filter(tenant_id=run.tenant_id, file_name__iexact=name)
+    mine = Q(export_id=run.export_id) | Exists(shared)
+    return others.filter(mine).exclude(pk=run.pk).exists()
+
+
+class _Spooled(_File):
+    """A file that storage on the same disk may move instead of copying it."""
+
+    def temporary_file_path(self) -> str:
+        return str(self.name)
+
+
+def _store(run: ExportRun, path: Path) -> str:
+    with path.open("rb") as file:
+        return default_storage.save(f"{_folder(run)}/{run.token}", _Spooled(file, str(path)))
+
+
+def _folder(run: ExportRun) -> str:
+    return f"exports/{run.tenant_id}/{run.uid}"
+
+
+def _told(unknown: Sequence[str], source: dict[str, Any]) -> str:
+    """The sentence about columns that are empty everywhere; empty where there is none."""
+    if not unknown:
+        return ""
+    shown = ", ".join(f"“{path[:80]}”" for path in unknown[:_NAMED])
+    more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+    what = "record" if source.get("records") else "event"
+    return f"No {what} has {shown}{more}: empty in the whole file. Check the columns' paths."

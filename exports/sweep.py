@@ -1,0 +1,65 @@
+"""The sweep of the exports: every 15 seconds it makes the runs that are due, and rings.
+
+Schedulers may be two or away for hours: what is due follows from the database (`schedule.py`).
+"""
+
+from __future__ import annotations
+
+import random
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from exports import queue, schedule
+from exports.models import Delivery, ExportRun
+from portal import beats, bell, logs, tenancy
+
+log = logs.get(__name__)
+
+
+def sweep() -> str:
+    """Make due runs, ring, and clear up. Must be called across tenants."""
+    beats.beat("exports")
+    made = sum(_make(tenant_id) for tenant_id in sorted(schedule.tenants_due()))
+    writing = set(queue.ready().values_list("tenant_id", flat=True))
+    _ring(bell.EXPORT, writing)
+    delivering = set(_deliverable().values_list("tenant_id", flat=True))
+    _ring(bell.DELIVER, delivering)
+    cleared = forget_old_files()
+    return (
+        f"Made {made} runs; rang for {len(writing)} to write and {len(delivering)} to deliver; "
+        f"cleared {cleared}."
+    )
+
+
+def forget_old_files() -> int:
+    """Delete files whose days are over, save those still on their way. Returns how many."""
+    on_their_way = Delivery.objects.filter(run=OuterRef("pk")).exclude(
+        state__in=Delivery.FINAL_STATES
+    )
+    old = ExportRun.objects.filter(~Exists(on_their_way), kept_until__lt=Now()).exclude(content="")
+    runs = list(old.order_by("pk")[:100])
+    for run in runs:
+        default_storage.delete(run.content)
+        ExportRun.objects.filter(pk=run.pk).update(content="")
+    return len(runs)
+
+
+def _make(tenant_id: int) -> int:
+    with tenancy.scope(tenant_id):
+        return schedule.make_due(tenant_id)
+
+
+def _deliverable() -> QuerySet[Delivery]:
+    return Delivery.objects.filter(
+        Q(state__in=Delivery.WAITING_STATES, ready_at__lte=Now())
+        | Q(state=Delivery.State.SENDING, lease_until__lt=Now())
+    )
+
+
+def _ring(task: str, tenants: set[int]) -> None:
+    """Ring for each, in an order of chance, so that no tenant is always the one left out."""
+    for tenant_id in random.sample(sorted(tenants), len(tenants)):
+        bell.ring(task, tenant_id, expires=2 * settings.SWEEP_SECONDS)
