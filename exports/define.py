@@ -180,22 +180,31 @@ def back_fill(
     export: Export, actor: Actor, first: date, last: date, now: datetime
 ) -> list[ExportRun]:
     """A run for each date from first to last. Raises Refused for what is not over or too much."""
-    newest = newest_date(export, now)
-    if last > newest:
-        raise Refused(f"The last day that is over is {newest.isoformat()}. Choose that or an "
-                      "earlier one.", "last")  # fmt: skip
-    if first > last:
-        raise Refused("The first day is after the last one. Turn them round.", "first")
+    if fault := _range_fault(first, last, newest_date(export, now)):
+        raise fault
     count = (last - first).days + 1
-    if count > MOST_DATES:
-        raise Refused(f"These are {count} days; at most {MOST_DATES} can be asked for at once. "
-                      "Choose a later first day, and ask for the rest afterwards.", "first")  # fmt: skip
     with transaction.atomic():
         days = (first + timedelta(days=n) for n in range(count))
         runs = [schedule.run_now(export, actor.user, day) for day in days]
         detail = {"first": first.isoformat(), "last": last.isoformat()}
         _audit(export, actor, "export.backfill", **detail)
     return runs
+
+
+def _range_fault(first: date, last: date, newest: date) -> Refused | None:
+    count = (last - first).days + 1
+    if last > newest:
+        words = f"The last day that is over is {newest.isoformat()}. Choose it or an earlier one."
+        return Refused(words, "last")
+    if count < 1:
+        return Refused("The first day is after the last one. Turn them round.", "first")
+    if count > MOST_DATES:
+        words = (
+            f"These are {count} days; at most {MOST_DATES} can be asked for at once. Choose a "
+            "later first day, and ask for the rest afterwards."
+        )
+        return Refused(words, "first")
+    return None
 
 
 def delete(export: Export, actor: Actor) -> None:

@@ -80,9 +80,7 @@ def strips(
             tenant=exports[0].tenant_id, export__in=list(ends), local_date__gt=oldest
         )
         .only("uid", "export", "local_date", "state", "rows", "kind")
-        .prefetch_related(
-            Prefetch("deliveries", Delivery.objects.only("run", "state"))
-        )
+        .prefetch_related(Prefetch("deliveries", Delivery.objects.only("run", "state")))
         .order_by("pk")
     )
     newest = {(run.export_id, run.local_date): run for run in runs}

@@ -118,9 +118,7 @@ def is_moving(run: ExportRun) -> bool:
 def has_moving(export: Export) -> bool:
     """Whether any run or delivery of the export is not settled yet."""
     runs = ExportRun.objects.filter(tenant=export.tenant_id, export=export, state__in=_UNSETTLED)
-    sending = Delivery.objects.filter(
-        tenant=export.tenant_id, run__export=export, state__in=MOVING
-    )
+    sending = Delivery.objects.filter(tenant=export.tenant_id, run__export=export, state__in=MOVING)
     return runs.exists() or sending.exists()
 
 

@@ -21,6 +21,7 @@ from exports.web import preview, rows
 from exports.web.acting import actor
 from exports.web.draft import Draft
 from exports.web.export import found
+from exports.web.server_forms import UrlForm
 from portal.models import Role
 from portal.web.permissions import TenantRequest, require
 
@@ -72,7 +73,7 @@ def _add_place(request: TenantRequest, draft: Draft) -> int:
         draft.url.add_error("url", str(refused))
         return 422
     draft.places.append(rows.PlaceRow(str(made.server.uid), made.path, focus="path"))
-    draft.url = drafts.UrlForm()
+    draft.url = UrlForm()
     draft.told = _("The destination was added. Save the export to keep it.")
     return 200
 

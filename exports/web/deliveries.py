@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from exports import actions, queries
 from exports.web.filters import DeliveryFilterForm
 from portal.models import Role
-from portal.web import live
+from portal.web import address, live
 from portal.web.permissions import TenantRequest, require
 
 PER_PAGE = 50
@@ -53,7 +53,7 @@ def delivery_act(request: TenantRequest, uid: uuid.UUID, act: str) -> HttpRespon
         raise Http404
     do, done = acts[act]
     try:
-        do(delivery, request.user)
+        do(delivery, request.user, address.client(request) or None)
     except actions.NotPossible as why:
         messages.error(request, str(why))
     else:

@@ -54,8 +54,8 @@ class Draft:
         if self.own:
             self.columns_fault = rows.judge_columns(self.columns, self.source, fmt)
         places = rows.judge_places(self.places, self.servers)
-        faults = [row.fault for row in (*self.columns, *self.places) if row.fault]
-        if not valid or faults or self.columns_fault:
+        faults = [row.fault for row in self.columns] + [row.fault for row in self.places]
+        if not valid or any(faults) or self.columns_fault:
             return None
         return Definition(
             **self.form.own_values(),
@@ -83,9 +83,7 @@ class Draft:
 def begun(tenant: Tenant, server: str, path: str) -> Draft:
     """A new export. server, path: of the destination that it begins with, if any."""
     form = forms.ExportForm(types(tenant), initial=forms.beginning(tenant.time_zone))
-    places = [rows.PlaceRow(server, path[:500])] if server or not queries.servers(tenant) else []
-    if not server:
-        places = []
+    places = [rows.PlaceRow(server, path[:500])] if server else []
     return Draft(tenant, form, [], places, own=False, source={"events": []})
 
 
@@ -111,7 +109,7 @@ def sent(tenant: Tenant, data: QueryDict, *, saving: bool) -> Draft:
     bound.is_valid()
     source = bound.source()
     if not saving:
-        raw = {name: data.get(name, "") for name in bound.fields}
+        raw: dict[str, Any] = {name: data.get(name, "") for name in bound.fields}
         raw |= {name: data.getlist(name) for name in _MULTIPLE}
     version = data.get("version", "")
     return Draft(

@@ -71,9 +71,8 @@ def show(
         "newest": newest,
         "form": form or BackfillForm(newest, initial=_asked(request)),
     }
-    response = live.page(
-        request, "exports/export.html", "exports/_export.html", context, beside="exports/_nights.html"
-    )
+    parts = "exports/export.html", "exports/_export.html"
+    response = live.page(request, *parts, context, beside="exports/_nights.html")
     if status != 200:
         response.status_code = status
     return response

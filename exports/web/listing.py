@@ -80,5 +80,5 @@ def export_url(request: TenantRequest) -> HttpResponse:
         return show(request, form, status=422)
     if made.is_new:
         messages.success(request, _("The server was made. Its password is stored sealed."))
-    given = urlencode({"server": made.server.uid, "path": made.path})
+    given = urlencode({"server": str(made.server.uid), "path": made.path})
     return redirect(f"{reverse('export-new')}?{given}")

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from exports import forms, names, samples, windows
+from exports import forms, layout, names, samples, windows
 from exports.models import Export
 from exports.web import draft as drafts
 from exports.web import rows
@@ -38,9 +38,7 @@ def name_preview(request: TenantRequest) -> HttpResponse:
     return render(request, "exports/_name_preview.html", {"preview": shown})
 
 
-def of_form(
-    form: forms.ExportForm, source: Mapping[str, Any], export: Export | None
-) -> Preview:
+def of_form(form: forms.ExportForm, source: Mapping[str, Any], export: Export | None) -> Preview:
     """The name by a form that was sent or begun."""
     values = {name: form[name].value() or "" for name in form.fields}
     return _of(values, source, export.uid if export else None)
@@ -56,17 +54,9 @@ def _of(values: Mapping[str, Any], source: Mapping[str, Any], uid: uuid.UUID | N
         return Preview()
     if faults := names.check(pattern, fmt, packed):
         return Preview(faults=tuple(faults))
-    event = event_word(source, str(values["name"]))
+    event = layout.event_part(source, str(values["name"]))
     name = names.preview(pattern, event=event, zone=zone, extension=extension, export_uid=uid)
     return Preview(name)
-
-
-def event_word(source: Mapping[str, Any], name: str) -> str:
-    """What stands for {event}: the type where there is one alone, else the export's name."""
-    types = source.get("events") or []
-    if "records" in source:
-        return str(source["records"]) or name
-    return str(types[0]) if len(types) == 1 else name
 
 
 @require_GET

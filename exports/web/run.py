@@ -10,7 +10,7 @@ from django.http import FileResponse, Http404, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from exports import nights, queries
+from exports import nights, queries, retry
 from exports.models import Attempt, Delivery, ExportRun
 from exports.web import words
 from portal import audit
@@ -19,6 +19,7 @@ from portal.web import address, live
 from portal.web.permissions import TenantRequest, require
 
 _FAST, _SLOW = 2, 5  # seconds between two polls: while bytes move, and while it waits
+_RESENDABLE = (*Delivery.FINAL_STATES, Delivery.State.RETRYING)
 _TONES = {
     Attempt.Outcome.RUNNING: "sending",
     Attempt.Outcome.DELIVERED: "delivered",
@@ -53,6 +54,7 @@ def run_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "is_kept": is_kept(run),
         "deliveries": [_shown(run, one) for one in deliveries],
         "duration": words.took(run.started_at, run.finished_at),
+        "most_attempts": retry.MOST_ATTEMPTS,
         "every": _every(run, deliveries),
     }
     return live.page(request, "exports/run.html", "exports/_run.html", context)
@@ -78,7 +80,7 @@ def _shown(run: ExportRun, delivery: Delivery) -> dict[str, Any]:
             }
             for one in delivery.log.all()
         ],
-        "can_resend": delivery.state in Delivery.FINAL_STATES and is_kept(run),
+        "can_resend": delivery.state in _RESENDABLE and is_kept(run),
         "can_cancel": delivery.state in (*Delivery.WAITING_STATES, states.SENDING),
         "is_open": delivery.incident_at is not None and delivery.acknowledged_at is None,
     }

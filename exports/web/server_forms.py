@@ -28,9 +28,7 @@ class UrlForm(forms.Form):
             "As the partner sent it: sftp://user:password@host:22/path. In user name and password "
             "special characters are percent-encoded, such as %40 for @."
         ),
-        widget=forms.TextInput(
-            attrs={**_TEXT, "placeholder": "sftp://user:password@host:22/path"}
-        ),
+        widget=forms.TextInput(attrs={**_TEXT, "placeholder": "sftp://user:password@host:22/path"}),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -87,9 +85,7 @@ class ServerForm(forms.Form):
         label=gettext_lazy("Private key"),
         required=False,
         max_length=_KEY_BYTES,
-        widget=forms.Textarea(
-            attrs={**_TEXT, "class": "form-control font-monospace", "rows": 3}
-        ),
+        widget=forms.Textarea(attrs={**_TEXT, "class": "form-control font-monospace", "rows": 3}),
     )
     no_private_key = forms.BooleanField(
         label=gettext_lazy("Take the private key away"),
@@ -121,8 +117,10 @@ class ServerForm(forms.Form):
         host = str(self.cleaned_data["host"])
         if "://" in host or "@" in host or "/" in host:
             raise forms.ValidationError(
-                _("Only the host, such as sftp.partner.example. For a whole address use “Paste "
-                  "an SFTP address” on the list of exports.")  # fmt: skip
+                _(
+                    "Only the host, such as sftp.partner.example. For a whole address use “Paste "
+                    "an SFTP address” on the list of exports."
+                )
             )
         try:
             return addresses.check_host(host)
@@ -134,8 +132,10 @@ class ServerForm(forms.Form):
         password = str(self.cleaned_data["password"])
         if password != password.strip():
             raise forms.ValidationError(
-                _("The password begins or ends with a blank. Remove it, or ask the partner for "
-                  "a password without one.")  # fmt: skip
+                _(
+                    "The password begins or ends with a blank. Remove it, or ask the partner for "
+                    "a password without one."
+                )
             )
         return password
 

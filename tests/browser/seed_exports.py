@@ -118,9 +118,7 @@ def make_run(cast: Cast, export: Export, day: date, state: str, **more: Any) -> 
     return run
 
 
-def make_delivery(
-    cast: Cast, run: ExportRun, server: Server, state: str, **more: Any
-) -> Delivery:
+def make_delivery(cast: Cast, run: ExportRun, server: Server, state: str, **more: Any) -> Delivery:
     """A delivery of the run."""
     return Delivery.objects.create(
         tenant=cast.home, run=run, server=server, path="/inbox/courses", state=state, **more
@@ -159,7 +157,8 @@ def _deliver(cast: Cast, run: ExportRun, server: Server, kind: str) -> None:
         _attempts(cast, one, 1, run.window_end, "delivered")
     elif kind == "retrying":
         due = now + timedelta(minutes=9, seconds=30)
-        one = make_delivery(cast, run, server, Sent.RETRYING, attempts=4, ready_at=due, reason=words)
+        told = {"attempts": 4, "ready_at": due, "reason": words}
+        one = make_delivery(cast, run, server, Sent.RETRYING, **told)
         _attempts(cast, one, 4, now - timedelta(hours=1), "failed")
     elif kind == "cancelled":
         make_delivery(cast, run, server, Sent.CANCELLED, reason="Cancelled by manager.")
