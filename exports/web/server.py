@@ -88,7 +88,7 @@ def server_test(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "path": path,
     }
     if live.is_fragment(request):
-        return render(request, "exports/_probe.html", told)
+        return render(request, "exports/_probe.html", {**told, "server": server})
     return _show(request, server, **told)
 
 
