@@ -82,11 +82,7 @@ def server_test(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Connect and say how each step went; htmx gets the result alone."""
     server = found(request, uid)
     path = request.POST.get("path", "").replace("\x00", "").strip()[:_LONGEST_PATH]
-    told: dict[str, Any] = {
-        "probe": told_of(actions.test(server, path)),
-        "server": server,
-        "path": path,
-    }
+    told: dict[str, Any] = {"probe": told_of(actions.test(server, path)), "path": path}
     if live.is_fragment(request):
         return render(request, "exports/_probe.html", {**told, "server": server})
     return _show(request, server, **told)
