@@ -20,13 +20,13 @@ from portal.web.permissions import TenantRequest, require
 
 _FAST, _SLOW = 2, 5  # seconds between two polls: while bytes move, and while it waits
 _RESENDABLE = (*Delivery.FINAL_STATES, Delivery.State.RETRYING)
+# An attempt's outcome: how it looks. What is not named here was cut off, or our own fault.
 _TONES = {
-    Attempt.Outcome.RUNNING: "sending",
-    Attempt.Outcome.DELIVERED: "delivered",
-    Attempt.Outcome.ALREADY_THERE: "delivered",
-    Attempt.Outcome.FAILED: "retrying",
-    Attempt.Outcome.REFUSED: "refused",
-    Attempt.Outcome.CUT_OFF: "errored",
+    Attempt.Outcome.RUNNING.value: "sending",
+    Attempt.Outcome.DELIVERED.value: "delivered",
+    Attempt.Outcome.ALREADY_THERE.value: "delivered",
+    Attempt.Outcome.FAILED.value: "retrying",
+    Attempt.Outcome.REFUSED.value: "refused",
 }
 
 
@@ -75,7 +75,7 @@ def _shown(run: ExportRun, delivery: Delivery) -> dict[str, Any]:
         "attempts": [
             {
                 "attempt": one,
-                "look": _TONES.get(Attempt.Outcome(one.outcome), "ready"),
+                "look": _TONES.get(one.outcome, "errored"),
                 "duration": words.took(one.started_at, one.ended_at),
             }
             for one in delivery.log.all()

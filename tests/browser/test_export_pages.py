@@ -167,7 +167,7 @@ def test_a_run_that_is_tried_again_moves_by_itself_until_it_is_there(
         Delivery.objects.filter(run=rows["retrying"]).update(
             state=Delivery.State.DELIVERED, delivered_at=timezone.now()
         )
-        page.get_by_text("The file reached every destination.").wait_for()
+        page.locator(".big", has_text="The file reached every destination.").wait_for()
     assert "Sent" in (page.locator("#live-words").text_content() or "")
     assert visit.complaints == []
 
