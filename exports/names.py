@@ -68,9 +68,12 @@ def check(pattern: str, fmt: str, compression: str) -> list[str]:
         return faults
     if not _tells_nights_apart(pattern):
         return [f"The name would be the same every night. {_OFTEN_OVERWRITTEN}"]
-    name = preview(pattern, event="e" * 80, zone="UTC", extension=extension(fmt, compression))
+    ending = extension(fmt, compression)
+    some = datetime(2000, 1, 1, tzinfo=UTC)
+    values = _Values("e" * 80, some.date(), some, uuid.UUID(int=0), uuid.UUID(int=0))
+    name = _stem(pattern, values, ending) + ending
     if len(name.encode()) > LONGEST:
-        return [f"The name would have {len(name.encode())} characters; {LONGEST} is the most."]
+        return [f"The name may grow to {len(name.encode())} bytes; {LONGEST} is the most."]
     if _RESERVED.fullmatch(name):
         return [f"“{name}” is a name that Windows keeps for itself. Choose another one."]
     return []
@@ -97,9 +100,7 @@ def file_name(
     values = _Values(
         safe(event), local_date, created.astimezone(zone_of(zone)), run_uid, export_uid
     )
-    name = _PLACE.sub(lambda place: _filled(place[1], values), pattern)
-    stem = name.removesuffix(extension).removesuffix(extension.removesuffix(".gz"))
-    return _cut(stem, LONGEST - len(extension)) + extension
+    return _cut(_stem(pattern, values, extension), LONGEST - len(extension)) + extension
 
 
 def told_apart(name: str, run_uid: uuid.UUID, extension: str) -> str:
@@ -154,6 +155,11 @@ def id_part(export_uid: uuid.UUID) -> str:
 
 def _number(uid: uuid.UUID, purpose: str) -> int:
     return int.from_bytes(hashlib.sha256(purpose.encode() + uid.bytes).digest()[:8], "big")
+
+
+def _stem(pattern: str, values: _Values, extension: str) -> str:
+    name = _PLACE.sub(lambda place: _filled(place[1], values), pattern)
+    return name.removesuffix(extension).removesuffix(extension.removesuffix(".gz"))
 
 
 def _filled(place: str, values: _Values) -> str:

@@ -135,9 +135,9 @@ def _whole(shape: Shape) -> sql.Composed:
         if name == "subject":  # many events have none
             piece = sql.SQL("CASE WHEN {} = '' THEN '' ELSE {} END").format(value, piece)
         pieces.append(piece)
-    rest = sql.SQL("COALESCE(', ' || substr(NULLIF(({} - {})::text, '{{}}'), 2), '}}')").format(
-        shape.document, sql.Literal(list(shape.plain))
-    )
+    rest = sql.SQL(
+        "COALESCE(', ' || substr(NULLIF(({} - {}::text[])::text, '{{}}'), 2), '}}')"
+    ).format(shape.document, sql.Literal(list(shape.plain)))
     return sql.SQL(" || ").join([*pieces, rest])
 
 
