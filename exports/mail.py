@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from exports.models import Delivery
 from portal.models import Notice
@@ -34,12 +34,5 @@ def _tell(delivery: Delivery, event: Notice.Event, word: str) -> None:
         f"{event}:{delivery.uid}:{delivery.sent_again}",
         f"{delivery.run.file_name}: the delivery to {delivery.server.name} {word}",
         delivery.reason,
-        _link(delivery),
+        reverse("run", args=[delivery.run.uid]),
     )
-
-
-def _link(delivery: Delivery) -> str:
-    try:
-        return reverse("run", args=[delivery.run.uid])
-    except NoReverseMatch:
-        return ""

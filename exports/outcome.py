@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
+from django.urls import reverse
 
 from exports.models import ExportRun
 from portal import lifecycle, logs
@@ -132,4 +133,5 @@ def _tell(run: ExportRun, event: Notice.Event) -> None:
         f"{event}:{run.uid}",
         f"{run.definition['name']}: the file for {run.local_date} could not be made",
         run.reason,
+        reverse("run", args=[run.uid]),
     )

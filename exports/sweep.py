@@ -1,6 +1,7 @@
 """The sweep of the exports: every 15 seconds it makes the runs that are due, and rings.
 
 Schedulers may be two or away for hours: what is due follows from the database (`schedule.py`).
+Deliveries are rung for by a tick of their own (`delivery.ring_due`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import random
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from exports import queue, schedule
@@ -25,13 +26,8 @@ def sweep() -> str:
     made = sum(_make(tenant_id) for tenant_id in sorted(schedule.tenants_due()))
     writing = set(queue.ready().values_list("tenant_id", flat=True))
     _ring(bell.EXPORT, writing)
-    delivering = set(_deliverable().values_list("tenant_id", flat=True))
-    _ring(bell.DELIVER, delivering)
     cleared = forget_old_files()
-    return (
-        f"Made {made} runs; rang for {len(writing)} to write and {len(delivering)} to deliver; "
-        f"cleared {cleared}."
-    )
+    return f"Made {made} runs; rang for {len(writing)} to write; cleared {cleared}."
 
 
 def forget_old_files() -> int:
@@ -50,13 +46,6 @@ def forget_old_files() -> int:
 def _make(tenant_id: int) -> int:
     with tenancy.scope(tenant_id):
         return schedule.make_due(tenant_id)
-
-
-def _deliverable() -> QuerySet[Delivery]:
-    return Delivery.objects.filter(
-        Q(state__in=Delivery.WAITING_STATES, ready_at__lte=Now())
-        | Q(state=Delivery.State.SENDING, lease_until__lt=Now())
-    )
 
 
 def _ring(task: str, tenants: set[int]) -> None:

@@ -11,5 +11,6 @@ urlpatterns = [
     path("api/", include("portal.api.urls")),
     path("", include("portal.web.urls")),
     path("", include("imports.web.urls")),
+    path("", include("exports.web.urls")),
     path("", include("portal.dashboard.urls")),
 ]

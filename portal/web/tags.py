@@ -65,6 +65,20 @@ LOOKS: dict[str, tuple[str, str]] = {
     "removed": ("quiet", "trash"),
     "expired": ("quiet", "clock"),
     "revoked": ("quiet", "ban"),
+    "written": ("good", "file-spreadsheet"),
+    "empty": ("quiet", "inbox"),
+    "sent": ("good", "circle-check"),
+    "delivered": ("good", "circle-check"),
+    "sending": ("active", "upload"),
+    "retrying": ("warn", "refresh"),
+    "given_up": ("bad", "alert-circle"),
+    "refused": ("bad", "ban"),
+    "cancelled": ("quiet", "x"),
+    "not_due": ("none", "clock"),
+    "started": ("good", "player-play"),
+    "stopped": ("quiet", "hand-stop"),
+    "pinned": ("good", "lock"),
+    "unpinned": ("warn", "alert-triangle"),
 }
 
 

@@ -51,21 +51,6 @@ def test_the_task_writes_one_run_and_rings_for_the_next(
     assert rung == [(bell.EXPORT, house.tenant.pk)]
 
 
-def test_it_rings_for_deliveries_that_are_due(house: House, rung: list[tuple[str, int]]) -> None:
-    house.event(noon(MONDAY), "e")
-    export = house.export()
-    house.destination(export)
-    run = house.night(export, MONDAY)
-    rung.clear()
-    with tenancy.everyone("a sweep"):
-        sweep.sweep()
-        assert (bell.DELIVER, house.tenant.pk) in rung
-        Delivery.objects.filter(run=run).update(ready_at=Now() + timedelta(minutes=1))
-        rung.clear()
-        sweep.sweep()
-    assert (bell.DELIVER, house.tenant.pk) not in rung
-
-
 def test_it_deletes_files_whose_days_are_over_save_those_on_their_way(house: House) -> None:
     house.event(noon(MONDAY), "e")
     export, sending = house.export(keep_days=0), house.export(keep_days=0)

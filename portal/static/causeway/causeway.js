@@ -2,9 +2,13 @@
 "use strict";
 
 (() => {
-  // A hidden tab asks for nothing; a failed poll is silent, the next one comes.
+  // A hidden tab asks for nothing, nor does a part in which somebody is about to confirm: it would
+  // close under his hand. A failed poll is silent, the next one comes.
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (document.hidden && event.target.hasAttribute("data-live")) event.preventDefault();
+    if (!event.target.hasAttribute("data-live")) return;
+    if (document.hidden || event.target.querySelector("details.confirm[open]")) {
+      event.preventDefault();
+    }
   });
 
   // What a screen reader is told: only what has changed.

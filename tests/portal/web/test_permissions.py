@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from tests.browser import seed
+from tests.browser import seed, seed_exports
 from tests.cast import Cast, as_person
 
 PEOPLE = ("nobody", "viewer", "manager", "admin", "operator", "outsider")
@@ -91,6 +91,39 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "api-schema": ("get", "open", False),
     "api-not-found": ("get", "nothing", False),
     "system": ("get", "operator", False),
+    "exports": ("get", "viewer", False),
+    "export-url": ("post", "admin", False),
+    "export-new": ("get", "admin", False),
+    "export-name-preview": ("get", "admin", False),
+    "export-sample": ("get", "admin", False),
+    "export": ("get", "viewer", True),
+    "export-change": ("get", "admin", True),
+    "export-run": ("post", "manager", True),
+    "export-backfill": ("post", "manager", True),
+    "export-started": ("post", "admin", True),
+    "export-delete": ("post", "admin", True),
+    "run": ("get", "viewer", True),
+    "run-file": ("get", "manager", True),
+    "deliveries": ("get", "viewer", False),
+    "delivery-act": ("post", "manager", True),
+    "servers": ("get", "viewer", False),
+    "server-new": ("get", "admin", False),
+    "server": ("get", "admin", True),
+    "server-test": ("post", "admin", True),
+    "server-pin": ("post", "admin", True),
+    "server-delete": ("post", "admin", True),
+}
+# What the admin has removed before the operator comes.
+GONE = ("account-key-remove", "draft-discard", "export-delete")
+# Addresses of the exports by what they name.
+EXPORT_ROWS = {
+    **dict.fromkeys(("export", "export-change", "export-run", "export-backfill"), "export"),
+    "export-started": "export",
+    "export-delete": "stopped",
+    "run": "run",
+    "run-file": "sent",
+    "delivery-act": "delivery",
+    **dict.fromkeys(("server", "server-test", "server-pin", "server-delete"), "server"),
 }
 
 
@@ -126,6 +159,9 @@ def arguments(name: str, cast: Cast, made: dict[str, Any]) -> list[Any]:  # noqa
         return ["accounts"]
     if name == "record":
         return ["accounts", made["record"].pk]
+    if name in EXPORT_ROWS:
+        made = made["exports"]
+        return [made[EXPORT_ROWS[name]].uid, *(["resend"] if name == "delivery-act" else [])]
     if name == "account-key-remove":
         return [cast.account.pk, made["key"].pk]
     if (name.startswith("account-") and name != "account-add") or name == "account":
@@ -133,6 +169,14 @@ def arguments(name: str, cast: Cast, made: dict[str, Any]) -> list[Any]:  # noqa
     if name in ("event", "token-revoke"):
         return [made[name.partition("-")[0]].pk]
     return []
+
+
+def seeded(cast: Cast, name: str, jobs: int) -> dict[str, Any]:
+    """Rows for the address; those of the exports only where it names one."""
+    made = seed.everything(cast, jobs=jobs)
+    if name in EXPORT_ROWS:
+        made["exports"] = seed_exports.everything(cast, runs=0)
+    return made
 
 
 def asked(client: Client, method: str, url: str, cast: Cast) -> int:
@@ -157,11 +201,11 @@ def expected(person: str, role: str, of_a_tenant: bool) -> set[int]:
 
 @pytest.mark.parametrize("name", sorted(TABLE))
 def test_an_address_lets_in_whom_the_table_says_and_nobody_else(name: str, cast: Cast) -> None:
-    made = seed.everything(cast, jobs=3)
+    made = seeded(cast, name, jobs=3)
     method, role, of_a_tenant = TABLE[name]
     url = reverse(name, args=arguments(name, cast, made))
     for person in sorted(PEOPLE, key=lambda p: MEMBERS.get(p, 0)):
-        if name in ("account-key-remove", "draft-discard") and person == "operator":
+        if name in GONE and person == "operator":
             continue  # the admin has removed it
         client = as_person(cast, person)
         status = asked(client, method, url, cast)
@@ -176,7 +220,7 @@ def test_an_address_lets_in_whom_the_table_says_and_nobody_else(name: str, cast:
 
 @pytest.mark.parametrize("name", sorted(n for n, row in TABLE.items() if row[0] == "post"))
 def test_what_changes_something_refuses_get_and_a_missing_token(name: str, cast: Cast) -> None:
-    made = seed.everything(cast, jobs=0)
+    made = seeded(cast, name, jobs=0)
     url = reverse(name, args=arguments(name, cast, made))
     assert as_person(cast, "operator").get(url).status_code == 405
     strict = Client(enforce_csrf_checks=True)

@@ -1,0 +1,150 @@
+"""What a person does with the servers that files are sent to: make, change, pin, delete.
+
+Secrets are sealed before they are stored (`exports/secrets.py`) and never shown again. A server
+whose host or port changes loses its pinned key: it was that of another machine.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+
+from exports import secrets
+from exports.addresses import Address
+from exports.define import Actor, Refused
+from exports.models import Server
+from portal import audit
+from portal.models import Tenant
+
+_NAMES = 100  # of one login, before a person has to think of one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What a person says about a server. password, private_key: None leaves what is stored."""
+
+    name: str
+    host: str
+    port: int
+    username: str
+    password: str | None = field(default=None, repr=False)
+    private_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The server and folder of a pasted URL. is_new: the server was made just now."""
+
+    server: Server
+    path: str
+    is_new: bool
+
+
+def create(tenant: Tenant, actor: Actor, access: Access) -> Server:
+    """A new server. Raises Refused where the name is taken; ssh.KeyRefused for no private key."""
+    server = Server(tenant=tenant)
+    _fill(server, access)
+    _save(server, actor, "server.create")
+    return server
+
+
+def change(server: Server, actor: Actor, access: Access) -> None:
+    """Change it. Raises Refused where the name is taken; ssh.KeyRefused for no private key."""
+    if (server.host, server.port) != (access.host, access.port):
+        server.host_key = server.host_key_type = ""
+    _fill(server, access)
+    _save(server, actor, "server.change")
+
+
+def _fill(server: Server, access: Access) -> None:
+    server.name, server.host = access.name, access.host
+    server.port, server.username = access.port, access.username
+    if access.password is not None:
+        server.password = secrets.seal_password(server, access.password)
+    if access.private_key is not None:
+        server.private_key = secrets.seal_private_key(server, access.private_key)
+
+
+def _save(server: Server, actor: Actor, action: str) -> None:
+    try:
+        with transaction.atomic():
+            server.save()
+            _audit(server, actor, action, host=server.host, port=server.port)
+    except IntegrityError as fault:
+        raise Refused("Another server has this name. Choose another one.", "name") from fault
+
+
+def from_url(tenant: Tenant, actor: Actor, address: Address) -> Found:
+    """The server of a pasted URL, made where the login is not known yet.
+
+    Raises Refused where the login is known with another password: that is changed on its page.
+    """
+    known = Server.objects.filter(
+        tenant=tenant, host=address.host, port=address.port, username=address.username
+    ).first()
+    if known is None:
+        return Found(_made(tenant, actor, address), address.path, True)
+    if address.password and secrets.password_of(known) != address.password:
+        raise Refused(
+            f"The server “{known.name}” has this login already, with another password. Change the "
+            "password on the server's own page, or paste the address without one."
+        )
+    return Found(known, address.path, False)
+
+
+def _made(tenant: Tenant, actor: Actor, address: Address) -> Server:
+    name = f"{address.username}@{address.host}"[:180]
+    for number in itertools.count(1):
+        access = Access(
+            name=name if number == 1 else f"{name} ({number})",
+            host=address.host,
+            port=address.port,
+            username=address.username,
+            password=address.password,
+        )
+        try:
+            return create(tenant, actor, access)
+        except Refused:
+            if number >= _NAMES:
+                raise
+    raise AssertionError
+
+
+def pin(server: Server, actor: Actor, key: str, kind: str) -> None:
+    """Trust this host key from now on. key: "SHA256:…"; kind: such as ssh-ed25519."""
+    server.host_key, server.host_key_type = key, kind
+    with transaction.atomic():
+        server.save(update_fields=["host_key", "host_key_type"])
+        _audit(server, actor, "server.pin", key=key, kind=kind)
+
+
+def unpin(server: Server, actor: Actor) -> None:
+    """Trust no host key: nothing is sent until one is pinned."""
+    was = server.host_key
+    server.host_key = server.host_key_type = ""
+    with transaction.atomic():
+        server.save(update_fields=["host_key", "host_key_type"])
+        _audit(server, actor, "server.unpin", key=was)
+
+
+def delete(server: Server, actor: Actor) -> None:
+    """Delete it. Raises Refused while an export sends to it or files were sent there."""
+    try:
+        with transaction.atomic():
+            _audit(server, actor, "server.delete", name=server.name)
+            server.delete()
+    except ProtectedError as fault:
+        raise Refused(
+            "An export sends to this server, or its deliveries are still listed. Take it out of "
+            "the exports first; a server that files were sent to stays for the history."
+        ) from fault
+
+
+def _audit(server: Server, actor: Actor, action: str, **detail: str | int) -> None:
+    audit.record(
+        server.tenant_id, action, str(server.uid),
+        user=actor.user, address=actor.address, **detail,
+    )  # fmt: skip

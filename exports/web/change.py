@@ -1,0 +1,143 @@
+"""The export form: a new export, and a change of one. Its rows work without script as well."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from exports import define, names
+from exports import servers as acts
+from exports.define import ChangedMeanwhile, Definition, Refused
+from exports.models import Export
+from exports.web import draft as drafts
+from exports.web import preview, rows
+from exports.web.acting import actor
+from exports.web.draft import Draft
+from exports.web.export import found
+from exports.web.server_forms import UrlForm
+from portal.models import Role
+from portal.web.permissions import TenantRequest, require
+
+_SAVING = ("save", "start")
+
+
+@require_http_methods(["GET", "POST"])
+@require(Role.ADMIN)
+def export_new(request: TenantRequest) -> HttpResponse:
+    """Define an export. `server` and `path` in the address: its first destination."""
+    if request.method == "POST":
+        return _sent(request, None)
+    given = request.GET.get("server", ""), request.GET.get("path", "")
+    return _show(request, None, drafts.begun(request.tenant, *given))
+
+
+@require_http_methods(["GET", "POST"])
+@require(Role.ADMIN)
+def export_change(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Change an export."""
+    export = found(request, uid)
+    if request.method == "POST":
+        return _sent(request, export)
+    return _show(request, export, drafts.of(export))
+
+
+def _sent(request: TenantRequest, export: Export | None) -> HttpResponse:
+    do = request.POST.get("do", "save")
+    draft = drafts.sent(request.tenant, request.POST, saving=do in _SAVING)
+    if do == "url":
+        status = _add_place(request, draft)
+        return _show(request, export, draft, status)
+    if do not in _SAVING:
+        draft.press(do)
+        return _show(request, export, draft)
+    made = draft.definition()
+    if made is None:
+        return _show(request, export, draft, 422)
+    return _saved(request, export, draft, made, start=do == "start")
+
+
+def _add_place(request: TenantRequest, draft: Draft) -> int:
+    """Make a destination of the pasted URL; the status of the answer."""
+    if not draft.url.is_valid():
+        return 422
+    try:
+        made = acts.from_url(request.tenant, actor(request), draft.url.cleaned_data["address"])
+    except Refused as refused:
+        draft.url.add_error("url", str(refused))
+        return 422
+    draft.places.append(rows.PlaceRow(str(made.server.uid), made.path, focus="path"))
+    draft.url = UrlForm()
+    draft.told = _("The destination was added. Save the export to keep it.")
+    return 200
+
+
+def _saved(
+    request: TenantRequest, export: Export | None, draft: Draft, made: Definition, *, start: bool
+) -> HttpResponse:
+    try:
+        if export is None:
+            export = define.create(request.tenant, actor(request), made)
+        else:
+            define.change(export, actor(request), made, based_on=draft.version)
+    except ChangedMeanwhile as late:
+        # Saving again is then a decision: what differs has been told.
+        draft.version = late.current.version
+        draft.form.add_error(None, _late(late, draft))
+        return _show(request, export, draft, 409)
+    except Refused as refused:
+        field = refused.field if refused.field in draft.form.fields else None
+        draft.form.add_error(field, str(refused))
+        return _show(request, export, draft, 422)
+    messages.success(request, _("Saved."))
+    if start:
+        _start(request, export)
+    return redirect("export", export.uid)
+
+
+def _late(late: ChangedMeanwhile, draft: Draft) -> str:
+    labels = {name: str(field.label) for name, field in draft.form.fields.items()}
+    labels |= {
+        "source": _("What is sent"),
+        "columns": _("Columns"),
+        "destinations": _("Destinations"),
+    }
+    names = ", ".join(labels.get(name, name) for name in late.differs)
+    return f"{late} " + (_("Yours differs in: %(names)s.") % {"names": names} if names else "")
+
+
+def _start(request: TenantRequest, export: Export) -> None:
+    try:
+        define.start(export, actor(request), timezone.now())
+    except Refused as refused:
+        messages.error(request, _("Not started: %(why)s") % {"why": refused})
+
+
+def _show(
+    request: TenantRequest, export: Export | None, draft: Draft, status: int = 200
+) -> HttpResponse:
+    draft.show()
+    context = {
+        "section": "exports",
+        "export": export,
+        "draft": draft,
+        "form": draft.form,
+        "paths": draft.samples().paths,
+        "parts": names.PARTS,
+        "servers": list(draft.servers.values()),
+        "preview": preview.of_form(draft.form, draft.source, export),
+        "here": request.get_full_path()
+        if request.method == "GET"
+        else reverse("export-change", args=[export.uid])
+        if export
+        else reverse("export-new"),
+    }
+    response = render(request, "exports/form.html", context, status=status)
+    response["Cache-Control"] = "private, no-store"
+    return response

@@ -1,0 +1,129 @@
+"""The export form with its rows, as it was sent or as an export stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+
+from exports import forms, queries, samples
+from exports.define import Definition
+from exports.models import Export, Server
+from exports.web import rows
+from exports.web.server_forms import UrlForm
+from portal.models import Tenant
+
+_MULTIPLE = ("types", "days")
+_MOST_PLACES = 20
+
+
+@dataclass(slots=True)
+class Draft:
+    """own: whether the columns are chosen, and not the usual ones. told: what a button did."""
+
+    tenant: Tenant
+    form: forms.ExportForm
+    columns: list[rows.ColumnRow]
+    places: list[rows.PlaceRow]
+    own: bool
+    version: int = 0
+    url: UrlForm = field(default_factory=UrlForm)
+    columns_fault: str = ""
+    told: str = ""
+    source: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def servers(self) -> dict[str, Server]:
+        """The tenant's servers by uid."""
+        return {str(one.uid): one for one in queries.servers(self.tenant)}
+
+    def show(self) -> None:
+        """Fill in what is shown beside the rows."""
+        if not self.own:
+            self.columns = rows.usual(self.source)
+        rows.show_samples(self.columns, self.samples())
+
+    def samples(self) -> samples.Samples:
+        return samples.of(self.tenant, self.source)
+
+    def definition(self) -> Definition | None:
+        """What was filled in; None where something is wrong, which is told at its place."""
+        valid = self.form.is_valid()
+        fmt = self.form.cleaned_data.get("format", "csv")
+        if self.own:
+            self.columns_fault = rows.judge_columns(self.columns, self.source, fmt)
+        places = rows.judge_places(self.places, self.servers)
+        faults = [row.fault for row in self.columns] + [row.fault for row in self.places]
+        if not valid or any(faults) or self.columns_fault:
+            return None
+        return Definition(
+            **self.form.own_values(),
+            columns=[row.stored() for row in self.columns] if self.own else [],
+            destinations=places,
+        )
+
+    def press(self, do: str) -> None:
+        """What a button other than saving does to the rows."""
+        if do == "columns-own" or (do == "columns-usual" and self.own):
+            self.own = do == "columns-own"
+            self.columns = rows.usual(self.source)
+        elif do == "column-add":
+            self.columns.append(rows.ColumnRow(focus="name"))
+        elif do == "place-add" and len(self.places) < _MOST_PLACES:
+            self.places.append(rows.PlaceRow(focus="server"))
+        self.columns, at = rows.moved(self.columns, do, "column")
+        if at >= 0:
+            self.columns[at].focus = do.split("-")[1]
+        self.places, at = rows.moved(self.places, do, "place")
+        if at >= 0:
+            self.places[at].focus = "remove"
+
+
+def begun(tenant: Tenant, server: str, path: str) -> Draft:
+    """A new export. server, path: of the destination that it begins with, if any."""
+    form = forms.ExportForm(types(tenant), initial=forms.beginning(tenant.time_zone))
+    places = [rows.PlaceRow(server, path[:500])] if server else []
+    return Draft(tenant, form, [], places, own=False, source={"events": []})
+
+
+def of(export: Export) -> Draft:
+    """The form of an export as it stands."""
+    known = types(export.tenant)
+    places = [rows.PlaceRow(str(one.server.uid), one.path) for one in export.destinations.all()]
+    return Draft(
+        export.tenant,
+        forms.ExportForm(known, initial=forms.initial(export, known)),
+        rows.columns_stored(export.columns),
+        places,
+        own=bool(export.columns),
+        version=export.version,
+        source=dict(export.source),
+    )
+
+
+def sent(tenant: Tenant, data: QueryDict, *, saving: bool) -> Draft:
+    """The form as it was sent. saving: whether its faults are to be told."""
+    known = types(tenant)
+    bound = forms.ExportForm(known, data)
+    bound.is_valid()
+    source = bound.source()
+    if not saving:
+        raw: dict[str, Any] = {name: data.get(name, "") for name in bound.fields}
+        raw |= {name: data.getlist(name) for name in _MULTIPLE}
+    version = data.get("version", "")
+    return Draft(
+        tenant,
+        bound if saving else forms.ExportForm(known, initial=raw),
+        rows.columns_sent(data),
+        rows.places_sent(data),
+        own=data.get("columns") == "own",
+        version=int(version) if version.isascii() and version.isdigit() and len(version) < 9 else 0,
+        url=UrlForm(data) if data.get("do") == "url" else UrlForm(),
+        source=source,
+    )
+
+
+def types(tenant: Tenant) -> list[str]:
+    """The event types to choose from: the known ones, then those that were seen."""
+    return list(dict.fromkeys([*queries.KNOWN_TYPES, *queries.seen_types(tenant)]))
