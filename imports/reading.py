@@ -127,7 +127,7 @@ class _Pending:
 def _take(chunk: Chunk, source: Source, reading: Reading, pending: _Pending) -> None:
     reading.consumed = chunk.consumed
     reading.seen += len(chunk.lines) + len(chunk.cut)
-    hashes = record_hashes(chunk, source.mapping.fingerprint)
+    hashes = record_hashes(chunk, source.layout)
     rest, hashes = reading.known.skip(chunk, hashes)
     pending.chunks.append(rest)
     pending.hashes.append(hashes)

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from imports import actions, outcome
+from imports import actions, lookups, outcome
 from imports.drafts import guessing, keeping
 from imports.models import ImportDraft, ImportJob, ImportTemplate, TemplateVersion
 from imports.templates.effective import unfit
@@ -41,7 +41,8 @@ def ready_spec(draft: ImportDraft) -> Spec:
     except BadSpec as bad:
         raise NotReady(bad.faults) from bad
     feed = catalog().feed(draft.feed)
-    reasons = unfit(spec, feed, catalog().record_type(feed.record_type), tables=())
+    tables = lookups.columns(draft.tenant_id)
+    reasons = unfit(spec, feed, catalog().record_type(feed.record_type), tables)
     if reasons:
         raise NotReady(reasons)
     return spec

@@ -82,6 +82,7 @@ class ImportJob(TenantOwned, Leased):
         TemplateVersion, on_delete=models.PROTECT, null=True, related_name="jobs"
     )
     spec = models.JSONField(null=True)
+    lookups = models.JSONField(default=dict)
     undoes = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="undos")
     dry_run = models.BooleanField(default=False)
     operation = models.CharField(max_length=20, blank=True)

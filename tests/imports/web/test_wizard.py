@@ -424,3 +424,40 @@ def test_ten_thousand_values_are_paged_and_more_are_said(admin: Admin) -> None:
     assert "values=2" in place
     made = admin.draft().spec["fields"]["Type"]["steps"][0]["map"]
     assert made["values"] == {"kind 7": "School"}
+
+
+def test_a_value_is_looked_up_in_a_table(admin: Admin) -> None:
+    admin.begin()
+    admin.upload(PEOPLE.replace("not an address", "alan@example.edu"))
+    place = admin.number("LastName")
+    admin.send("draft-field", place, **{"way": "columns", "column-0": "2"}, kind="lookup", do="add")
+    assert "no table yet" in admin.page("draft-field", place)
+    assert "lookup.table" in words(admin.page("draft-map"))
+    pasted = "surname;house;year\nlovelace;Red;1\nNoether;Blue;2\n"
+    admin.client.post(reverse("lookup-create"), {"name": "Houses", "pasted": pasted, "fold": "on"})
+    step = {
+        "way": "columns", "column-0": "2", "step-0-kind": "lookup",
+        "step-0-source": "Houses\tyear", "step-0-other": "reject", "step-0-default": "",
+    }  # fmt: skip
+    admin.send("draft-field", place, **step, do="show")
+    assert keeping_fields(admin)["LastName"]["steps"] == [
+        {"lookup": {"table": "Houses", "other": "reject", "column": "year"}}
+    ]
+    other = {**step, "step-0-source": "Houses\thouse", "step-0-other": "default"}
+    admin.send("draft-field", place, **other, do="show")
+    assert "expected the text that an unknown key takes" in words(admin.page("draft-field", place))
+    admin.send("draft-field", place, **{**other, "step-0-default": "Green"}, do="show")
+    shown = words(admin.page("draft-field", place))
+    for value in ("Red", "Blue", "Green"):
+        assert value in shown
+    admin.send("draft-validate")
+    admin.work()
+    admin.send("draft-process")
+    admin.work()
+    found = admin.institution.records("accounts")
+    assert [found[key]["LastName"] for key in sorted(found)] == ["Red", "Blue", "Green"]
+
+
+def keeping_fields(admin: Admin) -> dict[str, Any]:
+    fields: dict[str, Any] = admin.draft().spec["fields"]
+    return fields
