@@ -61,6 +61,7 @@ def create(
         )
         _add_version(made, actor, as_json(spec), 1, note)
         _audit(made, actor, "template.create", version=1)
+        _look_again(tenant.pk)
     return made
 
 
@@ -105,6 +106,7 @@ def change(template: ImportTemplate, actor: Actor, face: Face) -> None:
         template.file_names = list(face.file_names)
         template.save(update_fields=["name", "account", "file_names"])
         _audit(template, actor, "template.change", file_names=list(face.file_names))
+        _look_again(template.tenant_id)
 
 
 def set_enabled(template: ImportTemplate, actor: Actor, enabled: bool) -> None:
@@ -116,6 +118,7 @@ def set_enabled(template: ImportTemplate, actor: Actor, enabled: bool) -> None:
         template.enabled = enabled
         template.save(update_fields=["enabled"])
         _audit(template, actor, "template.enable" if enabled else "template.disable")
+        _look_again(template.tenant_id)
 
 
 def clone(template: ImportTemplate, actor: Actor, name: str) -> ImportTemplate:
@@ -220,6 +223,11 @@ def current_number(template: ImportTemplate) -> int:
 def _refuse(faults: Sequence[str]) -> None:
     if faults:
         raise Refused(*faults)
+
+
+def _look_again(tenant_id: int) -> None:
+    """Files may lie in a folder and wait for the very name that a template now has or has not."""
+    bell.ring_on_commit(bell.POLL, tenant_id)
 
 
 def _face(template: ImportTemplate) -> Face:

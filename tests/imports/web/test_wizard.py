@@ -15,6 +15,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from imports.drafts import counting
 from imports.models import ImportDraft, ImportJob, ImportTemplate, LearnedMapping
 from portal import provision, tenancy
 from portal.models import AuditEntry, Role
@@ -246,6 +247,20 @@ def test_the_values_of_a_map_are_listed_counted_and_guessed(admin: Admin) -> Non
     assert "Counted in all 9 rows" in text
     made = admin.draft().spec["fields"]["Type"]["steps"][0]["map"]
     assert made["values"]["school"] == "School"
+
+
+def test_a_count_of_values_that_was_ended_for_its_time_says_so(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "SECONDS", -1.0)
+    admin.begin("org_units")
+    rows = "".join(f"U{n},{'Unit' * 50},School\n" for n in range(20_000))
+    admin.upload("OrgUnitIdentifier,Name,Type\n" + rows)
+    number = admin.number("Type")
+    admin.send("draft-field", number, **{"column-0": "2", "do": "add", "kind": "map"})
+    text = words(admin.page("draft-field", number))
+    assert re.search(r"Counted in the first [\d,]+ rows\. Counting was ended there", text)
+    assert "Counted in the first 20,000 rows" not in text
 
 
 def test_steps_are_added_moved_and_removed_with_buttons(admin: Admin) -> None:
