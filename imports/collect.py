@@ -139,6 +139,27 @@ def _refuse(arrival: Arrival, refused: InvalidSchema) -> None:
 
 
 def _collect_files(folder: Folder, arrival: Arrival, manifest: Manifest) -> None:
+    feed = _configuration(folder.drop)
+    try:
+        if feed is None and _has_good(folder, manifest):
+            _without_configuration(folder, arrival)
+        else:
+            _copy_and_take(folder, arrival, manifest, feed)
+    except lifecycle.LeaseLost as lost:
+        log.warning("delivery_taken_over", arrival_id=arrival.pk, reason=str(lost))
+
+
+def _has_good(folder: Folder, manifest: Manifest) -> bool:
+    """Whether a reference waits for the configuration: nothing is copied before there is one."""
+
+    def digest(entry: Entry) -> str:
+        return snapshot.md5_of(folder.jail, folder.file(entry.name))
+
+    return any(one.problem is None for one in resolve(manifest, folder.listing(), digest))
+
+
+def _copy_and_take(folder: Folder, arrival: Arrival, manifest: Manifest, feed: Feed | None) -> None:
+    """Raises LeaseLost."""
     copies: dict[str, Snapshot] = {}
     changed: set[str] = set()
 
@@ -151,15 +172,15 @@ def _collect_files(folder: Folder, arrival: Arrival, manifest: Manifest) -> None
         if one.problem is None and one.entry and one.entry.name not in copies:
             _try_copy(folder, arrival, one.entry, copies, changed)
     judged = [_judged(one, copies, changed) for one in resolutions]
-    feed = _configuration(folder.drop)
     try:
         if feed is None and any(one.problem is None for one in judged):
-            _without_configuration(folder, arrival, copies)
+            _discard(copies)
+            _without_configuration(folder, arrival)
         else:
             _take_all(folder, arrival, judged, copies, feed)
-    except lifecycle.LeaseLost as lost:
-        log.warning("delivery_taken_over", arrival_id=arrival.pk, reason=str(lost))
+    except lifecycle.LeaseLost:
         _discard(copies)
+        raise
 
 
 def _take_all(
@@ -236,8 +257,7 @@ def _configuration(drop: Drop) -> Feed | None:
         return None
 
 
-def _without_configuration(folder: Folder, arrival: Arrival, copies: dict[str, Snapshot]) -> None:
-    _discard(copies)
+def _without_configuration(folder: Folder, arrival: Arrival) -> None:
     log.error("configuration_missing", drop_id=folder.drop.pk, feed=folder.drop.feed)
     reason = (
         "What is to be done with files of this folder is not configured. The operator has been "
