@@ -26,7 +26,7 @@ from portal.people_csv import write_rows
 from portal.web import address
 from portal.web.permissions import TenantRequest, require
 
-_ROWS = 50  # a page
+_ROWS = 25  # a page
 _EDITED_AS_TEXT = 500  # rows that the form for new content begins with
 
 
