@@ -25,6 +25,7 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "login": ("get", "open", False),
     "logout": ("post", "person", False),
     "home": ("get", "person", False),
+    "set-language": ("post", "person", False),
     "switch-tenant": ("post", "person", True),
     "jobs": ("get", "viewer", False),
     "jobs-csv": ("get", "viewer", False),
