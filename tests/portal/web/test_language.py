@@ -21,9 +21,7 @@ def messages() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for block in (FOLDER / "django.po").read_text().split("\n\n")[1:]:
         parts = re.findall(r'^(msg[a-z_]+)[^"]*((?:"(?:[^"\\]|\\.)*"\n?)+)', block, re.MULTILINE)
-        texts = [
-            (kind, "".join(map(ast.literal_eval, text.split("\n")[:1]))) for kind, text in parts
-        ]
+        texts = [(kind, str(ast.literal_eval(f"({text})"))) for kind, text in parts]
         found[texts[0][1]] = [text for kind, text in texts if kind == "msgstr"]
     return found
 
@@ -59,6 +57,7 @@ def test_a_person_chooses_the_language_in_the_menu(cast: Cast) -> None:
     answer = client.post(reverse("set-language"), sent)
     assert answer.headers["Location"] == sent["next"]
     page = client.get(reverse("jobs")).content.decode()
+    assert "English</button>" in page  # each language in its own words
     assert "Aún no ha llegado ningún archivo" in page
     client.post(reverse("set-language"), {"language": "en-us", "next": "https://evil.example/"})
     assert "No file has come yet" in client.get(reverse("jobs")).content.decode()
