@@ -13,7 +13,7 @@ from imports.issues import Issue
 from imports.late import Late
 from imports.models import ImportJob
 from imports.reading import Reading, Source
-from imports.report import Reject, merge, pick, write_attachment
+from imports.report import Reject, merge, write_attachment
 
 
 def of_rejects(job: ImportJob, folder: Path, source: Source, reading: Reading, found: Late) -> str:
@@ -23,8 +23,8 @@ def of_rejects(job: ImportJob, folder: Path, source: Source, reading: Reading, f
         return ""
 
     def fill(target: BinaryIO) -> None:
-        chunks = reading.kept_of(found.lines) or source.chunks()
-        late = pick(chunks, wanted)
+        records = reading.again(source, found.lines)
+        late = (Reject(line, raw, tuple(wanted[line])) for line, raw in records)
         rejects = merge(reading.spool, late)
         dialect = source.dialect
         write_attachment(target, source.mapping.header, dialect.delimiter, rejects, dialect.quote)

@@ -55,6 +55,12 @@ class Gathered:
             elif kind == "only":
                 self.only.setdefault(of, []).append(lines[good[name].fill_null(False).to_numpy()])
 
+    def has(self, lines: Ints) -> npt.NDArray[np.bool_]:
+        """Which of the lines are of accepted rows."""
+        if not self.lines:
+            return np.zeros(lines.size, dtype=bool)
+        return np.isin(lines, np.concatenate(self.lines))
+
     def joined(self) -> tuple[Ints, Ints]:
         """All keys and lines, in the file's order."""
         if not self.keys:

@@ -14,6 +14,7 @@ import polars as pl
 
 from imports import moments
 from imports.issues import Code
+from portal import event_rules
 from portal.people_csv import ACTIVE, PLAIN_NUMBER
 from portal.records.definitions import Field, FieldType
 
@@ -170,6 +171,10 @@ def _moment(_: Field, cell: pl.Expr) -> pl.Expr:
     return moments.moment(cell)
 
 
+def _object(_: Field, cell: pl.Expr) -> pl.Expr:
+    return cell.map_elements(event_rules.object_text, return_dtype=pl.String, skip_nulls=True)
+
+
 def _says(sentence: str) -> Callable[[Field], str]:
     return lambda _: sentence
 
@@ -194,6 +199,7 @@ _PARSERS: Mapping[FieldType, Callable[[Field, pl.Expr], pl.Expr]] = MappingProxy
         FieldType.CIP: _shaped(_CIP),
         FieldType.ZIP: _shaped(_ZIP),
         FieldType.GUID: _shaped(_GUID),
+        FieldType.OBJECT: _object,
     }
 )
 _EXPECTED: Mapping[FieldType, tuple[Code, Callable[[Field], str]]] = MappingProxyType(
@@ -238,6 +244,12 @@ _EXPECTED: Mapping[FieldType, tuple[Code, Callable[[Field], str]]] = MappingProx
         FieldType.GUID: (
             Code.BAD_FORMAT,
             _says("Expected at most 255 letters, digits and . - _ / @."),
+        ),
+        FieldType.OBJECT: (
+            Code.BAD_FORMAT,
+            _says(
+                'Expected a JSON object such as {"score": 0.9}, of at most 64 KiB and 20 levels.'
+            ),
         ),
     }
 )

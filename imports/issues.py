@@ -27,6 +27,7 @@ class Code(enum.StrEnum):
     NUL_BYTE = "nul_byte"
     CELL_TOO_LARGE = "cell_too_large"
     ROW_TOO_LARGE = "row_too_large"
+    NOT_JSON = "not_json"
     # one row, found by the field and row rules
     REQUIRED = "required"
     TOO_LONG = "too_long"

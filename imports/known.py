@@ -15,12 +15,14 @@ from django.db import connection
 
 from imports.scanning import Chunk, keep
 from imports.validation import ReferenceSet, key_hash
+from portal.models import RecordKind
 from portal.records.definitions import RecordType
 
 Hashes = npt.NDArray[np.int64]
 
 # Records are fetched in buckets of this many ids, so that no answer grows beyond some megabytes.
-_BUCKET_BITS = 20
+_BUCKET_BITS = 21
+_BUCKET = 1 << _BUCKET_BITS
 _PART = "\x1e"
 
 
@@ -36,11 +38,13 @@ class Target:
 class KnownRecords:
     """The source hashes of a type's active records, and on which line of this file each was seen.
 
-    hashes: sorted, without repetition. line: 0 where not seen. skipped: how many were.
+    hashes: sorted, without repetition. line: 0 where not seen. skipped: how many were. records: how
+    many active records there are; None where they were not counted.
     """
 
     hashes: Hashes
     line: npt.NDArray[np.int32]
+    records: int | None = None
     skipped: int = field(default=0)
 
     def skip(self, chunk: Chunk, hashes: Hashes) -> tuple[Chunk, Hashes]:
@@ -50,13 +54,14 @@ class KnownRecords:
         """
         if not self.hashes.size or not hashes.size:
             return chunk, hashes
-        at = np.minimum(np.searchsorted(self.hashes, hashes), self.hashes.size - 1)
-        hit = self.hashes[at] == hashes
+        order = np.argsort(hashes, kind="stable")  # in order they are looked up far quicker
+        wanted = hashes[order]
+        at = np.minimum(np.searchsorted(self.hashes, wanted), self.hashes.size - 1)
+        hit = self.hashes[at] == wanted
         hit &= self.line[at] == 0
-        positions = np.flatnonzero(hit)
-        _, first = np.unique(at[positions], return_index=True)
-        chosen = positions[first]
-        self.line[at[chosen]] = chunk.lines[chosen]
+        hit[1:] &= wanted[1:] != wanted[:-1]
+        chosen = np.sort(order[hit])
+        self.line[at[hit]] = chunk.lines[order[hit]]
         self.skipped += int(chosen.size)
         rest = np.ones(hashes.size, dtype=bool)
         rest[chosen] = False
@@ -78,31 +83,44 @@ def nothing_known() -> KnownRecords:
 
 def load(target: Target) -> KnownRecords:
     """The hashes of all active records of the type."""
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(
-            "SELECT string_agg(int8send(source_hash), ''::bytea) FROM portal_record "  # noqa: S608
-            "WHERE tenant_id = %s AND kind_id = %s AND active AND source_hash IS NOT NULL "
-            f"GROUP BY id >> {_BUCKET_BITS}",
-            [target.tenant_id, target.kind_id],
-        )
-        rows = iter(cursor.fetchone, None)  # one by one: an answer is some megabytes
-        parts = [np.frombuffer(row[0], ">i8").astype(np.int64) for row in rows]
-    hashes = np.concatenate(parts) if parts else np.empty(0, np.int64)
+    parts, records = [np.empty(0, np.int64)], 0
+    for low in range(0, _last_id() + 1, _BUCKET):
+        with connection.cursor() as cursor:
+            # One group, so that PostgreSQL may read with several processes.
+            cursor.execute(
+                "SELECT coalesce(string_agg(int8send(source_hash), ''), ''), count(*) "
+                "FROM portal_record WHERE tenant_id = %s AND kind_id = %s AND active "
+                "AND id >= %s AND id < %s",
+                [target.tenant_id, target.kind_id, low, low + _BUCKET],
+            )
+            packed, count = cursor.fetchone()
+        parts.append(np.frombuffer(packed, ">i8").astype(np.int64))
+        records += count
+    hashes = np.concatenate(parts)
     parts.clear()
     hashes.sort()
     if (hashes[1:] == hashes[:-1]).any():
         hashes = np.unique(hashes)
-    return KnownRecords(hashes, np.zeros(hashes.size, dtype=np.int32))
+    return KnownRecords(hashes, np.zeros(hashes.size, dtype=np.int32), records)
+
+
+def _last_id() -> int:
+    """The highest number that any tenant's record can have."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT last_value FROM portal_record_id_seq")
+        (last,) = cursor.fetchone()
+    return int(last)
 
 
 def references_to(tenant_id: int, record_type: RecordType) -> ReferenceSet:
     """The keys of all active records of the type, as a set that cells are checked against."""
+    # Its number, looked up first: the planner then knows how few of the store's rows it means.
+    kind = RecordKind.objects.filter(name=record_type.name).values_list("pk", flat=True).first()
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT string_agg(key, '{_PART}') FROM portal_record r "  # noqa: S608
-            "JOIN portal_recordkind k ON k.id = r.kind_id "
-            f"WHERE tenant_id = %s AND k.name = %s AND active GROUP BY r.id >> {_BUCKET_BITS}",
-            [tenant_id, record_type.name],
+            f"SELECT string_agg(key, '{_PART}') FROM portal_record "  # noqa: S608
+            f"WHERE tenant_id = %s AND kind_id = %s AND active GROUP BY id >> {_BUCKET_BITS}",
+            [tenant_id, kind],
         )
         parts = [_hashed(row[0].split(_PART), record_type) for row in cursor.fetchall()]
     return ReferenceSet(np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64))

@@ -100,7 +100,11 @@ class _Work:
             return
         column = self.headers.get(batch.column or "", batch.column)
         self.found.add(replace(batch, column=column))
-        plan.forget(self.stage, batch.lines)
+        self.forget(batch.lines)
+
+    def forget(self, lines: Ints) -> None:
+        """Take out those of the lines that are staged; others are rows that the store has."""
+        plan.forget(self.stage, np.unique(lines[self.reading.gathered.has(lines)]))
 
 
 def check(
@@ -118,9 +122,10 @@ def check(
     work = _Work(feed, record_type, target, reading, stage, headers, Late())
     doubled = _doubled(work)
     stage.analyze()
-    plan.match(stage, target, reading.staged)
+    plan.match(stage, target, reading.staged, doubled)
     _doubled_by_skipped(work)
-    _without_record(work)
+    if _needs_record(feed):
+        _without_record(work)
     _between_rows(work, doubled)
     for batch in work.found.batches:
         _summarise(reading, batch)
@@ -134,7 +139,7 @@ def planned(
 
     absent: how a mirror tells what its file does not name; None for other files.
     """
-    counts = plan.count(stage, target, absent)
+    counts = plan.count(stage, target, reading.staged, absent)
     late_lines = found.lines
     skipped_wrong = int(np.isin(reading.known.line, late_lines).sum()) if late_lines.size else 0
     unchanged = counts.same + reading.known.skipped - skipped_wrong + found.tolerated
@@ -149,17 +154,16 @@ def planned(
         unchanged=unchanged,
         removed=counts.removed + counts.absent,
         rejected=rejected,
-        stored=plan.stored(target),
+        stored=plan.stored(target) if reading.known.records is None else reading.known.records,
         absent=counts.absent,
     )
 
 
 def _doubled(work: _Work) -> Ints:
-    """Lines whose key stood before; they leave staging, and are no fault in an additive feed."""
+    """Lines whose key stood before; they are not used, and are no fault in an additive feed."""
     doubled = crosscheck.duplicates(work.reading.gathered, work.key)
     if doubled is None:
         return _NONE
-    work.stage.remove(doubled.lines.tolist())
     if work.feed.operation == Operation.ADD_ONLY:
         work.found.tolerated += doubled.lines.size
     else:
@@ -172,7 +176,7 @@ def _doubled_by_skipped(work: _Work) -> None:
     staged, skipped = plan.doubled_by_skipped(work.stage, work.reading.known)
     if not staged.size:
         return
-    plan.forget(work.stage, staged[staged > skipped])
+    work.forget(staged[staged > skipped])
     if work.feed.operation == Operation.ADD_ONLY:
         work.found.tolerated += int((staged > skipped).sum())
         return
@@ -182,6 +186,12 @@ def _doubled_by_skipped(work: _Work) -> None:
     )
     late_lines, early = np.maximum(staged, skipped), np.minimum(staged, skipped)
     work.reject(LateBatch(Code.DUPLICATE_KEY, work.key[0], message, late_lines, early))
+
+
+def _needs_record(feed: Feed) -> bool:
+    """Whether rows of the feed may want to change or remove what must be there."""
+    named = feed.row_operation.values.values() if feed.row_operation else ()
+    return bool({feed.operation, *named} & {Operation.REMOVE, Operation.UPDATE_ONLY})
 
 
 def _without_record(work: _Work) -> None:

@@ -74,12 +74,13 @@ def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> Mapping
     used = {*taken.values(), *(() if operation is None else (operation,))}
     ours = set(ATTACHMENT_COLUMNS) if neutralised else set()
     free = [i for i, name in enumerate(folded) if i not in used and name not in ours]
+    kept = kept_columns(header, free, feed, taken)
+    free = [i for i in free if i not in dict(kept)]
     _refuse_missing(header, free, feed, [f for f in fields if f.name not in taken], operation)
     _refuse_order(header, feed, taken, operation)
     unused = [field.name for field in fields if field.name not in taken]
-    columns = tuple(
-        sorted(((taken[f.name], f) for f in fields if f.name in taken), key=lambda c: c[0])
-    )
+    known = ((taken[f.name], f) for f in fields if f.name in taken)
+    columns = tuple(sorted((*known, *kept), key=lambda column: column[0]))
     return Mapping(
         header=tuple(header),
         columns=columns,
@@ -139,6 +140,16 @@ def positions(folded: Sequence[str], fields: Iterable[Field]) -> dict[str, int]:
         if spelled and field.name not in taken:
             taken[field.name] = spelled[0]
     return taken
+
+
+def kept_columns(
+    header: Sequence[str], free: Sequence[int], feed: Feed, taken: Iterable[str]
+) -> list[tuple[int, Field]]:
+    """The free columns that the feed keeps as texts under their own names. taken: fields' names."""
+    if not feed.keep_unknown:
+        return []
+    names = set(taken)
+    return [(i, Field(name=header[i].strip())) for i in free if header[i].strip() not in names]
 
 
 def operation_position(header: Sequence[str], feed: Feed) -> int | None:

@@ -19,7 +19,7 @@ from imports.issues import Issue
 from imports.limits import Hold, Plan
 from imports.models import ImportJob, IssueGroup, JobEvent
 from imports.report import Summary
-from portal import lifecycle, logs
+from portal import events, lifecycle, logs
 
 log = logs.get(__name__)
 State = ImportJob.State
@@ -41,6 +41,8 @@ def finish(job: ImportJob, plan: Plan, summary: Summary, attachment: str) -> Non
     fault = ImportJob.Fault.SENDER if state == State.FAILED else ImportJob.Fault.NONE
     _close(job, state, plan=plan, reason=reason, fault=fault, attachment=attachment)
     write_groups(job, summary)
+    if state != State.FAILED:
+        _announce(job, state, plan)
 
 
 def planned(
@@ -94,6 +96,7 @@ def undone(
     state = State.INCOMPLETE if left else State.COMPLETE
     _close(undo, state, plan=plan, reason=reason, plan_detail={"left": left})
     moved(job, job.state, f"Undone by job {undo.uid}. {reason}")
+    _announce(undo, state, plan)
 
 
 def refuse_undo(undo: ImportJob, reason: str) -> None:
@@ -176,6 +179,24 @@ def write_groups(job: ImportJob, summary: Summary) -> None:
         )
         for group in summary.groups()
     )
+
+
+def _announce(job: ImportJob, state: str, plan: Plan) -> None:
+    """That records were changed is an event too, so that an export can pass it on."""
+    payload = {
+        "job": str(job.uid),
+        "number": job.pk,
+        "recordType": job.record_type,
+        "feed": job.feed,
+        "fileName": job.file_name,
+        "state": state,
+        "created": plan.created,
+        "updated": plan.updated,
+        "unchanged": plan.unchanged,
+        "removed": plan.removed,
+        "rejected": plan.rejected,
+    }
+    events.announce(job.tenant_id, f"import-{job.uid}", "importFinished", job.file_name, payload)
 
 
 def _close(job: ImportJob, state: str, plan: Plan | None = None, **changes: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import resource
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -20,6 +21,7 @@ from django.db.utils import Error as DatabaseError
 
 from imports import (
     apply,
+    as_events,
     attachment,
     diff,
     instructions,
@@ -151,9 +153,10 @@ def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
 
 def _import(work: Work) -> None:
     job, spec = work.job, work.told.spec
+    json_name = job.file_name if work.feed.json_lines else ""
     with (
         default_storage.open(job.content, "rb") as stored,
-        readable(cast(BinaryIO, stored), job.file_size, spec, work.folder) as file,
+        readable(cast(BinaryIO, stored), job.file_size, spec, work.folder, json_name) as file,
     ):
         source = _source(work, file)
         with staging.table(work.job) as stage, RejectSpool(work.folder) as rejects:
@@ -231,13 +234,26 @@ def _apply(work: Work, plan: Planned) -> None:
     _stage(work, Stage.APPLYING)
     work.beat.check()
     numbers, reading = plan.numbers, plan.reading
-    name = plan.attachment.result()  # before the transaction: it may be a long file
     with transaction.atomic():
         lifecycle.fence(work.job)
         lifecycle.limit_silence()
         if numbers.created or numbers.updated or numbers.removed or reading.staged:
             apply.apply(plan.stage, work.target, work.job.pk, reading.staged, plan.absent)
-        outcome.finish(work.job, numbers, reading.summary, name)
+            as_events.pass_on(work.record_type, plan.stage, work.target, plan.source.mapping)
+        outcome.finish(work.job, numbers, reading.summary, _attached(plan))
+
+
+def _attached(plan: Planned) -> str:
+    """The attachment's name, when its pass over the file has ended too.
+
+    That is nearly always before the writing; where not, the transaction is kept from falling
+    silent (`lifecycle.limit_silence`).
+    """
+    while True:
+        try:
+            return plan.attachment.result(settings.HEARTBEAT_SECONDS)
+        except FutureTimeoutError:
+            lifecycle.speak()
 
 
 def _start(job: ImportJob) -> None:
@@ -275,7 +291,7 @@ def _source(work: Work, it: Readable) -> Source:
     tables = lookups.pinned(work.job.tenant_id, work.job.lookups)
     dialect, mapping = opened(it.file, it.size, told.plain_feed, told.plain_type, it.spec, tables)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
-    return Source(it.file, it.size, dialect, mapping, work.feed.absorb_extra)
+    return Source(it.file, it.size, dialect, mapping, work.feed.absorb_extra, it.json_lines)
 
 
 def _target(job: ImportJob, record_type: RecordType) -> known.Target:

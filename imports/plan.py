@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from imports.known import KnownRecords, Target
 from imports.staging import StagingTable
@@ -15,6 +16,8 @@ from portal.records.definitions import Operation
 Ints = npt.NDArray[np.int64]
 Value = str | int
 
+# The verdict on a staged row that was found wrong after it was staged.
+WRONG = "wrong"
 # Beyond this many staged rows one pass over the store beats an index look-up per row.
 _MANY = 100_000
 
@@ -39,7 +42,7 @@ class Absent:
         if self.scope:
             query += (
                 " AND lower(r.data ->> %s) IN (SELECT lower(s.data ->> %s) "  # noqa: S608
-                f"FROM {staging.rows} s)"
+                f"FROM {accepted(staging)})"
             )
             values += [self.scope, self.scope]
         return query, values
@@ -56,19 +59,33 @@ class Counts:
     absent: int
 
 
+def accepted(staging: StagingTable) -> str:
+    """What stands behind FROM for the staged rows, as s, that nothing was found wrong with."""
+    return (
+        f"{staging.rows} s LEFT JOIN {staging.matches} a ON a.line = s.line "
+        f"AND a.verdict = '{WRONG}' WHERE a.line IS NULL"
+    )
+
+
 def steer(staged: int) -> None:
-    """Choose the join for the running transaction: by index for few rows, by hash for many."""
+    """Choose the join for the running transaction: by index for few rows, by hash for many.
+
+    For few the planner would read the whole store instead: it takes each look-up for a disk's.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '128MB'")
         cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
         if staged > _MANY:
             cursor.execute("SET LOCAL enable_nestloop = off")
+        else:
+            cursor.execute("SET LOCAL random_page_cost = 1.1")
 
 
-def match(staging: StagingTable, target: Target, staged: int) -> None:
+def match(staging: StagingTable, target: Target, staged: int, wrong: Ints) -> None:
     """Write for each staged row that the store has: its record and what is to happen to it.
 
-    Blank cells that keep are absent from the staged document, so `||` leaves the stored value.
+    wrong: lines of staged rows that are rejected already; they are noted as such. Blank cells that
+    keep are absent from the staged document, so `||` leaves the stored value.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         steer(staged)
@@ -82,16 +99,27 @@ def match(staging: StagingTable, target: Target, staged: int) -> None:
             "  WHEN (r.data || s.data) = r.data THEN 'same' "
             "  ELSE 'update' END AS verdict "
             f"FROM {staging.rows} s JOIN portal_record r "
-            "ON r.tenant_id = %(tenant)s AND r.kind_id = %(kind)s AND r.key = s.key",
+            "ON r.tenant_id = %(tenant)s AND r.kind_id = %(kind)s AND r.key = s.key "
+            "WHERE s.line <> ALL(%(wrong)s)",
             {
                 "tenant": target.tenant_id,
                 "kind": target.kind_id,
                 "remove": Operation.REMOVE,
                 "update_only": Operation.UPDATE_ONLY,
                 "add_only": Operation.ADD_ONLY,
+                "wrong": wrong.tolist(),
             },
         )
+        _note_wrong(cursor, staging, wrong)
         cursor.execute(f"ANALYZE {staging.matches}")
+
+
+def _note_wrong(cursor: CursorWrapper, staging: StagingTable, wrong: Ints) -> None:
+    if wrong.size:
+        cursor.execute(
+            f"INSERT INTO {staging.matches} (line, verdict) SELECT unnest(%s::bigint[]), '{WRONG}'",
+            [wrong.tolist()],
+        )
 
 
 def without_record(staging: StagingTable) -> Ints:
@@ -118,11 +146,9 @@ def doubled_by_skipped(staging: StagingTable, known: KnownRecords) -> tuple[Ints
     return rows[both, 0], seen[both]
 
 
-def count(staging: StagingTable, target: Target, absent: Absent | None) -> Counts:
+def count(staging: StagingTable, target: Target, staged: int, absent: Absent | None) -> Counts:
     """Count what the staged and matched rows will do. absent: None where it is no mirror."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {staging.rows}")  # noqa: S608
-        (staged,) = cursor.fetchone()
         cursor.execute(f"SELECT verdict, count(*) FROM {staging.matches} GROUP BY 1")  # noqa: S608
         by_verdict = dict(cursor.fetchall())
         missed = _absent(staging, target, absent) if absent is not None else 0
@@ -152,7 +178,7 @@ def held_by_another(staging: StagingTable, target: Target, column: str, value: s
         cursor.execute(
             "SELECT EXISTS (SELECT 1 FROM portal_record r WHERE tenant_id = %s AND kind_id = %s "  # noqa: S608
             "AND active AND lower(data ->> %s) = lower(%s) "
-            f"AND NOT EXISTS (SELECT 1 FROM {staging.rows} s WHERE s.key = r.key))",
+            f"AND NOT EXISTS (SELECT 1 FROM {accepted(staging)} AND s.key = r.key))",
             [target.tenant_id, target.kind_id, column, value],
         )
         (found,) = cursor.fetchone()
@@ -160,15 +186,18 @@ def held_by_another(staging: StagingTable, target: Target, column: str, value: s
 
 
 def forget(staging: StagingTable, lines: Ints) -> None:
-    """Take rows found wrong out of the staged and the matched ones."""
+    """Note staged rows as found wrong: they have no record and will do nothing.
+
+    The staged rows stay where they are: to delete a few of a million would read them all.
+    """
     if not lines.size:
         return
-    staging.remove(lines.tolist())
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             f"DELETE FROM {staging.matches} WHERE line = ANY(%s)",  # noqa: S608
             [lines.tolist()],
         )
+        _note_wrong(cursor, staging, lines)
 
 
 def _absent(staging: StagingTable, target: Target, absent: Absent) -> int:

@@ -14,13 +14,16 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from imports.ahead import ahead
 from imports.cells import QUOTE
 from imports.crosscheck import Gathered
 from imports.dialect import Dialect
 from imports.issues import Issue, Severity
+from imports.json_lines import explained
 from imports.known import KnownRecords
 from imports.mapping import Mapping
 from imports.report import Reject, RejectSpool, Summary, reject_of
+from imports.rereading import records_of, records_on
 from imports.scanning import Chunk, merged, record_hashes, scan
 from imports.staging import Writer
 from imports.validation import Checked, Validator
@@ -32,13 +35,17 @@ _ENOUGH = 1 << 20  # bytes of records worth a round of all rules
 
 @dataclass(slots=True)
 class Source:
-    """The job's file, how it is written, and what its columns are."""
+    """The job's file, how it is written, and what its columns are.
+
+    json_lines: the file is the CSV form of JSON lines (`imports/json_lines.py`).
+    """
 
     file: BinaryIO
     size: int
     dialect: Dialect
     mapping: Mapping
     absorb_extra: bool = False
+    json_lines: bool = False
 
     @property
     def width(self) -> int:
@@ -50,9 +57,16 @@ class Source:
         quote = 0 if self.dialect.quote == QUOTE else 1 + ord(self.dialect.quote or "\0")
         return self.mapping.fingerprint ^ ord(self.dialect.delimiter) ^ quote << 8
 
+    def records_on(self, lines: npt.NDArray[np.int64]) -> Iterator[tuple[int, bytes]]:
+        """The well-formed records that begin on these lines, in order."""
+        if self.absorb_extra or self.json_lines:  # a record is not what stands on that line
+            return records_of(self.chunks(), lines)
+        return records_on(self.file, self.dialect, lines)
+
     def chunks(self) -> Iterator[Chunk]:
         """All chunks of the file from its beginning."""
-        return scan(self.file, self.dialect, self.width, absorb_extra=self.absorb_extra)
+        chunks = scan(self.file, self.dialect, self.width, absorb_extra=self.absorb_extra)
+        return explained(chunks) if self.json_lines else chunks
 
 
 @dataclass(slots=True)
@@ -83,12 +97,13 @@ class Reading:
         else:
             self.kept = None
 
-    def kept_of(self, lines: npt.NDArray[np.int64]) -> Iterator[Chunk] | None:
-        """The kept chunks, if they have all these lines."""
-        if not self.kept:
-            return None
-        has_all = np.isin(lines, np.concatenate([chunk.lines for chunk in self.kept])).all()
-        return iter(self.kept) if has_all else None
+    def again(self, source: Source, lines: npt.NDArray[np.int64]) -> Iterator[tuple[int, bytes]]:
+        """The accepted records on these lines: as they were kept, or else from the file."""
+        if self.kept:
+            has_all = np.isin(lines, np.concatenate([chunk.lines for chunk in self.kept])).all()
+            if has_all:
+                return records_of(iter(self.kept), lines)
+        return source.records_on(lines)
 
 
 def read(
@@ -101,7 +116,7 @@ def read(
     """Run the whole file through. progress is called about once a second and may raise to stop."""
     told = time.monotonic()
     pending = _Pending()
-    for chunk in source.chunks():
+    for chunk in ahead(source.chunks()):
         _take(chunk, source, reading, pending)
         if pending.weight >= _ENOUGH:
             _work_off(pending, validator, reading, writer)

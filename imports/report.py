@@ -10,19 +10,16 @@ import heapq
 import json
 import struct
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import IO, BinaryIO
 
-import numpy as np
-
 from imports import cells
-from imports.dialect import Dialect
 from imports.issues import Code, Issue, Severity
-from imports.scanning import DEFAULT_LIMITS, Chunk, Cut, Limits, scan
+from imports.scanning import Cut
 from portal.people_csv import PeopleCsv
 
 EXAMPLES = 5
@@ -176,39 +173,6 @@ def merge(early: Iterable[Reject], late: Iterable[Reject]) -> Iterator[Reject]:
         rejects = list(same)
         issues = tuple(issue for reject in rejects for issue in reject.issues)
         yield Reject(line, rejects[0].raw, issues)
-
-
-def fetch(
-    source: BinaryIO,
-    dialect: Dialect,
-    columns: int,
-    wanted: Mapping[int, Sequence[Issue]],
-    *,
-    limits: Limits = DEFAULT_LIMITS,
-    absorb_extra: bool = False,
-) -> Iterator[Reject]:
-    """A second pass over the file for well-formed records that were found wrong later.
-
-    wanted: physical line -> the issues. Yields in order of line and stops after the last one.
-    """
-    yield from pick(
-        scan(source, dialect, columns, limits=limits, absorb_extra=absorb_extra), wanted
-    )
-
-
-def pick(chunks: Iterator[Chunk], wanted: Mapping[int, Sequence[Issue]]) -> Iterator[Reject]:
-    """The wanted records of these chunks, as `fetch` has them."""
-    lines = np.array(sorted(wanted), np.int64)
-    done = 0
-    while done < lines.size and (chunk := next(chunks, None)):
-        for index in np.flatnonzero(np.isin(chunk.lines, lines[done:])).tolist():
-            line = int(chunk.lines[index])
-            done += 1
-            yield Reject(line, _record(chunk, index), tuple(wanted[line]))
-
-
-def _record(chunk: Chunk, index: int) -> bytes:
-    return chunk.data[chunk.offsets[index] : chunk.offsets[index + 1] - 1]
 
 
 def write_attachment(

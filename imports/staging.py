@@ -25,8 +25,9 @@ from portal.rls import STAGING_SCHEMA
 COLUMNS = ("line", "key", "operation", "data", "source_hash")
 _NAME = re.compile(r"^(?:job|match)_(\d+)_(\d+)$")
 _QUEUED = 3
-# CSV and not COPY's text format, in which the backslashes of JSON would have to be doubled.
-_FORMAT = "FORMAT csv, DELIMITER E'\\t', QUOTE E'\\x01'"
+# CSV and not COPY's text format, in which the backslashes of JSON would have to be doubled. Frozen,
+# so that the first reader has not to write every page again.
+_FORMAT = "FORMAT csv, DELIMITER E'\\t', QUOTE E'\\x01', FREEZE"
 
 
 class StagingTable:
@@ -40,12 +41,13 @@ class StagingTable:
         self.matches = f"{STAGING_SCHEMA}.match_{job.pk}_{job.token}"
         self.undo = f"{STAGING_SCHEMA}.undo_{job.pk}_{job.token}"
 
-    def create(self) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"CREATE UNLOGGED TABLE {self.rows} (line bigint, key text, operation text, "
-                "data jsonb, source_hash bigint) WITH (autovacuum_enabled = false)"
-            )
+    @property
+    def definition(self) -> str:
+        """The statement that makes the table of the accepted rows."""
+        return (
+            f'CREATE UNLOGGED TABLE {self.rows} (line bigint, key text COLLATE "C", '
+            "operation text, data jsonb, source_hash bigint) WITH (autovacuum_enabled = false)"
+        )
 
     def drop(self) -> None:
         with connection.cursor() as cursor:
@@ -55,19 +57,11 @@ class StagingTable:
         with connection.cursor() as cursor:
             cursor.execute(f"ANALYZE {self.rows} (line, key)")
 
-    def remove(self, lines: list[int]) -> None:
-        """Take rows out again that were found wrong against the file or the store."""
-        if not lines:
-            return
-        with connection.cursor() as cursor:
-            cursor.execute(f"DELETE FROM {self.rows} WHERE line = ANY(%s)", [lines])  # noqa: S608
-
 
 @contextmanager
 def table(job: ImportJob) -> Iterator[StagingTable]:
-    """The job's staging table, dropped at the end whatever happens."""
+    """The job's staging table, made by its `Writer`, dropped at the end whatever happens."""
     staging = StagingTable(job)
-    staging.create()
     try:
         yield staging
     finally:
@@ -75,13 +69,14 @@ def table(job: ImportJob) -> Iterator[StagingTable]:
 
 
 class Writer:
-    """COPY on its own thread and connection, fed through a short queue.
+    """COPY on its own thread and connection, fed through a short queue, into a table that it makes.
 
-    Leaving the block waits for the last row and raises what went wrong in the thread.
+    Table and rows are one transaction: a reader that is cut off leaves neither. Leaving the block
+    waits for the last row and raises what went wrong in the thread.
     """
 
     def __init__(self, staging: StagingTable) -> None:
-        self._table = staging.rows
+        self._table = staging
         self._queue: queue.Queue[bytes | None] = queue.Queue(_QUEUED)
         self._error: Exception | None = None
         self._ended = False
@@ -134,12 +129,14 @@ class Writer:
 
     def _copy(self, raw: psycopg.Connection[Any]) -> None:
         columns = ", ".join(COLUMNS)
-        statement = f"COPY {self._table} ({columns}) FROM STDIN ({_FORMAT})"
-        with raw.cursor() as cursor, cursor.copy(statement) as c:
-            for block in self._blocks():
-                c.write(block)
-            if self._error is not None:
-                raise self._error
+        statement = f"COPY {self._table.rows} ({columns}) FROM STDIN ({_FORMAT})"
+        with raw.transaction(), raw.cursor() as cursor:
+            cursor.execute(self._table.definition)
+            with cursor.copy(statement) as c:
+                for block in self._blocks():
+                    c.write(block)
+                if self._error is not None:
+                    raise self._error
 
     def _blocks(self) -> Iterator[bytes]:
         """The blocks up to the end, which is there once and must not be waited for again."""

@@ -1,7 +1,8 @@
-"""A job's file as the engine reads it: as it is, or a workbook's sheet written out as CSV.
+"""A job's file as the engine reads it: as it is, or a workbook's sheet or JSON lines as CSV.
 
 Only a template reads workbooks: it says which sheet. Source: issue of the templates (XLSX is read
-too, first sheet or a chosen one).
+too, first sheet or a chosen one). JSON lines are read where the feed says so; they name their own
+members, so that a template has nothing to say about them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from imports import json_lines
 from imports.templates.definitions import Spec
 from imports.templates.sheets import to_csv
 
@@ -20,11 +22,15 @@ _ZIP = b"PK\x03\x04"
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """size: bytes. spec: how this file is read, which of a sheet is known."""
+    """size: bytes. spec: how this file is read, which of a sheet is known.
+
+    json_lines: whether it was made of JSON lines.
+    """
 
     file: BinaryIO
     size: int
     spec: Spec | None
+    json_lines: bool = False
 
 
 def is_zip(file: BinaryIO) -> bool:
@@ -36,11 +42,20 @@ def is_zip(file: BinaryIO) -> bool:
 
 
 @contextmanager
-def readable(file: BinaryIO, size: int, spec: Spec | None, folder: Path) -> Iterator[Readable]:
-    """The file, or its sheet as CSV in the folder. Raises FileRefused for an unreadable workbook.
+def readable(
+    file: BinaryIO, size: int, spec: Spec | None, folder: Path, json_name: str = ""
+) -> Iterator[Readable]:
+    """The file, or its CSV form in the folder. Raises FileRefused for an unreadable workbook.
 
-    size: bytes of the file.
+    size: bytes of the file. json_name: its name where it may be of JSON lines; empty elsewhere.
     """
+    if json_name and json_lines.recognised(file, json_name):
+        with (folder / "lines.csv").open("w+b") as table:
+            json_lines.to_csv(file, table)
+            length = table.tell()
+            table.seek(0)
+            yield Readable(table, length, None, json_lines=True)
+        return
     if spec is None or not is_zip(file):
         yield Readable(file, size, spec)
         return

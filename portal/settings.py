@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "django_structlog",
     "csp",
     "rest_framework",
+    "drf_spectacular",
     "portal",
     "imports",
     "exports",
@@ -230,9 +231,22 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 
+# --- The REST API: tokens only, JSON only, every error a problem document.
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["portal.api.authentication.MayUse"],
+    "DEFAULT_PARSER_CLASSES": ["portal.api.reading.AnyBody"],
+    "DEFAULT_RENDERER_CLASSES": ["portal.api.reading.Json"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "portal.api.problems.handle",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Causeway",
+    "DESCRIPTION": "Send events to the portal and read them. docs/api.md has examples.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
 }
 
 # --- Mail: by SMTP where a server is named, else into files.

@@ -8,6 +8,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
+    path("api/", include("portal.api.urls")),
     path("", include("portal.web.urls")),
     path("", include("imports.web.urls")),
     path("", include("portal.dashboard.urls")),

@@ -59,6 +59,9 @@ def resolve(
         if place is None:
             operation = binder.made(own, Field(name=rule.column), len(made), own.default)
     free = _free(at, folded, place, neutralised)
+    kept = mapping.kept_columns(header, free, feed, spec.fields)
+    free = [i for i in free if i not in dict(kept)]
+    columns = tuple(sorted((*columns, *kept), key=lambda column: column[0]))
     return mapping.Mapping(
         header=tuple(header),
         columns=columns,

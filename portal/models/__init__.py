@@ -9,11 +9,13 @@ from portal.models.places import Account, AccountKey, Drop, Endpoint
 from portal.models.records import Record, RecordChange, RecordKind
 from portal.models.sessions import DropSession, LoginScore, Upload
 from portal.models.tenants import Tenant, TenantOwned
+from portal.models.tokens import ApiToken
 
 __all__ = [
     "RANK",
     "Account",
     "AccountKey",
+    "ApiToken",
     "AuditEntry",
     "Beat",
     "Drop",

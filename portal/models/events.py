@@ -57,6 +57,8 @@ class Event(TenantOwned):
         constraints = [models.UniqueConstraint(fields=["tenant", "uid"], name="one_event_per_uid")]
         indexes = [
             models.Index(fields=["tenant", "type", "at"], name="event_by_time"),
+            # All types in the order of time: the list of events, the API without a type.
+            models.Index(fields=["tenant", "at", "id"], name="event_by_moment"),
             # Late ones: happened before a run's window, but came after the run before.
             models.Index(fields=["tenant", "received_at"], name="event_by_arrival"),
         ]

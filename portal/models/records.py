@@ -27,8 +27,9 @@ class Record(TenantOwned):
     """One loaded row. key: the folded key fields, parted by U+001F. data: the fields by name.
 
     source_hash: 64-bit hash of the file's record that last set it, with its layout; an equal hash
-    is an unchanged row. Foreign keys carry no constraint: a million rows are inserted in one
-    statement, and rows of these tables are never deleted while records point at them.
+    is an unchanged row. Keys compare byte by byte, whatever the database's language. Foreign keys
+    carry no constraint: a million rows are inserted in one statement, and rows of these tables are
+    never deleted while records point at them.
     """
 
     tenant = models.ForeignKey(
@@ -37,7 +38,7 @@ class Record(TenantOwned):
     kind = models.ForeignKey(
         RecordKind, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
-    key = models.TextField()
+    key = models.TextField(db_collation="C")
     data = models.JSONField()
     source_hash = models.BigIntegerField(null=True)
     active = models.BooleanField(default=True, db_default=True)

@@ -27,6 +27,7 @@ class FieldType(enum.StrEnum):
     CIP = "cip"
     ZIP = "zip"
     GUID = "guid"
+    OBJECT = "object"
 
 
 class Blank(enum.StrEnum):
@@ -148,6 +149,8 @@ class Feed:
     operation's column may stand among them, which gives it its place in a strict header.
     header_strict: every column must be there, in the declared order (Engage).
     absorb_extra: cells beyond the last column belong to the last column's list (programs).
+    keep_unknown: columns that no field takes are kept as texts under their own names (events).
+    json_lines: a file of JSON objects, one a line, is read too (imports/json_lines.py).
     rank: order among feeds that arrive together (a removal runs after the additions).
     """
 
@@ -163,6 +166,8 @@ class Feed:
     columns: tuple[str, ...] = ()
     header_strict: bool = False
     absorb_extra: bool = False
+    keep_unknown: bool = False
+    json_lines: bool = False
     rank: int = 0
     description: str = ""
     version: int = 1

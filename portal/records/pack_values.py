@@ -156,6 +156,8 @@ FEED: Converters = {
     "columns": texts,
     "header_strict": flag,
     "absorb_extra": flag,
+    "keep_unknown": flag,
+    "json_lines": flag,
     "rank": count,
     "description": text,
     "version": count,

@@ -28,6 +28,7 @@ _CASTS = {
     FieldType.DATE: "date",
     FieldType.DATETIME: "timestamp",
     FieldType.GUID: "uuid",
+    FieldType.OBJECT: "jsonb",
 }
 _OURS = (
     "id AS _id, tenant_id AS _tenant_id, replace(key, chr(31), ' / ') AS _key, active AS _active, "

@@ -64,6 +64,8 @@ LOOKS: dict[str, tuple[str, str]] = {
     "disabled": ("quiet", "ban"),
     "active": ("good", "circle-check"),
     "removed": ("quiet", "trash"),
+    "expired": ("quiet", "clock"),
+    "revoked": ("quiet", "ban"),
 }
 
 

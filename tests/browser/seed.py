@@ -27,8 +27,18 @@ from imports.models import (
 )
 from imports.templates.parsing import parse
 from imports.templates.tables import Table
-from portal import provision, tenancy
-from portal.models import AccountKey, Beat, Drop, DropSession, Record, RecordKind, Upload
+from portal import event_rules, events, provision, tenancy, tokens
+from portal.models import (
+    AccountKey,
+    ApiToken,
+    Beat,
+    Drop,
+    DropSession,
+    Event,
+    Record,
+    RecordKind,
+    Upload,
+)
 from tests.cast import Cast
 
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\u202egnp.csv'
@@ -54,6 +64,8 @@ def everything(cast: Cast, jobs: int = 1000) -> dict[str, Any]:
         found["record"] = _records(cast, found["complete"])
         found["key"] = _sessions(cast)
         found["draft"] = _draft(cast)
+        found["event"] = _happenings(cast)
+        found["token"] = _tokens(cast)
         now = timezone.now()
         for name, age in (("worker@host", 3), ("beat@host", 8), ("drop@host", 400)):
             Beat.objects.update_or_create(
@@ -361,3 +373,43 @@ def _sessions(cast: Cast) -> AccountKey:
             state=Upload.State.PARTIAL if number == 1 else Upload.State.COMPLETE,
         )  # fmt: skip
     return key
+
+
+def _happenings(cast: Cast) -> Event:
+    """Events of all kinds: known and free, with a hostile one, and one of the portal's own."""
+    ordinary = [
+        {
+            "id": f"7c9e6679-7425-40de-944b-e07fc1f9{number:04}",
+            "event": "courseCompletion" if number % 3 else "courseAction",
+            "timestamp": f"2026-05-{number % 28 + 1:02}T14:{number % 60:02}:00Z",
+            "user": f"learner{number}@harbor.example",
+            "title": "Laboratory safety",
+            "userDetail": {"firstName": "Lee", "lastName": "Moreno", "ref1": None},
+        }
+        for number in range(120)
+    ]
+    hostile = {
+        "id": HOSTILE.replace("\u202e", "") + "x" * 80,
+        "type": "free",
+        "timestamp": "2026-06-01T00:00:00Z",
+        "subject": HOSTILE,
+        "payload": {HOSTILE: [HOSTILE, {"deep": "x" * 300}]},
+    }
+    events.record_many(
+        cast.home.pk, [event_rules.read(one) for one in (*ordinary, hostile)], Event.Source.API
+    )
+    job = {"job": "0", "number": 1, "state": "complete", "created": 3}
+    events.announce(cast.home.pk, "import-0", "importFinished", "accounts.csv", job)
+    return Event.objects.get(tenant=cast.home, uid=hostile["id"])
+
+
+def _tokens(cast: Cast) -> ApiToken:
+    """A live token, one with a hostile name, one expired and one revoked."""
+    now = timezone.now()
+    row, _ = tokens.make(
+        cast.home, "Nightly job of the student system", ["events:write"], user=cast.admin
+    )
+    tokens.make(cast.home, HOSTILE, ["events:read"], expires_at=now + timedelta(days=3))
+    tokens.make(cast.home, "Trial", ["events:read", "events:write"], expires_at=now)
+    tokens.revoke(tokens.make(cast.home, "Lost", ["events:write"])[0])
+    return row

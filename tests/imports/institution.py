@@ -22,7 +22,7 @@ from django.db import connection, transaction
 from imports import actions, pipeline, queue
 from imports.models import ImportJob
 from portal import provision, rls, tenancy
-from portal.models import AuditEntry, Endpoint, Record, RecordChange, Tenant, User
+from portal.models import AuditEntry, Endpoint, Event, Record, RecordChange, Tenant, User
 from portal.records.catalog import catalog
 
 PERSON = "decider@test-college.example"
@@ -170,6 +170,8 @@ def _forget(tenant: Tenant) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         if AuditEntry.objects.exists():
             cursor.execute("TRUNCATE portal_auditentry")
+        if Event.objects.exists():
+            cursor.execute("TRUNCATE portal_event")
         for table in set(rls.tenant_tables()) - set(rls.append_only_tables()):
             cursor.execute(f'DELETE FROM "{table}" WHERE tenant_id = %s', [tenant.pk])  # noqa: S608
         cursor.execute("DELETE FROM portal_tenant WHERE id = %s", [tenant.pk])

@@ -62,6 +62,8 @@ GOOD = [
     *((of(FieldType.CIP), t, t) for t in ("01", "26.01", "26.0101")),
     *((of(FieldType.ZIP), t, t) for t in ("05401", "05401-1234")),
     *((of(FieldType.GUID), t, t) for t in ("a-b.c_d/e@f", "6F9619FF-8B86")),
+    *((of(FieldType.OBJECT), t, t) for t in ("{}", '{"a":[1,null,"é"]}')),
+    (of(FieldType.OBJECT), ' { "a" : 1.0 } ', '{"a":1.0}'),
 ]
 BAD = [
     (of(FieldType.EMAIL), Code.NOT_AN_EMAIL, ("ada", "ada@", "@b.co", "a@b", "a b@c.de")),
@@ -79,6 +81,8 @@ BAD = [
     (of(FieldType.CIP), Code.BAD_FORMAT, ("1", "26.1", "26.010", "26.01011", "26-01")),
     (of(FieldType.ZIP), Code.BAD_FORMAT, ("5401", "054011", "05401-12", "05401 1234")),
     (of(FieldType.GUID), Code.BAD_FORMAT, ("a b", "{a}", "x" * 256)),
+    (of(FieldType.OBJECT), Code.BAD_FORMAT, ("[1]", "1", "{a: 1}", '{"a": NaN}', '{"a": 1e999}')),
+    (of(FieldType.OBJECT), Code.BAD_FORMAT, ('{"a": "\\u0000"}', '{"a": "\\ud800"}', "{" * 5000)),
 ]
 
 

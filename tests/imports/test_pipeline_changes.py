@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
-from imports import instructions
+from imports import instructions, staging
 from portal.models import RecordChange
 from portal.records.catalog import Catalog, catalog
 from portal.records.definitions import Blank
@@ -26,6 +27,33 @@ def test_only_the_rows_that_changed_are_written(institution: Institution) -> Non
     assert counts(job) == {"read": 3, "updated": 1, "unchanged": 2}
     assert (len(after - before), len(after & before), changes) == (1, 2, 1)
     assert institution.records("accounts")["0002"]["LastName"] == "N."
+
+
+def test_the_same_bytes_read_with_another_delimiter_are_another_row(
+    institution: Institution,
+) -> None:
+    row = "1;2,A;B,C;D,x@y.org\n"
+    assert institution.send("accounts", ACCOUNTS + row).state == "complete"
+    job = institution.send("accounts", ACCOUNTS.replace(",", ";") + row)
+    assert counts(job) == {"read": 1, "rejected": 1}
+
+
+def test_an_identical_file_is_skipped_before_anything_is_staged(
+    institution: Institution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    institution.load_campus("accounts")
+    staged: list[int] = []
+    write = staging.Writer.write
+
+    def counted(writer: staging.Writer, frame: pl.DataFrame) -> None:
+        staged.append(frame.height)
+        write(writer, frame)
+
+    monkeypatch.setattr(staging.Writer, "write", counted)
+    assert counts(institution.send("accounts", CAMPUS["accounts"])) == {"read": 3, "unchanged": 3}
+    assert sum(staged) == 0
+    institution.send("accounts", CAMPUS["accounts"].replace("Noether", "N."))
+    assert sum(staged) == 1
 
 
 def test_the_change_log_holds_what_was_replaced(institution: Institution) -> None:

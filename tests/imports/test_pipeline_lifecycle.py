@@ -194,7 +194,8 @@ def test_later_kinds_wait_while_an_earlier_one_is_tried_again(institution: Insti
 def test_a_job_whose_worker_died_is_taken_up_again(institution: Institution) -> None:
     institution.job("accounts", CAMPUS["accounts"])
     dead = queue.next_job(institution.tenant.pk)
-    staging.StagingTable(dead).create()
+    with staging.Writer(staging.StagingTable(dead)):
+        pass
     ImportJob.objects.filter(pk=dead.pk).update(lease_until=Now() - timedelta(seconds=1))
     (again,) = institution.work()
     assert (again.pk, again.state, again.attempt) == (dead.pk, "complete", 2)

@@ -18,7 +18,6 @@ from imports.report import (
     Reject,
     RejectSpool,
     Summary,
-    fetch,
     merge,
     reject_of,
     write_attachment,
@@ -130,17 +129,6 @@ def test_rejects_of_one_line_are_joined():
     merged = list(merge(early, late))
     assert [reject.line for reject in merged] == [1, 2, 3, 9]
     assert merged[2] == Reject(3, b"c", (first, second))
-
-
-def test_rows_found_wrong_late_are_fetched_from_the_file():
-    data = b"a,b\n" + b'1,"x\ny"\nbad\n' * 1000 + b"7,z\n"
-    wanted = {3002: [issue(3002)], 2: [issue(2)], 5: (issue(5), issue(5, "b"))}
-    rejects = list(fetch(io.BytesIO(data), COMMA, 2, wanted))
-    assert [(reject.line, reject.raw) for reject in rejects] == [
-        (2, b'1,"x\ny"'), (5, b'1,"x\ny"'), (3002, b"7,z")
-    ]  # fmt: skip
-    assert rejects[1].issues == (issue(5), issue(5, "b"))
-    assert list(fetch(io.BytesIO(data), COMMA, 2, {})) == []
 
 
 # --- the attachment ----------------------------------------------------------------------------

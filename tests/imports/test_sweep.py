@@ -20,7 +20,8 @@ def test_it_drops_the_staging_tables_and_spools_of_dead_attempts_only(
     institution.job("accounts", CAMPUS["accounts"])
     job = queue.next_job(institution.tenant.pk)
     table = staging.StagingTable(job)
-    table.create()
+    with staging.Writer(table):
+        pass
     mine = settings.SPOOL_DIR / f"job_{job.pk}_{job.token}_x"
     dead = settings.SPOOL_DIR / f"job_{job.pk}_{job.token - 1}_x"
     for folder in (mine, dead):

@@ -261,12 +261,13 @@ def test_record_types_are_ordered_after_what_they_refer_to() -> None:
         "faculty_demographics",
         "engage_users",
         "beacon_connections",
+        "event",
     ]
 
 
-def test_accounts_keep_what_a_blank_cell_leaves_out_and_the_others_clear_it() -> None:
+def test_accounts_and_events_keep_what_a_blank_cell_leaves_out_and_the_others_clear_it() -> None:
     keeping = {f.name for f in catalog().feeds() if f.blank is Blank.KEEP}
-    assert keeping == {"accounts"}
+    assert keeping == {"accounts", "events"}
     cross_listing = catalog().record_type("sections").field("CrossListingIdentifier")
     assert cross_listing.blank is Blank.CLEAR
 
@@ -546,3 +547,21 @@ def test_it_refuses_record_types_that_refer_to_each_other_in_a_circle(tmp_path: 
     ]
     with pytest.raises(PackError, match="in a circle"):
         Catalog(packs)
+
+
+def test_events_take_the_platforms_header_and_keep_what_they_do_not_know() -> None:
+    """Research notes 4.2: there the type stands in `event`, and the learner in `user`."""
+    record_type = catalog().record_type("event")
+    assert (record_type.key, record_type.fold_key) == (("id",), False)
+    assert [described(f) for f in record_type.fields] == [
+        "id ! text",
+        "timestamp ! datetime",
+        "event ! text",
+        "subject - text",
+        "payload - object",
+    ]
+    assert record_type.field("event").aliases == ("type",)
+    assert record_type.field("subject").aliases == ("user",)
+    (feed,) = catalog().feeds_of("events")
+    assert (feed.operation, feed.folders) == (Operation.ADD_ONLY, ("events",))
+    assert [f.name for f in catalog().feeds() if f.keep_unknown or f.json_lines] == ["events"]

@@ -27,7 +27,8 @@ from portal.records.definitions import Field, FieldType
 SPELLINGS: dict[str, dict[str, list[str]]] = yaml.safe_load(
     Path(__file__).with_name("spellings.yaml").read_text("utf-8")
 )
-FEEDS = [feed.name for feed in catalog().feeds()]
+# Events are written by programs that know the names; their other columns have any.
+FEEDS = [feed.name for feed in catalog().feeds() if not feed.keep_unknown]
 SYSTEMS = range(8)
 
 

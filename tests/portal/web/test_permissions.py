@@ -91,6 +91,14 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "account-enabled": ("post", "admin", True),
     "account-key-add": ("post", "admin", True),
     "account-key-remove": ("post", "admin", True),
+    "events": ("get", "viewer", False),
+    "event": ("get", "viewer", True),
+    "tokens": ("get", "admin", False),
+    "token-add": ("post", "admin", False),
+    "token-revoke": ("post", "admin", True),
+    "api-events": ("get", "token", False),
+    "api-schema": ("get", "open", False),
+    "api-not-found": ("get", "nothing", False),
     "system": ("get", "operator", False),
 }
 
@@ -133,6 +141,8 @@ def arguments(name: str, cast: Cast, made: dict[str, Any]) -> list[Any]:  # noqa
         return [cast.account.pk, made["key"].pk]
     if (name.startswith("account-") and name != "account-add") or name == "account":
         return [cast.account.pk]
+    if name in ("event", "token-revoke"):
+        return [made[name.partition("-")[0]].pk]
     return []
 
 
@@ -144,6 +154,8 @@ def asked(client: Client, method: str, url: str, cast: Cast) -> int:
 def expected(person: str, role: str, of_a_tenant: bool) -> set[int]:
     if role == "open":
         return {200, 503, 302} if person == "nobody" else {200, 302, 503, 401, 403, 404}
+    if role in ("token", "nothing"):  # no session counts there
+        return {401 if role == "token" else 404}
     if person == "nobody":
         return {302}
     if role == "operator":

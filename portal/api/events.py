@@ -1,0 +1,216 @@
+"""POST and GET /api/v1/events/: events come in by their ids, and can be read in slices."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal import event_rules, event_search, events
+from portal.api import schemas
+from portal.api.problems import Problem
+from portal.api.reading import body
+from portal.api.scoping import TenantView
+from portal.event_rules import EventRefused, Incoming
+from portal.models import ApiToken, Event
+
+_MOST_FAULTS = 100
+_PER_PAGE, _MOST_PER_PAGE = 100, 1_000
+_CONFLICT = (
+    "An event with this id is stored already with other content. The stored one stays; give what"
+    " happened anew an id of its own."
+)
+_TWICE = "This id stands in the request twice. Send each event once."
+
+
+class Events(TenantView):
+    """Events of the token's tenant."""
+
+    scopes = {"POST": ApiToken.Scope.EVENTS_WRITE, "GET": ApiToken.Scope.EVENTS_READ}
+
+    @extend_schema(
+        operation_id="sendEvents",
+        summary="Send events",
+        request=schemas.INCOMING,
+        responses={200: schemas.RECORDED, **schemas.problems(400, 401, 403, 411, 413, 415, 422)},
+    )
+    def post(self, request: Request) -> Response:
+        """Send one event, or 1 to 10,000 as a list or as {"events": […]}.
+
+        The same id twice is stored once. Sound events are stored even where others of the request
+        are refused: then the answer is 422, with the counts and what is wrong with each of the
+        others. Sending the whole request again does no harm.
+        """
+        documents = _documents(body(request))
+        sound, faults = _sorted_out(documents)
+        token = _token(request)
+        done = events.record_many(token.tenant_id, list(sound.values()), Event.Source.API)
+        for index, one in sound.items():
+            if one.uid in done.conflicts:
+                faults.append(_fault(index, one.uid, "id", _CONFLICT))
+        counts = {
+            "accepted": done.accepted,
+            "duplicates": done.duplicates,
+            "conflicts": len(done.conflicts),
+        }
+        if not faults:
+            return Response(counts)
+        raise _refusal(len(documents), counts, faults)
+
+    @extend_schema(
+        operation_id="readEvents",
+        summary="Read events",
+        parameters=[
+            OpenApiParameter("type", str, description="Only events of this type."),
+            OpenApiParameter("subject", str, description="Only with a subject that begins so."),
+            OpenApiParameter("start", datetime, description="First moment, included."),
+            OpenApiParameter("end", datetime, description="Last moment, not included."),
+            OpenApiParameter("perPage", int, description="1 to 1,000; 100 by itself."),
+            OpenApiParameter("cursor", str, description="pageInfo.cursor of the page before."),
+        ],
+        responses={200: schemas.PAGE, **schemas.problems(400, 401, 403)},
+    )
+    def get(self, request: Request) -> Response:
+        """Read events in the order of their time, page by page, as long as `hasMore` says so."""
+        _refuse_unknown(request)
+        per_page = _number(request, "perPage", _PER_PAGE, _MOST_PER_PAGE)
+        rows = event_search.found(_token(request).tenant_id, _wanted(request))
+        try:
+            part = event_search.oldest_first(rows, request.GET.get("cursor", ""), per_page)
+        except event_search.BadCursor:
+            detail = '"cursor" is none of ours. Take it from pageInfo of the page before.'
+            raise Problem(400, detail) from None
+        page = {
+            "perPage": per_page,
+            "cursor": part.after or None,
+            "total": event_search.total(rows),
+            "hasMore": bool(part.after),
+        }
+        return Response({"pageInfo": page, "events": [_shown(event) for event in part.rows]})
+
+
+def _token(request: Request) -> ApiToken:
+    token = request.auth
+    if not isinstance(token, ApiToken):
+        raise AssertionError("A view without a token was called.")
+    return token
+
+
+def _documents(document: Any) -> list[Any]:
+    """The events of a body. Raises Problem where there are none, or too many."""
+    wrapped = isinstance(document, dict) and isinstance(document.get("events"), list)
+    if wrapped and set(document) == {"events"}:
+        document = document["events"]
+    found = document if isinstance(document, list) else [document]
+    if not 1 <= len(found) <= events.MOST_AT_ONCE:
+        raise Problem(
+            422,
+            f"The request has {len(found):,} events, expected 1 to {events.MOST_AT_ONCE:,}."
+            " Send them in parts.",
+        )
+    return found
+
+
+def _sorted_out(documents: list[Any]) -> tuple[dict[int, Incoming], list[dict[str, Any]]]:
+    """The sound events by their place in the request, and the faults of the others."""
+    sound: dict[int, Incoming] = {}
+    faults: list[dict[str, Any]] = []
+    seen: set[str] = set()
+    for index, document in enumerate(documents):
+        try:
+            event = event_rules.read(document)
+        except EventRefused as refused:
+            uid = document.get("id") if isinstance(document, dict) else None
+            faults += [_fault(index, uid, one.field, one.message) for one in refused.faults]
+            continue
+        if event.uid in seen:
+            faults.append(_fault(index, event.uid, "id", _TWICE))
+            continue
+        seen.add(event.uid)
+        sound[index] = event
+    return sound, faults
+
+
+def _fault(index: int, uid: Any, field: str, detail: str) -> dict[str, Any]:
+    """What is wrong with one event, as RFC 9457 has it for parts of a request."""
+    shown = uid[:200].encode("utf-8", "replace").decode() if isinstance(uid, str) else None
+    pointer = f"#/{index}" + (f"/{field}" if field else "")
+    return {"index": index, "id": shown, "field": field, "pointer": pointer, "detail": detail}
+
+
+def _refusal(number: int, counts: dict[str, int], faults: list[dict[str, Any]]) -> Problem:
+    """The 422 of a request of which some events were refused."""
+    faults.sort(key=lambda fault: int(fault["index"]))
+    refused = len({fault["index"] for fault in faults})
+    stored = counts["accepted"] + counts["duplicates"]
+    return Problem(
+        422,
+        f"{refused:,} of {number:,} events were refused, {stored:,} are stored. Correct those that"
+        " `faults` names and send them again.",
+        **counts,
+        refused=refused,
+        faults=faults[:_MOST_FAULTS],
+        faultsLeftOut=max(0, len(faults) - _MOST_FAULTS),
+    )
+
+
+def _refuse_unknown(request: Request) -> None:
+    known = {"type", "subject", "start", "end", "perPage", "cursor"}
+    for name in request.GET:
+        if name not in known:
+            words = ", ".join(sorted(known))
+            raise Problem(400, f'The parameter "{name[:100]}" is unknown. Use: {words}.')
+
+
+def _wanted(request: Request) -> event_search.Wanted:
+    texts = {name: request.GET.get(name, "") for name in ("type", "subject")}
+    for name, value in texts.items():
+        if "\0" in value:
+            raise Problem(400, f'"{name}" holds a NUL character.')
+    return event_search.Wanted(
+        **texts, start=_moment(request, "start"), end=_moment(request, "end")
+    )
+
+
+def _moment(request: Request, name: str) -> datetime | None:
+    value = request.GET.get(name, "")
+    if not value:
+        return None
+    try:
+        moment = parse_datetime(value)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or not 1900 <= moment.year < 2200:
+        raise Problem(
+            400,
+            f'"{name}" is "{value[:100]}". Expected a time with its offset, such as'
+            " 2026-05-18T00:00:00Z (write + as %2B).",
+        )
+    return moment
+
+
+def _number(request: Request, name: str, default: int, most: int) -> int:
+    value = request.GET.get(name, "")
+    if not value:
+        return default
+    if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= most):
+        raise Problem(400, f'"{name}" is "{value[:100]}". Expected a number from 1 to {most:,}.')
+    return int(value)
+
+
+def _shown(event: Event) -> dict[str, Any]:
+    payload = event.payload
+    return {
+        "id": event.uid,
+        "type": event.type,
+        "timestamp": event.at.isoformat().replace("+00:00", "Z"),
+        "subject": event.subject,
+        "source": event.source,
+        "receivedAt": event.received_at.isoformat().replace("+00:00", "Z"),
+        "payload": payload if isinstance(payload, dict) else json.loads(payload),
+    }

@@ -1,0 +1,71 @@
+"""The body of a request: JSON, in UTF-8, of a bounded size; and the one form of the answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+
+from portal import event_rules
+from portal.api.problems import Problem
+
+LARGEST_BODY = 16 << 20  # bytes
+_DRAINED = 64 << 20
+_BLOCK = 1 << 20
+
+
+class Json(JSONRenderer):
+    """JSON, whatever the browser would like better; there are no pages under /api/."""
+
+    charset = "utf-8"
+
+
+class AnyBody(BaseParser):
+    """Never used to parse: it lets `body` say itself what is wrong with a content type."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        """Raises UnsupportedMediaType."""
+        raise UnsupportedMediaType(str(media_type))
+
+
+def body(request: Request) -> Any:
+    """The parsed body. Raises Problem: 400, 411, 413, 415."""
+    plain = request._request
+    kind = plain.content_type
+    if kind != "application/json" and (kind or plain.META.get("CONTENT_LENGTH")):
+        named = kind or "missing"
+        raise Problem(415, f'The content type is {named}. Send "Content-Type: application/json".')
+    if "chunked" in plain.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+        raise Problem(411, "Send the body in one piece, with the header Content-Length.")
+    data = _read(plain)
+    if not data.strip():
+        raise Problem(400, "The body is empty, expected JSON.")
+    try:
+        return event_rules.parse(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        detail = f"The body is not UTF-8: the byte at {error.start:,} does not fit. Encode it anew."
+        raise Problem(400, detail) from None
+    except ValueError as error:
+        raise Problem(400, f"The body is not JSON: {error}.") from None
+
+
+def _read(plain: Any) -> bytes:
+    """The bytes. Of a body that is too large much is read on, so that the answer is seen."""
+    announced = plain.META.get("CONTENT_LENGTH") or "0"
+    size = int(announced) if announced.isdigit() else 0
+    if size > LARGEST_BODY:
+        left = min(size, _DRAINED)
+        while left > 0 and (block := plain.read(min(_BLOCK, left))):
+            left -= len(block)
+        raise Problem(
+            413, f"The body has {size:,} bytes, the most is {LARGEST_BODY:,}. Send it in parts."
+        )
+    data: bytes = plain.read(size)
+    if len(data) < size:
+        raise Problem(400, f"The body ended after {len(data):,} of {size:,} bytes.")
+    return data

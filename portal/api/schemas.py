@@ -1,0 +1,119 @@
+"""The shapes of requests and answers as OpenAPI names them; known event types from their table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse
+
+from portal import event_rules, events
+from portal.api.problems import CONTENT_TYPE
+
+_KINDS = {"text": "string", "choice": "string", "number": "number"}
+
+
+def _object(properties: dict[str, Any], *required: str, **more: Any) -> dict[str, Any]:
+    needed = {"required": list(required)} if required else {}
+    return {"type": "object", "properties": properties, **needed, **more}
+
+
+def _types() -> str:
+    """The known types and their members, in words."""
+    lines = ["Any name; of these the portal knows the payload:"]
+    for one in event_rules.known_types().values():
+        members = ", ".join(
+            f"{member.name} ({' | '.join(member.values) or _KINDS[member.kind]})"
+            for member in one.members
+        )
+        lines.append(f"- `{one.name}`: {members}")
+    return "\n".join(lines)
+
+
+_ID = {"type": "string", "maxLength": event_rules.LONGEST_ID, "description": "Yours, and stable."}
+_TYPE = {"type": "string", "maxLength": event_rules.LONGEST_TYPE, "description": _types()}
+_TIME = {"type": "string", "format": "date-time", "description": "With its offset."}
+_SUBJECT = {
+    "type": "string",
+    "maxLength": event_rules.LONGEST_SUBJECT,
+    "description": "Whom or what it happened to; without it, `user`.",
+}
+_PAYLOAD = {
+    "type": "object",
+    "additionalProperties": True,
+    "description": f"At most {event_rules.LARGEST_PAYLOAD:,} bytes and {event_rules.DEEPEST}"
+    " levels. Without it all members but the others are the payload; then `event`, where it is"
+    " there, names the type.",
+}
+_EVENT = _object(
+    {"id": _ID, "type": _TYPE, "timestamp": _TIME, "subject": _SUBJECT, "payload": _PAYLOAD},
+    *("id", "timestamp"),
+    additionalProperties=True,
+)
+_MANY = {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": events.MOST_AT_ONCE}
+INCOMING = {
+    "application/json": {"oneOf": [_EVENT, _MANY, _object({"events": _MANY}, "events")]},
+}
+_COUNT = {"type": "integer"}
+RECORDED = _object(
+    {"accepted": _COUNT, "duplicates": _COUNT, "conflicts": _COUNT},
+    *("accepted", "duplicates", "conflicts"),
+)
+_STORED = _object(
+    {
+        "id": _ID,
+        "type": _TYPE,
+        "timestamp": _TIME,
+        "subject": _SUBJECT,
+        "source": {"type": "string", "enum": ["api", "file", "portal"]},
+        "receivedAt": {"type": "string", "format": "date-time"},
+        "payload": _PAYLOAD,
+    }
+)
+PAGE = _object(
+    {
+        "pageInfo": _object(
+            {
+                "perPage": _COUNT,
+                "cursor": {"type": "string", "nullable": True},
+                "total": {
+                    "type": "integer",
+                    "nullable": True,
+                    "description": "Of all pages; null beyond 10,000.",
+                },
+                "hasMore": {"type": "boolean"},
+            }
+        ),
+        "events": {"type": "array", "items": _STORED},
+    }
+)
+_PROBLEM = _object(
+    {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": _COUNT,
+        "detail": {"type": "string"},
+        "accepted": _COUNT,
+        "duplicates": _COUNT,
+        "conflicts": _COUNT,
+        "refused": _COUNT,
+        "faults": {
+            "type": "array",
+            "items": _object(
+                {
+                    "index": _COUNT,
+                    "id": {"type": "string", "nullable": True},
+                    "field": {"type": "string"},
+                    "pointer": {"type": "string"},
+                    "detail": {"type": "string"},
+                }
+            ),
+        },
+        "faultsLeftOut": _COUNT,
+    },
+    *("type", "title", "status", "detail"),
+)
+
+
+def problems(*codes: int) -> dict[tuple[int, str], OpenApiResponse]:
+    """The problem document as the answer of each of these codes."""
+    return {(code, CONTENT_TYPE): OpenApiResponse(_PROBLEM) for code in codes}

@@ -1,0 +1,90 @@
+"""Programs that call the API: each has a token of one institution."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+from django.test import Client
+
+from portal import rls, tenancy, tokens
+from portal.models import ApiToken, Event, Tenant
+
+ADDRESS = "/api/v1/events/"
+ALL = (ApiToken.Scope.EVENTS_WRITE, ApiToken.Scope.EVENTS_READ)
+
+
+def event(uid: str = "e-1", **members: Any) -> dict[str, Any]:
+    """A sound event."""
+    return {
+        "id": uid,
+        "type": "courseCompletion",
+        "timestamp": "2026-05-18T18:00:13.000Z",
+        "subject": "lee@example.edu",
+        "payload": {"title": "Laboratory safety", "userDetail": {"firstName": "Lee"}},
+        **members,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A program with its token."""
+
+    tenant: Tenant
+    row: ApiToken
+    token: str
+
+    def send(self, body: Any, **headers: Any) -> Any:
+        """POST; the body as JSON, or as it is where it is bytes."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return Client().post(
+            ADDRESS,
+            data,
+            content_type=headers.pop("content_type", "application/json"),
+            HTTP_AUTHORIZATION=f"Bearer {self.token}",
+            **headers,
+        )
+
+    def read(self, **values: Any) -> Any:
+        """GET."""
+        return Client().get(ADDRESS, values, HTTP_AUTHORIZATION=f"Bearer {self.token}")
+
+    def stored(self) -> list[Event]:
+        with tenancy.scope(self.tenant.pk):
+            return list(Event.objects.order_by("uid"))
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    home: Caller
+    abroad: Caller
+
+
+def caller(tenant: Tenant, *scopes: str, **values: Any) -> Caller:
+    with tenancy.scope(tenant.pk):
+        row, token = tokens.make(tenant, "Nightly job", scopes or ALL, **values)
+    return Caller(tenant, row, token)
+
+
+@contextmanager
+def committed() -> Iterator[Callers]:
+    """The two programs; afterwards every row of theirs is deleted."""
+    tenants = [Tenant.objects.create(name=name, slug=name) for name in ("home", "abroad")]
+    try:
+        yield Callers(*(caller(tenant) for tenant in tenants))
+    finally:
+        connection.close()
+        with tenancy.everyone("the test is over"), transaction.atomic():
+            _forget([tenant.pk for tenant in tenants])
+
+
+def _forget(ids: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE portal_event, portal_auditentry, portal_loginscore")
+        for table in set(rls.tenant_tables()) - set(rls.append_only_tables()):
+            cursor.execute(f'DELETE FROM "{table}" WHERE tenant_id = ANY(%s)', [ids])  # noqa: S608
+        cursor.execute("DELETE FROM portal_tenant WHERE id = ANY(%s)", [ids])
