@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -20,6 +19,7 @@ from imports.arrivals.decisions import Decision as Decided
 from imports.arrivals.decisions import shown
 from imports.arrivals.listing import Entry
 from imports.arrivals.references import Resolution, resolve
+from imports.copies import Copies
 from imports.deliveries import Folder, forget_copy, is_first, make_job, note, sender
 from imports.manifest import (
     InvalidSchema,
@@ -33,7 +33,6 @@ from imports.manifest import (
 from imports.manifest import State as Shown
 from imports.models import Arrival, ArrivalFile
 from imports.queue import owner
-from imports.snapshot import ChangedWhileCopied, Snapshot
 from portal import lifecycle, logs
 from portal.models import Drop
 from portal.records.catalog import catalog
@@ -139,34 +138,49 @@ def _refuse(arrival: Arrival, refused: InvalidSchema) -> None:
 
 
 def _collect_files(folder: Folder, arrival: Arrival, manifest: Manifest) -> None:
-    copies: dict[str, Snapshot] = {}
-    changed: set[str] = set()
-
-    def digest(entry: Entry) -> str:
-        """The checksum is of the copy: what is imported is what was compared (A10)."""
-        return _copy(folder, arrival, entry, copies, changed).md5
-
-    resolutions = resolve(manifest, folder.listing(), digest)
-    for one in resolutions:
-        if one.problem is None and one.entry and one.entry.name not in copies:
-            _try_copy(folder, arrival, one.entry, copies, changed)
-    judged = [_judged(one, copies, changed) for one in resolutions]
     feed = _configuration(folder.drop)
     try:
-        if feed is None and any(one.problem is None for one in judged):
-            _without_configuration(folder, arrival, copies)
+        if feed is None and _has_good(folder, manifest):
+            _without_configuration(folder, arrival)
         else:
-            _take_all(folder, arrival, judged, copies, feed)
+            _copy_and_take(folder, arrival, manifest, feed)
     except lifecycle.LeaseLost as lost:
         log.warning("delivery_taken_over", arrival_id=arrival.pk, reason=str(lost))
-        _discard(copies)
+
+
+def _has_good(folder: Folder, manifest: Manifest) -> bool:
+    """Whether a reference waits for the configuration: nothing is copied before there is one."""
+
+    def digest(entry: Entry) -> str:
+        return snapshot.md5_of(folder.jail, folder.file(entry.name))
+
+    return any(one.problem is None for one in resolve(manifest, folder.listing(), digest))
+
+
+def _copy_and_take(folder: Folder, arrival: Arrival, manifest: Manifest, feed: Feed | None) -> None:
+    """Raises LeaseLost."""
+    copies = Copies(folder, f"{_storage(arrival)}/{arrival.token}")
+    resolutions = resolve(manifest, folder.listing(), copies.digest)
+    for one in resolutions:
+        if one.problem is None and one.entry:
+            copies.take(one.entry)
+    judged = [_judged(one, copies) for one in resolutions]
+    try:
+        if feed is None and any(one.problem is None for one in judged):
+            copies.discard()
+            _without_configuration(folder, arrival)
+        else:
+            _take_all(folder, arrival, judged, copies, feed)
+    except lifecycle.LeaseLost:
+        copies.discard()
+        raise
 
 
 def _take_all(
     folder: Folder,
     arrival: Arrival,
     judged: list[Resolution],
-    copies: dict[str, Snapshot],
+    copies: Copies,
     feed: Feed | None,
 ) -> None:
     """Rows and jobs of all references in one transaction. Raises LeaseLost."""
@@ -179,50 +193,16 @@ def _take_all(
         )
 
 
-def _discard(copies: dict[str, Snapshot]) -> None:
-    for copy in copies.values():
-        default_storage.delete(copy.content)
-
-
-def _try_copy(
-    folder: Folder,
-    arrival: Arrival,
-    entry: Entry,
-    copies: dict[str, Snapshot],
-    changed: set[str],
-) -> None:
-    try:
-        _copy(folder, arrival, entry, copies, changed)
-    except FileNotFoundError:
-        pass  # judged below: there is no copy
-
-
-def _copy(
-    folder: Folder,
-    arrival: Arrival,
-    entry: Entry,
-    copies: dict[str, Snapshot],
-    changed: set[str],
-) -> Snapshot:
-    name = f"{_storage(arrival)}/{arrival.token}-{len(copies)}"
-    try:
-        copies[entry.name] = snapshot.take(folder.jail, folder.file(entry.name), name)
-    except ChangedWhileCopied as exc:
-        changed.add(entry.name)
-        raise FileNotFoundError(entry.name) from exc
-    return copies[entry.name]
-
-
-def _judged(one: Resolution, copies: dict[str, Snapshot], changed: set[str]) -> Resolution:
+def _judged(one: Resolution, copies: Copies) -> Resolution:
     """The resolution after copying: a file that changed under our hands is an invalid reference."""
     name = one.reference.name
-    if name in changed:
+    if name in copies.changed:
         reason = (
             f"{shown(name)} was written to while it was being collected. "
             "Send the file again, and its manifest when the upload has ended."
         )
         return Resolution(one.reference, one.entry, Problem.FILE_CHANGED, reason)
-    if one.problem is None and name not in copies:
+    if one.problem is None and name not in copies.taken:
         reason = f"{shown(name)} vanished while it was being collected. Send it again."
         return Resolution(one.reference, one.entry, Problem.FILE_NOT_FOUND, reason)
     return one
@@ -236,8 +216,7 @@ def _configuration(drop: Drop) -> Feed | None:
         return None
 
 
-def _without_configuration(folder: Folder, arrival: Arrival, copies: dict[str, Snapshot]) -> None:
-    _discard(copies)
+def _without_configuration(folder: Folder, arrival: Arrival) -> None:
     log.error("configuration_missing", drop_id=folder.drop.pk, feed=folder.drop.feed)
     reason = (
         "What is to be done with files of this folder is not configured. The operator has been "
@@ -255,13 +234,13 @@ def _take(
     folder: Folder,
     arrival: Arrival,
     one: Resolution,
-    copies: dict[str, Snapshot],
+    copies: Copies,
     feed: Feed | None,
 ) -> None:
     """One reference becomes a row, and a job where it is good and not taken already."""
     name = one.reference.name
     # The copy belongs to the line that named the file first.
-    copy = None if one.problem is Problem.DUPLICATE else copies.get(name)
+    copy = None if one.problem is Problem.DUPLICATE else copies.taken.get(name)
     row = ArrivalFile(
         tenant_id=arrival.tenant_id,
         arrival=arrival,

@@ -27,7 +27,7 @@ from imports.deliveries import Folder, is_first, make_job, note, sender
 from imports.folders import source_of_entry
 from imports.home import Home, locked, look_up
 from imports.manifest import identity
-from imports.models import Arrival, ArrivalFile
+from imports.models import Arrival, ArrivalFile, ImportTemplate
 from imports.queue import owner
 from imports.sightings import Seen
 from imports.snapshot import ChangedWhileCopied, Snapshot
@@ -51,7 +51,8 @@ def collect(folder: Folder) -> None:
     detection = _detect(listing, home)
     known = _known(folder, listing)
     for match in detection.matches:
-        if _is_due(known.get(source_of_entry(match.entry))):
+        row = known.get(source_of_entry(match.entry))
+        if _is_due(row) and not _waits_on(row, match):
             _try(folder, home, match.entry, _importing(folder, match))
     for found in detection.unmatched:
         row = known.get(source_of_entry(found.entry))
@@ -103,6 +104,18 @@ def _is_due(row: ArrivalFile | None) -> bool:
         return True
     waits = row.arrival.state == State.CONFIG_MISSING and row.arrival.ready_at > datetime.now(UTC)
     return row.arrival.state in _OPEN and not waits
+
+
+def _waits_on(row: ArrivalFile | None, match: Match) -> bool:
+    """Whether the file waits for a configuration that is still not there; it is not copied then."""
+    if row is None or row.arrival.state != State.CONFIG_MISSING:
+        return False
+    template = ImportTemplate.objects.filter(pk=match.template).first()
+    if template is None or _feed(template.feed) is not None:
+        return False
+    waiting = Arrival.objects.filter(pk=row.arrival_id, state=State.CONFIG_MISSING)
+    waiting.update(ready_at=Now() + _RETRY_AFTER)
+    return True
 
 
 def _is_shown(row: ArrivalFile | None, entry: Entry) -> bool:

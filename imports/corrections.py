@@ -92,6 +92,7 @@ def _made(
             record_type=job.record_type,
             rank=job.rank,
             template_version=job.template_version,
+            spec=job.spec,
             operation=_operation(job),
             absent_scope=job.absent_scope,
             limits=job.limits,

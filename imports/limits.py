@@ -9,14 +9,13 @@ Source: design.md section 7; reliability.md rule 11; peers.md on mass deletion.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-Limits = Mapping[str, str | int]
+from imports.ceilings import Limits, ceiling, check, is_percent, percent
 
 DEFAULTS: Limits = {"removes": "10%"}
-FLOOR = 100
 PER_FLOOR = 10
 # "Did the identifiers change?" is asked from this share on, and from so many known people on.
 CHANGED_PERCENT = 50
@@ -30,7 +29,6 @@ _COUNTED = {
     "rejects": ("rejected", "reject"),
 }
 PER_MEASURES = ("creates", "updates", "removes")
-MEASURES = (*_COUNTED, "size_change", "key_churn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,30 +100,6 @@ class Hold:
         return asdict(self)
 
 
-class BadLimit(ValueError):
-    """A limit that is neither a whole number nor a percentage, or one that does not exist."""
-
-
-def ceiling(limit: str | int, base: int, floor: int = FLOOR) -> int:
-    """The limit in rows. Raises BadLimit."""
-    text = str(limit).strip()
-    try:
-        if text.endswith("%"):
-            return max(floor, int(base * _percent(text) / 100))
-        return int(text)
-    except (ValueError, OverflowError) as exc:
-        raise BadLimit(f"{limit!r} is neither a whole number nor a percentage.") from exc
-
-
-def check(limits: Limits, names: Sequence[str] = MEASURES) -> None:
-    """Raise BadLimit where a limit is unknown or cannot be read. names: those that may be set."""
-    for name, limit in limits.items():
-        if name not in names:
-            raise BadLimit(f'There is no limit "{name}"; there are {", ".join(names)}.')
-        if ceiling(limit, 0, 0) < 0 or (_is_percent(limit) and _percent(str(limit)) < 0):
-            raise BadLimit(f"{limit!r} is below zero.")
-
-
 def holds(
     measured: Measured,
     limits: Limits,
@@ -187,7 +161,7 @@ def _counted(plan: Plan, limits: Limits) -> Iterator[Hold]:
         allowed = ceiling(limit, base)
         if count > allowed:
             sentence = f"The file would {verb} {count:,} records; the limit is {limit}"
-            sentence += f" ({allowed:,} of {base:,})." if _is_percent(limit) else "."
+            sentence += f" ({allowed:,} of {base:,})." if is_percent(limit) else "."
             yield Hold(name, sentence, name, count, limit)
 
 
@@ -212,10 +186,10 @@ def _size(measured: Measured, limits: Limits) -> Iterator[Hold]:
     if limit is None or not last:
         return
     change = abs(measured.size - last)
-    count = -(-change * 100 // last) if _is_percent(limit) else change
-    if change > (last * _percent(str(limit)) / 100 if _is_percent(limit) else int(limit)):
+    count = -(-change * 100 // last) if is_percent(limit) else change
+    if change > (last * percent(str(limit)) / 100 if is_percent(limit) else int(limit)):
         way = "smaller" if measured.size < last else "larger"
-        by = f"{count:,} %" if _is_percent(limit) else f"{change:,} bytes"
+        by = f"{count:,} %" if is_percent(limit) else f"{change:,} bytes"
         sentence = (
             f"The file is {by} {way} than the last one that was imported ({measured.size:,} bytes "
             f"after {last:,}); the limit is {limit}."
@@ -228,8 +202,8 @@ def _churn(measured: Measured, limits: Limits) -> Iterator[Hold]:
     if limit is None:
         return
     records = min(measured.plan.created, measured.missing)
-    count = _churn_percent(measured) if _is_percent(limit) else records
-    if count > (_percent(str(limit)) if _is_percent(limit) else int(limit)):
+    count = _churn_percent(measured) if is_percent(limit) else records
+    if count > (percent(str(limit)) if is_percent(limit) else int(limit)):
         sentence = (
             f"{measured.plan.created:,} rows have new identifiers, and {measured.missing:,} of "
             f"{measured.plan.stored:,} stored records are not in the file; the limit is {limit}."
@@ -275,7 +249,7 @@ def _of_values(measured: Measured, name: str, measure: str, limit: str | int) ->
     for value, counts in measured.per_value.items():
         count, allowed = getattr(counts, attribute), ceiling(limit, counts.stored, PER_FLOOR)
         if count > allowed:
-            of = f" ({allowed:,} of {counts.stored:,})" if _is_percent(limit) else ""
+            of = f" ({allowed:,} of {counts.stored:,})" if is_percent(limit) else ""
             sentence = (
                 f"{name} {value or '(blank)'}: the file would {verb} {count:,} records; the limit "
                 f"is {limit}{of}."
@@ -297,11 +271,3 @@ def _churn_percent(measured: Measured) -> int:
 
 def _share(part: int, whole: int) -> int:
     return part * 100 // whole if whole else 0
-
-
-def _is_percent(limit: str | int) -> bool:
-    return str(limit).strip().endswith("%")
-
-
-def _percent(limit: str) -> float:
-    return float(limit.strip()[:-1])

@@ -28,6 +28,7 @@ from imports import (
     known,
     late,
     limits,
+    lookups,
     measure,
     outcome,
     spool,
@@ -287,7 +288,8 @@ def _update(job: ImportJob, **changes: object) -> None:
 
 def _source(work: Work, it: Readable) -> Source:
     told = work.told
-    dialect, mapping = opened(it.file, it.size, told.plain_feed, told.plain_type, it.spec)
+    tables = lookups.pinned(work.job.tenant_id, work.job.lookups)
+    dialect, mapping = opened(it.file, it.size, told.plain_feed, told.plain_type, it.spec, tables)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
     return Source(it.file, it.size, dialect, mapping, work.feed.absorb_extra, it.json_lines)
 

@@ -16,7 +16,7 @@ from imports.arrivals.decisions import Verdict
 from imports.arrivals.names import errors_name, result_name
 from imports.deliveries import Folder
 from imports.folders import source_of_entry
-from imports.manifest import InvalidSchema, Problem, State, annotate, state_name
+from imports.manifest import InvalidSchema, Problem, State, annotate, parse_state, state_name
 from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import logs
 from portal.dropserver.paths import Path
@@ -97,22 +97,44 @@ def _rename(folder: Folder, arrival: Arrival, shown: State) -> None:
     try:
         folder.jail.rename(folder.file(arrival.current_name), folder.file(name))
     except FileNotFoundError:
-        pass  # the sender removed it, or an earlier round was cut off after the rename
+        # An earlier round was cut off after the rename, or the sender removed it.
+        name = next(_nobodys(folder, arrival, shown), "")
     _named(arrival, name)
+
+
+def _nobodys(folder: Folder, arrival: Arrival, shown: State) -> Iterator[str]:
+    """The manifests in that state which lie there and which no other delivery calls its own."""
+    wanted = parse_state(state_name(arrival.current_name, shown))
+    lying = sorted(e.name for e in folder.listing() if parse_state(e.name) == wanted)
+    others = Arrival.objects.filter(drop=folder.drop, current_name__in=lying)
+    known = set(others.exclude(pk=arrival.pk).values_list("current_name", flat=True))
+    return (name for name in lying if name not in known)
 
 
 def _mark(folder: Folder, arrival: Arrival, problems: dict[int, Problem]) -> None:
     """Write the manifest with its INVALID attributes under the name that says so."""
-    old = folder.file(arrival.current_name)
-    name = folder.free_name(state_name(arrival.current_name, State.CONTAINSINVALIDFILES))
+    old, shown = folder.file(arrival.current_name), State.CONTAINSINVALIDFILES
     try:
         with folders.reading(folder.jail, old) as file:
             data = _marked(file.read(), problems)
-        folders.write(folder.jail, folder.file(name), iter([data]))
+        name = _written_before(folder, arrival, shown, data)
+        if not name:
+            name = folder.free_name(state_name(arrival.current_name, shown))
+            folders.write(folder.jail, folder.file(name), iter([data]))
         folder.jail.remove(old)
     except FileNotFoundError:
-        pass
+        # An earlier round was cut off after the removal, or the sender removed it.
+        name = next(_nobodys(folder, arrival, shown), "")
     _named(arrival, name)
+
+
+def _written_before(folder: Folder, arrival: Arrival, shown: State, data: bytes) -> str:
+    """The name under which an earlier round, that was cut off, has written it; empty without."""
+    for name in _nobodys(folder, arrival, shown):
+        with folders.reading(folder.jail, folder.file(name)) as file:
+            if file.read(len(data) + 1) == data:
+                return name
+    return ""
 
 
 def _marked(data: bytes, problems: dict[int, Problem]) -> bytes:

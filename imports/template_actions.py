@@ -10,19 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from imports import outcome
+from imports import lookups, outcome
 from imports.models import ImportJob, ImportTemplate, TemplateVersion
-from imports.template_rules import Face, Refused, face_faults, spec_faults
+from imports.template_rules import Face, Refused, alone, face_faults, spec_faults
 from imports.templates.definitions import Spec
 from imports.templates.parsing import as_json, parse
+from imports.templates.tables import missing
 from imports.templates.yaml_form import dump_yaml, load_yaml
 from portal import audit, bell
 from portal.models import Tenant, User
 from portal.records.catalog import catalog
-
-_LOCK = 0x7E41
 
 
 class ChangedMeanwhile(Refused):
@@ -51,8 +50,8 @@ def create(
 ) -> ImportTemplate:
     """A new template with its version 1. feed: a name of the catalog. Raises Refused."""
     with transaction.atomic():
-        _alone(tenant.pk)
-        _refuse([*face_faults(tenant, face, None), *spec_faults(feed, spec)])
+        alone(tenant.pk)
+        _refuse([*face_faults(tenant, face, None), *spec_faults(tenant.pk, feed, spec)])
         made = ImportTemplate.objects.create(
             tenant=tenant,
             name=face.name,
@@ -62,6 +61,7 @@ def create(
         )
         _add_version(made, actor, as_json(spec), 1, note)
         _audit(made, actor, "template.create", version=1)
+        _look_again(tenant.pk)
     return made
 
 
@@ -69,8 +69,9 @@ def save(
     template: ImportTemplate, actor: Actor, spec: Spec, *, based_on: int, note: str = ""
 ) -> TemplateVersion:
     """A new version, made from the version `based_on`. Raises ChangedMeanwhile, Refused."""
-    _refuse(spec_faults(template.feed, spec))
     with transaction.atomic():
+        alone(template.tenant_id)
+        _refuse(spec_faults(template.tenant_id, template.feed, spec))
         current = _locked(template, based_on)
         made = _add_version(template, actor, as_json(spec), current + 1, note)
         _audit(template, actor, "template.version", version=made.number, note=note)
@@ -85,9 +86,11 @@ def roll_back(
     if old is None:
         raise Refused(f"There is no version {number}.")
     with transaction.atomic():
+        alone(template.tenant_id)
         current = _locked(template, based_on)
         if number == current:
             raise Refused(f"Version {number} is the current one already.")
+        _refuse(list(missing(spec_of(old), lookups.columns(template.tenant_id))))
         note = f"Back to version {number}."
         made = _add_version(template, actor, old.spec, current + 1, note)
         _audit(template, actor, "template.rollback", version=made.number, to=number)
@@ -97,23 +100,25 @@ def roll_back(
 def change(template: ImportTemplate, actor: Actor, face: Face) -> None:
     """Change the name, the account and the file names. Raises Refused."""
     with transaction.atomic():
-        _alone(template.tenant_id)
+        alone(template.tenant_id)
         _refuse(face_faults(template.tenant, face, template))
         template.name, template.account = face.name, face.account
         template.file_names = list(face.file_names)
         template.save(update_fields=["name", "account", "file_names"])
         _audit(template, actor, "template.change", file_names=list(face.file_names))
+        _look_again(template.tenant_id)
 
 
 def set_enabled(template: ImportTemplate, actor: Actor, enabled: bool) -> None:
     """Let files of its names import themselves, or not. Raises Refused where another has a name."""
     with transaction.atomic():
-        _alone(template.tenant_id)
+        alone(template.tenant_id)
         if enabled:
             _refuse(face_faults(template.tenant, _face(template), template))
         template.enabled = enabled
         template.save(update_fields=["enabled"])
         _audit(template, actor, "template.enable" if enabled else "template.disable")
+        _look_again(template.tenant_id)
 
 
 def clone(template: ImportTemplate, actor: Actor, name: str) -> ImportTemplate:
@@ -220,14 +225,13 @@ def _refuse(faults: Sequence[str]) -> None:
         raise Refused(*faults)
 
 
+def _look_again(tenant_id: int) -> None:
+    """Files may lie in a folder and wait for the very name that a template now has or has not."""
+    bell.ring_on_commit(bell.POLL, tenant_id)
+
+
 def _face(template: ImportTemplate) -> Face:
     return Face(name=template.name, account=template.account, file_names=tuple(template.file_names))
-
-
-def _alone(tenant_id: int) -> None:
-    """Until the end of the transaction nobody else changes the names of this tenant's templates."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, tenant_id % 2**31])
 
 
 def _locked(template: ImportTemplate, based_on: int) -> int:

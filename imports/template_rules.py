@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db import connection
+
+from imports import lookups
 from imports.models import ImportTemplate
 from imports.templates.definitions import Spec
 from imports.templates.effective import unfit
@@ -11,8 +14,7 @@ from portal.models import Account, Tenant
 from portal.records.catalog import catalog
 
 MOST_NAMES = 100
-# No look-up tables are kept yet: a template that needs one could not run.
-_TABLES: tuple[str, ...] = ()
+_LOCK = 0x7E41
 
 
 class Refused(Exception):
@@ -32,13 +34,21 @@ class Face:
     file_names: tuple[str, ...] = ()
 
 
-def spec_faults(feed: str, spec: Spec) -> list[str]:
+def alone(tenant_id: int) -> None:
+    """Until the end of the transaction nobody else changes this tenant's templates' names, or the
+    look-up tables that templates need."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, tenant_id % 2**31])
+
+
+def spec_faults(tenant_id: int, feed: str, spec: Spec) -> list[str]:
     """What speaks against a spec for the feed of that name."""
     try:
         known = catalog().feed(feed)
     except KeyError:
         return [f'feed: found "{feed[:60]}", expected the name of a feed of this portal.']
-    return unfit(spec, known, catalog().record_type(known.record_type), _TABLES)
+    record_type = catalog().record_type(known.record_type)
+    return unfit(spec, known, record_type, lookups.columns(tenant_id))
 
 
 def face_faults(tenant: Tenant, face: Face, mine: ImportTemplate | None) -> list[str]:

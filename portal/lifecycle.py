@@ -8,7 +8,7 @@ previous states; zero rows changed means that the work belongs to somebody else 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, TypeVar
@@ -188,8 +188,3 @@ class Heartbeat:
                 rows.filter(lease_until__isnull=False).update(lease_until=lease_end())
                 return True
         return rows.exists()
-
-
-def expired(rows: QuerySet[L], states: Iterable[str]) -> QuerySet[L]:
-    """Rows in these states whose lease has run out."""
-    return rows.filter(state__in=list(states), lease_until__lt=Now())

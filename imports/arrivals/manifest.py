@@ -7,13 +7,14 @@ ever processed unless a manifest names it, so each other visible file gets a dec
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from imports.arrivals.decisions import Decision, Verdict, clock, shown
+from imports.arrivals.kinds import HIDDEN, LEFTOVER, TEMPORARY, Kind
 from imports.arrivals.listing import Entry, Listing
-from imports.arrivals.names import is_hidden, is_leftover, is_result, is_temporary
+from imports.arrivals.names import is_hidden, is_result
 from imports.manifest.states import State, free_name, is_manifest, parse_state, state_name
 
 RETRY_AFTER = timedelta(minutes=5)
@@ -169,24 +170,15 @@ def _file(entry: Entry, named: Collection[str]) -> Decision:
     )
 
 
-_KINDS: tuple[tuple[Verdict, Callable[[str], bool], str], ...] = (
+_KINDS: tuple[Kind, ...] = (
     (
         Verdict.UNNAMED_MANIFEST,
         lambda name: name.lower() == ".done",
         "{name} has an extension but no name, which makes it a hidden file. Send the manifest "
         "under a name such as accounts.done.",
     ),
-    (
-        Verdict.HIDDEN,
-        is_hidden,
-        "{name} begins with a dot: hidden files and unfinished uploads are left alone.",
-    ),
-    (
-        Verdict.TEMPORARY,
-        is_temporary,
-        "{name} has the name of an unfinished upload. It is looked at when the client has renamed "
-        "it; if the upload was broken off, send the file again.",
-    ),
+    HIDDEN,
+    TEMPORARY,
     (
         Verdict.RESULT,
         is_result,
@@ -199,9 +191,5 @@ _KINDS: tuple[tuple[Verdict, Callable[[str], bool], str], ...] = (
         "{name} looks like a manifest, but its name does not end in .done. Send it again under a "
         "name that does (some systems hide the last extension of a name).",
     ),
-    (
-        Verdict.IGNORED,
-        is_leftover,
-        "{name} is a leftover of an editor or of an operating system and is left alone.",
-    ),
+    LEFTOVER,
 )

@@ -6,20 +6,14 @@ name of one of the account's templates, extension included, and the file is stab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from imports.arrivals.decisions import Decision, Verdict, shown
+from imports.arrivals.kinds import HIDDEN, LEFTOVER, TEMPORARY, Kind
 from imports.arrivals.listing import Entry, Listing
-from imports.arrivals.names import (
-    errors_name,
-    is_hidden,
-    is_leftover,
-    is_result,
-    is_temporary,
-    result_name,
-)
+from imports.arrivals.names import errors_name, is_result, result_name
 from imports.arrivals.near import NearMiss, near_misses
 
 _MAX_NAME_BYTES = 255
@@ -123,23 +117,14 @@ def _is_too_long(name: str) -> bool:
     return len(longest.encode(errors="surrogateescape")) > _MAX_NAME_BYTES
 
 
-_KINDS: tuple[tuple[Verdict, Callable[[str], bool], str], ...] = (
+_KINDS: tuple[Kind, ...] = (
     (
         Verdict.NAME_NOT_TEXT,
         _is_no_text,
         "The name {name} is not UTF-8. Set the client to UTF-8 names and send the file again.",
     ),
-    (
-        Verdict.HIDDEN,
-        is_hidden,
-        "{name} begins with a dot: hidden files and unfinished uploads are left alone.",
-    ),
-    (
-        Verdict.TEMPORARY,
-        is_temporary,
-        "{name} has the name of an unfinished upload. It is looked at when the client has renamed "
-        "it; if the upload was broken off, send the file again.",
-    ),
+    HIDDEN,
+    TEMPORARY,
     (
         Verdict.RESULT,
         is_result,
@@ -152,9 +137,5 @@ _KINDS: tuple[tuple[Verdict, Callable[[str], bool], str], ...] = (
         "The name {name} is too long: the portal writes its result beside the file, under the same "
         "name with an ending. Send it again under a shorter name.",
     ),
-    (
-        Verdict.IGNORED,
-        is_leftover,
-        "{name} is a leftover of an editor or of an operating system and is left alone.",
-    ),
+    LEFTOVER,
 )

@@ -23,9 +23,10 @@ _LONGEST = 300  # characters of a value
 
 
 def values_of(draft: ImportDraft, column: str) -> dict[str, Any]:
-    """{"values": [[value, count], …] the most frequent first, "rows", "whole", "full"}.
+    """{"values": [[value, count], …] the most frequent first, "rows", "whole", "full", "late"}.
 
-    whole: the file was read to its end; full: it has more than MOST_VALUES values. Kept with the
+    whole: the file was read to its end; full: it has more than MOST_VALUES values; late: the
+    counting took SECONDS and was ended. Kept with the
     draft until its file or reading changes.
     """
     if column not in draft.counted:
@@ -36,7 +37,7 @@ def values_of(draft: ImportDraft, column: str) -> dict[str, Any]:
 
 def _counted(draft: ImportDraft, column: str) -> dict[str, Any]:
     counts: Counter[str] = Counter()
-    until, rows, whole = time.monotonic() + SECONDS, 0, not draft.table
+    until, rows, whole, late = time.monotonic() + SECONDS, 0, not draft.table, False
     try:
         with sampling.opened(draft) as (file, size):
             dialect, header = read_start(file, size, sampling.reading_of(draft))
@@ -46,14 +47,15 @@ def _counted(draft: ImportDraft, column: str) -> dict[str, Any]:
             place = names.index(column)
             for chunk in scan(file, dialect, len(names)):
                 rows += _count(chunk, counts, place, dialect.delimiter, dialect.quote)
-                if time.monotonic() > until or len(counts) > MOST_VALUES:
+                late = time.monotonic() > until
+                if late or len(counts) > MOST_VALUES:
                     whole = False
                     break
     except (FileRefused, OSError):
         whole = False
     listed = [[value, number] for value, number in counts.most_common(MOST_VALUES)]
     full = len(counts) > MOST_VALUES
-    return {"values": listed, "rows": rows, "whole": whole, "full": full}
+    return {"values": listed, "rows": rows, "whole": whole, "full": full, "late": late}
 
 
 def _count(chunk: Chunk, counts: Counter[str], place: int, delimiter: str, quote: str) -> int:

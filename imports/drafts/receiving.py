@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from imports.drafts import guessing, keeping, sampling
 from imports.issues import FileRefused
-from imports.models import ArrivalFile, ImportDraft, ImportJob
+from imports.models import Arrival, ArrivalFile, ImportDraft, ImportJob
 from portal.models import Tenant, User
 
 _PICKED = 30
@@ -64,6 +64,15 @@ def arrived(tenant: Tenant) -> QuerySet[ImportJob]:
     kept = Q(kept_until=None) | Q(kept_until__gt=timezone.now())
     found = ImportJob.objects.filter(kept, tenant=tenant, dry_run=False, undoes=None)
     return found.exclude(content="").order_by("-created_at")[:_PICKED]
+
+
+def unmatched(tenant: Tenant) -> QuerySet[ArrivalFile]:
+    """Files that no template names, of which a copy is kept, the newest first.
+
+    Of what else lies in the folders there is no copy yet, and only the collector sees the folders.
+    """
+    found = ArrivalFile.objects.filter(tenant=tenant, arrival__state=Arrival.State.UNMATCHED)
+    return found.exclude(content="").select_related("arrival").order_by("-pk")[:_PICKED]
 
 
 def pick(draft: ImportDraft, user: User, version: int, job: ImportJob) -> None:

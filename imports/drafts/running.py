@@ -11,9 +11,10 @@ from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from imports import actions, outcome
+from imports import actions, lookups, outcome
 from imports.drafts import guessing, keeping
 from imports.models import ImportDraft, ImportJob, ImportTemplate, TemplateVersion
+from imports.template_rules import Face, Refused, alone, face_faults
 from imports.templates.effective import unfit
 from imports.templates.spec import BadSpec, Spec, as_json, parse
 from portal import audit, bell
@@ -41,7 +42,8 @@ def ready_spec(draft: ImportDraft) -> Spec:
     except BadSpec as bad:
         raise NotReady(bad.faults) from bad
     feed = catalog().feed(draft.feed)
-    reasons = unfit(spec, feed, catalog().record_type(feed.record_type), tables=())
+    tables = lookups.columns(draft.tenant_id)
+    reasons = unfit(spec, feed, catalog().record_type(feed.record_type), tables)
     if reasons:
         raise NotReady(reasons)
     return spec
@@ -125,11 +127,16 @@ def save_template(
 ) -> TemplateVersion:
     """Save the draft as an import template, or as the next version of the one it became.
 
-    Raises NotReady, keeping.Stale, IntegrityError for a name that another template has.
+    Raises NotReady, keeping.Stale, Refused for a name, or a file's name of the same account, that
+    another template has.
     """
-    spec = ready_spec(draft)
     values = {"name": name, "file_names": file_names, "account": account}
+    face = Face(name=name, account=account, file_names=tuple(file_names))
     with transaction.atomic():
+        alone(draft.tenant_id)
+        spec = ready_spec(draft)
+        if faults := face_faults(draft.tenant, face, draft.template):
+            raise Refused(*faults)
         template = draft.template or ImportTemplate(tenant_id=draft.tenant_id, feed=draft.feed)
         for key, value in values.items():
             setattr(template, key, value)

@@ -10,6 +10,7 @@ import polars as pl
 
 from imports.templates.spec import BadSpec, FieldSpec, parse
 from imports.templates.steps import Lookup
+from imports.templates.tables import Table, Tables
 from imports.templates.transforms import compile_field
 from portal.records.definitions import Field
 
@@ -31,17 +32,27 @@ def parsed(made: dict[str, Any], columns: Sequence[str]) -> tuple[FieldSpec | No
     return spec.fields["field"], []
 
 
+def fitting(step: Lookup, tables: Tables) -> Table:
+    """The step's table; an empty one with its column where there is no such table or column."""
+    table = tables.get(step.table)
+    if table is not None and (step.column is None or step.column in table.columns[1:]):
+        return table
+    return Table(columns=("key", step.column or "value"), rows=())
+
+
 def run(
-    made: FieldSpec, field: Field, header: Sequence[str], rows: Sequence[Sequence[str]]
+    made: FieldSpec,
+    field: Field,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    tables: Tables,
 ) -> list[Tried]:
-    """What comes out for some rows. A look-up table counts as empty here."""
+    """What comes out for some rows. A look-up table that is not there counts as empty."""
     names = [name.strip() for name in header]
     places = [names.index(column) for column in made.columns if column in names]
-    tables: dict[str, dict[str, str]] = {
-        step.table: {} for step in made.steps if isinstance(step, Lookup)
-    }
+    known = {step.table: fitting(step, tables) for step in made.steps if isinstance(step, Lookup)}
     built = compile_field(
-        made, field, header, places, slot=len(header), lookups=tables, default=made.default
+        made, field, header, places, slot=len(header), lookups=known, default=made.default
     )
     frame = pl.DataFrame(
         {f"r{at}": [row[at] if at < len(row) else "" for row in rows] for at in places}

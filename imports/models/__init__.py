@@ -3,6 +3,7 @@
 from imports.models.arrivals import Arrival, ArrivalFile, Decision, Sighting
 from imports.models.drafts import ImportDraft, LearnedMapping
 from imports.models.jobs import ImportJob, IssueGroup, JobEvent
+from imports.models.lookups import LookupTable, LookupVersion
 from imports.models.templates import ImportTemplate, TemplateVersion
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "IssueGroup",
     "JobEvent",
     "LearnedMapping",
+    "LookupTable",
+    "LookupVersion",
     "Sighting",
     "TemplateVersion",
 ]

@@ -6,6 +6,7 @@ import uuid
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from portal.lifecycle import Leased
 from portal.models import Account, Drop, Endpoint, TenantOwned
@@ -21,14 +22,14 @@ class Arrival(TenantOwned, Leased):
     """
 
     class State(models.TextChoices):
-        COLLECTING = "collecting", "Being collected"
-        PROCESSING = "processing", "Files are being imported"
-        DONE = "done", "Done"
-        INVALID_FILES = "invalid_files", "Some references are invalid"
-        INVALID_SCHEMA = "invalid_schema", "The manifest is not valid"
-        CONFIG_MISSING = "config_missing", "Configuration missing"
-        FAILED = "failed", "Could not be collected"
-        UNMATCHED = "unmatched", "No template of that name"
+        COLLECTING = "collecting", _("Being collected")
+        PROCESSING = "processing", _("Files are being imported")
+        DONE = "done", _("Done")
+        INVALID_FILES = "invalid_files", _("Some references are invalid")
+        INVALID_SCHEMA = "invalid_schema", _("The manifest is not valid")
+        CONFIG_MISSING = "config_missing", _("Configuration missing")
+        FAILED = "failed", _("Could not be collected")
+        UNMATCHED = "unmatched", _("No template of that name")
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     drop = models.ForeignKey(Drop, on_delete=models.CASCADE, related_name="arrivals")

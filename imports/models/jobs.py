@@ -6,6 +6,7 @@ import uuid
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from imports.models.arrivals import ArrivalFile
 from imports.models.templates import TemplateVersion
@@ -32,33 +33,33 @@ class ImportJob(TenantOwned, Leased):
     """
 
     class State(models.TextChoices):
-        READY = "ready", "Waiting"
-        RUNNING = "running", "Running"
-        ERRORED = "errored", "Will be tried again"
-        HELD = "held", "Held"
-        COMPLETE = "complete", "Complete"
-        INCOMPLETE = "incomplete", "Incomplete"
-        FAILED = "failed", "Failed"
-        DISCARDED = "discarded", "Discarded"
-        PLANNED = "planned", "Dry run done"
+        READY = "ready", _("Waiting")
+        RUNNING = "running", _("Running")
+        ERRORED = "errored", _("Will be tried again")
+        HELD = "held", _("Held")
+        COMPLETE = "complete", _("Complete")
+        INCOMPLETE = "incomplete", _("Incomplete")
+        FAILED = "failed", _("Failed")
+        DISCARDED = "discarded", _("Discarded")
+        PLANNED = "planned", _("Dry run done")
 
     class Stage(models.TextChoices):
-        QUEUED = "", "Not started"
-        READING = "reading", "Reading and checking"
-        PLANNING = "planning", "Comparing with the store"
-        APPLYING = "applying", "Writing"
-        REPORTING = "reporting", "Writing the report"
+        QUEUED = "", _("Not started")
+        READING = "reading", _("Reading and checking")
+        PLANNING = "planning", _("Comparing with the store")
+        APPLYING = "applying", _("Writing")
+        REPORTING = "reporting", _("Writing the report")
 
     class AskedBy(models.TextChoices):
-        DROP = "drop", "File dropped"
-        PERSON = "person", "Person"
-        RETRY = "retry", "Tried again"
-        UNDO = "undo", "Undo"
+        DROP = "drop", _("File dropped")
+        PERSON = "person", _("Person")
+        RETRY = "retry", _("Tried again")
+        UNDO = "undo", _("Undo")
 
     class Fault(models.TextChoices):
         NONE = "", "—"
-        SENDER = "sender", "The file"
-        PORTAL = "portal", "The portal"
+        SENDER = "sender", _("The file")
+        PORTAL = "portal", _("The portal")
 
     WAITING_STATES = (State.READY, State.ERRORED)
     FINAL_STATES = (
@@ -82,6 +83,7 @@ class ImportJob(TenantOwned, Leased):
         TemplateVersion, on_delete=models.PROTECT, null=True, related_name="jobs"
     )
     spec = models.JSONField(null=True)
+    lookups = models.JSONField(default=dict)
     undoes = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="undos")
     dry_run = models.BooleanField(default=False)
     operation = models.CharField(max_length=20, blank=True)

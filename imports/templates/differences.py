@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from imports.templates.definitions import FieldSpec, Limits, LimitsPer, Spec
-from imports.templates.steps import (
-    Case,
-    Date,
-    FirstNonBlank,
-    Join,
-    Lookup,
-    Map,
-    Number,
-    Pad,
-    Part,
-    Replace,
-    Split,
-    Step,
-    Trim,
-)
+from imports.templates.steps import Map, Step
 
 _NOTHING = "nothing"
-_NAMED = 5
-_OTHER = MappingProxyType(
-    {"keep": "the rest as it is", "blank": "the rest blank", "reject": "the rest rejected"}
-)
 _READING = MappingProxyType(
     {
         "encoding": "Encoding",
@@ -85,7 +67,7 @@ def diff(old: Spec, new: Spec) -> list[Change]:
 
 def described(step: Step) -> str:
     """A step in a few words."""
-    return _WORDS[type(step)](step)
+    return step.words()
 
 
 def source(made: FieldSpec | None) -> str:
@@ -168,48 +150,3 @@ def _limits(limits: Limits) -> str:
 
 def _names(names: Iterable[str]) -> str:
     return ", ".join(names) or _NOTHING
-
-
-def _part(step: Part) -> str:
-    if step.length is None:
-        return f"characters from {step.start} on"
-    return f"{step.length} characters from {step.start} on"
-
-
-def _split(step: Split) -> str:
-    place = f"{step.part}" if step.part > 0 else f"{-step.part} from the end"
-    return f'part {place} between "{step.on}"'
-
-
-def _replace(step: Replace) -> str:
-    kind = "the expression " if step.regex else ""
-    return f'{kind}"{step.find}" replaced by "{step.by}"'
-
-
-def _map(step: Map) -> str:
-    pairs = [f'"{key}" is "{value}"' for key, value in list(step.values.items())[:_NAMED]]
-    more = len(step.values) - _NAMED
-    named = ", ".join([*pairs, f"{more} more"] if more > 0 else pairs)
-    return f"values: {named}; {_OTHER[step.other]}"
-
-
-def _number(step: Number) -> str:
-    return f'number with decimal "{step.decimal}" and thousands "{step.thousands}"'
-
-
-_WORDS: Mapping[type, Callable[..., str]] = MappingProxyType(
-    {
-        Join: lambda s: f'joined with "{s.between}"',
-        FirstNonBlank: lambda _: "the first that is not blank",
-        Trim: lambda _: "trimmed",
-        Case: lambda s: f"{s.to} case",
-        Replace: _replace,
-        Split: _split,
-        Part: _part,
-        Pad: lambda s: f'filled with "{s.fill}" to {s.width} characters on the {s.side}',
-        Number: _number,
-        Date: lambda s: f"date as {' or '.join(s.formats)}",
-        Map: _map,
-        Lookup: lambda s: f'looked up in "{s.table}"; {_OTHER[s.other]}',
-    }
-)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 from imports.mapping import fold
 from imports.templates.definitions import BlankRule, FieldSpec, OwnField, Spec
-from imports.templates.steps import Lookup
+from imports.templates.tables import missing
 from portal.records.definitions import Blank, Feed, Field, Operation, RecordType
 
 # Their rows name a record that is there already, or they change nothing: the key is enough.
@@ -69,18 +69,22 @@ def needed(feed: Feed, record_type: RecordType) -> list[Field]:
 
 
 def unfit(
-    spec: Spec, feed: Feed, record_type: RecordType, tables: Collection[str] | None = None
+    spec: Spec,
+    feed: Feed,
+    record_type: RecordType,
+    tables: Mapping[str, Sequence[str]] | None = None,
 ) -> list[str]:
     """Why the spec does not fit the feed, one sentence each; empty where it does.
 
-    feed, record_type: the catalog's. tables: names of the look-up tables; None to leave that.
+    feed, record_type: the catalog's. tables: the look-up tables' columns by name; None to leave
+    that.
     """
     effective, target = applied(spec, feed), extended(record_type, spec.own_fields)
     return [
         *_clashing(spec, record_type),
         *_unknown_fields(spec, effective, target),
         *_unmapped(spec, effective, target),
-        *_unknown_tables(spec, tables),
+        *(missing(spec, tables) if tables is not None else ()),
         *_misused(spec, target),
     ]
 
@@ -105,13 +109,6 @@ def _unmapped(spec: Spec, feed: Feed, record_type: RecordType) -> Iterator[str]:
     for field in needed(feed, record_type):
         if field.name not in spec.fields:
             yield f'The template says no column for "{field.name}", which is needed: map one to it.'
-
-
-def _unknown_tables(spec: Spec, tables: Collection[str] | None) -> Iterator[str]:
-    for name, made in spec.fields.items():
-        for step in made.steps:
-            if isinstance(step, Lookup) and tables is not None and step.table not in tables:
-                yield f'"{name}" needs the look-up table "{step.table}", which is not there.'
 
 
 def _misused(spec: Spec, record_type: RecordType) -> Iterator[str]:

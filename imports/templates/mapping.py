@@ -15,7 +15,7 @@ from imports.mapping import ATTACHMENT_COLUMNS, near_names
 from imports.templates.definitions import FieldSpec, Missing, Spec, Unknown
 from imports.templates.effective import applied, extended, filled, unfit
 from imports.templates.parsing import as_json
-from imports.templates.reading_steps import Tables
+from imports.templates.tables import Tables, named_in
 from imports.templates.transforms import compile_field
 from portal.records.definitions import Feed, Field, RecordType
 
@@ -43,7 +43,7 @@ def resolve(
     `reasons` is held after its plan is made. Raises FileRefused (HoldNeeded, where the template
     holds a file that lacks columns) with every fault.
     """
-    _refuse_unfit(unfit(spec, feed, record_type, lookups.keys()))
+    _refuse_unfit(unfit(spec, feed, record_type, _columns_of(lookups)))
     feed, record_type = applied(spec, feed), extended(record_type, spec.own_fields)
     folded = mapping.folded_names(header)
     at = _positions(spec, header, folded)
@@ -74,6 +74,10 @@ def resolve(
         reasons=tuple(_reasons(spec, header, free)),
         operation=operation,
     )
+
+
+def _columns_of(lookups: Tables) -> dict[str, tuple[str, ...]]:
+    return {name: table.columns for name, table in lookups.items()}
 
 
 def _refuse_unfit(sentences: Sequence[str]) -> None:
@@ -210,6 +214,6 @@ def _fingerprint(
 ) -> int:
     """Everything that decides what a row's bytes come to; the order of JSON's keys does not."""
     written = json.dumps(as_json(spec), sort_keys=True)
-    tables = [(name, sorted(lookups[name].items())) for name in sorted(lookups)]
+    tables = [(name, lookups[name].digest) for name in named_in(spec)]
     facts = repr((list(header), feed, record_type, written, tables))
     return xxhash.xxh3_64_intdigest(facts.encode("utf-8", "surrogatepass"))

@@ -11,7 +11,7 @@ from imports.mapping import Mapping, fold, is_attachment, match
 from imports.scanning import Header, read_header
 from imports.templates.definitions import AUTO, DELIMITERS, QUOTES, Reading, Spec
 from imports.templates.mapping import resolve
-from imports.templates.reading_steps import Tables
+from imports.templates.tables import Tables
 from portal.records.definitions import Feed, RecordType
 
 _NO_TABLES: Tables = MappingProxyType({})

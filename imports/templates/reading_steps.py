@@ -7,15 +7,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import TypeAlias
 
 import polars as pl
 
+from imports.fields import MISSING
 from imports.issues import Code
 from imports.templates.step_parsing import has_time
 from imports.templates.steps import Date, Lookup, Map, Number, Step
-
-Tables: TypeAlias = Mapping[str, Mapping[str, str]]
+from imports.templates.tables import Tables, normal
 
 _SAMPLE = datetime(2026, 8, 24, 17, 5, 0)  # noqa: DTZ001  a wall clock in a message
 _SHAPES: Mapping[str, str] = MappingProxyType(
@@ -52,11 +51,14 @@ class Recogniser:
 
 
 def known_values(step: Step, lookups: Tables) -> Collection[str]:
-    """The texts that a step has values for; a missing token such as NA among them is a value."""
+    """The texts, at least of the missing tokens, that a step has values for: NA may be a value."""
     if isinstance(step, Map):
         return step.values.keys()
     if isinstance(step, Lookup):
-        return lookups[step.table].keys()
+        table = lookups[step.table]
+        keys, tokens = set(table.pairs()[0]), pl.Series(MISSING)
+        folded = normal(tokens, table.fold)
+        return [token for token, key in zip(tokens, folded, strict=True) if key in keys]
     return ()
 
 
@@ -107,30 +109,39 @@ def _shape(date_format: str) -> str:
 
 def _map(step: Map, _: Tables) -> Recogniser:
     rejects = "The template's value map does not have it. Correct the cell, or add it to the map."
-    return _by_table(step.values, step.other, rejects)
+    known = {key.strip(): value for key, value in step.values.items()}
+    keys = pl.Series(list(known.keys()), dtype=pl.String)
+    values = pl.Series(list(known.values()), dtype=pl.String)
+
+    def read(text: pl.Expr) -> pl.Expr:
+        return _replaced(text, keys, values, text if step.other == "keep" else None)
+
+    return Recogniser(read, Code.NOT_IN_LIST, (rejects,) if step.other == "reject" else ())
 
 
 def _lookup(step: Lookup, lookups: Tables) -> Recogniser:
+    table = lookups[step.table]
+    keys, values = table.pairs(step.column)
     rejects = (
         f'The look-up table "{step.table}" does not have it.'
         " Correct the cell, or add it to the table."
     )
-    return _by_table(lookups[step.table], step.other, rejects)
-
-
-def _by_table(table: Mapping[str, str], other: str, rejects: str) -> Recogniser:
-    known = {key.strip(): value for key, value in table.items()}
 
     def read(text: pl.Expr) -> pl.Expr:
-        rest = text if other == "keep" else None
-        return text.replace_strict(
-            pl.Series(list(known.keys()), dtype=pl.String),
-            pl.Series(list(known.values()), dtype=pl.String),
-            default=rest,
-            return_dtype=pl.String,
-        )
+        rest = {"keep": text, "default": _where(text, step.default)}.get(step.other)
+        key = text.str.to_lowercase() if table.fold else text
+        return _replaced(key, keys, values, rest)
 
-    return Recogniser(read, Code.NOT_IN_LIST, (rejects,) if other == "reject" else ())
+    return Recogniser(read, Code.NOT_IN_LIST, (rejects,) if step.other == "reject" else ())
+
+
+def _where(text: pl.Expr, default: str | None) -> pl.Expr:
+    """The default where there is a text at all: a blank cell stays blank."""
+    return pl.when(text.is_not_null()).then(pl.lit(default, pl.String))
+
+
+def _replaced(text: pl.Expr, keys: pl.Series, values: pl.Series, rest: pl.Expr | None) -> pl.Expr:
+    return text.replace_strict(keys, values, default=rest, return_dtype=pl.String)
 
 
 RECOGNISERS: Mapping[type, Callable[..., Recogniser]] = MappingProxyType(

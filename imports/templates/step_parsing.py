@@ -35,11 +35,13 @@ _Reader: TypeAlias = Callable[[object, str, Faults], Step]
 CASES = ("upper", "lower", "title")
 SIDES = ("left", "right")
 OTHERS = ("keep", "blank", "reject")
+LOOKUP_OTHERS = (*OTHERS, "default")
 MOST_VALUES = 10_000
 _MOST_TEXT = 100  # characters put in for one: a cell must not grow without end
 _MOST_PATTERN = 500
 _MOST_WIDTH = 100
 _MOST_CELL = 65_536
+_MOST_VALUE = 4_000  # characters of a value that is put in
 _MOST_FORMATS = 10
 _DECIMALS = (".", ",")
 _THOUSANDS = (",", ".", " ", "'", "")
@@ -65,7 +67,7 @@ def parse_step(value: object, path: str, faults: Faults) -> Step:
 
 def step_as_json(step: Step) -> dict[str, object]:
     """The step as the spec writes it."""
-    return _WRITERS[type(step)](step)
+    return step.as_json()
 
 
 def is_regex(pattern: str) -> bool:
@@ -207,7 +209,7 @@ def _map(value: object, path: str, faults: Faults) -> Step:
     found = faults.mapping(given.get("values", {}), place, MOST_VALUES)
     values = {
         faults.text(key, place, _MOST_CELL, least=1): faults.text(
-            item, f"{place}.{key[:40]}", 4_000
+            item, f"{place}.{key[:40]}", _MOST_VALUE
         )
         for key, item in found.items()
     }
@@ -216,10 +218,19 @@ def _map(value: object, path: str, faults: Faults) -> Step:
 
 
 def _lookup(value: object, path: str, faults: Faults) -> Step:
-    given = faults.keys(value, path, ("table", "other"), ("table",))
+    given = faults.keys(value, path, ("table", "column", "other", "default"), ("table",))
+    other = faults.one_of(given.get("other", "reject"), f"{path}.other", LOOKUP_OTHERS)
+    default = faults.text_or_none(given.get("default"), f"{path}.default", _MOST_VALUE)
+    if other == "default" and not default:
+        faults.add(f"{path}.default", "found none, expected the text that an unknown key takes")
+    if other != "default" and default is not None:
+        faults.expected(f"{path}.other", other, '"default", for a default is given')
+    column = given.get("column")
     return Lookup(
         faults.text(given.get("table", "x"), f"{path}.table", least=1),
-        faults.one_of(given.get("other", "reject"), f"{path}.other", OTHERS),
+        other,
+        None if column is None else faults.text(column, f"{path}.column", least=1),
+        default,
     )
 
 
@@ -240,26 +251,3 @@ _READERS: Mapping[str, _Reader] = MappingProxyType(
     }
 )
 STEPS = tuple(_READERS)
-
-
-def _written_part(step: Part) -> dict[str, object]:
-    length = {} if step.length is None else {"length": step.length}
-    return {"part": {"from": step.start, **length}}
-
-
-_WRITERS: Mapping[type, Callable[..., dict[str, object]]] = MappingProxyType(
-    {
-        Join: lambda s: {"join": s.between},
-        FirstNonBlank: lambda _: {"first_non_blank": True},
-        Trim: lambda _: {"trim": True},
-        Case: lambda s: {"case": s.to},
-        Replace: lambda s: {"replace": {"find": s.find, "with": s.by, "regex": s.regex}},
-        Split: lambda s: {"split": {"on": s.on, "part": s.part}},
-        Part: _written_part,
-        Pad: lambda s: {"pad": {"width": s.width, "with": s.fill, "side": s.side}},
-        Number: lambda s: {"number": {"decimal": s.decimal, "thousands": s.thousands}},
-        Date: lambda s: {"date": {"formats": list(s.formats)}},
-        Map: lambda s: {"map": {"values": dict(s.values), "other": s.other}},
-        Lookup: lambda s: {"lookup": {"table": s.table, "other": s.other}},
-    }
-)

@@ -1,14 +1,23 @@
 """The steps that make one text out of a file's cells, as plain data. Pure.
 
 Each step is one key in the spec: `{trim: true}`, `{case: upper}` ... (issue 3). Their effect is
-in `transforms.py`, what may be written in `step_parsing.py`.
+in `transforms.py`, what may be written in `step_parsing.py`. Each says itself how the spec writes
+it (`as_json`) and what it does in a few words for a page (`words`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
+
+_NAMED = 5
+_OTHER = MappingProxyType(
+    {"keep": "the rest as it is", "blank": "the rest blank", "reject": "the rest rejected"}
+)
+
+Written: TypeAlias = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +26,33 @@ class Join:
 
     between: str
 
+    def as_json(self) -> Written:
+        return {"join": self.between}
+
+    def words(self) -> str:
+        return f'joined with "{self.between}"'
+
 
 @dataclass(frozen=True, slots=True)
 class FirstNonBlank:
     """The first column that is not blank."""
 
+    def as_json(self) -> Written:
+        return {"first_non_blank": True}
+
+    def words(self) -> str:
+        return "the first that is not blank"
+
 
 @dataclass(frozen=True, slots=True)
 class Trim:
     """No white space around, one blank for each stretch of it inside."""
+
+    def as_json(self) -> Written:
+        return {"trim": True}
+
+    def words(self) -> str:
+        return "trimmed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +60,12 @@ class Case:
     """to: "upper", "lower" or "title"."""
 
     to: str
+
+    def as_json(self) -> Written:
+        return {"case": self.to}
+
+    def words(self) -> str:
+        return f"{self.to} case"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +76,13 @@ class Replace:
     by: str
     regex: bool = False
 
+    def as_json(self) -> Written:
+        return {"replace": {"find": self.find, "with": self.by, "regex": self.regex}}
+
+    def words(self) -> str:
+        kind = "the expression " if self.regex else ""
+        return f'{kind}"{self.find}" replaced by "{self.by}"'
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -51,6 +91,13 @@ class Split:
     on: str
     part: int
 
+    def as_json(self) -> Written:
+        return {"split": {"on": self.on, "part": self.part}}
+
+    def words(self) -> str:
+        place = f"{self.part}" if self.part > 0 else f"{-self.part} from the end"
+        return f'part {place} between "{self.on}"'
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -58,6 +105,15 @@ class Part:
 
     start: int
     length: int | None = None
+
+    def as_json(self) -> Written:
+        length = {} if self.length is None else {"length": self.length}
+        return {"part": {"from": self.start, **length}}
+
+    def words(self) -> str:
+        if self.length is None:
+            return f"characters from {self.start} on"
+        return f"{self.length} characters from {self.start} on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +124,12 @@ class Pad:
     fill: str = "0"
     side: str = "left"
 
+    def as_json(self) -> Written:
+        return {"pad": {"width": self.width, "with": self.fill, "side": self.side}}
+
+    def words(self) -> str:
+        return f'filled with "{self.fill}" to {self.width} characters on the {self.side}'
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -76,12 +138,24 @@ class Number:
     decimal: str = "."
     thousands: str = ","
 
+    def as_json(self) -> Written:
+        return {"number": {"decimal": self.decimal, "thousands": self.thousands}}
+
+    def words(self) -> str:
+        return f'number with decimal "{self.decimal}" and thousands "{self.thousands}"'
+
 
 @dataclass(frozen=True, slots=True)
 class Date:
     """A date in one of the formats (strftime's), to 2026-08-24 or 2026-08-24T17:00:00."""
 
     formats: tuple[str, ...]
+
+    def as_json(self) -> Written:
+        return {"date": {"formats": list(self.formats)}}
+
+    def words(self) -> str:
+        return f"date as {' or '.join(self.formats)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +165,38 @@ class Map:
     values: Mapping[str, str]
     other: str = "reject"
 
+    def as_json(self) -> Written:
+        return {"map": {"values": dict(self.values), "other": self.other}}
+
+    def words(self) -> str:
+        pairs = [f'"{key}" is "{value}"' for key, value in list(self.values.items())[:_NAMED]]
+        more = len(self.values) - _NAMED
+        named = ", ".join([*pairs, f"{more} more"] if more > 0 else pairs)
+        return f"values: {named}; {_OTHER[self.other]}"
+
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """As Map, by a table of the tenant."""
+    """As Map, by a table of the tenant (`tables.py`), which says whether capitals count.
+
+    column: whose value is taken, None for the first after the key. other: also "default", and
+    then `default` is taken for a key that the table does not have.
+    """
 
     table: str
     other: str = "reject"
+    column: str | None = None
+    default: str | None = None
+
+    def as_json(self) -> Written:
+        given = {"table": self.table, "column": self.column, "other": self.other}
+        given["default"] = self.default
+        return {"lookup": {name: value for name, value in given.items() if value is not None}}
+
+    def words(self) -> str:
+        column = "" if self.column is None else f', column "{self.column}"'
+        rest = f'the rest "{self.default}"' if self.other == "default" else _OTHER[self.other]
+        return f'looked up in "{self.table}"{column}; {rest}'
 
 
 Step: TypeAlias = (

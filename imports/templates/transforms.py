@@ -16,11 +16,7 @@ import polars as pl
 from imports.fields import MISSING, Check, clean
 from imports.made import Made
 from imports.templates.definitions import FieldSpec
-from imports.templates.reading_steps import (
-    RECOGNISERS,
-    Tables,
-    known_values,
-)
+from imports.templates.reading_steps import RECOGNISERS, known_values
 from imports.templates.steps import (
     Case,
     FirstNonBlank,
@@ -32,6 +28,7 @@ from imports.templates.steps import (
     Step,
     Trim,
 )
+from imports.templates.tables import Tables
 from portal.records.definitions import Field
 
 _Rewriter: TypeAlias = Callable[[pl.Expr, Step], pl.Expr]

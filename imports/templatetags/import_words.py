@@ -9,3 +9,4 @@ from imports.web import verdicts
 register = template.Library()
 
 register.filter("verdict_label", verdicts.label)
+register.filter("problem_label", verdicts.problem)

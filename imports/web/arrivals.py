@@ -14,7 +14,7 @@ from imports.arrivals.decisions import Verdict
 from imports.models import Arrival, Decision
 from imports.web import begin, verdicts
 from imports.web.filters import ArrivalFilterForm, SightingFilterForm
-from portal.models import Role
+from portal.models import Drop, Role
 from portal.web.permissions import TenantRequest, require
 
 PER_PAGE = 50
@@ -50,6 +50,7 @@ def arrival_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "section": "arrivals",
         "arrival": arrival,
         "unmatched": arrival.state == Arrival.State.UNMATCHED,
+        "by_template": arrival.drop.protocol == Drop.Protocol.TEMPLATE,
         "waiting": begin.waiting_file(arrival),
         "near": _near_misses(arrival),
     }

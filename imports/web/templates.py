@@ -58,6 +58,7 @@ def show_list(
     found = Paginator(template_queries.templates(request.tenant, name), PER_PAGE)
     context = {
         "section": "templates",
+        "tab": "templates",
         "page": found.get_page(request.GET.get("page")),
         "name": name,
         "form": form,

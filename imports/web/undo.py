@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from imports import actions, corrections, queries, undo
 from imports.models import ImportJob
 from portal.models import Role
-from portal.web import address
+from portal.web import address, uploads
 from portal.web.permissions import TenantRequest, require
 
 
@@ -61,6 +63,13 @@ def undo_confirm(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 def job_correct(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Take a corrected error attachment: a job for its rows."""
     job, file = _job(request, uid), request.FILES.get("file")
+    if uploads.too_large(request):
+        words = _(
+            "The file is larger than %(most)s, the most that may be uploaded here. Nothing of it"
+            " was taken. Send it by SFTP, or in parts."
+        )
+        messages.error(request, words % {"most": filesizeformat(settings.MAX_UPLOAD_BYTES)})
+        return redirect("job", uid)
     if not isinstance(file, UploadedFile):
         messages.error(request, _("No file was chosen. Choose the corrected error attachment."))
         return redirect("job", uid)

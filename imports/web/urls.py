@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from imports.web import arrivals, begin, job, jobs, template_changes, templates, undo
+from imports.web import arrivals, begin, job, jobs, lookups, template_changes, templates, undo
 from imports.web.wizard import check, choose, field, file, mapping, settings
 
 urlpatterns = [
@@ -36,6 +36,14 @@ urlpatterns = [
     path("templates/<uuid:uid>/clone", template_changes.template_clone, name="template-clone"),
     path("templates/<uuid:uid>/delete", template_changes.template_delete, name="template-delete"),
     path("templates/<uuid:uid>/replay", template_changes.template_replay, name="template-replay"),
+    path("lookups/", lookups.lookup_list, name="lookups"),
+    path("lookups/new", lookups.lookup_create, name="lookup-create"),
+    path("lookups/<uuid:uid>/", lookups.lookup_page, name="lookup"),
+    path("lookups/<uuid:uid>/<int:number>.csv", lookups.lookup_csv, name="lookup-csv"),
+    path("lookups/<uuid:uid>/replace", lookups.lookup_replace, name="lookup-replace"),
+    path("lookups/<uuid:uid>/row", lookups.lookup_row, name="lookup-row"),
+    path("lookups/<uuid:uid>/row/remove", lookups.lookup_row_remove, name="lookup-row-remove"),
+    path("lookups/<uuid:uid>/delete", lookups.lookup_delete, name="lookup-delete"),
     path("arrivals/", arrivals.arrival_list, name="arrivals"),
     path("arrivals/folders/", arrivals.sighting_list, name="sightings"),
     path("arrivals/<uuid:uid>/", arrivals.arrival_page, name="arrival"),

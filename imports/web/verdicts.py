@@ -29,6 +29,22 @@ LABELS = {
     "name_not_text": _("Name not readable"),
 }
 
+# The problems of a delivery's files: the manifest's INVALID values, and ours.
+PROBLEMS = {
+    "FileNotFound": _("The file is not there"),
+    "ChecksumMismatch": _("The checksum is another"),
+    "BadName": _("The name cannot be used"),
+    "BadChecksum": _("The checksum makes no sense"),
+    "Duplicate": _("Named twice"),
+    "FileChanged": _("Changed while it was taken"),
+}
+
+
+def problem(value: str) -> str:
+    """A file's problem in words."""
+    known = PROBLEMS.get(value)
+    return str(known) if known else label(value)
+
 
 def label(verdict: str) -> str:
     """The verdict in words; one that is not known here is shown readably."""

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
 
 from portal.models.tenants import Tenant
 
@@ -46,9 +47,9 @@ class User(AbstractBaseUser):
 class Role(models.TextChoices):
     """What a member may do; each role includes the ones below it."""
 
-    ADMIN = "admin", "Tenant admin"
-    MANAGER = "manager", "Data manager"
-    VIEWER = "viewer", "Viewer"
+    ADMIN = "admin", _("Tenant admin")
+    MANAGER = "manager", _("Data manager")
+    VIEWER = "viewer", _("Viewer")
 
 
 RANK = {Role.VIEWER: 1, Role.MANAGER: 2, Role.ADMIN: 3}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from portal.models.places import Account, Endpoint
 from portal.models.tenants import TenantOwned
@@ -31,9 +32,9 @@ class Upload(TenantOwned):
     """
 
     class State(models.TextChoices):
-        OPEN = "open", "Being uploaded"
-        COMPLETE = "complete", "Complete"
-        PARTIAL = "partial", "Cut off"
+        OPEN = "open", _("Being uploaded")
+        COMPLETE = "complete", _("Complete")
+        PARTIAL = "partial", _("Cut off")
 
     session = models.ForeignKey(
         DropSession, on_delete=models.SET_NULL, null=True, related_name="uploads"

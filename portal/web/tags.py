@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.contrib.staticfiles import finders
 from django.utils import formats, timezone
@@ -100,6 +101,12 @@ def _svg(name: str) -> str:
 def icon(name: str) -> SafeString:
     """A drawing without a meaning of its own. Raises TemplateSyntaxError for an unknown one."""
     return mark_safe(_svg(name))  # noqa: S308  (a file of ours)
+
+
+@register.simple_tag
+def languages() -> list[tuple[str, str]]:
+    """The languages of the pages: code and name, each in its own words."""
+    return list(settings.LANGUAGES)
 
 
 @register.simple_tag

@@ -1,6 +1,8 @@
 """Addresses of the frame, the records and the accounts."""
 
 from django.urls import path
+from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
 
 from portal.web import accounts, api_tokens, events, login_page, mail, pages, records
 
@@ -9,6 +11,7 @@ urlpatterns = [
     path("login/", login_page.login, name="login"),
     path("logout/", login_page.logout, name="logout"),
     path("tenant/", pages.switch_tenant, name="switch-tenant"),
+    path("language/", require_POST(set_language), name="set-language"),
     path("mail/", mail.mail_page, name="mail"),
     path("records/", records.type_list, name="records"),
     path("records/<slug:name>/", records.record_list, name="record-type"),

@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from imports import template_actions
+from imports import lookup_actions, template_actions
 from imports.drafts import keeping, receiving
 from imports.models import (
     Arrival,
@@ -22,9 +22,11 @@ from imports.models import (
     ImportTemplate,
     IssueGroup,
     JobEvent,
+    LookupTable,
     Sighting,
 )
 from imports.templates.parsing import parse
+from imports.templates.tables import Table
 from portal import event_rules, events, provision, tenancy, tokens
 from portal.models import (
     AccountKey,
@@ -56,6 +58,7 @@ def everything(cast: Cast, jobs: int = 1000) -> dict[str, Any]:
         }
         _ordinary(cast, arrivals["good"], jobs)
         _sightings(cast)
+        found["lookup"] = _lookup(cast)
         found["template"] = _template(cast, found["complete"])
         _plan(found["held"])
         found["record"] = _records(cast, found["complete"])
@@ -235,6 +238,17 @@ def _events(job: ImportJob, *states: str) -> None:
         )  # fmt: skip
 
 
+def _lookup(cast: Cast) -> LookupTable:
+    """One with a long hostile row, and its name."""
+    rows = [(f"{number:04}", f"School {number}", "") for number in range(120)]
+    content = Table(
+        columns=("code", "school", LONG[:60]), rows=((HOSTILE, LONG, HOSTILE), *rows), fold=True
+    )
+    actor = template_actions.Actor(cast.admin)
+    name = HOSTILE.replace("\u202e", "")
+    return lookup_actions.create(cast.home, actor, name, content, HOSTILE)
+
+
 def _template(cast: Cast, job: ImportJob) -> ImportTemplate:
     """One with two versions, hostile names and a file that ran with it."""
     spec: dict[str, Any] = {
@@ -254,6 +268,8 @@ def _template(cast: Cast, job: ImportJob) -> ImportTemplate:
         name="People of the registrar", account=cast.account, file_names=("people.csv", LONG)
     )
     made = template_actions.create(cast.home, actor, face, "accounts", parse(spec))
+    lookup = {"lookup": {"table": HOSTILE.replace("\u202e", "")}}
+    spec["fields"]["Email"]["steps"] = [lookup]
     spec["fields"]["FirstName"]["steps"] = [{"case": "title"}, {"map": {"values": {"NN": ""}}}]
     version = template_actions.save(made, actor, parse(spec), based_on=1, note=HOSTILE)
     for name in (HOSTILE, "Terms"):

@@ -34,6 +34,8 @@ def every_page(cast: Cast, made: dict[str, Any]) -> list[str]:
         reverse("templates"),
         reverse("templates") + "?name=nothing-like-this",
         reverse("template", args=[made["template"].uid]),
+        reverse("lookups"),
+        reverse("lookup", args=[made["lookup"].uid]),
         reverse("arrivals"),
         reverse("arrival", args=[made["arrival"].uid]),
         reverse("arrival", args=[made["unmatched"].uid]),

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.models.functions import Now
 
-from imports import folders, rounds
+from imports import folders, rounds, settle, snapshot
 from imports.models import Arrival, ArrivalFile, Decision, ImportJob, Sighting
 from portal import tenancy
 from portal.dropserver.jail import Jail
@@ -194,10 +195,66 @@ def test_a_thousand_files_in_one_manifest(sender: Folders) -> None:
     assert ImportJob.objects.count() == 1000
 
 
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def kill_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, after: bool) -> None:
+    """End the process at the first call of a function, before or after its work."""
+    act = getattr(owner, name)
+
+    def cut(*args: Any, **values: Any) -> Any:
+        monkeypatch.setattr(owner, name, act)
+        if after:
+            act(*args, **values)
+        raise Killed
+
+    monkeypatch.setattr(owner, name, cut)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_kill_while_a_manifest_is_marked_leaves_one_marked_manifest(
+    sender: Folders, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    sender.put("p.done", '<files><file name="missing.csv"/></files>')
+    kill_once(monkeypatch, Jail, "remove", after=after)
+    with pytest.raises(Killed):
+        sender.go()
+    sender.go()
+    assert sender.names() == {"p.done.CONTAINSINVALIDFILES"}
+    assert 'INVALID="FileNotFound"' in sender.text("p.done.CONTAINSINVALIDFILES")
+    assert Arrival.objects.get().current_name == "p.done.CONTAINSINVALIDFILES"
+    assert arrivals() == ["invalid_files"]
+
+
+def test_a_kill_after_a_manifest_was_renamed_does_not_give_it_a_name_it_has_not(
+    sender: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender.put("p.done", "no manifest")
+    kill_once(monkeypatch, settle, "_named", after=False)
+    with pytest.raises(Killed):
+        sender.go()
+    sender.go()
+    assert sender.names() == {"p.done.INVALIDSCHEMA"}
+    assert Arrival.objects.get().current_name == "p.done.INVALIDSCHEMA"
+
+
+def test_two_deliveries_of_the_same_bad_manifest_are_both_marked(sender: Folders) -> None:
+    for _ in range(2):
+        sender.put("p.done", '<files><file name="missing.csv"/></files>')
+        sender.go()
+    names = {"p.done.CONTAINSINVALIDFILES", "p.done.2.CONTAINSINVALIDFILES"}
+    assert sender.names() == names
+    assert set(Arrival.objects.values_list("current_name", flat=True)) == names
+
+
 def test_a_missing_configuration_is_told_and_tried_again(
     sender: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Drop.objects.update(feed="")
+    copied: list[str] = []
+    take = snapshot.take
+    monkeypatch.setattr(snapshot, "take", lambda *told: copied.append(told[2]) or take(*told))
     sender.deliver("p.csv", CSV)
     sender.go()
     assert sender.names() == {"p.csv", "p.csv.done.IMPORTCONFIGMISSING"}
@@ -205,10 +262,28 @@ def test_a_missing_configuration_is_told_and_tried_again(
     Drop.objects.update(feed="accounts")
     sender.go()
     assert arrivals() == ["config_missing"], "It is tried again before its time."
+    assert copied == [], "A file was copied of which nobody knows what it is."
     later(monkeypatch, timedelta(minutes=6))
     sender.go()
     assert (arrivals(), states()) == (["done"], ["complete"])
     assert sender.names() == {"p.csv.result.txt"}
+    assert len(copied) == 1
+
+
+@pytest.mark.parametrize("checksum", ["", 'checksum="0123456789abcdef0123456789abcdef"'])
+def test_without_a_configuration_the_references_are_judged_before_it(
+    sender: Folders, checksum: str
+) -> None:
+    """The seed's order: exists, checksum, configuration. Without a good line none is asked for."""
+    Drop.objects.update(feed="")
+    sender.put("p.csv", CSV)
+    kind = f'{checksum} checksumhashtype="md5"' if checksum else ""
+    name = "p.csv" if checksum else "missing.csv"
+    sender.put("p.done", f'<files><file name="{name}" {kind}/></files>')
+    sender.go()
+    assert sender.names() == {"p.csv", "p.done.CONTAINSINVALIDFILES"}
+    expected = "ChecksumMismatch" if checksum else "FileNotFound"
+    assert ArrivalFile.objects.get().problem == expected
 
 
 def later(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:

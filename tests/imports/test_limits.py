@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
+from imports.ceilings import BadLimit, check
 from imports.limits import (
-    BadLimit,
     Hold,
     Measured,
     Plan,
     ValueCounts,
-    check,
     differences,
     holds,
     identifiers_suspect,

@@ -10,7 +10,7 @@ from django.conf import LazySettings
 from django.core.files.storage import default_storage
 from django.db.models import ProtectedError
 
-from imports import collect_template, rounds
+from imports import collect_template, rounds, snapshot
 from imports.models import (
     Arrival,
     ArrivalFile,
@@ -306,7 +306,9 @@ def test_a_file_that_was_taken_and_renamed_meanwhile_is_not_imported_twice(desk:
     assert Sighting.objects.get(gone_at=None).verdict == "taken_before"
 
 
-def test_a_feed_that_is_gone_waits_for_the_operator_and_is_told_once(desk: Desk) -> None:
+def test_a_feed_that_is_gone_waits_for_the_operator_and_is_told_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     template = desk.template("users.csv", feed="gone")
     desk.put("users.csv")
     desk.round()
@@ -315,6 +317,12 @@ def test_a_feed_that_is_gone_waits_for_the_operator_and_is_told_once(desk: Desk)
     assert arrival.state == "config_missing"
     assert Notice.objects.get().event == Notice.Event.PORTAL_FAULT
     assert Sighting.objects.get(gone_at=None).verdict == "configuration_missing"
+    Arrival.objects.update(ready_at="2020-01-01T00:00Z")
+    with monkeypatch.context() as patched:
+        patched.setattr(snapshot, "take", None)  # nothing is copied before its feed is known
+        desk.round()
+    arrival.refresh_from_db()
+    assert (arrival.state, arrival.ready_at.year > 2020) == ("config_missing", True)
     ImportTemplate.objects.filter(pk=template.pk).update(feed="accounts")
     Arrival.objects.update(ready_at="2020-01-01T00:00Z")
     desk.import_all()

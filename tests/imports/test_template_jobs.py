@@ -203,3 +203,21 @@ def test_a_workbook_without_the_sheet_is_refused_in_words(institution: Instituti
     job = institution.send("accounts", book, template_version=made.current)
     assert (job.state, job.fault) == ("failed", "sender")
     assert "Staff" in job.reason
+
+
+def test_the_same_bytes_parted_by_another_sign_are_another_row(institution: Institution) -> None:
+    """Both a comma and a semicolon make four cells of this row, under headers of the same names."""
+    row = "1;a,2;b,3;c,4\n"
+    fields = {
+        "PersonIdentifier": {"columns": ["Nr"]},
+        "FirstName": {"columns": ["Vorname"]},
+        "LastName": {"columns": ["Mail"]},
+        "Email": {"constant": "x@example.edu"},
+    }
+    names = ["Nr", "Vorname", "Nachname", "Mail"]
+    made = template(institution, fields=fields)
+    first = send(institution, made, ",".join(names) + "\n" + row)
+    assert counts(first) == {"read": 1, "created": 1}, issues(first)
+    other = send(institution, made, ";".join(names) + "\n" + row)
+    assert counts(other) == {"read": 1, "created": 1}, issues(other)
+    assert institution.records("accounts")["1"]["LastName"] == "c,4"

@@ -74,12 +74,15 @@ def expire(row: ImportJob) -> None:
     ImportJob.objects.filter(pk=row.pk).update(lease_until=Now() - timedelta(seconds=1))
 
 
+def late() -> QuerySet[ImportJob]:
+    """Jobs whose lease has run out."""
+    return ImportJob.objects.filter(state=RUNNING, lease_until__lt=Now())
+
+
 def taken_over(row: ImportJob) -> ImportJob:
     """Another worker claims the row, as after a lease that ran out."""
     expire(row)
-    other = lifecycle.claim(
-        lifecycle.expired(ImportJob.objects.all(), [RUNNING]), owner="other", state=RUNNING
-    )
+    other = lifecycle.claim(late(), owner="other", state=RUNNING)
     assert other is not None
     return other
 
@@ -145,8 +148,7 @@ def test_a_claim_inside_a_transaction_would_not_be_committed_and_is_refused(oak:
 def test_a_lease_that_holds_cannot_be_taken(oak: Tenant) -> None:
     job(oak)
     claimed()
-    late = lifecycle.expired(ImportJob.objects.all(), [RUNNING])
-    assert lifecycle.claim(late, owner="other", state=RUNNING) is None
+    assert lifecycle.claim(late(), owner="other", state=RUNNING) is None
 
 
 def test_a_lease_that_ran_out_is_taken_with_a_higher_token(oak: Tenant) -> None:

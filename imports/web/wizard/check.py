@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.db import IntegrityError
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -18,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from imports import queries
 from imports.drafts import keeping, receiving, running, sampling
 from imports.models import ImportDraft, ImportJob
+from imports.template_rules import Refused
 from imports.templates.differences import source
 from imports.templates.spec import BadSpec, Spec, parse
 from imports.web import progress
@@ -214,8 +214,9 @@ def _saved(request: TenantRequest, draft: ImportDraft, form: TemplateForm) -> in
     except running.NotReady as waiting:
         form.add_error(None, " ".join(waiting.reasons[:5]))
         return 422
-    except IntegrityError:
-        form.add_error("name", _("Another template has this name. Choose another one."))
+    except Refused as refused:
+        for fault in refused.faults:
+            form.add_error(_place(fault), fault)
         return 422
     except keeping.Stale:
         frame.told_late(request, draft)
@@ -223,6 +224,11 @@ def _saved(request: TenantRequest, draft: ImportDraft, form: TemplateForm) -> in
     words = _("Saved as template “%(name)s”, version %(number)s.")
     messages.success(request, words % {"name": made.template.name, "number": made.number})
     return 302
+
+
+def _place(fault: str) -> str:
+    """The field that what speaks against a template is about."""
+    return "name" if fault.startswith(("name:", "There is a template named")) else "file_names"
 
 
 @require_POST

@@ -11,8 +11,10 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from imports import lookups
 from imports.drafts import counting, guessing, keeping, sampling, trying
 from imports.models import ImportDraft
+from imports.templates.tables import written_in
 from imports.templates.values import value_map
 from imports.web.wizard import frame, step_form
 from imports.web.wizard.mapping import header_of
@@ -71,6 +73,10 @@ def _changed(
 def _begun(draft: ImportDraft, wanted: Field, made: dict[str, Any], kind: str) -> Any:
     """What a new step starts with; a value map with what the values most likely mean."""
     begun = step_form.KINDS[kind][1]
+    if kind == "lookup":
+        known = lookups.columns(draft.tenant_id)
+        first = next(iter(known), "")
+        return {"table": first, "column": known[first][1], "other": "reject"} if known else begun
     if kind != "map" or not made["columns"] or not wanted.values:
         return begun
     counted = dict(counting.values_of(draft, made["columns"][0])["values"])
@@ -113,7 +119,8 @@ def _context(
     spec, faults = trying.parsed(made, header) if made != {"columns": []} else (None, [])
     sample = sampling.take(draft, sampling.reading_of(draft))
     rows = [cells for _line, cells in sample.rows[:_TRIED]]
-    tried = trying.run(spec, wanted, sample.header, rows) if spec and sample.rows else []
+    tables = lookups.current(draft.tenant_id, written_in({"fields": {"field": made}}))
+    tried = trying.run(spec, wanted, sample.header, rows, tables) if spec and sample.rows else []
     join = step_form.joining(made)
     return {
         "made": made,
@@ -153,9 +160,26 @@ def _step(
     shown = {"place": place, "kind": kind, "label": step_form.KINDS[kind][0], "given": given}
     if kind == "date" and isinstance(given, dict):
         shown["formats"] = "\n".join(given.get("formats", ()))
+    if kind == "lookup" and isinstance(given, dict):
+        shown |= _looked_up(draft, given)
     if kind == "map" and isinstance(given, dict):
         shown |= _mapped(request, draft, wanted, columns, given)
     return shown
+
+
+def _looked_up(draft: ImportDraft, given: dict[str, Any]) -> dict[str, Any]:
+    """The columns that values can be taken from, the one that is chosen marked."""
+    known = lookups.columns(draft.tenant_id)
+    table, column = given.get("table", ""), given.get("column")
+    if column is None and table in known:
+        column = known[table][1]
+    choices = [
+        (step_form.chosen(name, one), name, one, (name, one) == (table, column))
+        for name, columns in known.items()
+        for one in columns[1:]
+    ]
+    gone = table and not any(on for *_rest, on in choices)
+    return {"sources": choices, "gone": step_form.chosen(table, column or "") if gone else ""}
 
 
 def _mapped(

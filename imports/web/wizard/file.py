@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -17,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from imports.drafts import keeping, receiving, sampling
 from imports.issues import FileRefused
-from imports.models import ImportDraft, ImportJob
+from imports.models import ImportDraft
 from imports.web.wizard import frame
 from portal.models import Role
 from portal.web import live, uploads
@@ -112,6 +113,7 @@ def _shown(
     context = {
         "form": form,
         "arrived": receiving.arrived(request.tenant),
+        "unmatched": receiving.unmatched(request.tenant),
         "most": filesizeformat(configured.MAX_UPLOAD_BYTES),
         "sheet": keeping.part(draft, "reading").get("sheet"),
         "sure": round((draft.sample.get("confidence") or 0) * 100),
@@ -186,17 +188,18 @@ def upload(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require_POST
 @require(Role.ADMIN)
 def pick(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Take a file that came before."""
+    """Take a file that came before: of a job, or one that no template names."""
     draft = frame.draft_of(request, uid)
-    number = request.POST.get("job", "")
-    known = receiving.arrived(request.tenant)
-    job: ImportJob | None = next((one for one in known if str(one.uid) == number), None)
-    if job is None:
-        return _refused(request, draft, _("Choose a file first."))
-    chosen = job
-    return _taken(
-        request, draft, lambda version: receiving.pick(draft, request.user, version, chosen)
-    )
+    chosen = request.POST.get("job", "")
+    for job in receiving.arrived(request.tenant):
+        if str(job.uid) == chosen:
+            return _taken(request, draft, partial(receiving.pick, draft, request.user, job=job))
+    for row in receiving.unmatched(request.tenant):
+        if str(row.arrival.uid) == chosen:
+            return _taken(
+                request, draft, partial(receiving.take_arrived, draft, request.user, row=row)
+            )
+    return _refused(request, draft, _("Choose a file first."))
 
 
 @require_POST

@@ -23,6 +23,7 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "number": (_("Read a number"), {"decimal": ",", "thousands": "."}),
     "date": (_("Read a date"), {"formats": ["%d.%m.%Y"]}),
     "map": (_("Value map"), {"values": {}, "other": "reject"}),
+    "lookup": (_("Look up in a table"), {"table": "", "other": "reject"}),
 }
 JOINING = ("join", "first_non_blank")
 _NUMBERS = {"split": ("part",), "part": ("from", "length"), "pad": ("width",)}
@@ -100,6 +101,8 @@ def _given(sent: QueryDict, place: int, kind: str, old: Any) -> Any:
         return {"formats": [line.strip() for line in value("formats").splitlines() if line.strip()]}
     if kind == "map":
         return {"values": _values(sent, place, old), "other": value("other")}
+    if kind == "lookup":
+        return _looked_up(value("source"), value("other"), value("default"))
     given: dict[str, Any] = {name: value(name) for name in KINDS[kind][1]}
     for name in _NUMBERS.get(kind, ()):
         given[name] = number(given[name])
@@ -107,6 +110,21 @@ def _given(sent: QueryDict, place: int, kind: str, old: Any) -> Any:
         del given["length"]
     if kind == "replace":
         given["regex"] = bool(value("regex"))
+    return given
+
+
+def chosen(table: str, column: str) -> str:
+    """A table's column as the value of an option; no name has a tab."""
+    return f"{table}\t{column}"
+
+
+def _looked_up(source: str, other: str, default: str) -> dict[str, Any]:
+    table, _sign, column = source.partition("\t")
+    given = {"table": table[:200], "other": other}
+    if column:
+        given["column"] = column[:200]
+    if other == "default":
+        given["default"] = default[:4000]
     return given
 
 

@@ -136,6 +136,9 @@ def test_it_refuses_a_field_that_makes_no_sense(field: Any, told: str) -> None:
         ({"map": {"values": {str(i): "" for i in range(10_001)}}}, "found 10,001 entries"),
         ({"map": {"values": {}, "other": "drop"}}, "expected one of keep, blank, reject"),
         ({"lookup": {}}, "the key table is missing"),
+        ({"lookup": {"table": "t", "other": "default"}}, "expected the text that an unknown key"),
+        ({"lookup": {"table": "t", "default": "x"}}, 'expected "default", for a default is given'),
+        ({"lookup": {"table": "t", "column": ""}}, "lookup.column"),
     ],
 )
 def test_it_refuses_a_step_that_makes_no_sense(step: Any, told: str) -> None:

@@ -20,6 +20,7 @@ from imports.templates.effective import applied, extended, unfit
 from imports.templates.mapping import HoldNeeded, resolve
 from imports.templates.opening import opened
 from imports.templates.spec import Spec, from_mapping, parse
+from imports.templates.tables import Table
 from imports.validation import Checked, ReferenceSet, Validator
 from portal.records.catalog import catalog
 from portal.records.definitions import (
@@ -334,7 +335,7 @@ def test_a_spec_that_does_not_fit_is_refused_with_all_reasons() -> None:
         own_fields=[{"name": "email"}],
         settings={"absent_scope": "School"},
     )
-    assert unfit(one, FEED, PEOPLE, ()) == [
+    assert unfit(one, FEED, PEOPLE, {}) == [
         'The own field "email" has the name of a field that is there: rename it.',
         'The template fills the field "Colour", which "People" does not have.',
         'The template says no column for "Name", which is needed: map one to it.',
@@ -393,6 +394,23 @@ def test_a_strict_feed_takes_any_order_from_a_template() -> None:
     assert resolved(HEADER[::-1], feed=replace(FEED, header_strict=True)).columns
 
 
+def table(value: str, **more: Any) -> Table:
+    return Table(columns=("key", "value"), rows=(("1", value),), **more)
+
+
+def test_a_look_up_needs_its_table_and_its_column() -> None:
+    def of(**step: Any) -> Spec:
+        steps = [{"lookup": {"table": "t", **step}}]
+        return spec({**FIELDS, "Id": {"columns": ["ID"], "steps": steps}})
+
+    columns = {"t": ("key", "value")}
+    assert unfit(of(), FEED, PEOPLE, columns) == unfit(of(column="value"), FEED, PEOPLE, columns)
+    assert unfit(of(), FEED, PEOPLE, columns) == []
+    assert unfit(of(column="key"), FEED, PEOPLE, columns) == [
+        '"Id" needs the column "key" of the look-up table "t", which has "value".'
+    ]
+
+
 def test_the_fingerprint_changes_with_the_spec_and_its_tables_only() -> None:
     lookup = {**FIELDS, "Id": {"columns": ["ID"], "steps": [{"lookup": {"table": "t"}}]}}
     prints = [
@@ -400,9 +418,12 @@ def test_the_fingerprint_changes_with_the_spec_and_its_tables_only() -> None:
         resolved(HEADER[::-1]).fingerprint,
         resolved(HEADER, spec(settings={"blank": "keep"})).fingerprint,
         resolved(HEADER, spec({**FIELDS, "Tags": {"constant": "c"}})).fingerprint,
-        resolve(spec(lookup), HEADER, FEED, PEOPLE, {"t": {"1": "2"}}).fingerprint,
-        resolve(spec(lookup), HEADER, FEED, PEOPLE, {"t": {"1": "3"}}).fingerprint,
+        resolve(spec(lookup), HEADER, FEED, PEOPLE, {"t": table("2")}).fingerprint,
+        resolve(spec(lookup), HEADER, FEED, PEOPLE, {"t": table("3")}).fingerprint,
+        resolve(spec(lookup), HEADER, FEED, PEOPLE, {"t": table("3", fold=True)}).fingerprint,
     ]
+    others = {"t": table("2", number=7), "unused": table("9")}
+    assert resolve(spec(lookup), HEADER, FEED, PEOPLE, others).fingerprint == prints[4]
     assert len(set(prints)) == len(prints)
     assert resolved(HEADER, spec(dict(reversed(FIELDS.items())))).fingerprint == prints[0]
 

@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 
 from imports.issues import Code
 from imports.templates.spec import parse
+from imports.templates.tables import Table
 from imports.templates.transforms import compile_field
 from portal.records.definitions import Field
 from tests.imports.templates.written import small
 
-LOOKUPS = {"schools": {"1": "North", "2": "South", "NA": "Nassau"}}
+SCHOOLS = (("1", "North", "N"), (" 2 ", "South", "S"), ("NA", "Nassau", ""), ("q", "Quay", "Q"))
+LOOKUPS = {
+    "schools": Table(columns=("number", "name", "code"), rows=SCHOOLS),
+    "folded": Table(columns=("number", "name", "code"), rows=SCHOOLS, fold=True),
+}
 HEADER = ["A", "B", "C"]
 BAD = object()
 
@@ -130,6 +135,18 @@ def one(text: str | None, *steps: Any) -> Any:
         ({"lookup": {"table": "schools"}}, "NA", "Nassau"),
         ({"lookup": {"table": "schools"}}, "3", BAD),
         ({"lookup": {"table": "schools", "other": "keep"}}, "3", "3"),
+        ({"lookup": {"table": "schools", "other": "blank"}}, "3", None),
+        ({"lookup": {"table": "schools", "other": "default", "default": "None"}}, "3", "None"),
+        ({"lookup": {"table": "schools", "other": "default", "default": "None"}}, "1", "North"),
+        ({"lookup": {"table": "schools", "other": "default", "default": "None"}}, " ", None),
+        ({"lookup": {"table": "schools", "column": "code"}}, "2", "S"),
+        ({"lookup": {"table": "schools", "column": "code"}}, "NA", None),
+        ({"lookup": {"table": "schools"}}, "Q", BAD),
+        ({"lookup": {"table": "schools"}}, "na", None),
+        ({"lookup": {"table": "folded"}}, "Q", "Quay"),
+        ({"lookup": {"table": "folded"}}, "q", "Quay"),
+        ({"lookup": {"table": "folded"}}, "na", "Nassau"),
+        ({"lookup": {"table": "folded", "other": "keep"}}, "X", "X"),
     ],
 )
 def test_each_step_does_what_it_says(step: Any, text: str, expected: Any) -> None:

@@ -128,3 +128,36 @@ def test_the_file_of_a_job_that_has_ended_opens_in_the_wizard(admin: Admin) -> N
     assert reverse("job-template", args=[job.uid]) in shown
     click(admin, "job-template", job.uid)
     assert (admin.draft().feed, admin.draft().file_name) == ("accounts", "people.csv")
+
+
+def test_the_page_of_a_template_delivery_speaks_of_one_file_in_words(
+    admin: Admin, home: Home
+) -> None:
+    text = words(page(admin, arrived(home, "staff.csv")))
+    assert "Files it names" not in text
+    assert "staff.csv Not imported" in text
+    assert " unmatched " not in text
+
+
+def test_a_file_that_no_template_names_can_be_taken_in_the_wizard(admin: Admin, home: Home) -> None:
+    arrival = arrived(home, "staff.csv")
+    admin.begin()
+    assert f'<option value="{arrival.uid}">staff.csv' in admin.page("draft-file")
+    admin.send("draft-pick", job=str(arrival.uid))
+    draft = admin.draft()
+    assert (draft.file_name, draft.content != "") == ("staff.csv", True)
+    assert draft.content != ArrivalFile.objects.get(arrival=arrival).content
+    assert "Ada" in admin.page("draft-file")
+
+
+def test_the_wizard_does_not_take_a_name_that_another_template_of_the_account_has(
+    admin: Admin, home: Home
+) -> None:
+    home.template("staff.csv")
+    click(admin, "arrival-template", arrived(home, "people.csv").uid)
+    wanted = {"name": "Mine", "file_names": "people.csv\nstaff.csv"}
+    text = admin.send("draft-finish", status=422, account=str(home.account.pk), **wanted)
+    assert "takes staff.csv from this account already." in words(text)
+    assert ImportTemplate.objects.count() == 1
+    admin.send("draft-finish", account="", **wanted)
+    assert ImportTemplate.objects.count() == 2

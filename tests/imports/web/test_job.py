@@ -182,7 +182,7 @@ def test_arrivals_tell_each_decision_and_each_files_outcome(
 ) -> None:
     url = reverse("arrival", args=[made["arrival"].uid])
     text = as_person(cast, "viewer").get(url).content.decode()
-    assert "FileNotFound" in text
+    assert "The file is not there" in text
     assert "differs in capital letters" in text
     assert "2 of 3 references are invalid" in text
     assert reverse("job", args=[made["incomplete"].uid]) in text

@@ -13,7 +13,7 @@ from imports import template_actions as acts
 from imports.models import ImportJob, ImportTemplate
 from imports.template_rules import Refused
 from imports.templates.parsing import parse
-from portal import tenancy
+from portal import bell, tenancy
 from portal.models import Account, Endpoint
 from tests.imports.institution import counts
 from tests.imports.web.desk import FILE, SPEC, Desk, file
@@ -287,3 +287,15 @@ def test_a_version_that_cannot_be_read_any_more_is_shown_with_its_faults(desk: D
     assert "cannot be used" in text
     answer = desk.client.get(reverse("template-yaml", args=[made.uid, 1]))
     assert answer.status_code == 422
+
+
+def test_whatever_lets_waiting_files_be_imported_rings_the_collector(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[str] = []
+    monkeypatch.setattr(bell, "ring", lambda task, _tenant: rung.append(task))
+    made = desk.template()
+    acts.set_enabled(made, desk.actor, enabled=False)
+    acts.set_enabled(made, desk.actor, enabled=True)
+    acts.change(made, desk.actor, acts.Face(name="People", file_names=("other.csv",)))
+    assert rung == [bell.POLL] * 4

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import LazySettings
 
 from imports.models import ImportJob
 from tests.imports.institution import attached, counts
-from tests.imports.web.desk import FILE, Desk, file
+from tests.imports.web.desk import FILE, SPEC, Desk, file
 
 HEADER = "PersonIdentifier,FirstName,LastName,Email\n"
 
@@ -120,6 +121,28 @@ def test_corrected_rows_of_a_mirror_remove_nothing(desk: Desk) -> None:
     desk.institution.work()
     assert desk.newest().state == "complete"
     assert names(desk) == {"1": "Ada", "2": "Bo", "3": "Cy"}
+
+
+def test_corrected_rows_of_the_wizards_file_are_read_as_the_wizard_said(desk: Desk) -> None:
+    content = FILE + "9,,X,x@example.edu\n"
+    job = desk.institution.send("accounts", content, spec=SPEC)
+    assert job.state == "incomplete", job.reason
+    desk.post("job-correct", job.uid, file=file("e.csv", attached(job).replace(b"9,,X", b"9,Xi,X")))
+    desk.institution.work()
+    again = desk.newest()
+    assert (again.state, again.spec) == ("complete", job.spec), again.reason
+    assert names(desk)["9"] == "Xi"
+
+
+def test_a_corrected_file_that_is_too_large_is_refused_in_words(
+    desk: Desk, settings: LazySettings
+) -> None:
+    job = desk.institution.send("accounts", HEADER + row("1", "Ada") + "2,,B,b@example.edu\n")
+    settings.MAX_UPLOAD_BYTES = 1000
+    sent = file("e.csv", attached(job) + row("3", "Cy").encode() * 100)
+    text = desk.post("job-correct", job.uid, file=sent)
+    assert "The file is larger than 1000" in text.replace("\xa0", " ")
+    assert ImportJob.objects.count() == 1
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from imports.drafts import counting
 from imports.models import ImportDraft, ImportJob, ImportTemplate, LearnedMapping
 from portal import provision, tenancy
 from portal.models import AuditEntry, Role
@@ -248,6 +249,20 @@ def test_the_values_of_a_map_are_listed_counted_and_guessed(admin: Admin) -> Non
     assert made["values"]["school"] == "School"
 
 
+def test_a_count_of_values_that_was_ended_for_its_time_says_so(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "SECONDS", -1.0)
+    admin.begin("org_units")
+    rows = "".join(f"U{n},{'Unit' * 50},School\n" for n in range(20_000))
+    admin.upload("OrgUnitIdentifier,Name,Type\n" + rows)
+    number = admin.number("Type")
+    admin.send("draft-field", number, **{"column-0": "2", "do": "add", "kind": "map"})
+    text = words(admin.page("draft-field", number))
+    assert re.search(r"Counted in the first [\d,]+ rows\. Counting was ended there", text)
+    assert "Counted in the first 20,000 rows" not in text
+
+
 def test_steps_are_added_moved_and_removed_with_buttons(admin: Admin) -> None:
     admin.begin()
     admin.upload(PEOPLE)
@@ -424,3 +439,40 @@ def test_ten_thousand_values_are_paged_and_more_are_said(admin: Admin) -> None:
     assert "values=2" in place
     made = admin.draft().spec["fields"]["Type"]["steps"][0]["map"]
     assert made["values"] == {"kind 7": "School"}
+
+
+def test_a_value_is_looked_up_in_a_table(admin: Admin) -> None:
+    admin.begin()
+    admin.upload(PEOPLE.replace("not an address", "alan@example.edu"))
+    place = admin.number("LastName")
+    admin.send("draft-field", place, **{"way": "columns", "column-0": "2"}, kind="lookup", do="add")
+    assert "no table yet" in admin.page("draft-field", place)
+    assert "lookup.table" in words(admin.page("draft-map"))
+    pasted = "surname;house;year\nlovelace;Red;1\nNoether;Blue;2\n"
+    admin.client.post(reverse("lookup-create"), {"name": "Houses", "pasted": pasted, "fold": "on"})
+    step = {
+        "way": "columns", "column-0": "2", "step-0-kind": "lookup",
+        "step-0-source": "Houses\tyear", "step-0-other": "reject", "step-0-default": "",
+    }  # fmt: skip
+    admin.send("draft-field", place, **step, do="show")
+    assert keeping_fields(admin)["LastName"]["steps"] == [
+        {"lookup": {"table": "Houses", "other": "reject", "column": "year"}}
+    ]
+    other = {**step, "step-0-source": "Houses\thouse", "step-0-other": "default"}
+    admin.send("draft-field", place, **other, do="show")
+    assert "expected the text that an unknown key takes" in words(admin.page("draft-field", place))
+    admin.send("draft-field", place, **{**other, "step-0-default": "Green"}, do="show")
+    shown = words(admin.page("draft-field", place))
+    for value in ("Red", "Blue", "Green"):
+        assert value in shown
+    admin.send("draft-validate")
+    admin.work()
+    admin.send("draft-process")
+    admin.work()
+    found = admin.institution.records("accounts")
+    assert [found[key]["LastName"] for key in sorted(found)] == ["Red", "Blue", "Green"]
+
+
+def keeping_fields(admin: Admin) -> dict[str, Any]:
+    fields: dict[str, Any] = admin.draft().spec["fields"]
+    return fields

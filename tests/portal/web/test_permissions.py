@@ -25,6 +25,7 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "login": ("get", "open", False),
     "logout": ("post", "person", False),
     "home": ("get", "person", False),
+    "set-language": ("post", "person", False),
     "switch-tenant": ("post", "person", True),
     "jobs": ("get", "viewer", False),
     "jobs-csv": ("get", "viewer", False),
@@ -50,6 +51,14 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "template-clone": ("post", "admin", True),
     "template-delete": ("post", "admin", True),
     "template-replay": ("post", "manager", True),
+    "lookups": ("get", "viewer", False),
+    "lookup-create": ("post", "admin", False),
+    "lookup": ("get", "viewer", True),
+    "lookup-csv": ("get", "manager", True),
+    "lookup-replace": ("post", "admin", True),
+    "lookup-row": ("post", "admin", True),
+    "lookup-row-remove": ("post", "admin", True),
+    "lookup-delete": ("post", "admin", True),
     "arrivals": ("get", "viewer", False),
     "arrival": ("get", "viewer", True),
     "arrival-template": ("post", "admin", True),
@@ -149,6 +158,8 @@ def arguments(name: str, cast: Cast, made: dict[str, Any]) -> list[Any]:  # noqa
         return [made[jobs.get(name, "incomplete")].uid]
     if name == "template" or (name.startswith("template-") and name != "template-upload"):
         return [made["template"].uid, *([1] if name == "template-yaml" else [])]
+    if name == "lookup" or (name.startswith("lookup-") and name != "lookup-create"):
+        return [made["lookup"].uid, *([1] if name == "lookup-csv" else [])]
     if name in ("arrival", "arrival-template"):
         return [made["arrival"].uid]
     if name == "import-sample":

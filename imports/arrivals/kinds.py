@@ -1,0 +1,29 @@
+"""Names that no protocol takes for data: rule, verdict and the sentence for people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from imports.arrivals.decisions import Verdict
+from imports.arrivals.names import is_hidden, is_leftover, is_temporary
+
+# Verdict, which names it is for, and the reason with a place for the name.
+Kind: TypeAlias = tuple[Verdict, Callable[[str], bool], str]
+
+HIDDEN: Kind = (
+    Verdict.HIDDEN,
+    is_hidden,
+    "{name} begins with a dot: hidden files and unfinished uploads are left alone.",
+)
+TEMPORARY: Kind = (
+    Verdict.TEMPORARY,
+    is_temporary,
+    "{name} has the name of an unfinished upload. It is looked at when the client has renamed "
+    "it; if the upload was broken off, send the file again.",
+)
+LEFTOVER: Kind = (
+    Verdict.IGNORED,
+    is_leftover,
+    "{name} is a leftover of an editor or of an operating system and is left alone.",
+)

@@ -1,0 +1,234 @@
+"""Look-up tables: the list, and one with its rows, its versions and the templates that use it."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from imports import lookup_actions as acts
+from imports import lookup_queries, lookups
+from imports.models import LookupTable
+from imports.template_actions import Actor
+from imports.template_rules import Refused
+from imports.web.lookup_forms import ContentForm, NewForm, most_words, row_of
+from portal import audit
+from portal.models import Role
+from portal.people_csv import write_rows
+from portal.web import address
+from portal.web.permissions import TenantRequest, require
+
+_ROWS = 25  # a page
+_EDITED_AS_TEXT = 500  # rows that the form for new content begins with
+
+
+def _actor(request: TenantRequest) -> Actor:
+    return Actor(request.user, address.client(request) or None)
+
+
+def _based_on(request: TenantRequest) -> int:
+    text = request.POST.get("based_on", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+
+
+def _found(request: TenantRequest, uid: uuid.UUID) -> LookupTable:
+    """The tenant's table. Raises Http404."""
+    table = lookup_queries.table(request.tenant, uid)
+    if table is None or table.current is None:
+        raise Http404
+    return table
+
+
+@require_GET
+@require(Role.VIEWER)
+def lookup_list(request: TenantRequest) -> HttpResponse:
+    """The tables by name, with who uses them."""
+    return _list(request, NewForm())
+
+
+def _list(
+    request: TenantRequest, form: NewForm, faults: list[str] | None = None, status: int = 200
+) -> HttpResponse:
+    using = lookup_queries.users(request.tenant.pk)
+    known = lookup_queries.tables(request.tenant)
+    context = {
+        "section": "templates",
+        "tab": "lookups",
+        "tables": [(table, using.get(table.name, [])) for table in known],
+        "form": form,
+        "faults": faults,
+        "most": most_words(),
+    }
+    return render(request, "imports/lookups.html", context, status=status)
+
+
+@require_POST
+@require(Role.ADMIN)
+def lookup_create(request: TenantRequest) -> HttpResponse:
+    """A new table."""
+    form = NewForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _list(request, form, status=422)
+    try:
+        made = acts.create(
+            request.tenant, _actor(request), form.cleaned_data["name"].strip(), form.table()
+        )
+    except Refused as refused:
+        return _list(request, form, refused.faults, status=422)
+    messages.success(request, _("The table was made. A template's step can look values up in it."))
+    return redirect("lookup", made.uid)
+
+
+@require_GET
+@require(Role.VIEWER)
+def lookup_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """One table. `find` in the address: rows with that text only."""
+    return _show(request, _found(request, uid))
+
+
+def _show(
+    request: TenantRequest,
+    table: LookupTable,
+    *,
+    faults: list[str] | None = None,
+    form: ContentForm | None = None,
+    cells: tuple[str, ...] = (),
+    status: int = 200,
+) -> HttpResponse:
+    """The page. faults, form, cells: why what was sent was refused, and as it was sent."""
+    version = table.current
+    if version is None:
+        raise Http404
+    content = lookups.content(version)
+    find = request.GET.get("find", "").replace("\0", "")[:300]
+    page = Paginator(lookup_queries.matching(content, find), _ROWS).get_page(
+        request.GET.get("page")
+    )
+    typed = cells or ("",) * len(content.columns)
+    context = {
+        "section": "templates",
+        "table": table,
+        "version": version,
+        "columns": content.columns,
+        "page": page,
+        "find": find,
+        "inputs": list(zip(content.columns, typed, strict=True)),
+        "form": form or _as_text(version.fold, content.columns, content.rows),
+        "versions": lookup_queries.versions(table),
+        "using": lookup_queries.users(table.tenant_id).get(table.name, []),
+        "faults": faults,
+        "most": most_words(),
+    }
+    return render(request, "imports/lookup.html", context, status=status)
+
+
+def _as_text(fold: bool, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Any:
+    """The form for new content, with the present one in it while that is short."""
+    initial: dict[str, Any] = {"fold": fold}
+    if len(rows) <= _EDITED_AS_TEXT:
+        written = io.BytesIO()
+        write_rows(written, columns, rows, bom=False)
+        initial["pasted"] = written.getvalue().decode()
+    return ContentForm(initial=initial)
+
+
+def _done(
+    request: TenantRequest,
+    table: LookupTable,
+    act: Callable[[], object],
+    words: str,
+    **sent: Any,
+) -> HttpResponse:
+    """Do it and show the table, or show why not."""
+    try:
+        act()
+    except Refused as refused:
+        fresh = _found(request, table.uid)
+        return _show(request, fresh, faults=refused.faults, status=422, **sent)
+    messages.success(request, words)
+    return redirect("lookup", table.uid)
+
+
+def _saved() -> str:
+    return _("Saved. Files that come from now on are read with it.")
+
+
+@require_POST
+@require(Role.ADMIN)
+def lookup_replace(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Put other content in the place of the present one."""
+    table, form = _found(request, uid), ContentForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _show(request, table, form=form, status=422)
+
+    def act() -> object:
+        return acts.replace(table, _actor(request), form.table(), based_on=_based_on(request))
+
+    return _done(request, table, act, _saved(), form=form)
+
+
+@require_POST
+@require(Role.ADMIN)
+def lookup_row(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Say what one key stands for."""
+    table = _found(request, uid)
+    cells = row_of(request.POST, table.current.columns if table.current else [])
+
+    def act() -> object:
+        return acts.set_row(table, _actor(request), cells, based_on=_based_on(request))
+
+    return _done(request, table, act, _saved(), cells=cells)
+
+
+@require_POST
+@require(Role.ADMIN)
+def lookup_row_remove(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Take a key out."""
+    table, key = _found(request, uid), request.POST.get("key", "")
+
+    def act() -> object:
+        return acts.remove_row(table, _actor(request), key, based_on=_based_on(request))
+
+    return _done(request, table, act, _saved())
+
+
+@require_POST
+@require(Role.ADMIN)
+def lookup_delete(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Delete a table that nothing uses."""
+    table = _found(request, uid)
+    try:
+        acts.delete(table, _actor(request))
+    except Refused as refused:
+        return _show(request, table, faults=refused.faults, status=422)
+    messages.success(request, _("The look-up table was deleted."))
+    return redirect("lookups")
+
+
+@require_GET
+@require(Role.MANAGER)
+def lookup_csv(request: TenantRequest, uid: uuid.UUID, number: int) -> HttpResponse:
+    """A version as a CSV file, which can be changed and uploaded again."""
+    table = _found(request, uid)
+    version = table.versions.filter(number=number).first()
+    if version is None:
+        raise Http404
+    written = io.BytesIO()
+    write_rows(written, version.columns, version.rows)
+    audit.record(
+        table.tenant_id, "lookup.download", str(table.uid),
+        user=request.user, address=address.client(request) or None, version=number,
+    )  # fmt: skip
+    response = HttpResponse(written.getvalue(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="lookup-v{number}.csv"'
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, no-store"
+    return response
