@@ -9,6 +9,7 @@ import hashlib
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from xml.sax.saxutils import quoteattr
 
 _SEED = 20260901
@@ -62,6 +63,12 @@ def sendings() -> list[Sending]:
         ),
         Sending("", (("enrollments_forgotten.csv", campus.enrollments()),)),
     ]
+
+
+def completions(day: date) -> Sending:
+    """Courses that students completed on a day: events, to be passed on by an export."""
+    campus = _Campus(random.Random(_SEED))  # noqa: S311  sample data, nothing secret
+    return _named("events", "completions", campus.completions(day))
 
 
 def another() -> Sending:
@@ -202,6 +209,21 @@ class _Campus:
         for at, (section, _course) in enumerate(self._sections):
             person, first, last = self._teachers[at % len(self._teachers)]
             rows.append((person, section, first, last, "", "Primary"))
+        return _table(header, rows)
+
+    def completions(self, day: date) -> bytes:
+        header = (
+            *("id", "source", "timestamp", "type", "user", "event", "title"),
+            *("userDetail.firstName", "userDetail.lastName", "userDetail.externalCustomerId"),
+        )
+        rows = [
+            (
+                *(f"{day}-{number:03d}", "course_completed", f"{day}T{12 + number // 6}:05:00Z"),
+                *("status_change", f"{last[:1].lower()}{person[-6:]}@riverbend.example"),
+                *("courseCompletion", self._dice.choice(self._courses)[3], first, last, person),
+            )
+            for number, (person, first, last) in enumerate(self._dice.sample(self._students, 30))
+        ]
         return _table(header, rows)
 
     def accounts_with_faults(self) -> bytes:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import secrets
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.utils import timezone
 
+from exports import define, names
+from exports.models import Export
 from portal import provision, tenancy
 from portal.demo import samples, sender
-from portal.models import Role, Tenant
+from portal.models import Role, Tenant, User
 from portal.runtime.keys import fingerprint
 from portal.runtime.ports import WILDCARDS, split
 
 SLUG = "riverbend"
+TIME_ZONE = "America/Chicago"
 _WAIT_SECONDS = 90
 
 
@@ -37,9 +43,13 @@ class Command(BaseCommand):
         path.write_text(json.dumps({"accounts": accounts}, indent=2), encoding="utf-8")
         self._leave_another()
         self._send(next(one for one in accounts if one["kind"] == "sftp"))
+        with tenancy.everyone("the demo looks up its tenant"):
+            tenant = Tenant.objects.get(slug=SLUG)
+        with tenancy.scope(tenant.pk):
+            self._export(tenant)
 
     def _make(self) -> list[dict[str, str]]:
-        tenant = provision.tenant("Riverbend University", SLUG, "America/Chicago")
+        tenant = provision.tenant("Riverbend University", SLUG, TIME_ZONE)
         endpoint = provision.endpoint(tenant)
         accounts = []
         for login, role in (("admin", Role.ADMIN), ("manager", Role.MANAGER)):
@@ -64,7 +74,8 @@ class Command(BaseCommand):
 
     def _send(self, account: dict[str, str]) -> None:
         host, port = split(settings.SFTP_BIND, "SFTP_BIND")
-        sendings = samples.sendings()
+        yesterday = timezone.now().astimezone(ZoneInfo(TIME_ZONE)).date() - timedelta(days=1)
+        sendings = [*samples.sendings(), samples.completions(yesterday)]
         key = fingerprint(Path(settings.SFTP_HOST_KEY_FILE))
         with sender.connected(
             WILDCARDS.get(host, host), port, account["login"], account["password"], key
@@ -75,6 +86,28 @@ class Command(BaseCommand):
             found = sender.results(client, folders, wanted, _WAIT_SECONDS)
         for line in sorted(found.values()):
             self.stdout.write(line)
+
+    def _export(self, tenant: Tenant) -> None:
+        """An export of what was completed yesterday: written, and sent nowhere yet."""
+        admin = User.objects.get(email="admin@riverbend.example")
+        actor = define.Actor(admin)
+        made = define.Definition(
+            name="Course completions",
+            source={"events": ["courseCompletion"]},
+            columns=[],
+            format=Export.Format.CSV,
+            name_pattern=names.DEFAULT,
+            at=time(2),
+            time_zone=tenant.time_zone,
+            days=[*range(1, 8)],
+            empty=Export.Empty.SKIP,
+            compression=Export.Compression.NONE,
+            trigger=Export.Trigger.NONE,
+            keep_days=30,
+        )
+        export = define.create(tenant, actor, made)
+        run = define.run_now(export, actor, timezone.now())
+        self.stdout.write(f"asked for the export of {run.local_date}")
 
 
 def _password() -> str:
