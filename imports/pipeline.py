@@ -236,7 +236,6 @@ def _apply(work: Work, plan: Planned) -> None:
     numbers, reading = plan.numbers, plan.reading
     with transaction.atomic():
         lifecycle.fence(work.job)
-        lifecycle.limit_silence()
         if numbers.created or numbers.updated or numbers.removed or reading.staged:
             apply.apply(plan.stage, work.target, work.job.pk, reading.staged, plan.absent)
             as_events.pass_on(work.record_type, plan.stage, work.target, plan.source.mapping)
@@ -247,7 +246,7 @@ def _attached(plan: Planned) -> str:
     """The attachment's name, when its pass over the file has ended too.
 
     That is nearly always before the writing; where not, the transaction is kept from falling
-    silent (`lifecycle.limit_silence`).
+    silent, which the database ends after a lease (`portal/settings.py`).
     """
     while True:
         try:

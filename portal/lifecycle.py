@@ -89,20 +89,8 @@ def fence(row: Leased) -> None:
         raise LeaseLost(f"{row._meta.label} {row.pk} is held by somebody else.")
 
 
-def limit_silence() -> None:
-    """Let the database end the running transaction when we say nothing for as long as a lease.
-
-    A worker that was frozen behind its fence would hold the row, and with it the tenant, for ever.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('idle_in_transaction_session_timeout', %s, true)",
-            [f"{settings.LEASE_SECONDS}s"],
-        )
-
-
 def speak() -> None:
-    """Say something inside a transaction whose silence is limited."""
+    """Say something inside a transaction that waits for other work: its silence is limited."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 

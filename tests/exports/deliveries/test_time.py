@@ -164,7 +164,7 @@ def test_a_hundred_faults_leave_neither_threads_nor_descriptors(sshd: Sshd):
     with ThreadPoolExecutor(10) as pool:
         ends = list(pool.map(one, range(100)))
     assert ends == ["Unreachable"] * 100
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads  # one of an earlier test may have ended
     assert me.num_fds() == descriptors
 
 
