@@ -160,7 +160,7 @@ def test_pauses_at_any_moment_leave_one_effect_a_job(rig: Rig, crew: Process):
 
 
 def runs_something(pid: int) -> bool:
-    """Whether it runs a first attempt: a job that is paused in each of three is given up rightly."""
+    """Whether it runs a first attempt: a job that is paused in all three is rightly given up."""
     running = ImportJob.objects.filter(state=ImportJob.State.RUNNING, owner__endswith=f":{pid}")
     return running.filter(attempt=1).exists()
 
