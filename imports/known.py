@@ -21,8 +21,9 @@ from portal.records.definitions import RecordType
 Hashes = npt.NDArray[np.int64]
 
 # Records are fetched in buckets of this many ids, so that no answer grows beyond some megabytes.
-_BUCKET_BITS = 21
+_BUCKET_BITS = 20
 _BUCKET = 1 << _BUCKET_BITS
+_PIECE = 1 << 18
 _PART = "\x1e"
 
 
@@ -67,6 +68,14 @@ class KnownRecords:
         rest[chosen] = False
         return keep(chunk, rest), hashes[rest]
 
+    def seen_on(self, lines: Hashes) -> int:
+        """How many of the skipped records stood on these lines."""
+        if not lines.size:
+            return 0
+        # Piece by piece: what the look-up needs is several times as large as its input.
+        pieces = (self.line[low : low + _PIECE] for low in range(0, self.line.size, _PIECE))
+        return sum(int(np.isin(piece, lines).sum()) for piece in pieces)
+
     def seen_line(self, hashes: Hashes) -> Hashes:
         """The line on which a record of each hash was skipped; 0 where none was."""
         if not self.hashes.size:
@@ -83,7 +92,7 @@ def nothing_known() -> KnownRecords:
 
 def load(target: Target) -> KnownRecords:
     """The hashes of all active records of the type."""
-    parts, records = [np.empty(0, np.int64)], 0
+    hashes, records = np.empty(0, np.int64), 0
     for low in range(0, _last_id() + 1, _BUCKET):
         with connection.cursor() as cursor:
             # One group, so that PostgreSQL may read with several processes.
@@ -94,10 +103,11 @@ def load(target: Target) -> KnownRecords:
                 [target.tenant_id, target.kind_id, low, low + _BUCKET],
             )
             packed, count = cursor.fetchone()
-        parts.append(np.frombuffer(packed, ">i8").astype(np.int64))
+        found = np.frombuffer(packed, ">i8")
+        # Grown in its place: parts that are joined at the end would take the memory twice.
+        hashes.resize(hashes.size + found.size, refcheck=False)
+        hashes[hashes.size - found.size :] = found
         records += count
-    hashes = np.concatenate(parts)
-    parts.clear()
     hashes.sort()
     if (hashes[1:] == hashes[:-1]).any():
         hashes = np.unique(hashes)

@@ -141,7 +141,7 @@ def planned(
     """
     counts = plan.count(stage, target, reading.staged, absent)
     late_lines = found.lines
-    skipped_wrong = int(np.isin(reading.known.line, late_lines).sum()) if late_lines.size else 0
+    skipped_wrong = reading.known.seen_on(late_lines)
     unchanged = counts.same + reading.known.skipped - skipped_wrong + found.tolerated
     rejected = reading.rejected + int(late_lines.size)
     total = counts.created + counts.updated + counts.removed + unchanged + rejected

@@ -20,6 +20,7 @@ Value = str | int
 WRONG = "wrong"
 # Beyond this many staged rows one pass over the store beats an index look-up per row.
 _MANY = 100_000
+_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +141,14 @@ def doubled_by_skipped(staging: StagingTable, known: KnownRecords) -> tuple[Ints
             f"SELECT line, stored_hash FROM {staging.matches} "  # noqa: S608
             "WHERE stored_hash IS NOT NULL ORDER BY line"
         )
-        rows = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 2)
-    seen = known.seen_line(rows[:, 1])
-    both = seen > 0
-    return rows[both, 0], seen[both]
+        found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+        while fetched := cursor.fetchmany(_AT_ONCE):  # as objects they take ten times as much
+            rows = np.array(fetched, dtype=np.int64)
+            seen = known.seen_line(rows[:, 1])
+            both = seen > 0
+            found.append((rows[both, 0], seen[both]))
+    lines, skipped = zip(*found, strict=True)
+    return np.concatenate(lines), np.concatenate(skipped)
 
 
 def count(staging: StagingTable, target: Target, staged: int, absent: Absent | None) -> Counts:

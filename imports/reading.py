@@ -29,7 +29,7 @@ from imports.staging import Writer
 from imports.validation import Checked, Validator
 
 _PROGRESS_SECONDS = 0.7
-_MOST_KEPT = 16 << 20
+_MOST_KEPT = 4 << 20
 _ENOUGH = 1 << 20  # bytes of records worth a round of all rules
 
 

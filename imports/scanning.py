@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 # Larger ones are hardly quicker, but polars needs about 40 times a chunk's size in memory.
-CHUNK_BYTES = 2 << 20
+CHUNK_BYTES = 1 << 20
 _CUTS_PER_CHUNK = 5_000  # a hostile file of tiny bad rows must not fill the memory with cuts
 
 

@@ -24,7 +24,7 @@ from portal.rls import STAGING_SCHEMA
 
 COLUMNS = ("line", "key", "operation", "data", "source_hash")
 _NAME = re.compile(r"^(?:job|match)_(\d+)_(\d+)$")
-_QUEUED = 3
+_QUEUED = 2
 # CSV and not COPY's text format, in which the backslashes of JSON would have to be doubled. Frozen,
 # so that the first reader has not to write every page again.
 _FORMAT = "FORMAT csv, DELIMITER E'\\t', QUOTE E'\\x01', FREEZE"

@@ -96,7 +96,10 @@ class Person:
 
 def test_the_demo_ends_as_the_readme_says(product: dict[str, Any]) -> None:
     manager = Person(product, "Data manager")
-    assert manager.jobs() == {"Complete": 7, "Incomplete": 1, "Failed": 1}
+    assert manager.jobs() == {"Complete": 8, "Incomplete": 1, "Failed": 1}
+    assert "completions.csv" in manager.read("/jobs/")
+    assert "courseCompletion" in manager.read("/events/")
+    assert "Course completions" in manager.read("/exports/")
     folders = manager.read("/arrivals/folders/")
     assert "enrollments_forgotten.csv" in folders
     assert "courses_by_hand.done.INVALIDSCHEMA" in folders
