@@ -145,9 +145,11 @@ def _taken(fault: IntegrityError) -> Refused:
 
 def start(export: Export, actor: Actor, now: datetime) -> None:
     """Let it run every night, beginning with today's. Raises Refused without a destination."""
-    if not export.destinations.exists():
+    # Asked anew: the caller's row may be from before a change.
+    if not Destination.objects.filter(tenant=export.tenant_id, export=export).exists():
         raise Refused("Add a destination first: without one there is nowhere to send the file.")
-    today = now.astimezone(ZoneInfo(export.time_zone)).date()
+    zone = Export.objects.values_list("time_zone", flat=True).get(pk=export.pk)
+    today = now.astimezone(ZoneInfo(zone)).date()
     with transaction.atomic():
         stopped = Export.objects.filter(pk=export.pk, tenant=export.tenant_id, started_on=None)
         if stopped.update(started_on=today):

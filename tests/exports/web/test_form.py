@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
@@ -63,6 +64,17 @@ def test_save_and_start_needs_a_destination(cast: Cast) -> None:
     answer = post(cast, "export-new", **form(do="start"))
     assert "Not started: Add a destination first" in words(answer)
     assert export(cast).started_on is None
+
+
+def test_a_change_that_adds_the_first_destination_starts_it_in_the_new_zone(cast: Cast) -> None:
+    row = made(cast)
+    place = server(cast)
+    changes = {"do": "start", "time_zone": "Asia/Tokyo", "version": str(row.version)}
+    sent = form(**changes, **{"place-0-server": str(place.uid), "place-0-path": "/in"})
+    answer = post(cast, "export-change", row.uid, **sent)
+    assert "Not started" not in words(answer)
+    here = datetime.now(ZoneInfo("Asia/Tokyo")).date()
+    assert export(cast).started_on == here
 
 
 def test_records_are_chosen_by_type(cast: Cast) -> None:
