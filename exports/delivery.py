@@ -7,9 +7,7 @@ holds up neither its neighbours nor other tenants; retries never take all thread
 from __future__ import annotations
 
 import functools
-import os
 import random
-import socket
 import threading
 import time
 from collections import Counter
@@ -99,7 +97,7 @@ def _claimed(tenant_id: int, *, retries: bool) -> Delivery | None:
         candidates = candidates.filter(attempts=0)
     return lifecycle.claim(
         candidates.order_by("attempts", "ready_at", "pk"),
-        owner=f"{socket.gethostname()}:{os.getpid()}",
+        owner=lifecycle.owner(),
         state=State.SENDING,
         guard=functools.partial(_has_room, tenant_id),
     )

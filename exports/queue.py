@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -14,11 +11,6 @@ from exports.models import ExportRun
 from portal import lifecycle
 
 State = ExportRun.State
-
-
-def owner() -> str:
-    """This process, as written into leases."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def ready() -> QuerySet[ExportRun]:
@@ -46,7 +38,7 @@ def claim(tenant_id: int) -> ExportRun | None:
     """
     return lifecycle.claim(
         ready().filter(tenant_id=tenant_id).order_by("local_date", "created_at", "pk"),
-        owner=owner(),
+        owner=lifecycle.owner(),
         state=State.RUNNING,
     )
 

@@ -32,7 +32,6 @@ from imports.manifest import (
 )
 from imports.manifest import State as Shown
 from imports.models import Arrival, ArrivalFile
-from imports.queue import owner
 from portal import lifecycle, logs
 from portal.models import Drop
 from portal.records.catalog import catalog
@@ -113,7 +112,7 @@ def _arrival(folder: Folder, name: str, found: os.stat_result, data: bytes) -> A
     free = Arrival.objects.filter(
         pk=arrival.pk, state__in=[State.COLLECTING, State.CONFIG_MISSING]
     ).exclude(lease_until__gt=Now())
-    claimed = lifecycle.claim(free, owner=owner(), state=State.COLLECTING)
+    claimed = lifecycle.claim(free, owner=lifecycle.owner(), state=State.COLLECTING)
     if claimed is None:
         return None
     if claimed.token > 1:

@@ -28,7 +28,6 @@ from imports.folders import source_of_entry
 from imports.home import Home, locked, look_up
 from imports.manifest import identity
 from imports.models import Arrival, ArrivalFile, ImportTemplate
-from imports.queue import owner
 from imports.sightings import Seen
 from imports.snapshot import ChangedWhileCopied, Snapshot
 from portal import lifecycle, logs
@@ -176,7 +175,7 @@ def _claimed(folder: Folder, home: Home, entry: Entry, copy: Snapshot) -> Arriva
         tenant_id=folder.drop.tenant_id, identity=key, defaults=defaults
     )
     free = Arrival.objects.filter(pk=arrival.pk, state__in=_OPEN).exclude(lease_until__gt=Now())
-    return lifecycle.claim(free, owner=owner(), state=State.COLLECTING)
+    return lifecycle.claim(free, owner=lifecycle.owner(), state=State.COLLECTING)
 
 
 def _decided(folder: Folder, arrival: Arrival, entry: Entry, copy: Snapshot, decide: Decide) -> str:

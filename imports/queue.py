@@ -7,8 +7,6 @@ rank is dependency order and senders need not pause between files, as the seed a
 from __future__ import annotations
 
 import functools
-import os
-import socket
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -20,11 +18,6 @@ from imports.models import ImportJob
 from portal import lifecycle
 
 State = ImportJob.State
-
-
-def owner() -> str:
-    """This process, as written into leases."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def ready(now: Now | None = None) -> QuerySet[ImportJob]:
@@ -44,7 +37,7 @@ def next_job(tenant_id: int) -> ImportJob | None:
     while True:
         job = lifecycle.claim(
             _in_turn(tenant_id).order_by("rank", "created_at", "pk"),
-            owner=owner(),
+            owner=lifecycle.owner(),
             state=State.RUNNING,
             guard=functools.partial(_alone, tenant_id),
         )

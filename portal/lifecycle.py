@@ -7,6 +7,8 @@ previous states; zero rows changed means that the work belongs to somebody else 
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Callable, Collection
 from datetime import timedelta
@@ -43,6 +45,11 @@ class Leased(models.Model):
 
 
 L = TypeVar("L", bound=Leased)
+
+
+def owner() -> str:
+    """This process, as written into leases."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def lease_end() -> models.Expression:

@@ -7,9 +7,7 @@ under one Message-ID.
 
 from __future__ import annotations
 
-import os
 import smtplib
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,9 +81,8 @@ def _send_all(tenant_id: int) -> int:
 
 
 def _next(tenant_id: int) -> Mail | None:
-    who = f"{socket.gethostname()}:{os.getpid()}"
     waiting = unsent().filter(tenant_id=tenant_id).order_by("pk")
-    return lifecycle.claim(waiting, owner=who, state=State.SENDING)
+    return lifecycle.claim(waiting, owner=lifecycle.owner(), state=State.SENDING)
 
 
 def _sent(mail: Mail, server: BaseEmailBackend) -> bool:
