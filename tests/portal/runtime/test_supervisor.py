@@ -242,8 +242,9 @@ def test_kill_9_of_the_launcher_leaves_no_process(tmp_path):
     found: list[psutil.Process] = []
 
     def all_there() -> bool:
+        forked = name.exists()  # before the look, or the look may miss what forked meanwhile
         found[:] = psutil.Process(launcher.pid).children(recursive=True)
-        return name.exists() and any("sleep" in p.name() for p in found)
+        return forked and any("sleep" in p.name() for p in found)
 
     assert until(all_there)
     assert len(found) == 3
