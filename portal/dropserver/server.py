@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import asyncssh
 
 from portal import logs
+from portal.dropserver import wire
 from portal.dropserver.connection import DropConnection
 from portal.dropserver.gate import Gate
 
 log = logs.get(__name__)
 
-# No SHA-1, no CBC, no MD5 (reliability.md, rule 14). The client's order decides among ciphers.
+# No SHA-1, no CBC, no MD5 (reliability.md, rule 14). Who knows AES-GCM is offered nothing else
+# (wire.py); otherwise the client's order decides.
 KEY_EXCHANGES = (
     "mlkem768x25519-sha256",
     "curve25519-sha256",
@@ -77,17 +79,18 @@ class DropServer:
         self._connections: set[DropConnection] = set()
         self._addresses: Counter[str] = Counter()
         self._disk = ThreadPoolExecutor(self._rules.disk_threads, thread_name_prefix="disk")
-        self._listener: asyncssh.SSHAcceptor | None = None
+        self._listener: asyncio.Server | None = None
         self._watch: asyncio.Task[None] | None = None
         self.port = 0
 
     async def start(self, host: str, port: int, host_key: asyncssh.SSHKey) -> None:
         """Listen. port 0 takes a free one, told by `port`. Raises OSError if it cannot be had."""
         rules = self._rules
-        self._listener = await asyncssh.create_server(
-            lambda: DropConnection(self, self._gate, self._disk),
+        self._listener = await wire.listen(
             host,
             port,
+            backlog=512,
+            factory=lambda: DropConnection(self, self._gate, self._disk),
             server_host_keys=[host_key],
             server_version=VERSION,
             kex_algs=KEY_EXCHANGES,
@@ -103,10 +106,8 @@ class DropServer:
             allow_pty=False,
             allow_scp=False,
             gss_host=None,
-            reuse_port=True,
-            backlog=512,
         )
-        self.port = self._listener.get_port()
+        self.port = self._listener.sockets[0].getsockname()[1]
         self._watch = asyncio.create_task(self._watch_the_quiet())
 
     async def stop(self, grace: float = 30) -> None:
