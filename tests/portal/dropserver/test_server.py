@@ -197,7 +197,7 @@ def test_it_records_what_did_not_finish_in_time_as_partial(running):
 
 
 def test_a_client_that_does_not_take_its_answers_fills_no_memory(running):
-    size = 64_000_000
+    size = 16_000_000
     with (running.drop / "large.csv").open("wb") as file:
         file.truncate(size)
     with login(running) as transport:
@@ -207,10 +207,12 @@ def test_a_client_that_does_not_take_its_answers_fills_no_memory(running):
         with sftp.open(f"{HERE}/large.csv", "rb") as file:
             file.prefetch(size)  # asks for everything, takes nothing until it is read
             eventually(lambda: waiting() > 0, "answers wait for the client")
-            ends = time.monotonic() + 1
+            ends = time.monotonic() + 2
             while time.monotonic() < ends:
                 assert waiting() < 2_000_000
-            assert len(file.read(size)) == size
+                time.sleep(0.01)  # the server is a thread of this process and needs its turn
+            # In pieces: Paramiko takes minutes to put a large one together.
+            assert sum(len(piece) for piece in iter(lambda: file.read(65_536), b"")) == size
 
 
 def test_many_sessions_at_once_leave_nothing_open(running):
