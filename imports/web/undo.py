@@ -59,6 +59,7 @@ def undo_confirm(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
+@uploads.may_come_by_script
 @require(Role.MANAGER)
 def job_correct(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Take a corrected error attachment: a job for its rows."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 
 class CappedUpload(FileUploadHandler):
@@ -43,3 +46,23 @@ _TOO_LARGE = "causeway.upload_too_large"
 def too_large(request: HttpRequest) -> bool:
     """Whether the request brought a file that was dropped for its size."""
     return bool(request.META.get(_TOO_LARGE))
+
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+def may_come_by_script(view: View[P]) -> View[P]:
+    """Tell a script that sends the file (upload.js) the next address instead of sending it there.
+
+    It would fetch that page in vain, and with it the words that the page shows once.
+    """
+
+    @functools.wraps(view)
+    def answered(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        if "X-Upload" in request.headers and response.status_code == 302:
+            return HttpResponse(status=204, headers={"Location": response["Location"]})
+        return response
+
+    return answered

@@ -165,6 +165,7 @@ def _saved(request: TenantRequest, draft: ImportDraft, form: ReadingForm) -> int
 
 
 @require_POST
+@uploads.may_come_by_script
 @require(Role.ADMIN)
 def upload(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Take an uploaded file."""
