@@ -218,6 +218,11 @@ def sightings(tenant: Tenant, wanted: SightingFilter) -> QuerySet[Sighting]:
     return found.order_by(misplaced_first, "-last_seen", "-id")
 
 
+def sighting(tenant: Tenant, number: int) -> Sighting | None:
+    """The tenant's sighting of that number."""
+    return Sighting.objects.filter(tenant=tenant, pk=number).first()
+
+
 def sighting_verdicts(tenant: Tenant) -> dict[str, int]:
     """How many files lie in the folders now, by verdict."""
     found = Sighting.objects.filter(tenant=tenant, gone_at=None).order_by()

@@ -17,7 +17,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 from psycopg.errors import LockNotAvailable
 
-from imports import collect_template, folders, home, sightings
+from imports import collect_template, fetch, folders, home, sightings
 from imports.arrivals import misplaced
 from imports.arrivals.decisions import Verdict
 from imports.arrivals.listing import Listing
@@ -124,6 +124,7 @@ def _endpoint(endpoint: Endpoint) -> None:
                 log.exception("drop_failed", drop_id=drop.pk, exc_info=exc)
         seen += _misplaced(folders.tree(jail), drops)
         sightings.record(endpoint, seen)
+        fetch.fetch(endpoint, jail)
 
 
 def _rank(drop: Drop) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from imports.models import ImportDraft
+from imports.models import ImportDraft, Sighting
 from imports.templates.spec import BadSpec, Settings, Spec, as_json, parse
 from portal.models import Tenant, User
 
@@ -46,6 +46,11 @@ def _open(tenant: Tenant) -> QuerySet[ImportDraft]:
 def of_file(tenant: Tenant, file_name: str, sha256: str) -> ImportDraft | None:
     """The draft that nothing came of yet and that holds this very file, the last changed one."""
     return _open(tenant).filter(file_name=file_name, sha256=sha256 or None).first()
+
+
+def wanting(tenant: Tenant, file: Sighting) -> ImportDraft | None:
+    """The draft that waits for a copy of that file; None where none does."""
+    return _open(tenant).filter(wanted=file).first()
 
 
 def save(draft: ImportDraft, user: User, version: int, **changes: Any) -> None:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from imports.drafts import sampling
+from imports.drafts import guessing, keeping, sampling
 from imports.models import ImportDraft
 from imports.templates.automatch import normal_form, targets_of
+from imports.templates.spec import BadSpec
+from portal.models import User
 from portal.records.catalog import catalog
 from portal.records.definitions import Feed
+
+
+def aim(draft: ImportDraft, user: User) -> None:
+    """Choose the feed that the file looks like. What it looks like is only where to start."""
+    try:
+        feed = feed_of(draft)
+    except BadSpec:
+        return
+    if feed != draft.feed:
+        draft.feed = feed
+        draft.spec = keeping.with_part(draft, fields={})
+        found = {name: draft.sample.get(name) for name in ("notes", "confidence")}
+        keeping.save(draft, user, draft.version, feed=feed, **guessing.mapped(draft, found))
 
 
 def feed_of(draft: ImportDraft) -> str:

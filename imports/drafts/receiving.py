@@ -1,4 +1,4 @@
-"""A file for a draft: uploaded, or one that arrived. Kept, looked at, and its columns guessed."""
+"""A file for a draft: uploaded, or come by itself. Kept, looked at, and its columns guessed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from imports import draft_files
+from imports.arrivals.decisions import Verdict
+from imports.draft_files import folder_of
 from imports.drafts import guessing, keeping, sampling
 from imports.issues import FileRefused
-from imports.models import Arrival, ArrivalFile, ImportDraft, ImportJob
+from imports.models import Arrival, ArrivalFile, ImportDraft, ImportJob, Sighting
+from portal import bell
 from portal.models import Tenant, User
 
-_PICKED = 30
+PICKED = 30  # of each kind are offered
 _BLOCK = 1 << 20
+# Data files that are whole; of those that no template names there is a copy already.
+_FETCHABLE = (Verdict.WAITING_FOR_MANIFEST, Verdict.TAKEN_BEFORE, "misplaced")
 
 
 class _Hashing(File):  # type: ignore[type-arg]
@@ -41,7 +47,7 @@ class _Hashing(File):  # type: ignore[type-arg]
 def upload(draft: ImportDraft, user: User, version: int, file: UploadedFile[bytes]) -> None:
     """Keep an uploaded file with the draft. Raises FileRefused in words, keeping.Stale."""
     hashing = _Hashing(file)
-    content = default_storage.save(f"{_folder(draft)}/file", hashing)
+    content = default_storage.save(f"{folder_of(draft)}/file", hashing)
     try:
         _take(draft, user, version, {
             "content": content,
@@ -63,16 +69,45 @@ def arrived(tenant: Tenant) -> QuerySet[ImportJob]:
     """Files that came before and are still kept, the newest first."""
     kept = Q(kept_until=None) | Q(kept_until__gt=timezone.now())
     found = ImportJob.objects.filter(kept, tenant=tenant, dry_run=False, undoes=None)
-    return found.exclude(content="").order_by("-created_at")[:_PICKED]
+    return found.exclude(content="").order_by("-created_at")[:PICKED]
 
 
 def unmatched(tenant: Tenant) -> QuerySet[ArrivalFile]:
-    """Files that no template names, of which a copy is kept, the newest first.
-
-    Of what else lies in the folders there is no copy yet, and only the collector sees the folders.
-    """
+    """Files that no template names, of which a copy is kept, the newest first."""
     found = ArrivalFile.objects.filter(tenant=tenant, arrival__state=Arrival.State.UNMATCHED)
-    return found.exclude(content="").select_related("arrival").order_by("-pk")[:_PICKED]
+    return found.exclude(content="").select_related("arrival").order_by("-pk")[:PICKED]
+
+
+def lying(tenant: Tenant) -> QuerySet[Sighting]:
+    """Files in the folders of which there is no copy yet, the last seen first."""
+    found = Sighting.objects.filter(tenant=tenant, gone_at=None, verdict__in=_FETCHABLE)
+    return found.exclude(path__iregex=r"\.done$").order_by("-last_seen", "-pk")
+
+
+def want(draft: ImportDraft, user: User, version: int, file: Sighting, **more: Any) -> None:
+    """Ask the collector for a copy of a file in the folders. Raises keeping.Stale."""
+    before = draft.fetched.get("content", "")
+    keeping.save(draft, user, version, wanted=file, fetched={}, **more)
+    draft_files.release(draft.tenant_id, before)
+    bell.ring(bell.POLL, draft.tenant_id)
+
+
+def take_fetched(draft: ImportDraft, user: User) -> None:
+    """Read what the collector has brought. Raises FileRefused, FileNotFoundError, keeping.Stale."""
+    wanted, found = draft.wanted, draft.fetched
+    try:
+        if wanted is None or "content" not in found:
+            raise FileNotFoundError
+        _take(draft, user, draft.version, {
+            "content": found["content"],
+            "file_name": clean_name(wanted.path),
+            "file_size": found["size"],
+            "sha256": found["sha256"],
+        })  # fmt: skip
+    except (FileRefused, FileNotFoundError):
+        keeping.note(draft, wanted=None, fetched={})
+        draft_files.release(draft.tenant_id, found.get("content", ""))
+        raise
 
 
 def pick(draft: ImportDraft, user: User, version: int, job: ImportJob) -> None:
@@ -91,7 +126,7 @@ def take_arrived(draft: ImportDraft, user: User, version: int, row: ArrivalFile)
     Raises FileRefused, FileNotFoundError, keeping.Stale.
     """
     with default_storage.open(row.content, "rb") as file:
-        content = default_storage.save(f"{_folder(draft)}/file", file)
+        content = default_storage.save(f"{folder_of(draft)}/file", file)
     try:
         _take(draft, user, version, {
             "content": content,
@@ -113,26 +148,40 @@ def sender(draft: ImportDraft) -> int | None:
 
 
 def _take(draft: ImportDraft, user: User, version: int, file: dict[str, Any]) -> None:
+    before = draft_files.names_of(draft)
     try:
         names = sampling.sheet_names(file["content"])
         looked = _looked(draft, file["content"], names, names[0] if names else None)
     except OSError as gone:
         raise FileNotFoundError from gone
-    keeping.save(draft, user, version, step="file", sheets=names, **file, **looked)
+    file |= {"wanted": None, "fetched": {}, "sheets": names}
+    keeping.save(draft, user, version, step="file", **file, **looked)
+    _release(draft, before)
+
+
+def _release(draft: ImportDraft, before: list[str]) -> None:
+    """Delete those of the former files that are no longer the draft's."""
+    draft_files.release(draft.tenant_id, *{*before} - {*draft_files.names_of(draft)})
 
 
 def choose_sheet(draft: ImportDraft, user: User, version: int, sheet: str) -> None:
     """Read another sheet of the workbook. Raises FileRefused, keeping.Stale."""
+    before = draft_files.names_of(draft)
     looked = _looked(draft, draft.content, draft.sheets, sheet)
     keeping.save(draft, user, version, **looked)
+    _release(draft, before)
 
 
 def _looked(
     draft: ImportDraft, content: str, names: list[str], sheet: str | None
 ) -> dict[str, Any]:
     """What is found out about a file: its reading, columns and likely mapping."""
-    table = sampling.table_of(content, sheet, _folder(draft)) if names else ""
-    reading, notes, sure = sampling.sniffed(table or content, sheet)
+    table = sampling.table_of(content, sheet, folder_of(draft)) if names else ""
+    try:
+        reading, notes, sure = sampling.sniffed(table or content, sheet)
+    except FileRefused:
+        draft_files.release(draft.tenant_id, table)
+        raise
     draft.table, draft.content = table, content
     draft.spec = keeping.with_part(draft, reading=reading)
     found = {"notes": notes, "confidence": sure}
@@ -144,7 +193,3 @@ def read_so(draft: ImportDraft, user: User, version: int, reading: dict[str, Any
     draft.spec = keeping.with_part(draft, reading=reading)
     found = {name: draft.sample.get(name) for name in ("notes", "confidence")}
     keeping.save(draft, user, version, counted={}, **guessing.mapped(draft, found))
-
-
-def _folder(draft: ImportDraft) -> str:
-    return f"drafts/{draft.tenant_id}/{draft.uid}"

@@ -6,12 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from imports import actions, lookups, outcome
+from imports import actions, draft_files, lookups, outcome
 from imports.drafts import guessing, keeping
 from imports.models import ImportDraft, ImportJob, ImportTemplate, TemplateVersion
 from imports.template_rules import Face, Refused, alone, face_faults
@@ -161,12 +160,9 @@ def save_template(
 
 def discard(draft: ImportDraft, user: User, address: str | None) -> None:
     """Take the draft away; jobs and templates that came of it stay, and so do their files."""
-    jobs = ImportJob.objects.filter(tenant_id=draft.tenant_id, content=draft.content)
-    names = [draft.table] if jobs.exists() else [draft.table, draft.content]
     audit.record(
         draft.tenant_id, "import.draft.discard", str(draft.uid), user=user, address=address,
         file=draft.file_name,
     )  # fmt: skip
     draft.delete()
-    for name in filter(None, names):
-        default_storage.delete(name)
+    draft_files.release(draft.tenant_id, *draft_files.names_of(draft))

@@ -7,6 +7,7 @@ import uuid
 from django.db import models
 from django.db.models.functions import Now
 
+from imports.models.arrivals import Sighting
 from imports.models.jobs import ImportJob
 from imports.models.templates import ImportTemplate
 from portal.models import TenantOwned, User
@@ -20,6 +21,8 @@ class ImportDraft(TenantOwned):
     of its first rows as CSV, where the file is a workbook. sample: the rows that pages show and
     what the columns most likely are (`imports/drafts/sampling.py`). counted: the distinct values
     of columns, by name. dry_run: the last validation; checked: the draft's version at that time.
+    wanted: a file in the folders that is to be read; fetched: what the collector, which alone sees
+    the folders, has brought of it: `content`, `size` and `sha256` of a copy, or `problem`: "gone".
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -42,6 +45,9 @@ class ImportDraft(TenantOwned):
     sample = models.JSONField(default=dict)
     counted = models.JSONField(default=dict)
 
+    wanted = models.ForeignKey(Sighting, on_delete=models.SET_NULL, null=True, related_name="+")
+    fetched = models.JSONField(default=dict)
+
     dry_run = models.ForeignKey(ImportJob, on_delete=models.SET_NULL, null=True, related_name="+")
     checked = models.IntegerField(default=0)
     job = models.ForeignKey(ImportJob, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -50,7 +56,13 @@ class ImportDraft(TenantOwned):
     )
 
     class Meta:
-        indexes = [models.Index(fields=["tenant", "-changed_at"], name="draft_newest")]
+        indexes = [
+            models.Index(fields=["tenant", "-changed_at"], name="draft_newest"),
+            # Read by the collector in each round.
+            models.Index(
+                fields=["tenant"], name="draft_wanting", condition=models.Q(wanted__isnull=False)
+            ),
+        ]
 
 
 class LearnedMapping(TenantOwned):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import uuid
 
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from imports import queries
 from imports.arrivals.decisions import Verdict
-from imports.models import Arrival, Decision
+from imports.drafts import receiving
+from imports.models import Arrival, Decision, Sighting
 from imports.web import begin, verdicts
 from imports.web.filters import ArrivalFilterForm, SightingFilterForm
 from portal.models import Drop, Role
@@ -76,13 +77,23 @@ def sighting_list(request: TenantRequest) -> HttpResponse:
     known = [(name, f"{verdicts.label(name)} ({n})") for name, n in sorted(counts.items())]
     form = SightingFilterForm(request.GET, verdicts=known)
     found = Paginator(queries.sightings(request.tenant, form.wanted()), PER_PAGE)
+    page = found.get_page(request.GET.get("page"))
     context = {
         "section": "arrivals",
         "tab": "folders",
         "form": form,
-        "page": found.get_page(request.GET.get("page")),
+        "page": page,
+        "fetchable": _fetchable(request, page),
         "filtered": any(request.GET.get(name) for name in form.fields),
         "lying": sum(counts.values()),
         "misplaced": counts.get(queries.MISPLACED, 0),
     }
     return render(request, "imports/sightings.html", context)
+
+
+def _fetchable(request: TenantRequest, page: Page[Sighting]) -> set[int]:
+    """Those of the page that a template can be made from, for who may make one."""
+    if not request.membership.allows(Role.ADMIN):
+        return set()
+    shown = receiving.lying(request.tenant).filter(pk__in=[file.pk for file in page])
+    return set(shown.values_list("pk", flat=True))

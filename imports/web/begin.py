@@ -11,10 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from imports import queries
-from imports.drafts import guessing, keeping, likely, receiving
+from imports.drafts import keeping, likely, receiving
 from imports.issues import FileRefused
 from imports.models import Arrival, ArrivalFile, ImportDraft
-from imports.templates.spec import BadSpec
 from imports.web.job import has_original
 from portal.models import Role
 from portal.records.catalog import catalog
@@ -56,28 +55,31 @@ def _drafted(request: TenantRequest, row: ArrivalFile) -> ImportDraft | None:
     except FileNotFoundError:
         _give_up(request, draft, _("The file is not kept any more. Send it again."))
         return None
-    _aim(request, draft)
+    likely.aim(draft, request.user)
     return draft
-
-
-def _aim(request: TenantRequest, draft: ImportDraft) -> None:
-    """Choose the feed that the file looks like. What it looks like is only where to start."""
-    try:
-        feed = likely.feed_of(draft)
-    except BadSpec:
-        return
-    if feed != draft.feed:
-        draft.feed = feed
-        draft.spec = keeping.with_part(draft, fields={})
-        found = {name: draft.sample.get(name) for name in ("notes", "confidence")}
-        mapped = guessing.mapped(draft, found)
-        keeping.save(draft, request.user, draft.version, feed=feed, **mapped)
 
 
 def _give_up(request: TenantRequest, draft: ImportDraft, *reasons: str) -> None:
     draft.delete()
     for reason in reasons:
         messages.error(request, reason)
+
+
+@require_POST
+@require(Role.ADMIN)
+def sighting_template(request: TenantRequest, number: int) -> HttpResponse:
+    """Open the wizard with a file that lies in a folder; the collector brings a copy of it."""
+    file = queries.sighting(request.tenant, number)
+    if file is None:
+        raise Http404
+    if not receiving.lying(request.tenant).filter(pk=number).exists():
+        messages.error(request, _("This file no longer waits in its folder."))
+        return redirect("sightings")
+    draft = keeping.wanting(request.tenant, file)
+    if draft is None:
+        draft = keeping.new(request.tenant, request.user, catalog().feeds()[0].name)
+        receiving.want(draft, request.user, draft.version, file)
+    return redirect("draft-file", draft.uid)
 
 
 @require_POST

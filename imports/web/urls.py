@@ -46,6 +46,9 @@ urlpatterns = [
     path("lookups/<uuid:uid>/delete", lookups.lookup_delete, name="lookup-delete"),
     path("arrivals/", arrivals.arrival_list, name="arrivals"),
     path("arrivals/folders/", arrivals.sighting_list, name="sightings"),
+    path(
+        "arrivals/folders/<int:number>/template", begin.sighting_template, name="sighting-template"
+    ),
     path("arrivals/<uuid:uid>/", arrivals.arrival_page, name="arrival"),
     path("arrivals/<uuid:uid>/template", begin.arrival_template, name="arrival-template"),
     path("imports/new/", choose.new, name="import-new"),
@@ -55,6 +58,7 @@ urlpatterns = [
     path("imports/new/<uuid:uid>/file/", file.file, name="draft-file"),
     path("imports/new/<uuid:uid>/file/upload", file.upload, name="draft-upload"),
     path("imports/new/<uuid:uid>/file/pick", file.pick, name="draft-pick"),
+    path("imports/new/<uuid:uid>/file/fetched", file.fetched, name="draft-fetched"),
     path("imports/new/<uuid:uid>/file/sheet", file.sheet, name="draft-sheet"),
     path("imports/new/<uuid:uid>/map/", mapping.fields, name="draft-map"),
     path("imports/new/<uuid:uid>/map/<int:number>/", field.field, name="draft-field"),

@@ -12,11 +12,12 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from imports.drafts import keeping, receiving, sampling
+from imports.drafts import keeping, likely, receiving, sampling
 from imports.issues import FileRefused
 from imports.models import ImportDraft
 from imports.web.wizard import frame
@@ -26,6 +27,7 @@ from portal.web.permissions import TenantRequest, require
 
 _SELECT = {"class": "form-select"}
 _NUMBER = {"class": "form-control"}
+_LIES = "lies-"  # before the number of a file in a folder
 _SHOWN_ROWS = 8
 _SHOWN_COLUMNS = 40
 
@@ -96,6 +98,8 @@ def file(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     draft = frame.draft_of(request, uid)
     if request.method == "GET" and live.is_fragment(request):
         return _tried(request, draft)
+    if draft.fetched:
+        draft = _brought(request, draft)
     form, status = None, 200
     if draft.content:
         data = request.POST if request.method == "POST" else None
@@ -107,6 +111,33 @@ def file(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     return _shown(request, draft, form, status)
 
 
+@require_GET
+@require(Role.ADMIN)
+def fetched(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Whether the collector has answered: nothing while it has not, then the file's page."""
+    draft = frame.draft_of(request, uid)
+    if draft.wanted_id and not draft.fetched:
+        return HttpResponse(status=204)
+    response = HttpResponse(headers={"HX-Redirect": reverse("draft-file", args=[uid])})
+    return response if live.is_fragment(request) else redirect("draft-file", uid)
+
+
+def _brought(request: TenantRequest, draft: ImportDraft) -> ImportDraft:
+    """Read what the collector has brought; that is nobody's decision, so whoever looks does it."""
+    is_begun = draft.step != "settings"
+    try:
+        receiving.take_fetched(draft, request.user)
+        if not is_begun:
+            likely.aim(draft, request.user)
+    except FileRefused as refused:
+        messages.error(request, " ".join(one.message for one in refused.issues[:3]))
+    except FileNotFoundError:
+        messages.error(request, _("That file is no longer in its folder. Choose another one."))
+    except keeping.Stale:
+        pass  # another look at this page was first
+    return frame.draft_of(request, draft.uid)
+
+
 def _shown(
     request: TenantRequest, draft: ImportDraft, form: ReadingForm | None, status: int = 200
 ) -> HttpResponse:
@@ -114,6 +145,7 @@ def _shown(
         "form": form,
         "arrived": receiving.arrived(request.tenant),
         "unmatched": receiving.unmatched(request.tenant),
+        "lying": receiving.lying(request.tenant)[: receiving.PICKED],
         "most": filesizeformat(configured.MAX_UPLOAD_BYTES),
         "sheet": keeping.part(draft, "reading").get("sheet"),
         "sure": round((draft.sample.get("confidence") or 0) * 100),
@@ -189,7 +221,7 @@ def upload(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require_POST
 @require(Role.ADMIN)
 def pick(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Take a file that came before: of a job, or one that no template names."""
+    """Take a file that came before: of a job, one that no template names, or one that waits."""
     draft = frame.draft_of(request, uid)
     chosen = request.POST.get("job", "")
     for job in receiving.arrived(request.tenant):
@@ -200,6 +232,11 @@ def pick(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
             return _taken(
                 request, draft, partial(receiving.take_arrived, draft, request.user, row=row)
             )
+    if chosen.startswith(_LIES) and chosen.removeprefix(_LIES).isdigit():
+        number = int(chosen.removeprefix(_LIES))
+        if file := receiving.lying(request.tenant).filter(pk=number).first():
+            want = partial(receiving.want, draft, request.user, file=file, step="file")
+            return _taken(request, draft, want)
     return _refused(request, draft, _("Choose a file first."))
 
 

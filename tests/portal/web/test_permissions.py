@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from imports.models import Sighting
 from tests.browser import seed, seed_exports
 from tests.cast import Cast, as_person
 
@@ -63,11 +64,13 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "arrival": ("get", "viewer", True),
     "arrival-template": ("post", "admin", True),
     "sightings": ("get", "viewer", False),
+    "sighting-template": ("post", "admin", True),
     "import-new": ("get", "admin", False),
     "import-sample": ("get", "admin", False),
     "draft-choose": ("get", "admin", True),
     "draft-settings": ("get", "admin", True),
     "draft-file": ("get", "admin", True),
+    "draft-fetched": ("get", "admin", True),
     "draft-upload": ("post", "admin", True),
     "draft-pick": ("post", "admin", True),
     "draft-sheet": ("post", "admin", True),
@@ -162,6 +165,8 @@ def arguments(name: str, cast: Cast, made: dict[str, Any]) -> list[Any]:  # noqa
         return [made["lookup"].uid, *([1] if name == "lookup-csv" else [])]
     if name in ("arrival", "arrival-template"):
         return [made["arrival"].uid]
+    if name == "sighting-template":
+        return [Sighting.objects.filter(tenant=cast.home)[0].pk]
     if name == "import-sample":
         return ["accounts"]
     if name.startswith("draft-"):
