@@ -1,23 +1,20 @@
 """Rules across the rows: duplicate keys, references inside the file, one-of-a-kind, no cycles.
 
-Pure over compact arrays gathered while the file was read: eight bytes a key and four a line, so a
-file of five million rows stays small. Rows found wrong here were accepted by their own cells.
+Pure over compact arrays that were gathered while the file was read (`gathered.py`). Rows found
+wrong here were accepted by their own cells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from imports.gathered import Gathered, Ints
 from imports.issues import Code
 from imports.validation import ReferenceSet
-
-Ints = npt.NDArray[np.int64]
-_PARTITIONS = 16
 
 
 @dataclass(slots=True)
@@ -34,41 +31,6 @@ class LateBatch:
         return self.message.replace("{other}", f"{int(self.other[position]):,}")
 
 
-@dataclass(slots=True)
-class Gathered:
-    """What the reading kept of each accepted row, chunk by chunk."""
-
-    keys: list[Ints] = field(default_factory=list)
-    lines: list[npt.NDArray[np.int32]] = field(default_factory=list)
-    own: dict[str, list[Ints]] = field(default_factory=dict)
-    only: dict[str, list[Ints]] = field(default_factory=dict)
-
-    def add(self, good: pl.DataFrame) -> None:
-        """Keep the numbers of a chunk's accepted rows (columns as in `imports.validation`)."""
-        lines = good["line"].to_numpy()
-        self.keys.append(good["key_hash"].to_numpy())
-        self.lines.append(lines.astype(np.int32))
-        for name in good.columns:
-            kind, _, of = name.partition(":")
-            if kind == "self":
-                self.own.setdefault(of, []).append(good[name].fill_null(0).to_numpy())
-            elif kind == "only":
-                self.only.setdefault(of, []).append(lines[good[name].fill_null(False).to_numpy()])
-
-    def has(self, lines: Ints) -> npt.NDArray[np.bool_]:
-        """Which of the lines are of accepted rows."""
-        found = np.zeros(lines.size, dtype=bool)
-        for part in self.lines:  # one by one: all together would double what they take
-            found |= np.isin(lines, part)
-        return found
-
-    def joined(self) -> tuple[Ints, Ints]:
-        """All keys and lines, in the file's order."""
-        if not self.keys:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        return np.concatenate(self.keys), np.concatenate(self.lines).astype(np.int64)
-
-
 def duplicates(gathered: Gathered, columns: Sequence[str]) -> LateBatch | None:
     """Second and later rows of a key within the file; the first one stands."""
     lines, first = _repeated(gathered)
@@ -83,29 +45,19 @@ def duplicates(gathered: Gathered, columns: Sequence[str]) -> LateBatch | None:
 
 
 def _repeated(gathered: Gathered) -> tuple[Ints, Ints]:
-    """Lines of repeated keys and the line of each key's first row, in partitions of the hash."""
+    """Lines of repeated keys and the line of each key's first row, part by part."""
     found: list[tuple[Ints, Ints]] = []
-    for part in range(_PARTITIONS):
-        keys, lines = _partition(gathered, part)
-        order = np.argsort(keys, kind="stable")
-        keys, lines = keys[order], lines[order]
+    for unsorted, places in gathered.parts():
+        order = np.argsort(unsorted, kind="stable")
+        keys, lines = unsorted[order], places[order].astype(np.int64)
         again = np.zeros(keys.size, dtype=bool)
         again[1:] = keys[1:] == keys[:-1]
         starts = np.maximum.accumulate(np.where(again, 0, np.arange(keys.size)))
         found.append((lines[again], lines[starts[again]]))
-    lines = np.concatenate([pair[0] for pair in found])
+    repeated = np.concatenate([pair[0] for pair in found])
     first = np.concatenate([pair[1] for pair in found])
-    order = np.argsort(lines)
-    return lines[order], first[order]
-
-
-def _partition(gathered: Gathered, part: int) -> tuple[Ints, Ints]:
-    masks = [(keys & (_PARTITIONS - 1)) == part for keys in gathered.keys]
-    keys = [k[m] for k, m in zip(gathered.keys, masks, strict=True)]
-    lines = [rows[m] for rows, m in zip(gathered.lines, masks, strict=True)]
-    if not keys:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    return np.concatenate(keys), np.concatenate(lines).astype(np.int64)
+    order = np.argsort(repeated)
+    return repeated[order], first[order]
 
 
 def unknown_own(

@@ -19,6 +19,7 @@ from imports.known import Target
 from imports.limits import Plan
 from imports.plan import Absent
 from imports.reading import Reading
+from imports.report import EXAMPLES
 from imports.staging import StagingTable
 from portal.records.definitions import Feed, Operation, RecordType, Rule
 
@@ -234,12 +235,6 @@ def _only_one(rule: Rule, work: _Work, gone: Ints) -> LateBatch | None:
 
 
 def _summarise(reading: Reading, batch: LateBatch) -> None:
-    first = [batch.sentence(position) for position in range(min(1, batch.lines.size))]
     reading.summary.add_many(
-        batch.code,
-        batch.column,
-        Severity.ERROR,
-        first[0],
-        batch.lines.tolist(),
-        [""] * int(batch.lines.size),
+        batch.code, batch.column, Severity.ERROR, batch.sentence(0), batch.lines, [""] * EXAMPLES
     )

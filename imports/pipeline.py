@@ -35,6 +35,7 @@ from imports import (
     staging,
     undo,
 )
+from imports.gathered import Gathered
 from imports.instructions import Instructions
 from imports.issues import FileRefused
 from imports.late import Late
@@ -160,7 +161,7 @@ def _import(work: Work) -> None:
     ):
         source = _source(work, file)
         with staging.table(work.job) as stage, RejectSpool(work.folder) as rejects:
-            reading = Reading(Summary(), rejects, _known(work))
+            reading = Reading(Summary(), rejects, _known(work), Gathered(work.folder))
             warn(reading.summary, source.mapping.warnings)
             _read(work, source, reading, stage)
             _stage(work, Stage.PLANNING)

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from imports.ahead import ahead
 from imports.cells import QUOTE
-from imports.crosscheck import Gathered
 from imports.dialect import Dialect
+from imports.gathered import Gathered
 from imports.issues import Issue, Severity
 from imports.json_lines import explained
 from imports.known import KnownRecords

@@ -17,6 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, BinaryIO
 
+import numpy as np
+import numpy.typing as npt
+
 from imports import cells
 from imports.issues import Code, Issue, Severity
 from imports.scanning import Cut
@@ -67,7 +70,7 @@ class Summary:
         column: str | None,
         severity: Severity,
         message: str,
-        lines: Sequence[int],
+        lines: Sequence[int] | npt.NDArray[np.int64],
         found: Sequence[str],
     ) -> None:
         """Count one issue a line. found: the offending values of at least the first five lines."""
