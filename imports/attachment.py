@@ -18,7 +18,8 @@ from imports.report import Reject, merge, write_attachment
 
 def of_rejects(job: ImportJob, folder: Path, source: Source, reading: Reading, found: Late) -> str:
     """Storage name of the attachment with every rejected row; empty where none was rejected."""
-    wanted = found.by_line()
+    wanted, mapping = found.by_line(), source.mapping
+    header = mapping.as_written or mapping.header
     if not reading.rejected and not wanted:
         return ""
 
@@ -27,7 +28,7 @@ def of_rejects(job: ImportJob, folder: Path, source: Source, reading: Reading, f
         late = (Reject(line, raw, tuple(wanted[line])) for line, raw in records)
         rejects = merge(reading.spool, late)
         dialect = source.dialect
-        write_attachment(target, source.mapping.header, dialect.delimiter, rejects, dialect.quote)
+        write_attachment(target, header, dialect.delimiter, rejects, dialect.quote)
 
     return _save(job, folder, fill)
 

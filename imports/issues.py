@@ -85,3 +85,8 @@ class FileRefused(Exception):
     def __init__(self, *issues: Issue) -> None:
         super().__init__("; ".join(issue.message for issue in issues))
         self.issues = issues
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 line", "1,200 lines"; for nouns whose plural ends in s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

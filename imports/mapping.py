@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 
 import xxhash
 
-from imports.issues import Code, FileRefused, Issue, Severity
+from imports.issues import Code, FileRefused, Issue, Severity, counted
 from imports.made import Made
 from portal.records.definitions import Feed, Field, RecordType
 
@@ -31,6 +32,7 @@ class Mapping:
     columns: position in the file and field, in the file's order. made: the fields that are more
     than a column. reasons: why a person must look at the file before it is applied, in sentences.
     operation_column: position of the feed's row operation column; operation: where steps make it.
+    as_written: the names as the file has them, where the header here had to be numbered.
     ignored: headers of columns that no field takes. neutralised: the file is one of our error
     attachments. fingerprint: 64 bits that change with the header, the definitions and the
     mapping; it seeds the hashes of raw records.
@@ -46,6 +48,7 @@ class Mapping:
     made: tuple[Made, ...] = ()
     reasons: tuple[str, ...] = ()
     operation: Made | None = None
+    as_written: tuple[str, ...] = ()
 
     @property
     def compiled(self) -> tuple[Made, ...]:
@@ -101,6 +104,31 @@ def folded_names(header: Sequence[str]) -> list[str]:
     folded = [fold(name) for name in header[:width]]
     _refuse_unreadable(header[:width], folded)
     return folded
+
+
+def numbered(header: Sequence[str]) -> list[str]:
+    """The names, each once: what is there again gets a number, what is nameless its place.
+
+    The second "Size" is "Size (2)", a nameless third column "Column 3"; case does not count. The
+    nameless at the end stay so. A name that the file has itself is not taken.
+    """
+    width = _named_width(header)
+    own = {fold(name) for name in header}
+    seen: set[str] = set()
+    names = []
+    for place, cell in enumerate(header[:width], start=1):
+        name = cell.strip()
+        if not name or fold(name) in seen:
+            name = _free_name(name, place, own | seen)
+        seen.add(fold(name))
+        names.append(name)
+    return [*names, *header[width:]]
+
+
+def _free_name(name: str, place: int, taken: Collection[str]) -> str:
+    first = f"Column {place}" if not name else f"{name} (2)"
+    tried = (f"{name or first} ({number})" for number in count(2))
+    return next(one for one in chain([first], tried) if fold(one) not in taken)
 
 
 def is_attachment(folded: Iterable[str]) -> bool:
@@ -269,7 +297,7 @@ def unnamed(number: int) -> Iterator[Issue]:
     if number:
         yield Issue(
             Code.UNKNOWN_COLUMN,
-            f"The last {number} column(s) have no name and were ignored.",
+            f"Ignored at the end, without a name: {counted(number, 'column')}.",
             severity=Severity.WARNING,
         )
 

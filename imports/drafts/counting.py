@@ -13,6 +13,7 @@ from typing import Any
 from imports import cells
 from imports.drafts import keeping, sampling
 from imports.issues import FileRefused
+from imports.mapping import numbered
 from imports.models import ImportDraft
 from imports.scanning import Chunk, scan
 from imports.templates.opening import read_start
@@ -41,7 +42,7 @@ def _counted(draft: ImportDraft, column: str) -> dict[str, Any]:
     try:
         with sampling.opened(draft) as (file, size):
             dialect, header = read_start(file, size, sampling.reading_of(draft))
-            names = [name.strip() for name in header.cells]
+            names = [name.strip() for name in numbered(header.cells)]
             if column not in names:
                 return {"values": [], "rows": 0, "whole": True, "full": False}
             place = names.index(column)

@@ -17,7 +17,7 @@ from django.core.files.storage import default_storage
 from imports import cells
 from imports.dialect import Dialect, detect
 from imports.issues import Code, FileRefused
-from imports.mapping import folded_names
+from imports.mapping import folded_names, numbered
 from imports.models import ImportDraft
 from imports.scanning import Chunk, scan
 from imports.templates.opening import read_start
@@ -81,12 +81,13 @@ def take(draft: ImportDraft, reading: Reading) -> Sample:
 
 def _taken(file: BinaryIO, size: int, reading: Reading) -> Sample:
     dialect, header = read_start(file, size, reading)
-    folded_names(header.cells)
+    names = tuple(numbered(header.cells))
+    folded_names(names)
     chunk = next(scan(file, dialect, len(header.cells), chunk_bytes=_CHUNK), None)
     if chunk is None:
-        return Sample(header=header.cells, encoding=dialect.encoding, delimiter=dialect.delimiter)
+        return Sample(header=names, encoding=dialect.encoding, delimiter=dialect.delimiter)
     return Sample(
-        header=header.cells,
+        header=names,
         rows=tuple(_rows(chunk, dialect)),
         torn=tuple((cut.line, cut.message) for cut in chunk.cut[:3]),
         encoding=dialect.encoding,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imports.issues import counted
 from imports.templates.assignment import Weights, assign
 from imports.templates.field_names import NO_IDEA, FieldNames, Idea
 from imports.templates.naming import plain
@@ -157,7 +158,8 @@ class _Column:
         times = self._before.get(field.name, 0)
         sure = 0.6 + 0.38 * times / self._times
         if times and sure > valued.sure:
-            return Idea(sure, f"A column of this name was mapped so {times} time(s) before.")
+            before = counted(times, "time")
+            return Idea(sure, f"A column of this name was mapped so {before} before.")
         return valued
 
     def _with_values(self, named: Idea, field: Field) -> Idea:

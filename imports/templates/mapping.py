@@ -45,6 +45,7 @@ def resolve(
     """
     _refuse_unfit(unfit(spec, feed, record_type, _columns_of(lookups)))
     feed, record_type = applied(spec, feed), extended(record_type, spec.own_fields)
+    written, header = header, _known_names(spec, header)
     folded = mapping.folded_names(header)
     at = _positions(spec, header, folded)
     own, place = _own_operation(spec, feed), mapping.operation_position(folded, feed)
@@ -73,7 +74,17 @@ def resolve(
         made=made,
         reasons=tuple(_reasons(spec, header, free)),
         operation=operation,
+        as_written=tuple(written),
     )
+
+
+def _known_names(spec: Spec, header: Sequence[str]) -> list[str]:
+    """The header with those of its numbered names that the template was made with.
+
+    A name that is there twice all of a sudden stays so, and is refused: which one is meant?
+    """
+    numbered = zip(header, mapping.numbered(header), strict=True)
+    return [made if made in spec.columns else cell for cell, made in numbered]
 
 
 def _columns_of(lookups: Tables) -> dict[str, tuple[str, ...]]:

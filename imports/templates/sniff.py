@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from imports import dialect
 from imports.dialect import DELIMITERS, Dialect
+from imports.issues import counted
 from imports.templates.layout import Layout, footers, kind_of, lay_out, names_a_column, usual_width
 
 QUOTES = ('"', "'", "none")
@@ -255,9 +256,9 @@ def _notes(
     if told:
         yield "The first line names the delimiter."
     if skipped > told:
-        yield f"{skipped} line(s) before the header are left out."
+        yield f"Left out before the header: {counted(skipped, 'line')}."
     if skip_last:
-        yield f"The last {skip_last} record(s) are no rows and are left out."
+        yield f"Left out at the end, since they are no rows: {counted(skip_last, 'record')}."
     if not laid.header:
         yield "The first row looks like data, not like a header. The columns were numbered."
     elif laid.sure < 0.9:
@@ -271,4 +272,7 @@ def _notes(
     times = Counter(name.strip().lower() for name in names if name.strip())
     repeated = next((name for name, count in times.items() if count > 1), None)
     if repeated:
-        yield f'The name "{repeated[:60]}" is there more than once.'
+        yield (
+            f'The name "{repeated[:60]}" is there more than once: from the second on, the columns '
+            "have a number."
+        )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports.issues import Code, FileRefused, Severity
-from imports.mapping import Mapping, match
+from imports.mapping import Mapping, match, numbered
 from portal.records.catalog import catalog
 
 ACCOUNTS = ["PersonIdentifier", "FirstName", "LastName", "Email"]
@@ -132,7 +132,7 @@ def test_nameless_columns_at_the_end_are_ignored_with_a_warning() -> None:
     mapping = matched([*ACCOUNTS, "", ""])
     assert len(mapping.header) == 6
     (warning,) = mapping.warnings
-    assert warning.message == "The last 2 column(s) have no name and were ignored."
+    assert warning.message == "Ignored at the end, without a name: 2 columns."
 
 
 def test_an_error_attachment_imports_as_it_is() -> None:
@@ -205,3 +205,18 @@ def test_any_header_is_mapped_or_refused(header: list[str]) -> None:
         assert refused.issues
     else:
         assert len(mapping.columns) + len(mapping.ignored) == len(mapping.header)
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["Size", "size", " SIZE "], ["Size", "size (2)", "SIZE (3)"]),
+        (["Size", "Size (2)", "Size"], ["Size", "Size (2)", "Size (3)"]),
+        (["a", "", "b", " "], ["a", "Column 2", "b", " "]),
+        (["Column 2", "", "b"], ["Column 2", "Column 2 (2)", "b"]),
+        (["", ""], ["", ""]),
+    ],
+)
+def test_names_that_are_there_again_get_a_number(header: list[str], names: list[str]) -> None:
+    assert numbered(header) == names

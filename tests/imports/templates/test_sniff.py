@@ -68,8 +68,8 @@ def test_the_first_rows_are_shown_without_title_and_footer() -> None:
         ("102", "MAT", "18,0"),
     )
     assert found.notes == (
-        "2 line(s) before the header are left out.",
-        "The last 2 record(s) are no rows and are left out.",
+        "Left out before the header: 2 lines.",
+        "Left out at the end, since they are no rows: 2 records.",
     )
 
 

@@ -318,6 +318,14 @@ def test_two_columns_of_one_name_are_refused() -> None:
     assert [issue.code for issue in refusal([*HEADER, "mail"]).issues] == [Code.DUPLICATE_COLUMN]
 
 
+def test_a_repeated_column_that_the_template_was_made_with_is_known_by_its_number() -> None:
+    header = [*HEADER, "mail"]
+    found = resolved(header, spec(columns=[*HEADER, "mail (2)"]))
+    assert found.header[-1] == "mail (2)"
+    assert found.as_written == tuple(header)
+    assert found.warnings == ()
+
+
 def test_the_columns_of_an_error_attachment_are_ours() -> None:
     found = resolved([*HEADER, *mapping.ATTACHMENT_COLUMNS])
     assert (found.neutralised, found.warnings) == (True, ())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import xlsxwriter
 from django.conf import LazySettings
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -196,10 +197,27 @@ def test_a_file_beyond_the_limit_is_refused_in_words(admin: Admin, settings: Laz
     assert "larger than" in words(admin.upload("a,b\n" * 2000, status=422))
 
 
-def test_two_columns_of_one_name_are_told(admin: Admin) -> None:
+def test_two_columns_of_one_name_are_told_apart_by_a_number(admin: Admin) -> None:
     admin.begin()
-    admin.upload("PersonIdentifier,Email,email\n1,a@b.example,c@d.example\n")
-    assert "is there 2 times" in words(admin.page("draft-file"))
+    admin.upload(
+        "PersonIdentifier,Email,FirstName,LastName,email,\n"
+        "1,a@b.example,Ada,Lovelace,ada@example.edu,\n"
+        "2,c@d.example,Alan,Turing,wrong,\n"
+    )
+    shown = words(admin.page("draft-file"))
+    assert "is there more than once" in shown
+    assert "email (2)" in shown
+    admin.send("draft-field", admin.number("Email"), **{"column-0": "4", "do": "done"})
+    admin.send("draft-validate")
+    admin.work()
+    admin.send("draft-process")
+    admin.work()
+    assert admin.institution.records("accounts")["1"]["Email"] == "ada@example.edu"
+    job = ImportJob.objects.get(dry_run=False)
+    with default_storage.open(job.attachment) as file:
+        lines = file.read().decode("utf-8-sig").splitlines()
+    assert lines[0].startswith("PersonIdentifier,Email,FirstName,LastName,email,,_line,_column")
+    assert ",email (2),not_an_email," in lines[1]
 
 
 def test_a_header_on_line_7_is_found_and_can_be_moved(admin: Admin) -> None:
