@@ -30,6 +30,12 @@ _NUMBER = {"class": "form-control"}
 _LIES = "lies-"  # before the number of a file in a folder
 _SHOWN_ROWS = 8
 _SHOWN_COLUMNS = 40
+_ENCODINGS = [
+    ("utf-8", "UTF-8"),
+    ("cp1252", "Windows-1252"),
+    ("utf-16-le", "UTF-16 LE"),
+    ("utf-16-be", "UTF-16 BE"),
+]
 
 
 class ReadingForm(forms.Form):
@@ -37,13 +43,7 @@ class ReadingForm(forms.Form):
 
     encoding = forms.ChoiceField(
         label=gettext_lazy("Encoding"),
-        choices=[
-            ("auto", gettext_lazy("Find out")),
-            ("utf-8", "UTF-8"),
-            ("cp1252", "Windows-1252"),
-            ("utf-16-le", "UTF-16 LE"),
-            ("utf-16-be", "UTF-16 BE"),
-        ],
+        choices=[("auto", gettext_lazy("Find out")), *_ENCODINGS],
         widget=forms.Select(attrs=_SELECT),
     )
     delimiter = forms.ChoiceField(
@@ -175,6 +175,7 @@ def _preview(draft: ImportDraft, form: ReadingForm) -> dict[str, Any]:
         "rows": [(line, cells[:_SHOWN_COLUMNS]) for line, cells in sample.rows[:_SHOWN_ROWS]],
         "more_columns": max(0, len(sample.header) - _SHOWN_COLUMNS),
         "notes": draft.sample.get("notes") or [],
+        "encoding": dict(_ENCODINGS).get(sample.encoding, sample.encoding),
     }
 
 
