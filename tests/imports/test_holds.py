@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from imports import actions, measure
 from imports.models import ImportJob
@@ -42,6 +43,37 @@ def test_changed_identifiers_are_asked_about(institution: Institution) -> None:
         "stored under other identifiers. Did the identifiers change?"
     )
     assert len(institution.records("accounts")) == 50
+
+
+def plan_without_memory(sql: str, params: Any) -> str:
+    """How PostgreSQL would run a query over more records than it may keep in memory."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '64kB'")
+        cursor.execute("SET LOCAL hash_mem_multiplier = 1")
+        cursor.execute(f"EXPLAIN {sql}", params)
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+        transaction.set_rollback(True)
+    return plan
+
+
+def test_people_are_looked_up_in_one_pass_over_the_store_however_large_it_is(
+    institution: Institution,
+) -> None:
+    institution.send("accounts", accounts(*range(3_000)))
+    plans: list[str] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if f"LIMIT {measure._SAMPLE}" in sql and not sql.startswith("EXPLAIN"):
+            plans.append(plan_without_memory(sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        job = institution.send("accounts", accounts(*range(3_000), prefix="N"))
+    assert job.state == "held"
+    (plan,) = plans
+    assert plan.count(" on portal_record ") == 1, plan
+    for slow in ("SubPlan", "Nested Loop", "Merge"):  # each row against each, or all of them sorted
+        assert slow not in plan, plan
 
 
 def test_new_people_beside_known_ones_are_no_changed_identifiers(institution: Institution) -> None:
