@@ -246,9 +246,11 @@ def test_kill_9_of_the_launcher_leaves_no_process(tmp_path):
         found[:] = psutil.Process(launcher.pid).children(recursive=True)
         return forked and any("sleep" in p.name() for p in found)
 
-    assert until(all_there)
-    assert len(found) == 3
-    launcher.kill()
-    launcher.wait()
+    try:
+        assert until(all_there)
+        assert len(found) == 3
+    finally:
+        launcher.kill()
+        launcher.wait()
     _, left = psutil.wait_procs(found, timeout=20)
     assert left == []
