@@ -62,7 +62,7 @@ def moment(at: datetime, zone: str, now: datetime) -> str:
     if ahead in (0, 1):
         day = (_("today"), _("tomorrow"))[ahead]
     else:
-        day = formats.date_format(local, "D, M j")
+        day = formats.date_format(local, _("D, M j"))
     return f"{day} {local:%H:%M} {local:%Z}"
 
 
