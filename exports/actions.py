@@ -9,6 +9,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils import translation
 
 from exports import secrets
 from exports.models import Attempt, Delivery, Server
@@ -38,7 +39,7 @@ def resend(delivery: Delivery, user: User, address: str | None = None) -> None:
     with transaction.atomic():
         row = _locked(delivery)
         if row.state not in _RESENDABLE:
-            raise NotPossible(f"The delivery is {row.get_state_display().lower()} already.")
+            raise _already(row)
         if not row.run.content:
             raise NotPossible("The file is no longer kept. Run the export for that day again.")
         Delivery.objects.filter(pk=row.pk).update(
@@ -67,7 +68,7 @@ def cancel(delivery: Delivery, user: User, address: str | None = None) -> None:
     with transaction.atomic():
         row = _locked(delivery)
         if row.state not in _CANCELLABLE:
-            raise NotPossible(f"The delivery is {row.get_state_display().lower()} already.")
+            raise _already(row)
         running = row.log.filter(outcome=Attempt.Outcome.RUNNING)
         if row.state == State.SENDING and running.filter(step__in=_TOO_LATE).exists():
             raise NotPossible("The file is getting its name at this moment; it is too late.")
@@ -109,6 +110,12 @@ def test(server: Server, path: str) -> Probe:
         words = f"The stored password or key cannot be opened, by the portal's fault: {error}"
         return Probe(False, [Step("login", False, words)])
     return probe(place, path, limits())
+
+
+def _already(row: Delivery) -> NotPossible:
+    """Its state speaks against it; in English, as every refusal, whatever the page's language."""
+    with translation.override(None):
+        return NotPossible(f"The delivery is {row.get_state_display().lower()} already.")
 
 
 def _locked(delivery: Delivery) -> Delivery:

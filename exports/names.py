@@ -18,14 +18,7 @@ from datetime import UTC, date, datetime, timedelta
 from exports.windows import zone_of
 
 DEFAULT = "{event}-{id}_{time}-{random}"
-PARTS = {
-    "event": "the event type, or the export's name",
-    "id": "ten digits that stay the same for this export",
-    "date": "the day that is covered, as 2026-01-31 or {date:%Y%m%d}",
-    "time": "when the run was made, as 2026-02-01T02-00-13 or {time:%H%M}",
-    "random": "seven letters and digits of the run's own",
-    "run": "the run's whole identifier",
-}
+PARTS = ("event", "id", "date", "time", "random", "run")
 # Bytes. File systems take 255; a partner's or our own temporary ending has to fit as well.
 LONGEST = 200
 _FORMATS = {"csv": ".csv", "json": ".json", "jsonl": ".jsonl"}

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import translation
 
 from imports import outcome
 from imports.limits import Plan
@@ -100,9 +101,11 @@ def refusal(job: ImportJob, *, waiting: bool = True) -> str:
     waiting: whether an undo that has not run yet counts; not for one that runs itself.
     """
     if job.state not in APPLIED or job.dry_run:
+        with translation.override(None):  # a sentence in English, whatever the page's language
+            state = job.get_state_display().lower()
         return (
             f"Only an import that was applied can be undone; this one is "
-            f'"{job.get_state_display().lower()}" and changed nothing.'
+            f'"{state}" and changed nothing.'
         )
     if any(in_force(earlier) for earlier in job.undos.filter(state__in=APPLIED)):
         return "It has been undone already. To take that back, undo the undo."

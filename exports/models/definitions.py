@@ -6,6 +6,8 @@ import uuid
 
 from django.db import models
 from django.db.models.functions import Lower, Now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from portal.models import TenantOwned, User
 
@@ -48,22 +50,22 @@ class Export(TenantOwned):
 
     class Format(models.TextChoices):
         CSV = "csv", "CSV"
-        JSON = "json", "JSON array"
-        JSON_LINES = "jsonl", "JSON lines"
+        JSON = "json", _("JSON array")
+        JSON_LINES = "jsonl", _("JSON lines")
 
     class Empty(models.TextChoices):
-        SKIP = "skip", "Send nothing"
-        SEND = "send", "Send an empty file"
+        SKIP = "skip", _("Send nothing")
+        SEND = "send", _("Send an empty file")
 
     class Compression(models.TextChoices):
-        NONE = "", "None"
+        NONE = "", _("None")
         GZIP = "gzip", "gzip (.gz)"
         ZIP = "zip", "Zip (.zip)"
 
     class Trigger(models.TextChoices):
-        NONE = "", "None"
-        EMPTY = "empty", "Empty .trg file"
-        MANIFEST = "manifest", ".done manifest with checksum"
+        NONE = "", pgettext_lazy("second file", "None")
+        EMPTY = "empty", _("Empty .trg file")
+        MANIFEST = "manifest", _(".done manifest with checksum")
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=200)

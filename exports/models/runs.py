@@ -6,6 +6,8 @@ import uuid
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from exports.models.definitions import Export, Server
 from portal.lifecycle import Leased
@@ -23,17 +25,17 @@ class ExportRun(TenantOwned, Leased):
     """
 
     class Kind(models.TextChoices):
-        NIGHTLY = "nightly", "Nightly"
-        RERUN = "rerun", "Run now"
-        BACKFILL = "backfill", "Past date"
+        NIGHTLY = "nightly", _("Nightly")
+        RERUN = "rerun", _("Run now")
+        BACKFILL = "backfill", _("Past date")
 
     class State(models.TextChoices):
-        READY = "ready", "Waiting"
-        RUNNING = "running", "Being written"
-        ERRORED = "errored", "Will be tried again"
-        WRITTEN = "written", "Written"
-        EMPTY = "empty", "Nothing to send"
-        FAILED = "failed", "Failed"
+        READY = "ready", _("Waiting")
+        RUNNING = "running", _("Being written")
+        ERRORED = "errored", _("Will be tried again")
+        WRITTEN = "written", _("Written")
+        EMPTY = "empty", _("Nothing to send")
+        FAILED = "failed", _("Failed")
 
     WAITING_STATES = (State.READY, State.ERRORED)
     FINAL_STATES = (State.WRITTEN, State.EMPTY, State.FAILED)
@@ -90,13 +92,13 @@ class Delivery(TenantOwned, Leased):
     """
 
     class State(models.TextChoices):
-        READY = "ready", "Waiting"
-        SENDING = "sending", "Being sent"
-        RETRYING = "retrying", "Will be tried again"
-        DELIVERED = "delivered", "Delivered"
-        GIVEN_UP = "given_up", "Given up"
-        REFUSED = "refused", "Refused"
-        CANCELLED = "cancelled", "Cancelled"
+        READY = "ready", _("Waiting")
+        SENDING = "sending", _("Being sent")
+        RETRYING = "retrying", _("Will be tried again")
+        DELIVERED = "delivered", _("Delivered")
+        GIVEN_UP = "given_up", _("Given up")
+        REFUSED = "refused", _("Refused")
+        CANCELLED = "cancelled", _("Cancelled")
 
     WAITING_STATES = (State.READY, State.RETRYING)
     FINAL_STATES = (State.DELIVERED, State.GIVEN_UP, State.REFUSED, State.CANCELLED)
@@ -135,25 +137,25 @@ class Attempt(TenantOwned):
     """One attempt at a delivery. step: the last one begun; words: ours and the server's own."""
 
     class Step(models.TextChoices):
-        RESOLVE = "resolve", "Finding the server"
-        CONNECT = "connect", "Connecting"
-        HOST_KEY = "host_key", "Checking the host key"
-        LOGIN = "login", "Logging in"
-        FOLDER = "folder", "Opening the folder"
-        UPLOAD = "upload", "Sending"
-        SIZE = "size", "Checking the size"
-        RENAME = "rename", "Renaming"
-        TRIGGER = "trigger", "Sending the trigger file"
-        DONE = "done", "Done"
+        RESOLVE = "resolve", _("Finding the server")
+        CONNECT = "connect", _("Connecting")
+        HOST_KEY = "host_key", _("Checking the host key")
+        LOGIN = "login", _("Logging in")
+        FOLDER = "folder", _("Opening the folder")
+        UPLOAD = "upload", _("Sending")
+        SIZE = "size", _("Checking the size")
+        RENAME = "rename", _("Renaming")
+        TRIGGER = "trigger", _("Sending the trigger file")
+        DONE = "done", pgettext_lazy("attempt", "Done")
 
     class Outcome(models.TextChoices):
-        RUNNING = "", "Running"
-        DELIVERED = "delivered", "Delivered"
-        ALREADY_THERE = "already_there", "Was there already"
-        FAILED = "failed", "Failed"
-        REFUSED = "refused", "Refused"
-        CUT_OFF = "cut_off", "Cut off"
-        ERRORED = "errored", "The portal's fault"
+        RUNNING = "", _("Running")
+        DELIVERED = "delivered", pgettext_lazy("attempt", "Delivered")
+        ALREADY_THERE = "already_there", _("Was there already")
+        FAILED = "failed", pgettext_lazy("attempt", "Failed")
+        REFUSED = "refused", pgettext_lazy("attempt", "Refused")
+        CUT_OFF = "cut_off", pgettext_lazy("attempt", "Cut off")
+        ERRORED = "errored", _("The portal's fault")
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="log")
     number = models.IntegerField()

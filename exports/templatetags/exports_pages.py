@@ -9,6 +9,7 @@ from django import template
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from exports import nights, queries
 from exports.web import words
@@ -41,7 +42,7 @@ def night_pill(run: Any) -> SafeString:
 @register.filter
 def day(value: date | None) -> str:
     """A date for people, with its weekday: "Tue, Nov 17, 2026"."""
-    return formats.date_format(value, "D, M j, Y") if value else ""
+    return formats.date_format(value, _("D, M j, Y")) if value else ""
 
 
 @register.filter

@@ -17,7 +17,7 @@ from exports import servers as acts
 from exports.define import ChangedMeanwhile, Definition, Refused
 from exports.models import Export
 from exports.web import draft as drafts
-from exports.web import preview, rows
+from exports.web import preview, rows, words
 from exports.web.acting import actor
 from exports.web.draft import Draft
 from exports.web.export import found
@@ -129,7 +129,7 @@ def _show(
         "draft": draft,
         "form": draft.form,
         "paths": draft.samples().paths,
-        "parts": names.PARTS,
+        "parts": {part: words.PARTS[part] for part in names.PARTS},
         "servers": list(draft.servers.values()),
         "preview": preview.of_form(draft.form, draft.source, export),
         "here": request.get_full_path()

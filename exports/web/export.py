@@ -88,7 +88,7 @@ def _months(strip: list[nights.Night]) -> list[dict[str, Any]]:
     """The nights by month, for the strip."""
     by_month = itertools.groupby(strip, key=lambda night: (night.day.year, night.day.month))
     return [
-        {"name": formats.date_format(days[0].day, "F Y"), "nights": days}
+        {"name": formats.date_format(days[0].day, _("F Y")), "nights": days}
         for days in (list(group) for _month, group in by_month)
     ]
 

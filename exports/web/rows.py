@@ -118,7 +118,7 @@ def judge_columns(rows: list[ColumnRow], source: Mapping[str, Any], fmt: str) ->
         try:
             layout.columns(source, [row.stored()])
         except layout.LayoutFault as fault:
-            row.fault = str(fault).replace(_("column 1"), _("this column"))
+            row.fault = str(fault).replace("column 1", "this column")
     if any(row.fault for row in rows):
         return ""
     try:

@@ -12,11 +12,21 @@ from zoneinfo import ZoneInfo
 from django.utils import formats, timezone
 from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from exports.models import Export, ExportRun
 from portal.web import labels
 
 _FEW = 3
+# What each of `names.PARTS` stands for.
+PARTS = {
+    "event": gettext_lazy("the event type, or the export's name"),
+    "id": gettext_lazy("ten digits that stay the same for this export"),
+    "date": gettext_lazy("the day that is covered, as 2026-01-31 or {date:%Y%m%d}"),
+    "time": gettext_lazy("when the run was made, as 2026-02-01T02-00-13 or {time:%H%M}"),
+    "random": gettext_lazy("seven letters and digits of the run's own"),
+    "run": gettext_lazy("the run's whole identifier"),
+}
 
 
 def source(said: Mapping[str, Any]) -> str:
@@ -52,7 +62,7 @@ def moment(at: datetime, zone: str, now: datetime) -> str:
     if ahead in (0, 1):
         day = (_("today"), _("tomorrow"))[ahead]
     else:
-        day = formats.date_format(local, "D, M j")
+        day = formats.date_format(local, _("D, M j"))
     return f"{day} {local:%H:%M} {local:%Z}"
 
 

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Func
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from portal.models.tenants import Tenant, TenantOwned
 
@@ -38,8 +39,8 @@ class Event(TenantOwned):
 
     class Source(models.TextChoices):
         API = "api", "REST"
-        FILE = "file", "File"
-        PORTAL = "portal", "Portal"
+        FILE = "file", _("File")
+        PORTAL = "portal", _("Portal")
 
     tenant = models.ForeignKey(
         Tenant, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False

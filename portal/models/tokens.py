@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from portal.models.people import User
 from portal.models.tenants import TenantOwned
@@ -19,8 +20,8 @@ class ApiToken(TenantOwned):
     """
 
     class Scope(models.TextChoices):
-        EVENTS_WRITE = "events:write", "Send events"
-        EVENTS_READ = "events:read", "Read events"
+        EVENTS_WRITE = "events:write", _("Send events")
+        EVENTS_READ = "events:read", _("Read events")
 
     name = models.CharField(max_length=200)
     prefix = models.CharField(max_length=20, unique=True)

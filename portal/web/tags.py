@@ -136,7 +136,8 @@ def moment(value: datetime | None) -> str:
         return NOTHING
     local = timezone.localtime(value)
     this_year = local.year == timezone.localtime().year
-    words = formats.date_format(local, "M j, H:i" if this_year else "M j, Y, H:i")
+    form = _("M j, H:i") if this_year else _("M j, Y, H:i")
+    words = formats.date_format(local, form)
     return _time(value, words)
 
 
@@ -145,12 +146,12 @@ def exactly(value: datetime | None) -> str:
     """A time to the second, with its zone."""
     if value is None:
         return NOTHING
-    return _time(value, formats.date_format(timezone.localtime(value), "M j, Y, H:i:s T"))
+    return _time(value, formats.date_format(timezone.localtime(value), _("M j, Y, H:i:s T")))
 
 
 def _time(value: datetime, words: str) -> SafeString:
     local = timezone.localtime(value)
-    title = formats.date_format(local, "M j, Y, H:i:s T")
+    title = formats.date_format(local, _("M j, Y, H:i:s T"))
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         value.isoformat(timespec="seconds"),

@@ -116,7 +116,7 @@ class SettingsForm(forms.Form):
                     label=_MEASURES[name],
                     required=False,
                     max_length=20,
-                    widget=forms.TextInput(attrs={**_TEXT, "placeholder": "10% or 500"}),
+                    widget=forms.TextInput(attrs={**_TEXT, "placeholder": _("10% or 500")}),
                 )
                 self.fields[f"{prefix}_{name}"] = field
 
