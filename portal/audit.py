@@ -1,10 +1,99 @@
-"""Writing the audit trail: one call an act."""
+"""The audit trail: what is written down, one call an act, and how it is found again."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from portal.models import AuditEntry, User
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from portal.models import AuditEntry, Tenant, User
+
+# Every act there is, with its words for people. Stable, so that programs may test them.
+ACTIONS = {
+    "account.add": _("Account made"),
+    "account.disable": _("Account switched off"),
+    "account.enable": _("Account switched on"),
+    "account.key.add": _("Key added to an account"),
+    "account.key.remove": _("Key removed from an account"),
+    "account.password": _("Password of an account changed"),
+    "delivery.acknowledge": _("Incident of a delivery acknowledged"),
+    "delivery.cancel": _("Delivery cancelled"),
+    "delivery.resend": _("Delivery sent again"),
+    "export.backfill": _("Export of past nights asked for"),
+    "export.change": _("Export changed"),
+    "export.create": _("Export made"),
+    "export.delete": _("Export deleted"),
+    "export.download": _("Export file downloaded"),
+    "export.run": _("Export run asked for"),
+    "export.start": _("Export started"),
+    "export.stop": _("Export stopped"),
+    "import.draft.discard": _("Import in the making discarded"),
+    "import.process": _("Import processed in the wizard"),
+    "job.attachment": _("Error attachment downloaded"),
+    "job.correct": _("Corrected rows uploaded"),
+    "job.discard": _("Held import discarded"),
+    "job.original": _("Original file downloaded"),
+    "job.release": _("Held import approved"),
+    "job.retry": _("Import tried again"),
+    "job.undo": _("Undo of an import asked for"),
+    "lookup.create": _("Look-up table made"),
+    "lookup.delete": _("Look-up table deleted"),
+    "lookup.download": _("Look-up table downloaded"),
+    "lookup.version": _("Look-up table changed"),
+    "member.mail": _("Choice of mails changed"),
+    "person.login": _("Logged in"),
+    "server.change": _("Partner's server changed"),
+    "server.create": _("Partner's server made"),
+    "server.delete": _("Partner's server deleted"),
+    "server.pin": _("Host key pinned"),
+    "server.unpin": _("Host key no longer pinned"),
+    "template.change": _("Template's name or files changed"),
+    "template.create": _("Template made"),
+    "template.delete": _("Template deleted"),
+    "template.disable": _("Template switched off"),
+    "template.download": _("Template downloaded"),
+    "template.enable": _("Template switched on"),
+    "template.replay": _("Template tried on a past file"),
+    "template.rollback": _("Template rolled back"),
+    "template.save": _("Template saved in the wizard"),
+    "template.version": _("New version of a template"),
+    "token.add": _("API token made"),
+    "token.revoke": _("API token revoked"),
+    "trail.download": _("Audit trail downloaded"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries. who, what: part of the e-mail, of the subject or a name. end: not included."""
+
+    action: str = ""
+    who: str = ""
+    what: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+def found(tenant: Tenant, wanted: Wanted) -> QuerySet[AuditEntry]:
+    """The tenant's entries that are wanted, in no order."""
+    rows = AuditEntry.objects.filter(tenant=tenant).select_related("user")
+    if wanted.action:
+        rows = rows.filter(action=wanted.action)
+    if wanted.who:
+        rows = rows.filter(user__email__icontains=wanted.who)
+    if wanted.what:
+        named = Q(subject__icontains=wanted.what)
+        for name in ("file", "name", "username"):
+            named |= Q(**{f"detail__{name}__icontains": wanted.what})
+        rows = rows.filter(named)
+    if wanted.start:
+        rows = rows.filter(at__gte=wanted.start)
+    if wanted.end:
+        rows = rows.filter(at__lt=wanted.end)
+    return rows
 
 
 def record(
@@ -16,10 +105,13 @@ def record(
     address: str | None = None,
     **detail: Any,
 ) -> None:
-    """Append an entry. action: such as "job.release"; subject: what it was done to.
+    """Append an entry. action: one of ACTIONS; subject: what it was done to.
 
     NUL, which PostgreSQL takes in no text, is left out of the subject and the detail's texts.
+    Raises ValueError for an act that has no words.
     """
+    if action not in ACTIONS:
+        raise ValueError(f'The act "{action}" is not among portal.audit.ACTIONS.')
     AuditEntry.objects.create(
         tenant_id=tenant_id,
         user=user,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 ACTIVE = "=+-@\t\r\n\0＝＋－＠"  # noqa: RUF001  full-width forms count in some locales
@@ -88,3 +89,23 @@ def write_rows(
         for count, row in enumerate(rows, start=1):  # noqa: B007
             out.row(row)
     return count
+
+
+def streamed(header: Sequence[str], batches: Iterable[Iterable[Sequence[str]]]) -> Iterator[bytes]:
+    """The pieces of a file, one a batch of rows: for lists that are too long for memory."""
+    buffer = io.BytesIO()
+    writer = PeopleCsv(buffer)
+    writer.row(header)
+    for batch in batches:
+        for row in batch:
+            writer.row(row)
+        yield _drained(buffer)
+    writer.close()
+    yield _drained(buffer)
+
+
+def _drained(buffer: io.BytesIO) -> bytes:
+    piece = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return piece

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.utils import translation
 
 from tests import embedded
 
@@ -44,6 +45,13 @@ def django_db_setup(servers, django_db_setup, django_db_blocker) -> Iterator[Non
     yield
     with django_db_blocker.unblock():
         become("")
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """A request in another language leaves it on in the test's thread."""
+    yield
+    translation.deactivate()
 
 
 def become(role: str) -> None:

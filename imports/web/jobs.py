@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,7 +16,7 @@ from imports.models import ImportJob
 from imports.web import progress
 from imports.web.filters import JobFilterForm
 from portal.models import Account, Role
-from portal.people_csv import PeopleCsv
+from portal.people_csv import streamed
 from portal.web import connection, labels, live
 from portal.web.permissions import TenantRequest, require
 
@@ -101,34 +98,16 @@ def _first_steps(request: TenantRequest) -> dict[str, Any]:
 def job_csv(request: TenantRequest) -> StreamingHttpResponse:
     """The filtered list as a CSV file for people, streamed, newest first."""
     found = queries.jobs(request.tenant, JobFilterForm(request.GET).wanted(""))
+    parts, zone = queries.stretch(found), timezone.get_current_timezone()
     name = f"jobs-{timezone.localtime():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
-        _csv_lines(found, timezone.get_current_timezone()),
+        streamed(CSV_HEADER, ((_csv_cells(job, zone) for job in part) for part in parts)),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
             "Cache-Control": "private, no-store",
         },
     )
-
-
-def _csv_lines(found: QuerySet[ImportJob], zone: tzinfo) -> Iterator[bytes]:
-    buffer = io.BytesIO()
-    writer = PeopleCsv(buffer)
-    writer.row(CSV_HEADER)
-    for jobs in queries.stretch(found):
-        for job in jobs:
-            writer.row(_csv_cells(job, zone))
-        yield _drained(buffer)
-    writer.close()
-    yield _drained(buffer)
-
-
-def _drained(buffer: io.BytesIO) -> bytes:
-    piece = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return piece
 
 
 CSV_HEADER = (

@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal import event_rules, event_search, events
+from portal import event_rules, event_search, events, slices
 from portal.api import schemas
 from portal.api.problems import Problem
 from portal.api.reading import body
@@ -81,8 +81,8 @@ class Events(TenantView):
         per_page = _number(request, "perPage", _PER_PAGE, _MOST_PER_PAGE)
         rows = event_search.found(_token(request).tenant_id, _wanted(request))
         try:
-            part = event_search.oldest_first(rows, request.GET.get("cursor", ""), per_page)
-        except event_search.BadCursor:
+            part = slices.oldest_first(rows, request.GET.get("cursor", ""), per_page)
+        except slices.BadCursor:
             detail = '"cursor" is none of ours. Take it from pageInfo of the page before.'
             raise Problem(400, detail) from None
         page = {

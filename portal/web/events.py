@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
@@ -12,13 +11,13 @@ from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from portal import event_rules, event_search
+from portal import event_rules, event_search, slices
 from portal.event_search import Wanted
 from portal.models import Event, Role
+from portal.web.days import midnight
 from portal.web.permissions import TenantRequest, require
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
@@ -62,19 +61,9 @@ class EventFilterForm(forms.Form):
             type=clean.get("type") or "",
             subject=clean.get("subject") or "",
             source=clean.get("source") or "",
-            start=_midnight(clean.get("since")),
-            end=_midnight(clean.get("until"), days=1),
+            start=midnight(clean.get("since")),
+            end=midnight(clean.get("until"), days=1),
         )
-
-
-def _midnight(day: date | None, days: int = 0) -> datetime | None:
-    """The beginning of the day, or of a day later, in the zone of the page."""
-    if day is None:
-        return None
-    try:
-        return timezone.make_aware(datetime.combine(day + timedelta(days=days), time()))
-    except (OverflowError, ValueError):
-        return None
 
 
 @require_GET
@@ -86,9 +75,9 @@ def event_list(request: TenantRequest) -> HttpResponse:
     rows = event_search.found(request.tenant, wanted)
     after, before = request.GET.get("after", ""), request.GET.get("before", "")
     try:
-        part = event_search.newest_first(rows, after, before)
-    except event_search.BadCursor:
-        part = event_search.newest_first(rows, "", "")
+        part = slices.newest_first(rows, after, before)
+    except slices.BadCursor:
+        part = slices.newest_first(rows, "", "")
     context = {
         "section": "events",
         "form": form,

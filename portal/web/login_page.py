@@ -8,10 +8,13 @@ from urllib.parse import urlencode, urlsplit
 from django import forms
 from django.contrib.auth import views
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from portal import audit, tenancy
+from portal.web import address
 from portal.web.login import LoginForm
 
 
@@ -49,6 +52,16 @@ class Login(views.LoginView):
             address = f"{reverse('login')}?{urlencode({'next': target})}"
             return HttpResponse(headers={"HX-Redirect": address})
         return super().dispatch(request, *args, **kwargs)
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Let the person in, and write it down for each institution that they belong to."""
+        response = super().form_valid(form)
+        user = form.get_user()
+        place = address.client(self.request) or None
+        with tenancy.everyone("a person may belong to several institutions"):
+            for tenant_id in user.memberships.values_list("tenant_id", flat=True):
+                audit.record(tenant_id, "person.login", user=user, address=place)
+        return response
 
 
 login = login_not_required(Login.as_view())

@@ -4,7 +4,7 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
-from portal.web import accounts, api_tokens, events, login_page, mail, pages, records
+from portal.web import accounts, api_tokens, events, login_page, mail, pages, records, trail
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -30,6 +30,8 @@ urlpatterns = [
     ),
     path("events/", events.event_list, name="events"),
     path("events/<int:number>/", events.event_page, name="event"),
+    path("audit/", trail.trail, name="trail"),
+    path("audit.csv", trail.trail_csv, name="trail-csv"),
     path("tokens/", api_tokens.token_list, name="tokens"),
     path("tokens/add", api_tokens.token_add, name="token-add"),
     path("tokens/<int:number>/revoke", api_tokens.token_revoke, name="token-revoke"),

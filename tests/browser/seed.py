@@ -57,7 +57,7 @@ def everything(cast: Cast, jobs: int = 1000) -> dict[str, Any]:
             "unmatched": arrivals["unmatched"],
         }
         _ordinary(cast, arrivals["good"], jobs)
-        _sightings(cast)
+        found["sighting"] = _sightings(cast)
         found["lookup"] = _lookup(cast)
         found["template"] = _template(cast, found["complete"])
         _plan(found["held"])
@@ -317,7 +317,8 @@ def _ordinary(cast: Cast, arrival: Arrival, count: int) -> None:
     )  # fmt: skip
 
 
-def _sightings(cast: Cast) -> None:
+def _sightings(cast: Cast) -> Sighting:
+    """Files in the folders; the first of them."""
     for path, verdict, reason in (
         ("accounts.csv", "misplaced", "The file accounts.csv is in the root folder, from which "
          "nothing is imported. Put it into Accounts/AccountImports."),
@@ -330,6 +331,7 @@ def _sightings(cast: Cast) -> None:
     ):  # fmt: skip
         Sighting.objects.create(tenant=cast.home, endpoint=cast.endpoint, path=path, size=88_213,
                                 verdict=verdict, reason=reason)  # fmt: skip
+    return Sighting.objects.filter(tenant=cast.home).order_by("pk")[0]
 
 
 def _records(cast: Cast, job: ImportJob) -> Record:

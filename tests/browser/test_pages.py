@@ -48,6 +48,8 @@ def every_page(cast: Cast, made: dict[str, Any]) -> list[str]:
         reverse("events") + "?type=nothing-like-this",
         reverse("event", args=[made["event"].pk]),
         reverse("tokens"),
+        reverse("trail"),
+        reverse("trail") + "?who=nobody-like-this",
         reverse("accounts"),
         reverse("account", args=[cast.account.pk]),
         reverse("mail"),

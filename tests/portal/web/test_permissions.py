@@ -11,7 +11,6 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from imports.models import Sighting
 from tests.browser import seed, seed_exports
 from tests.cast import Cast, as_person
 
@@ -97,6 +96,8 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "events": ("get", "viewer", False),
     "event": ("get", "viewer", True),
     "tokens": ("get", "admin", False),
+    "trail": ("get", "admin", False),
+    "trail-csv": ("get", "admin", False),
     "token-add": ("post", "admin", False),
     "token-revoke": ("post", "admin", True),
     "api-events": ("get", "token", False),
@@ -166,7 +167,7 @@ def arguments(name: str, cast: Cast, made: dict[str, Any]) -> list[Any]:  # noqa
     if name in ("arrival", "arrival-template"):
         return [made["arrival"].uid]
     if name == "sighting-template":
-        return [Sighting.objects.filter(tenant=cast.home)[0].pk]
+        return [made["sighting"].pk]
     if name == "import-sample":
         return ["accounts"]
     if name.startswith("draft-"):

@@ -1,0 +1,17 @@
+"""Days that people enter, as moments in the zone of the page."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+
+from django.utils import timezone
+
+
+def midnight(day: date | None, days: int = 0) -> datetime | None:
+    """The beginning of the day, or of so many days later; None without one, or beyond all dates."""
+    if day is None:
+        return None
+    try:
+        return timezone.make_aware(datetime.combine(day + timedelta(days=days), time()))
+    except (OverflowError, ValueError):
+        return None
