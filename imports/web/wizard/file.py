@@ -233,9 +233,8 @@ def pick(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
             return _taken(
                 request, draft, partial(receiving.take_arrived, draft, request.user, row=row)
             )
-    if chosen.startswith(_LIES) and chosen.removeprefix(_LIES).isdigit():
-        number = int(chosen.removeprefix(_LIES))
-        if file := receiving.lying(request.tenant).filter(pk=number).first():
+    for file in receiving.lying(request.tenant)[: receiving.PICKED]:
+        if f"{_LIES}{file.pk}" == chosen:
             want = partial(receiving.want, draft, request.user, file=file, step="file")
             return _taken(request, draft, want)
     return _refused(request, draft, _("Choose a file first."))
