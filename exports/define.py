@@ -236,5 +236,5 @@ def _remove(files: Sequence[str]) -> None:
 def _audit(export: Export, actor: Actor, action: str, **detail: str) -> None:
     audit.record(
         export.tenant_id, action, str(export.uid),
-        user=actor.user, address=actor.address, **detail,
+        user=actor.user, address=actor.address, **{"name": export.name, **detail},
     )  # fmt: skip

@@ -146,5 +146,5 @@ def delete(server: Server, actor: Actor) -> None:
 def _audit(server: Server, actor: Actor, action: str, **detail: str | int) -> None:
     audit.record(
         server.tenant_id, action, str(server.uid),
-        user=actor.user, address=actor.address, **detail,
+        user=actor.user, address=actor.address, **{"name": server.name, **detail},
     )  # fmt: skip

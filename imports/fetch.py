@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.files.storage import default_storage
 
 from imports import folders, snapshot
@@ -15,38 +16,47 @@ from imports.draft_files import folder_of
 from imports.models import ImportDraft
 from imports.snapshot import ChangedWhileCopied
 from portal import logs
-from portal.dropserver.jail import Jail
+from portal.dropserver.jail import Jail, LinkRefused
 from portal.models import Endpoint
 
 log = logs.get(__name__)
+_GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, LinkRefused)
 
 
-def fetch(endpoint: Endpoint, jail: Jail) -> int:
-    """Copy what drafts want of the endpoint's folders. Returns how many were answered.
+def fetch(tenant_id: int) -> int:
+    """Copy what the tenant's drafts want of its folders. Returns how many were answered.
 
-    A file that is written to meanwhile is looked at again in the next round.
+    A file that is written to meanwhile, or that cannot be copied by our own fault, is looked at
+    again in the next round; one draft's trouble is not the others'.
     """
-    wanting = ImportDraft.objects.filter(
-        tenant_id=endpoint.tenant_id, wanted__endpoint=endpoint, fetched={}
-    )
-    return sum(_answer(draft, jail) for draft in wanting.select_related("wanted"))
+    wanting = ImportDraft.objects.filter(tenant_id=tenant_id, wanted__isnull=False, fetched={})
+    answered = 0
+    for draft in wanting.select_related("wanted__endpoint"):
+        try:
+            answered += _answer(draft)
+        except Exception as exc:
+            log.exception("wanted_file_not_copied", draft_id=draft.pk, exc_info=exc)
+    return answered
 
 
-def _answer(draft: ImportDraft, jail: Jail) -> bool:
+def _answer(draft: ImportDraft) -> bool:
     assert draft.wanted is not None  # noqa: S101 - the query asks for it
-    path = folders.path_of(draft.wanted.path)
     try:
-        copy = snapshot.take(jail, path, f"{folder_of(draft)}/file")
+        copy = _copied(draft, draft.wanted.endpoint, draft.wanted.path)
     except ChangedWhileCopied:
         return False
-    except OSError as exc:
-        log.info("wanted_file_not_copied", draft_id=draft.pk, error=repr(exc))
+    except _GONE:
         return _note(draft, {"problem": "gone"})
     found = {"content": copy.content, "size": copy.size, "sha256": copy.sha256}
     if _note(draft, found):
         return True
     default_storage.delete(copy.content)  # the person has chosen another file meanwhile
     return False
+
+
+def _copied(draft: ImportDraft, endpoint: Endpoint, path: str) -> snapshot.Snapshot:
+    with Jail(settings.DROPS_DIR / str(endpoint.uid)) as jail:
+        return snapshot.take(jail, folders.path_of(path), f"{folder_of(draft)}/file")
 
 
 def _note(draft: ImportDraft, found: dict[str, Any]) -> bool:

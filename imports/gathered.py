@@ -20,6 +20,7 @@ Pair = tuple[Ints, Lines]
 
 PARTS = 64
 _HELD = 1 << 20  # rows in memory
+_FEW = 1 << 16  # rows that are not worth parting
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ class Gathered:
     def parts(self) -> Iterator[Pair]:
         """The keys and lines in parts, each with all rows of its keys in the file's order."""
         if not self.is_parted or self.directory is None:
-            yield self._in_memory()
+            yield from _slices(*self._in_memory())
             return
         if self.keys:
             self._part(self.directory)
@@ -94,6 +95,17 @@ class Gathered:
             _append(directory / f"keys.{number}", keys[start:end])
             _append(directory / f"lines.{number}", lines[start:end])
         self.keys, self.lines, self.held, self.is_parted = [], [], 0, True
+
+
+def _slices(keys: Ints, lines: Lines) -> Iterator[Pair]:
+    """Numbers in memory, in parts too: to sort all of them at once takes several times as much."""
+    if keys.size < _FEW:
+        yield keys, lines
+        return
+    part = (keys & (PARTS - 1)).astype(np.uint8)
+    for number in range(PARTS):
+        chosen = part == number
+        yield keys[chosen], lines[chosen]
 
 
 def _read(directory: Path, number: int) -> Pair:

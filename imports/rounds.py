@@ -35,7 +35,7 @@ from portal.models import Drop, Endpoint, Upload
 from portal.records.catalog import catalog
 
 log = logs.get(__name__)
-_RUNNING, _WAITING = 0x1AA, 0x1AB
+_RUNNING, _WAITING, _FETCHING = 0x1AA, 0x1AB, 0x1AC
 _PATIENCE = 2_000  # milliseconds
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HALF_WRITTEN = re.compile(r"\.[0-9a-f]{32}\.tmp")
@@ -56,7 +56,18 @@ def poll(tenant_id: int) -> str:
         released = _let_go(tenant_id)
     if released:
         bell.ring(bell.IMPORT, tenant_id)
+    _fetch(tenant_id)
     return f"Tenant {tenant_id}: {released} jobs ready."
+
+
+def _fetch(tenant_id: int) -> None:
+    """Copy what people want of the folders; a large file must not hold the round up."""
+    number = tenant_id % 2**31
+    if _try(_FETCHING, number):
+        try:
+            fetch.fetch(tenant_id)
+        finally:
+            _unlock(_FETCHING, number)
 
 
 @contextmanager
@@ -112,6 +123,7 @@ def _unlock(kind: int, number: int) -> None:
 def _endpoint(endpoint: Endpoint) -> None:
     root = settings.DROPS_DIR / str(endpoint.uid)
     if not root.is_dir():
+        sightings.record(endpoint, [])
         return
     drops = sorted(Drop.objects.filter(endpoint=endpoint, enabled=True), key=_rank)
     with Jail(root) as jail:
@@ -124,7 +136,6 @@ def _endpoint(endpoint: Endpoint) -> None:
                 log.exception("drop_failed", drop_id=drop.pk, exc_info=exc)
         seen += _misplaced(folders.tree(jail), drops)
         sightings.record(endpoint, seen)
-        fetch.fetch(endpoint, jail)
 
 
 def _rank(drop: Drop) -> tuple[int, str]:

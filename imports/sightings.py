@@ -56,6 +56,7 @@ def _told(path: str) -> str:
 def _add(endpoint: Endpoint, path: str, one: Seen) -> None:
     values = {
         "drop": one.drop,
+        "is_exact": path == one.path,
         "size": one.size,
         "verdict": one.verdict[:40],
         "reason": one.reason,

@@ -44,6 +44,7 @@ ACTIONS = {
     "lookup.download": _("Look-up table downloaded"),
     "lookup.version": _("Look-up table changed"),
     "member.mail": _("Choice of mails changed"),
+    "person.enter": _("Came from another institution"),
     "person.login": _("Logged in"),
     "server.change": _("Partner's server changed"),
     "server.create": _("Partner's server made"),

@@ -74,7 +74,7 @@ def _place(cursor: str) -> tuple[datetime, int]:
         padded = cursor + "=" * (-len(cursor) % 4)
         at, number = json.loads(base64.urlsafe_b64decode(padded.encode()))
         place = datetime.fromisoformat(at), int(number)
-    except (ValueError, TypeError, binascii.Error, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError) as error:
         raise BadCursor(cursor) from error
     if place[0].tzinfo is None or not 0 <= place[1] < 1 << 63:
         raise BadCursor(cursor)

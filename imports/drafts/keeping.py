@@ -53,6 +53,12 @@ def wanting(tenant: Tenant, file: Sighting) -> ImportDraft | None:
     return _open(tenant).filter(wanted=file).first()
 
 
+def no_longer_wants(draft: ImportDraft, found: dict[str, Any]) -> bool:
+    """Forget the wish that `found` was brought for; whether it still was the draft's wish."""
+    rows = ImportDraft.objects.filter(tenant_id=draft.tenant_id, pk=draft.pk, fetched=found)
+    return rows.filter(version=draft.version).update(wanted=None, fetched={}) == 1
+
+
 def save(draft: ImportDraft, user: User, version: int, **changes: Any) -> None:
     """Write the changes to the draft as it was at `version`. Raises Stale."""
     rows = ImportDraft.objects.filter(tenant_id=draft.tenant_id, pk=draft.pk, version=version)

@@ -81,6 +81,7 @@ def unmatched(tenant: Tenant) -> QuerySet[ArrivalFile]:
 def lying(tenant: Tenant) -> QuerySet[Sighting]:
     """Files in the folders of which there is no copy yet, the last seen first."""
     found = Sighting.objects.filter(tenant=tenant, gone_at=None, verdict__in=_FETCHABLE)
+    found = found.filter(endpoint__enabled=True, is_exact=True)
     return found.exclude(path__iregex=r"\.done$").order_by("-last_seen", "-pk")
 
 
@@ -93,7 +94,10 @@ def want(draft: ImportDraft, user: User, version: int, file: Sighting, **more: A
 
 
 def take_fetched(draft: ImportDraft, user: User) -> None:
-    """Read what the collector has brought. Raises FileRefused, FileNotFoundError, keeping.Stale."""
+    """Read what the collector has brought. Raises FileRefused, FileNotFoundError, keeping.Stale.
+
+    Where it is refused it is not kept, unless another look has taken it meanwhile.
+    """
     wanted, found = draft.wanted, draft.fetched
     try:
         if wanted is None or "content" not in found:
@@ -105,8 +109,8 @@ def take_fetched(draft: ImportDraft, user: User) -> None:
             "sha256": found["sha256"],
         })  # fmt: skip
     except (FileRefused, FileNotFoundError):
-        keeping.note(draft, wanted=None, fetched={})
-        draft_files.release(draft.tenant_id, found.get("content", ""))
+        if keeping.no_longer_wants(draft, found):
+            draft_files.release(draft.tenant_id, found.get("content", ""))
         raise
 
 
@@ -155,7 +159,11 @@ def _take(draft: ImportDraft, user: User, version: int, file: dict[str, Any]) ->
     except OSError as gone:
         raise FileNotFoundError from gone
     file |= {"wanted": None, "fetched": {}, "sheets": names}
-    keeping.save(draft, user, version, step="file", **file, **looked)
+    try:
+        keeping.save(draft, user, version, step="file", **file, **looked)
+    except keeping.Stale:
+        draft_files.release(draft.tenant_id, looked["table"])
+        raise
     _release(draft, before)
 
 

@@ -165,4 +165,4 @@ def discard(draft: ImportDraft, user: User, address: str | None) -> None:
         file=draft.file_name,
     )  # fmt: skip
     draft.delete()
-    draft_files.release(draft.tenant_id, *draft_files.names_of(draft))
+    draft_files.release_all(draft)

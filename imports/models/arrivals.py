@@ -102,12 +102,14 @@ class Decision(TenantOwned):
 class Sighting(TenantOwned):
     """A file in the folders that no delivery took, with the reason: why it was not picked up.
 
-    One row per file; the collector renews it. gone_at: when it was no longer there.
+    One row per file; the collector renews it. gone_at: when it was no longer there. is_exact:
+    whether the path is the file's own, and not a form of it that can be written down.
     """
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="+")
     drop = models.ForeignKey(Drop, on_delete=models.CASCADE, null=True, related_name="+")
     path = models.CharField(max_length=1000)
+    is_exact = models.BooleanField(default=True)
     size = models.BigIntegerField(default=0)
     verdict = models.CharField(max_length=40)
     reason = models.TextField()

@@ -225,7 +225,8 @@ def lookup_csv(request: TenantRequest, uid: uuid.UUID, number: int) -> HttpRespo
     write_rows(written, version.columns, version.rows)
     audit.record(
         table.tenant_id, "lookup.download", str(table.uid),
-        user=request.user, address=address.client(request) or None, version=number,
+        user=request.user, address=address.client(request) or None,
+        name=table.name, version=number,
     )  # fmt: skip
     response = HttpResponse(written.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="lookup-v{number}.csv"'

@@ -169,7 +169,8 @@ def template_yaml(request: TenantRequest, uid: uuid.UUID, number: int) -> HttpRe
         return show(request, template, faults=bad.faults, status=422)
     audit.record(
         template.tenant_id, "template.download", str(template.uid),
-        user=request.user, address=address.client(request) or None, version=number,
+        user=request.user, address=address.client(request) or None,
+        name=template.name, version=number,
     )  # fmt: skip
     response = HttpResponse(text, content_type="application/yaml; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="template-v{number}.yaml"'

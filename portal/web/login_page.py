@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from portal import audit, tenancy
 from portal.web import address
 from portal.web.login import LoginForm
+from portal.web.middleware import choose
 
 
 class PageForm(LoginForm):
@@ -59,7 +60,10 @@ class Login(views.LoginView):
         user = form.get_user()
         place = address.client(self.request) or None
         with tenancy.everyone("a person may belong to several institutions"):
-            for tenant_id in user.memberships.values_list("tenant_id", flat=True):
+            tenants = set(user.memberships.values_list("tenant_id", flat=True))
+            if not tenants and (sees := choose(self.request)):  # an operator belongs to none
+                tenants = {sees.tenant_id}
+            for tenant_id in tenants:
                 audit.record(tenant_id, "person.login", user=user, address=place)
         return response
 

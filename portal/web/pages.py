@@ -10,7 +10,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from portal import audit, tenancy
 from portal.models import User
+from portal.web import address
 from portal.web.context import switchable
 from portal.web.middleware import SESSION_KEY
 
@@ -33,5 +35,8 @@ def switch_tenant(request: HttpRequest) -> HttpResponse:
     if tenant is None:
         raise Http404
     request.session[SESSION_KEY] = tenant.pk
+    place = address.client(request) or None
+    with tenancy.scope(tenant.pk):
+        audit.record(tenant.pk, "person.enter", user=cast(User, request.user), address=place)
     messages.success(request, _("You are now looking at %(name)s.") % {"name": tenant.name})
     return redirect("home")

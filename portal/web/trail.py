@@ -150,5 +150,7 @@ def _details(entry: AuditEntry, most: int | None = _LONGEST) -> list[tuple[str, 
 
 def _text(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(_text, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(one)}" for name, one in value.items() if one or one == 0)
     return "" if value is None else str(value)

@@ -39,6 +39,7 @@ def test_repeated_keys_are_the_same_in_files_and_in_memory(
     many: list[pl.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int
 ) -> None:
     expected = duplicates(filled(many, None), ["Id"])
+    monkeypatch.setattr(module, "_FEW", 1_000)  # parts in memory, too
     monkeypatch.setattr(module, "_HELD", held)
     made = filled(many, tmp_path)
     assert made.is_parted == (held <= 5_000)

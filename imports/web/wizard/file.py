@@ -233,11 +233,19 @@ def pick(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
             return _taken(
                 request, draft, partial(receiving.take_arrived, draft, request.user, row=row)
             )
-    for file in receiving.lying(request.tenant)[: receiving.PICKED]:
-        if f"{_LIES}{file.pk}" == chosen:
-            want = partial(receiving.want, draft, request.user, file=file, step="file")
-            return _taken(request, draft, want)
+    if (number := _number_of(chosen)) is not None:
+        file = receiving.lying(request.tenant).filter(pk=number).first()
+        if file is None:
+            return _refused(request, draft, _("This file no longer waits in its folder."))
+        want = partial(receiving.want, draft, request.user, file=file, step="file")
+        return _taken(request, draft, want)
     return _refused(request, draft, _("Choose a file first."))
+
+
+def _number_of(chosen: str) -> int | None:
+    number = chosen.removeprefix(_LIES)
+    known = chosen.startswith(_LIES) and number.isascii() and number.isdigit() and len(number) < 19
+    return int(number) if known else None
 
 
 @require_POST

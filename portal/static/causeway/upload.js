@@ -40,10 +40,13 @@
       request.upload.addEventListener("progress", (event) => this.progress(event));
       request.upload.addEventListener("load", () => this.sent());
       request.addEventListener("load", () => this.answered(request));
-      request.addEventListener("error", () => this.over(this.words.lost));
+      const lost = () => this.over(this.isSent ? this.words.unanswered : this.words.lost);
+      request.addEventListener("error", lost);
       request.addEventListener("abort", () => this.over(this.words.stopped));
       this.stop.onclick = () => request.abort();
       window.addEventListener("beforeunload", stay);
+      this.isSent = false;
+      this.stop.hidden = false;
       this.bar.value = 0;
       this.line.textContent = "";
       this.show(true, "");
@@ -81,6 +84,8 @@
     }
 
     sent() {
+      // From here on the portal has the file, whatever becomes of the connection.
+      this.isSent = this.stop.hidden = true;
       this.bar.removeAttribute("value");
       this.line.textContent = this.aloud.textContent = this.words.reading;
     }

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.urls import reverse
 from django.utils import timezone
 
-from imports import draft_files, sweep
+from imports import draft_files, snapshot, sweep
+from imports.drafts import receiving, sampling
 from imports.models import ImportDraft, ImportJob, Sighting
 from portal import bell, tenancy
 from tests.imports.conftest import institution as institution
@@ -140,6 +145,69 @@ def test_only_who_may_make_a_template_is_offered_one(admin: Admin, sender: Folde
     assert words_of not in admin.client.get(reverse("sightings")).content.decode()
 
 
+def test_a_fault_of_ours_is_not_told_as_the_senders_and_is_tried_again(
+    admin: Admin, sender: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender.put("first.csv", CSV)
+    sender.put("second.csv", CSV)
+    files = [lying(sender, name).pk for name in ("first.csv", "second.csv")]
+    first, _second = [click(admin, "sighting-template", file) for file in files]
+    real = snapshot.take
+
+    def full(jail: Any, path: Any, name: str) -> Any:
+        if path[-1] == "first.csv":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(jail, path, name)
+
+    monkeypatch.setattr(snapshot, "take", full)
+    sender.poll()
+    assert "Lovelace" in admin.page("draft-file")  # the second, whatever became of the first
+    admin.uid = first.rsplit("/", 3)[1]
+    assert "being fetched" in admin.page("draft-file")
+    monkeypatch.undo()
+    sender.poll()
+    assert "Lovelace" in admin.page("draft-file")
+
+
+def test_what_cannot_be_fetched_is_not_offered(admin: Admin, sender: Folders) -> None:
+    sender.put("people.csv", CSV)
+    sender.put(os.fsdecode(b"ma\xf1ana.csv"), CSV)
+    file = lying(sender, "people.csv")
+    admin.begin()
+    assert admin.page("draft-file").count('value="lies-') == 1
+    type(sender.endpoint).objects.update(enabled=False)
+    assert 'value="lies-' not in admin.page("draft-file")
+    assert "no longer waits" in admin.send("draft-pick", status=422, job=f"lies-{file.pk}")
+    assert "Choose a file" in admin.send("draft-pick", status=422, job="lies-²")
+
+
+def test_files_of_an_endpoint_whose_folder_is_gone_no_longer_lie_there(sender: Folders) -> None:
+    sender.put("people.csv", CSV)
+    sender.poll()
+    shutil.rmtree(sender.root)
+    sender.poll()
+    assert sender.sightings() == {}
+
+
+def test_a_file_that_another_look_has_taken_stays_when_this_one_fails(
+    admin: Admin, sender: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender.put("people.csv", CSV)
+    click(admin, "sighting-template", lying(sender, "people.csv").pk)
+    sender.poll()
+    late = admin.draft()
+    assert "Lovelace" in admin.page("draft-file")
+    monkeypatch.setattr(sampling, "sniffed", fails)
+    with pytest.raises(FileNotFoundError):
+        receiving.take_fetched(late, sender.institution.person())
+    monkeypatch.undo()
+    assert "Lovelace" in admin.page("draft-file")
+
+
+def fails(*_given: Any) -> Any:
+    raise OSError(errno.EIO, "Input/output error")
+
+
 # --- what a draft keeps
 
 
@@ -158,6 +226,15 @@ def test_a_file_that_a_job_keeps_stays_when_the_draft_takes_another(admin: Admin
     admin.upload("A,B\n3,4\n")
     admin.work()
     assert ImportJob.objects.get().state == "planned"
+
+
+def test_what_a_request_that_was_cut_off_has_stored_goes_with_the_draft(admin: Admin) -> None:
+    admin.begin()
+    admin.upload(CSV)
+    draft = admin.draft()
+    default_storage.save(f"{draft_files.folder_of(draft)}/file", ContentFile(b"left behind"))
+    admin.send("draft-discard")
+    assert stored(draft) == set()
 
 
 def test_drafts_are_forgotten_with_their_files_after_the_days_of_files(
