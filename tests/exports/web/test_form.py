@@ -185,7 +185,7 @@ def test_a_change_is_audited_with_what_changed(cast: Cast) -> None:
     post(cast, "export-change", row.uid, **form(at="04:30", version="1"))
     with tenancy.everyone("a test looks"):
         entry = AuditEntry.objects.get(action="export.change")
-    assert entry.detail == {"changed": "at"}
+    assert entry.detail == {"name": "Completed courses", "changed": "at"}
     assert entry.user == cast.admin
 
 
