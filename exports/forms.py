@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import time
 from typing import Any, cast
-from zoneinfo import available_timezones
 
 from django import forms
 from django.utils.dates import WEEKDAYS
@@ -14,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from exports import names
 from exports.models import Export
+from portal import zones
 from portal.records.catalog import catalog
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
@@ -219,7 +219,7 @@ def record_types() -> list[tuple[str, str]]:
 def time_zones() -> list[tuple[str, list[tuple[str, str]]]]:
     """The IANA zones by region: one that only has old names for others is left out."""
     regions: dict[str, list[tuple[str, str]]] = {}
-    for name in sorted(available_timezones()):
+    for name in sorted(zones.names()):
         region, slash, _place = name.partition("/")
         if not slash and name != "UTC":
             continue

@@ -7,10 +7,11 @@ Pure: instants are aware and in UTC; "now" is handed in.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
+
+from portal import zones
 
 DAY = timedelta(days=1)
 # More missed nights than that are covered by one file: the oldest of those that still run.
@@ -24,16 +25,11 @@ class UnknownZone(ValueError):
 
 def zone_of(name: str) -> ZoneInfo:
     """The IANA time zone of that name. Raises UnknownZone."""
-    if name not in _names():
+    if name not in zones.names():
         raise UnknownZone(
             f"There is no time zone “{name[:64]}”. Choose a name such as America/New_York."
         )
     return ZoneInfo(name)
-
-
-@functools.cache
-def _names() -> frozenset[str]:
-    return frozenset(available_timezones())
 
 
 def day(local_date: date, zone: str) -> tuple[datetime, datetime]:

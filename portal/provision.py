@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import zoneinfo
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
@@ -17,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models.functions import Lower
 
-from portal import keys, tenancy
+from portal import keys, tenancy, zones
 from portal.dropserver import usernames
 from portal.dropserver.folders import folders
 from portal.dropserver.rights import HOMES
@@ -39,7 +38,7 @@ _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 def tenant(name: str, slug: str, time_zone: str = "America/New_York") -> Tenant:
     """Make a tenant. Raises ValidationError for a slug that is taken or an unknown time zone."""
-    if time_zone not in zoneinfo.available_timezones():
+    if time_zone not in zones.names():
         raise ValidationError(
             f"{time_zone} is no IANA time zone. Expected one such as America/New_York."
         )
@@ -174,11 +173,11 @@ def new_password() -> str:
 
 def record_kinds(using: str = DEFAULT_DB_ALIAS) -> None:
     """Bring the rows of the record types up to the catalog. Their ids never change."""
-    for record_type in catalog().order():
-        RecordKind.objects.using(using).update_or_create(
-            name=record_type.name,
-            defaults={"label": record_type.label, "pack": record_type.pack},
-        )
+    rows = RecordKind.objects.using(using)
+    known = {name: rest for name, *rest in rows.values_list("name", "label", "pack")}
+    for one in catalog().order():
+        if known.get(one.name) != [one.label, one.pack]:
+            rows.update_or_create(name=one.name, defaults={"label": one.label, "pack": one.pack})
 
 
 def after_migrate(using: str, **_kwargs: Any) -> None:
