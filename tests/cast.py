@@ -5,12 +5,17 @@ Rows are made across tenants; each test then acts as one of these people through
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import LazySettings
+from django.conf import settings as django_settings
 from django.core.cache import cache
-from django.test import Client
+from django.db import transaction
+from django.test import Client, override_settings
 
 from portal import provision, tenancy
 from portal.models import Account, Endpoint, Role, Tenant, User
@@ -58,17 +63,35 @@ def make() -> Cast:
         )
 
 
-def on_stage(settings: LazySettings, tmp_path: Path) -> Cast:
-    """The cast, with folders and files of the test's own and hashes that cost nothing."""
-    settings.DROPS_DIR = tmp_path / "drops"
-    settings.MEDIA_ROOT = tmp_path / "files"
-    settings.STATIC_ROOT = tmp_path / "static"
-    settings.STATIC_ROOT.mkdir(exist_ok=True)
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def stage(tmp_path: Path) -> dict[str, Any]:
+    """Settings with folders and files of the test's own and hashes that cost nothing."""
+    static = tmp_path / "static"
+    static.mkdir(exist_ok=True)
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    return {
+        "DROPS_DIR": tmp_path / "drops",
+        "MEDIA_ROOT": tmp_path / "files",
+        "STATIC_ROOT": static,
+        "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
+        "STORAGES": {**django_settings.STORAGES, "staticfiles": plain},
+    }
+
+
+def on_stage(settings: LazySettings, tmp_path: Path) -> Cast:
+    """The cast of one test, on a stage of its own."""
+    for name, value in stage(tmp_path).items():
+        setattr(settings, name, value)
     cache.clear()
     return make()
+
+
+@contextmanager
+def kept_on_stage(tmp_path: Path) -> Iterator[Cast]:
+    """A cast for many tests, in a transaction that is undone: what each does is undone before."""
+    with override_settings(**stage(tmp_path)), transaction.atomic():
+        cache.clear()
+        yield make()
+        transaction.set_rollback(True)
 
 
 def as_person(cast: Cast, name: str) -> Client:

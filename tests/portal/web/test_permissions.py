@@ -5,6 +5,8 @@ The table is held against the URLconf: an address without a row fails, and so do
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from tests.browser import seed, seed_exports
-from tests.cast import Cast, as_person
+from tests.cast import Cast, as_person, kept_on_stage
 
 PEOPLE = ("nobody", "viewer", "manager", "admin", "operator", "outsider")
 MEMBERS = {"viewer": 1, "manager": 2, "admin": 3, "operator": 3}
@@ -188,12 +190,26 @@ def arguments(name: str, cast: Cast, made: dict[str, Any]) -> list[Any]:  # noqa
     return []
 
 
-def seeded(cast: Cast, name: str, jobs: int) -> dict[str, Any]:
-    """Rows for the address; those of the exports only where it names one."""
-    made = seed.everything(cast, jobs=jobs)
-    if name in EXPORT_ROWS:
+@pytest.fixture(scope="module")
+def rows(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Cast, dict[str, Any]]]:
+    """The cast and rows of every kind, made once: two hundred tests ask for them."""
+    with django_db_blocker.unblock(), kept_on_stage(tmp_path_factory.mktemp("stage")) as cast:
+        made = seed.everything(cast, jobs=3)
         made["exports"] = seed_exports.everything(cast, runs=0)
-    return made
+        yield cast, made
+
+
+@pytest.fixture
+def cast(rows: tuple[Cast, dict[str, Any]], db: None) -> Cast:
+    """Each test has people of its own to change."""
+    return copy.deepcopy(rows[0])
+
+
+@pytest.fixture
+def made(rows: tuple[Cast, dict[str, Any]]) -> dict[str, Any]:
+    return rows[1]
 
 
 def asked(client: Client, method: str, url: str, cast: Cast) -> int:
@@ -217,8 +233,9 @@ def expected(person: str, role: str, of_a_tenant: bool) -> set[int]:
 
 
 @pytest.mark.parametrize("name", sorted(TABLE))
-def test_an_address_lets_in_whom_the_table_says_and_nobody_else(name: str, cast: Cast) -> None:
-    made = seeded(cast, name, jobs=3)
+def test_an_address_lets_in_whom_the_table_says_and_nobody_else(
+    name: str, cast: Cast, made: dict[str, Any]
+) -> None:
     method, role, of_a_tenant = TABLE[name]
     url = reverse(name, args=arguments(name, cast, made))
     for person in sorted(PEOPLE, key=lambda p: MEMBERS.get(p, 0)):
@@ -236,8 +253,9 @@ def test_an_address_lets_in_whom_the_table_says_and_nobody_else(name: str, cast:
 
 
 @pytest.mark.parametrize("name", sorted(n for n, row in TABLE.items() if row[0] == "post"))
-def test_what_changes_something_refuses_get_and_a_missing_token(name: str, cast: Cast) -> None:
-    made = seeded(cast, name, jobs=0)
+def test_what_changes_something_refuses_get_and_a_missing_token(
+    name: str, cast: Cast, made: dict[str, Any]
+) -> None:
     url = reverse(name, args=arguments(name, cast, made))
     assert as_person(cast, "operator").get(url).status_code == 405
     strict = Client(enforce_csrf_checks=True)
