@@ -68,8 +68,8 @@ class Deadline:
             self._changed.notify()
 
     def check(self) -> None:
-        """Raise Unreachable where the time is up."""
-        if self._expired:
+        """Raise Unreachable where the time is up, be it that nobody has noticed yet."""
+        if self._expired or not self.left:
             raise Unreachable(self.words)
 
     @property

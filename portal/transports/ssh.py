@@ -173,7 +173,8 @@ def _greet(transport: paramiko.Transport, place: Place, deadline: Deadline) -> N
     options.kex, options.ciphers, options.digests = KEX, CIPHERS, MACS
     options.key_types = _keys_in_order(place.host_key_type)
     try:
-        transport.start_client(timeout=deadline.left)
+        # Without a limit of its own, which ends silently and by a clock that can be set.
+        transport.start_client()
         transport.get_remote_server_key()
     except paramiko.ssh_exception.IncompatiblePeer as error:
         raise Refused(_too_old(str(error))) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -17,6 +18,7 @@ import pytest
 
 from exports.sending import Parcel, Sent, limits, send
 from portal.transports import targets
+from portal.transports.deadline import Deadline
 from portal.transports.faults import TransportFault, Unreachable
 from portal.transports.ssh import Limits, Place
 from tests.exports.deliveries import proxy
@@ -73,6 +75,21 @@ def test_a_server_that_says_nothing_of_use_is_left_in_time(says: bytes, again: f
     assert words == "The server did not let us in within 1 s."
     assert notes.steps == ["resolve", "connect"]
     assert CONNECT - 0.1 <= took <= CONNECT + SLACK
+
+
+def test_a_clock_that_is_set_shortens_no_time(monkeypatch: pytest.MonkeyPatch):
+    hours, clock = itertools.count(), time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + 3600 * next(hours))
+    with proxy.answering(b"SSH-2.0-slow\r\n", again=0.0) as place:
+        words, _, took = failing(place)
+    assert words == "The server did not let us in within 1 s."
+    assert took >= CONNECT - 0.1
+
+
+def test_time_is_up_though_whoever_watches_it_comes_late():
+    late = Deadline(0.0, TRANSFER)  # nobody watches
+    with pytest.raises(Unreachable, match="did not let us in within 0 s"):
+        late.check()
 
 
 def test_an_endless_greeting_is_cut_off():
