@@ -43,15 +43,19 @@ class Gathered:
     def add(self, good: pl.DataFrame) -> None:
         """Keep the numbers of a chunk's accepted rows (columns as in `imports.validation`)."""
         lines = good["line"].to_numpy()
-        self.keys.append(good["key_hash"].to_numpy())
-        self.lines.append(lines.astype(np.int32))
-        self.held += good.height
         for name in good.columns:
             kind, _, of = name.partition(":")
             if kind == "self":
                 self.own.setdefault(of, []).append(good[name].fill_null(0).to_numpy())
             elif kind == "only":
                 self.only.setdefault(of, []).append(lines[good[name].fill_null(False).to_numpy()])
+        self.put(good["key_hash"].to_numpy(), lines)
+
+    def put(self, keys: Ints, lines: Ints) -> None:
+        """Keep a line for each key."""
+        self.keys.append(keys)
+        self.lines.append(lines.astype(np.int32))
+        self.held += keys.size
         # A type that refers to itself is looked at in the file's order, which parts do not keep.
         if self.held >= _HELD and self.directory is not None and not self.own:
             self._part(self.directory)
@@ -62,6 +66,16 @@ class Gathered:
         for _keys, part in self.parts():  # one by one: all together would double what they take
             found |= np.isin(lines, part)
         return found
+
+    def lines_of(self, keys: Ints) -> Ints:
+        """The line of each key, none of which may stand on two; 0 where it stands on none."""
+        wanted, place = np.unique(keys, return_inverse=True)
+        found = np.zeros(wanted.size, dtype=np.int64)
+        for stored, lines in self.parts() if keys.size else ():
+            at = np.minimum(np.searchsorted(wanted, stored), wanted.size - 1)
+            hit = wanted[at] == stored
+            found[at[hit]] = lines[hit]
+        return found[place]
 
     def joined(self) -> tuple[Ints, Ints]:
         """All keys and lines, in the file's order; of a type that refers to itself."""

@@ -1,29 +1,29 @@
 """What the store holds already, as compact arrays: unchanged records' hashes and reference keys.
 
-Eight bytes a record instead of the record, so that a million rows are told apart from what is
+Some bytes a record instead of the record, so that a million rows are told apart from what is
 stored without a query per row (performance.md, "The design that wins").
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from django.db import connection
 
+from imports.gathered import Gathered
 from imports.scanning import Chunk, keep
+from imports.sorted_hashes import Flags, Hashes, SortedHashes, collected
 from imports.validation import ReferenceSet, key_hash
 from portal.models import RecordKind
 from portal.records.definitions import RecordType
 
-Hashes = npt.NDArray[np.int64]
-
 # Records are fetched in buckets of this many ids, so that no answer grows beyond some megabytes.
 _BUCKET_BITS = 20
 _BUCKET = 1 << _BUCKET_BITS
-_PIECE = 1 << 18
 _PART = "\x1e"
 
 
@@ -39,12 +39,13 @@ class Target:
 class KnownRecords:
     """The source hashes of a type's active records, and on which line of this file each was seen.
 
-    hashes: sorted, without repetition. line: 0 where not seen. skipped: how many were. records: how
-    many active records there are; None where they were not counted.
+    seen: whether the hash at that place was. met: the hashes that were, with their lines. records:
+    how many active records there are; None where they were not counted. skipped: how many were.
     """
 
-    hashes: Hashes
-    line: npt.NDArray[np.int32]
+    hashes: SortedHashes
+    seen: Flags
+    met: Gathered
     records: int | None = None
     skipped: int = field(default=0)
 
@@ -55,63 +56,68 @@ class KnownRecords:
         """
         if not self.hashes.size or not hashes.size:
             return chunk, hashes
-        order = np.argsort(hashes, kind="stable")  # in order they are looked up far quicker
+        order = np.argsort(hashes, kind="stable")
         wanted = hashes[order]
-        at = np.minimum(np.searchsorted(self.hashes, wanted), self.hashes.size - 1)
-        hit = self.hashes[at] == wanted
-        hit &= self.line[at] == 0
+        at, hit = self.hashes.find(wanted)
+        hit &= ~self.seen[at]
         hit[1:] &= wanted[1:] != wanted[:-1]
+        self.seen[at[hit]] = True
         chosen = np.sort(order[hit])
-        self.line[at[hit]] = chunk.lines[order[hit]]
+        self.met.put(hashes[chosen], chunk.lines[chosen])
         self.skipped += int(chosen.size)
         rest = np.ones(hashes.size, dtype=bool)
         rest[chosen] = False
         return keep(chunk, rest), hashes[rest]
 
     def seen_on(self, lines: Hashes) -> int:
-        """How many of the skipped records stood on these lines."""
-        if not lines.size:
-            return 0
-        # Piece by piece: what the look-up needs is several times as large as its input.
-        pieces = (self.line[low : low + _PIECE] for low in range(0, self.line.size, _PIECE))
-        return sum(int(np.isin(piece, lines).sum()) for piece in pieces)
+        """How many of the skipped records stood on these lines, none of which is named twice."""
+        return int(self.met.has(lines).sum())
 
     def seen_line(self, hashes: Hashes) -> Hashes:
         """The line on which a record of each hash was skipped; 0 where none was."""
+        found = np.zeros(hashes.size, dtype=np.int64)
         if not self.hashes.size:
-            return np.zeros(hashes.size, dtype=np.int64)
-        at = np.minimum(np.searchsorted(self.hashes, hashes), self.hashes.size - 1)
-        found: Hashes = np.where(self.hashes[at] == hashes, self.line[at], 0)
+            return found
+        order = np.argsort(hashes, kind="stable")
+        at, hit = self.hashes.find(hashes[order])
+        hit &= self.seen[at]  # seldom any: what was skipped need not be looked through for them
+        found[order[hit]] = self.met.lines_of(hashes[order[hit]])
         return found
 
 
 def nothing_known() -> KnownRecords:
     """For feeds that must look at every row."""
-    return KnownRecords(np.empty(0, np.int64), np.empty(0, np.int32))
+    return KnownRecords(SortedHashes(np.empty(0, np.int64)), np.empty(0, np.bool_), Gathered())
 
 
-def load(target: Target) -> KnownRecords:
-    """The hashes of all active records of the type."""
-    hashes, records = np.empty(0, np.int64), 0
-    for low in range(0, _last_id() + 1, _BUCKET):
-        with connection.cursor() as cursor:
-            # One group, so that PostgreSQL may read with several processes.
-            cursor.execute(
-                "SELECT coalesce(string_agg(int8send(source_hash), ''), ''), count(*) "
-                "FROM portal_record WHERE tenant_id = %s AND kind_id = %s AND active "
-                "AND id >= %s AND id < %s",
-                [target.tenant_id, target.kind_id, low, low + _BUCKET],
-            )
-            packed, count = cursor.fetchone()
-        found = np.frombuffer(packed, ">i8")
-        # Grown in its place: parts that are joined at the end would take the memory twice.
-        hashes.resize(hashes.size + found.size, refcheck=False)
-        hashes[hashes.size - found.size :] = found
-        records += count
-    hashes.sort()
-    if (hashes[1:] == hashes[:-1]).any():
-        hashes = np.unique(hashes)
-    return KnownRecords(hashes, np.zeros(hashes.size, dtype=np.int32), records)
+def load(target: Target, directory: Path) -> KnownRecords:
+    """The hashes of all active records of the type. directory: for the files of many."""
+    records = 0
+
+    def batches() -> Iterator[Hashes]:
+        nonlocal records
+        for low in range(0, _last_id() + 1, _BUCKET):
+            found = _bucket(target, low)
+            records += found.size
+            yield found
+
+    hashes = collected(batches(), directory)
+    met = directory / "met"
+    met.mkdir()
+    return KnownRecords(hashes, np.zeros(hashes.size, dtype=bool), Gathered(met), records)
+
+
+def _bucket(target: Target, low: int) -> Hashes:
+    with connection.cursor() as cursor:
+        # One group, so that PostgreSQL may read with several processes.
+        cursor.execute(
+            "SELECT coalesce(string_agg(int8send(source_hash), ''), '') "
+            "FROM portal_record WHERE tenant_id = %s AND kind_id = %s AND active "
+            "AND id >= %s AND id < %s",
+            [target.tenant_id, target.kind_id, low, low + _BUCKET],
+        )
+        (packed,) = cursor.fetchone()
+    return np.frombuffer(packed, ">i8").astype(np.int64)
 
 
 def _last_id() -> int:

@@ -301,7 +301,7 @@ def _target(job: ImportJob, record_type: RecordType) -> known.Target:
 
 def _known(work: Work) -> known.KnownRecords:
     if work.feed.operation in _SKIPS:
-        return known.load(work.target)
+        return known.load(work.target, work.folder)
     return known.nothing_known()
 
 
