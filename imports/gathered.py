@@ -6,7 +6,7 @@ attempt's own directory, parted by the key's hash: a part is then small, whateve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,16 +62,20 @@ class Gathered:
 
     def has(self, lines: Ints) -> npt.NDArray[np.bool_]:
         """Which of the lines are of accepted rows."""
-        found = np.zeros(lines.size, dtype=bool)
-        for _keys, part in self.parts():  # one by one: all together would double what they take
-            found |= np.isin(lines, part)
-        return found
+        wanted, place = np.unique(lines, return_inverse=True)
+        found = np.zeros(wanted.size, dtype=bool)
+        for _keys, stored in self._pieces():
+            if stored.size:  # in the file's order, thus ascending
+                low, high = np.searchsorted(wanted, (stored[0], stored[-1] + 1))
+                at = np.searchsorted(stored, wanted[low:high])
+                found[low:high] |= stored[at] == wanted[low:high]
+        return found[place]
 
     def lines_of(self, keys: Ints) -> Ints:
         """The line of each key, none of which may stand on two; 0 where it stands on none."""
         wanted, place = np.unique(keys, return_inverse=True)
         found = np.zeros(wanted.size, dtype=np.int64)
-        for stored, lines in self.parts() if keys.size else ():
+        for stored, lines in self._pieces() if wanted.size else ():
             at = np.minimum(np.searchsorted(wanted, stored), wanted.size - 1)
             hit = wanted[at] == stored
             found[at[hit]] = lines[hit]
@@ -91,6 +95,10 @@ class Gathered:
             self._part(self.directory)
         for number in range(PARTS):
             yield _read(self.directory, number)
+
+    def _pieces(self) -> Iterable[Pair]:
+        """The keys and lines as they lie: one by one, all together would double what they take."""
+        return self.parts() if self.is_parted else zip(self.keys, self.lines, strict=True)
 
     def _in_memory(self) -> Pair:
         if not self.keys:
