@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Any, cast
 
 from django import forms
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from exports import nights
 from exports.models import Delivery, ExportRun, Server
 from exports.queries import DeliveryFilter, RunFilter
 from portal.models import Tenant
+from portal.web.days import day_field, midnight
 
 _SELECT = {"class": "form-select"}
-_DATE = {"class": "form-control", "type": "date"}
 _RUN_STATES = [pair for pair in nights.WORDS.items() if pair[0] != "not_due"]
-
-
-def _day(label: Any, **more: Any) -> forms.DateField:
-    widget = forms.DateInput(attrs=_DATE, format="%Y-%m-%d")
-    return forms.DateField(label=label, widget=widget, **more)
 
 
 class RunFilterForm(forms.Form):
@@ -39,8 +33,8 @@ class RunFilterForm(forms.Form):
         choices=[("", _("Any kind")), *ExportRun.Kind.choices],
         widget=forms.Select(attrs=_SELECT),
     )
-    since = _day(_("From date"), required=False)
-    until = _day(_("To date"), required=False)
+    since = day_field(_("From date"), required=False)
+    until = day_field(_("To date"), required=False)
 
     def wanted(self) -> RunFilter:
         """The filter; what cannot be read is left out and told beside its field."""
@@ -66,8 +60,8 @@ class DeliveryFilterForm(forms.Form):
         empty_label=_("Any server"),
         widget=forms.Select(attrs=_SELECT),
     )
-    since = _day(_("From"), required=False)
-    until = _day(_("To"), required=False)
+    since = day_field(_("From"), required=False)
+    until = day_field(_("To"), required=False)
 
     def __init__(self, tenant: Tenant, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -88,26 +82,16 @@ class DeliveryFilterForm(forms.Form):
         return DeliveryFilter(
             state=clean.get("state") or "",
             server=server.pk if server else None,
-            since=_midnight(clean.get("since")),
-            until=_midnight(clean.get("until"), days=1),
+            since=midnight(clean.get("since")),
+            until=midnight(clean.get("until"), days=1),
         )
-
-
-def _midnight(day: date | None, days: int = 0) -> datetime | None:
-    """The beginning of the day, or of a day later, in the zone of the page."""
-    if day is None:
-        return None
-    try:
-        return timezone.make_aware(datetime.combine(day + timedelta(days=days), time()))
-    except (OverflowError, ValueError):
-        return None
 
 
 class BackfillForm(forms.Form):
     """The first and the last past date to make files for."""
 
-    first = _day(_("First day"))
-    last = _day(_("Last day"))
+    first = day_field(_("First day"))
+    last = day_field(_("Last day"))
 
     def __init__(self, newest: date, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 
 from django import forms
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from imports.models import Arrival, ImportJob
 from imports.queries import JOB_ORDERS, ArrivalFilter, JobFilter, SightingFilter
 from portal.web import labels
+from portal.web.days import day_field, midnight
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 _SELECT = {"class": "form-select"}
-_DATE = {"class": "form-control", "type": "date"}
 
 
 class JobFilterForm(forms.Form):
@@ -23,8 +21,8 @@ class JobFilterForm(forms.Form):
 
     status = forms.ChoiceField(label=_("Status"), required=False)
     type = forms.ChoiceField(label=_("Record type"), required=False)
-    since = forms.DateField(label=_("From"), required=False)
-    until = forms.DateField(label=_("To"), required=False)
+    since = day_field(_("From"), required=False)
+    until = day_field(_("To"), required=False)
     name = forms.CharField(label=_("File name"), required=False, max_length=300)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -39,8 +37,6 @@ class JobFilterForm(forms.Form):
             field = cast(forms.ChoiceField, self.fields[name])
             field.widget = forms.Select(attrs=_SELECT)
             field.choices = choices
-        self.fields["since"].widget = forms.DateInput(attrs=_DATE, format="%Y-%m-%d")
-        self.fields["until"].widget = forms.DateInput(attrs=_DATE, format="%Y-%m-%d")
         self.fields["name"].widget = forms.TextInput(attrs=_TEXT)
 
     def wanted(self, sort: str) -> JobFilter:
@@ -52,21 +48,11 @@ class JobFilterForm(forms.Form):
         return JobFilter(
             states=unfinished if status == "unfinished" else (status,) if status else (),
             record_type=clean.get("type") or "",
-            since=_midnight(clean.get("since")),
-            until=_midnight(clean.get("until"), days=1),
+            since=midnight(clean.get("since")),
+            until=midnight(clean.get("until"), days=1),
             name=(clean.get("name") or "").replace("\x00", ""),
             sort=sort if sort.removeprefix("-") in JOB_ORDERS else "-received",
         )
-
-
-def _midnight(day: date | None, days: int = 0) -> datetime | None:
-    """The beginning of the day, or of a day later, in the zone of the page."""
-    if day is None:
-        return None
-    try:
-        return timezone.make_aware(datetime.combine(day + timedelta(days=days), time()))
-    except (OverflowError, ValueError):
-        return None
 
 
 class ArrivalFilterForm(forms.Form):

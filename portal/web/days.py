@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
+from django import forms
 from django.utils import timezone
+
+_DATE = {"class": "form-control", "type": "date"}
+
+
+def day_field(label: Any, **more: Any) -> forms.DateField:
+    """A field for a day, with the browser's calendar."""
+    widget = forms.DateInput(attrs=_DATE, format="%Y-%m-%d")
+    return forms.DateField(label=label, widget=widget, **more)
 
 
 def midnight(day: date | None, days: int = 0) -> datetime | None:

@@ -17,11 +17,10 @@ from django.views.decorators.http import require_GET
 from portal import event_rules, event_search, slices
 from portal.event_search import Wanted
 from portal.models import Event, Role
-from portal.web.days import midnight
+from portal.web.days import day_field, midnight
 from portal.web.permissions import TenantRequest, require
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
-_DATE = {"class": "form-control", "type": "date"}
 _HIDDEN = re.compile("[\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
@@ -46,12 +45,8 @@ class EventFilterForm(forms.Form):
         choices=[("", _("Any way")), *Event.Source.choices],
         widget=forms.Select(attrs={"class": "form-select"}),
     )
-    since = forms.DateField(
-        label=_("From"), required=False, widget=forms.DateInput(attrs=_DATE, format="%Y-%m-%d")
-    )
-    until = forms.DateField(
-        label=_("To"), required=False, widget=forms.DateInput(attrs=_DATE, format="%Y-%m-%d")
-    )
+    since = day_field(_("From"), required=False)
+    until = day_field(_("To"), required=False)
 
     def wanted(self) -> Wanted:
         """The filter; what cannot be read is left out and told beside its field."""

@@ -19,11 +19,10 @@ from portal.audit import ACTIONS, Wanted
 from portal.models import AuditEntry, Role
 from portal.people_csv import streamed
 from portal.web import address
-from portal.web.days import midnight
+from portal.web.days import day_field, midnight
 from portal.web.permissions import TenantRequest, require
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
-_DATE = {"class": "form-control", "type": "date"}
 _AT_ONCE = 1_000
 _LONGEST = 200  # characters of a detail on the page
 
@@ -49,12 +48,8 @@ class TrailFilterForm(forms.Form):
         max_length=200,
         widget=forms.TextInput(attrs=_TEXT),
     )
-    since = forms.DateField(
-        label=_("From"), required=False, widget=forms.DateInput(attrs=_DATE, format="%Y-%m-%d")
-    )
-    until = forms.DateField(
-        label=_("To"), required=False, widget=forms.DateInput(attrs=_DATE, format="%Y-%m-%d")
-    )
+    since = day_field(_("From"), required=False)
+    until = day_field(_("To"), required=False)
 
     def wanted(self) -> Wanted:
         """The filter; what cannot be read is left out and told beside its field."""
