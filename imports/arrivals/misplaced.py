@@ -5,9 +5,11 @@ Pure: a tree of listings in, sentences out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import takewhile
 from pathlib import PurePosixPath
 
 from imports.arrivals.decisions import shown
@@ -60,35 +62,44 @@ def _reason(folder: PurePosixPath, name: str, drops: Collection[PurePosixPath]) 
     found = f"{kind} {shown(name)} is in {place}, from which nothing is imported."
     if not drops:
         return f"{found} This account has no folder to import from; ask the portal's operator."
-    nearest = shown(str(_nearest(folder, name, drops)))
+    nearest = _nearest(folder, name, drops)
+    guess = f"probably {shown(str(nearest))}, " if nearest is not None else ""
     return (
-        f"{found} Send it again into the folder of its kind, probably {nearest}, "
+        f"{found} Send it again into the folder of its kind, {guess}"
         "data file and manifest into the same one."
     )
 
 
-def _nearest(folder: PurePosixPath, name: str, drops: Collection[PurePosixPath]) -> PurePosixPath:
-    """The drop that the file's name speaks of, among equals the one with the fewest steps."""
+def _nearest(
+    folder: PurePosixPath, name: str, drops: Collection[PurePosixPath]
+) -> PurePosixPath | None:
+    """The drop that the file's name speaks of, else the one next to the file's folder, if one."""
+    words = re.findall(r"[^\W\d_]+", name.partition(".")[0].lower())
+    whole = ["".join(words)]
 
-    def distance(drop: PurePosixPath) -> tuple[float, int, str]:
-        likeness = _likeness(name, drop)
-        return (-likeness if likeness >= _ALIKE else 0.0, _steps(folder, drop), str(drop))
+    def nearness(drop: PurePosixPath) -> tuple[float, float, float, int, int]:
+        last = drop.parts[-1:]
+        likenesses = _likeness(whole, last), _likeness(words, last), _likeness(words, drop.parts)
+        return (*likenesses, _shared(folder, drop), -len(drop.parts))
 
-    return min(drops, key=distance)
-
-
-def _likeness(name: str, drop: PurePosixPath) -> float:
-    """How much the file's name is like one of the drop's folder names: 0 to 1."""
-    stem = name.partition(".")[0].lower()
-    return max(
-        (SequenceMatcher(None, stem, part.lower()).ratio() for part in drop.parts), default=0.0
-    )
+    near = {drop: nearness(drop) for drop in drops}
+    most = max(near.values())
+    nearest = [drop for drop in drops if near[drop] == most]
+    return nearest[0] if len(nearest) == 1 and any(most[:4]) else None
 
 
-def _steps(one: PurePosixPath, other: PurePosixPath) -> int:
-    shared = 0
-    for left, right in zip(one.parts, other.parts, strict=False):
-        if left != right:
-            break
-        shared += 1
-    return len(one.parts) + len(other.parts) - 2 * shared
+def _likeness(words: Collection[str], folders: Collection[str]) -> float:
+    """How much one of the words is like one of the folders' names: 0, or 0.7 to 1."""
+    ratios = (_ratio(word, part.lower()) for word in words for part in folders)
+    return max((ratio for ratio in ratios if ratio >= _ALIKE), default=0.0)
+
+
+def _ratio(word: str, part: str) -> float:
+    # Thousands of files may be looked at in each round: what begins otherwise is not compared.
+    return SequenceMatcher(None, word, part).ratio() if word[:1] == part[:1] else 0.0
+
+
+def _shared(one: PurePosixPath, other: PurePosixPath) -> int:
+    """How many folders both paths go through."""
+    pairs = zip(one.parts, other.parts, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -12,6 +12,7 @@ DROPS = [
     "Courses/AcademicTerm",
     "Courses/Course",
     "Courses/Section",
+    "Courses/SectionAttribute",
     "Courses/Enrollment",
     "CollegiateLink/Users",
 ]
@@ -40,6 +41,9 @@ def test_it_finds_files_and_manifests_in_the_root(root: str) -> None:
         ("", "accounts.csv", "Accounts/AccountImports"),
         ("", "Course.csv", "Courses/Course"),
         ("", "enrollments_2025.csv", "Courses/Enrollment"),
+        ("", "section_attributes.csv", "Courses/SectionAttribute"),
+        ("", "enrollments_forgotten_by_somebody.csv", "Courses/Enrollment"),
+        ("", "2026-11-28 New Sections (final).csv", "Courses/Section"),
         ("CollegiateLink", "x.csv", "CollegiateLink/Users"),
         ("CollegiateLink/Users/Errors", "x.csv", "CollegiateLink/Users"),
         ("Accounts", "x.csv", "Accounts/AccountImports"),
@@ -47,7 +51,17 @@ def test_it_finds_files_and_manifests_in_the_root(root: str) -> None:
 )
 def test_it_suggests_the_nearest_folder(place: str, name: str, nearest: str) -> None:
     (found,) = find({place: folder(name)}, DROPS)
-    assert nearest in found.reason
+    assert f"probably {nearest}," in found.reason
+
+
+@pytest.mark.parametrize(
+    ("place", "name"), [("", "x.csv"), ("", "---.csv"), ("Reports", "x.csv"), ("Courses", "x.csv")]
+)
+def test_it_does_not_guess_where_nothing_speaks_for_a_folder(place: str, name: str) -> None:
+    (found,) = find({place: folder(name)}, [*DROPS, "events"])
+    assert found.reason.endswith(
+        "Send it again into the folder of its kind, data file and manifest into the same one."
+    )
 
 
 def test_it_leaves_out_what_is_no_delivery() -> None:
