@@ -59,18 +59,18 @@ class SortedHashes:
             self.mapped.madvise(mmap.MADV_DONTNEED, start * width, piece.size * width)
 
 
-def collected(batches: Iterable[Hashes], directory: Path | None) -> SortedHashes:
-    """The set of all hashes. directory: for the files of many; None keeps all in memory."""
+def collected(batches: Iterable[Hashes], directory: Path) -> SortedHashes:
+    """The set of all hashes. directory: for the files of many."""
     held = np.empty(0, np.int64)
     is_parted = False
     for batch in batches:
         # Grown in its place: parts that are joined at the end would take the memory twice.
         held.resize(held.size + batch.size, refcheck=False)
         held[held.size - batch.size :] = batch
-        if directory is not None and held.size > _HELD:
+        if held.size > _HELD:
             _part(held, directory)
             held, is_parted = np.empty(0, np.int64), True
-    if directory is None or not is_parted:
+    if not is_parted:
         return SortedHashes(_unique(held))
     _part(held, directory)
     return _mapped(directory)

@@ -55,6 +55,14 @@ def newest_first(rows: QuerySet[Row], after: str, before: str, size: int = 50) -
     )
 
 
+def shown(rows: QuerySet[Row], after: str, before: str) -> Slice[Row]:
+    """The slice for a page, the newest first; the first one where a cursor cannot be read."""
+    try:
+        return newest_first(rows, after, before)
+    except BadCursor:
+        return newest_first(rows, "", "")
+
+
 def mark(row: Event | AuditEntry) -> str:
     """The cursor that stands at this row."""
     written = json.dumps([row.at.isoformat(), row.pk])

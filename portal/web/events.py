@@ -68,11 +68,7 @@ def event_list(request: TenantRequest) -> HttpResponse:
     form = EventFilterForm(request.GET)
     wanted = form.wanted()
     rows = event_search.found(request.tenant, wanted)
-    after, before = request.GET.get("after", ""), request.GET.get("before", "")
-    try:
-        part = slices.newest_first(rows, after, before)
-    except slices.BadCursor:
-        part = slices.newest_first(rows, "", "")
+    part = slices.shown(rows, request.GET.get("after", ""), request.GET.get("before", ""))
     context = {
         "section": "events",
         "form": form,

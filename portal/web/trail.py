@@ -71,11 +71,7 @@ def trail(request: TenantRequest) -> HttpResponse:
     form = TrailFilterForm(request.GET)
     wanted = form.wanted()
     rows = audit.found(request.tenant, wanted)
-    after, before = request.GET.get("after", ""), request.GET.get("before", "")
-    try:
-        part = slices.newest_first(rows, after, before)
-    except slices.BadCursor:
-        part = slices.newest_first(rows, "", "")
+    part = slices.shown(rows, request.GET.get("after", ""), request.GET.get("before", ""))
     context = {
         "section": "trail",
         "form": form,

@@ -31,9 +31,9 @@ def test_it_finds_what_was_put_in_and_nothing_else(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "_HELD", 10)
+    monkeypatch.setattr(module, "_HELD", 10 if in_files else 1_000)
     monkeypatch.setattr(module, "_PIECE", 512)  # a page
-    directory = tmp_path_factory.mktemp("hashes") if in_files else None
+    directory = tmp_path_factory.mktemp("hashes")
     known = sorted({number for batch in batches for number in batch})
     found = collected((np.array(batch, dtype=np.int64) for batch in batches), directory)
     assert found.values.tolist() == known
