@@ -15,7 +15,7 @@ import polars as pl
 from django.db import connection
 
 from imports.gathered import Gathered
-from imports.scanning import Chunk, keep
+from imports.scan.scanner import Chunk, keep
 from imports.sorted_hashes import Flags, Hashes, SortedHashes, collected
 from imports.validation import ReferenceSet, key_hash
 from portal.models import RecordKind

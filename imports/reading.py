@@ -14,17 +14,17 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from imports.ahead import ahead
-from imports.cells import QUOTE
-from imports.dialect import Dialect
 from imports.gathered import Gathered
 from imports.issues import Issue, Severity
-from imports.json_lines import explained
 from imports.known import KnownRecords
 from imports.mapping import Mapping
 from imports.report import Reject, RejectSpool, Summary, reject_of
-from imports.rereading import records_of, records_on
-from imports.scanning import Chunk, merged, record_hashes, scan
+from imports.scan.cells import QUOTE
+from imports.scan.dialect import Dialect
+from imports.scan.json_lines import explained
+from imports.scan.prefetch import ahead
+from imports.scan.rereading import records_of, records_on
+from imports.scan.scanner import Chunk, merged, record_hashes, scan
 from imports.staging import Writer
 from imports.validation import Checked, Validator
 
@@ -37,7 +37,7 @@ _ENOUGH = 1 << 20  # bytes of records worth a round of all rules
 class Source:
     """The job's file, how it is written, and what its columns are.
 
-    json_lines: the file is the CSV form of JSON lines (`imports/json_lines.py`).
+    json_lines: the file is the CSV form of JSON lines (`imports/scan/json_lines.py`).
     """
 
     file: BinaryIO

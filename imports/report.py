@@ -20,9 +20,9 @@ from typing import IO, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from imports import cells
 from imports.issues import Code, Issue, Severity
-from imports.scanning import Cut
+from imports.scan import cells
+from imports.scan.scanner import Cut
 from portal.people_csv import PeopleCsv
 
 EXAMPLES = 5

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from imports import json_lines
+from imports.scan import json_lines
 from imports.templates.definitions import Spec
 from imports.templates.sheets import to_csv
 

@@ -10,12 +10,12 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-from imports import cells
 from imports.drafts import keeping, sampling
 from imports.issues import FileRefused
 from imports.mapping import numbered
 from imports.models import ImportDraft
-from imports.scanning import Chunk, scan
+from imports.scan import cells
+from imports.scan.scanner import Chunk, scan
 from imports.templates.opening import read_start
 
 MOST_VALUES = 10_000

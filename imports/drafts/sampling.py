@@ -14,12 +14,12 @@ from typing import Any, BinaryIO, cast
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from imports import cells
-from imports.dialect import Dialect, detect
 from imports.issues import Code, FileRefused
 from imports.mapping import folded_names, numbered
 from imports.models import ImportDraft
-from imports.scanning import Chunk, scan
+from imports.scan import cells
+from imports.scan.dialect import Dialect, detect
+from imports.scan.scanner import Chunk, scan
 from imports.templates.opening import read_start
 from imports.templates.parsing import parse
 from imports.templates.sheets import sheets, to_csv

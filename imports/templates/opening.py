@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import BinaryIO
 
-from imports.dialect import Dialect, Wanted, detect
 from imports.issues import FileRefused
 from imports.mapping import Mapping, fold, is_attachment, match
-from imports.scanning import Header, read_header
+from imports.scan.dialect import Dialect, Wanted, detect
+from imports.scan.scanner import Header, read_header
 from imports.templates.definitions import AUTO, DELIMITERS, QUOTES, Reading, Spec
 from imports.templates.mapping import resolve
 from imports.templates.tables import Tables

@@ -15,8 +15,8 @@ from itertools import islice
 from typing import BinaryIO
 from xml.sax.xmlreader import AttributesImpl
 
-from imports import cells
 from imports.issues import Code, FileRefused, Issue
+from imports.scan import cells
 from imports.templates.sheet_parts import Elements, open_zip, stream, unreadable
 from imports.templates.sheet_values import number_text
 from imports.templates.workbook import Texts, Workbook, read_texts, read_workbook

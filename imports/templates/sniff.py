@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO
 
-from imports import dialect
-from imports.dialect import DELIMITERS, Dialect
 from imports.issues import counted
+from imports.scan import dialect
+from imports.scan.dialect import DELIMITERS, Dialect
 from imports.templates.layout import Layout, footers, kind_of, lay_out, names_a_column, usual_width
 
 QUOTES = ('"', "'", "none")

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import polars as pl
 
-from imports import cells
-from imports.dialect import Dialect, detect
 from imports.issues import FileRefused
-from imports.scanning import read_header, scan
+from imports.scan import cells
+from imports.scan.dialect import Dialect, detect
+from imports.scan.scanner import read_header, scan
 from imports.templates.tables import Row, Table, normal
 from portal.people_csv import restore
 

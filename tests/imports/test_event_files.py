@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imports import as_events, json_lines
+from imports import as_events
 from imports import template_actions as acts
-from imports.dialect import detect
 from imports.issues import Code
 from imports.mapping import match
 from imports.models import ImportJob, ImportTemplate
 from imports.reading import Source
+from imports.scan import json_lines
+from imports.scan.dialect import detect
 from imports.templates.parsing import parse
 from portal import event_rules, events
 from portal.models import Event, Tenant

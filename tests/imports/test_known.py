@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from imports import gathered, sorted_hashes
-from imports.chunks import Chunk
 from imports.gathered import Gathered
 from imports.known import KnownRecords, nothing_known
+from imports.scan.chunks import Chunk
 from imports.sorted_hashes import Hashes, collected
 
 FIRST = 2  # line 1 is the header

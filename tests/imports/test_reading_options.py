@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports.dialect import Dialect, Wanted, detect
 from imports.issues import Code, FileRefused
 from imports.report import Reject, write_attachment
-from imports.scanning import Limits, read_header, scan
+from imports.scan.dialect import Dialect, Wanted, detect
+from imports.scan.scanner import Limits, read_header, scan
 
 SMALL = Limits(record=60, cell=20, columns=10)
 PIECES = st.lists(

@@ -10,8 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports import cells
-from imports.dialect import Dialect, detect
 from imports.issues import Code, Issue, Severity
 from imports.report import (
     REPORT_COLUMNS,
@@ -22,7 +20,9 @@ from imports.report import (
     reject_of,
     write_attachment,
 )
-from imports.scanning import read_header, scan
+from imports.scan import cells
+from imports.scan.dialect import Dialect, detect
+from imports.scan.scanner import read_header, scan
 from portal.people_csv import restore
 
 COMMA = Dialect("utf-8", 0, ",")

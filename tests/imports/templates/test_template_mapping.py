@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from imports import mapping
 from imports.issues import Code, FileRefused
 from imports.reading import Source
-from imports.scanning import record_hashes
+from imports.scan.scanner import record_hashes
 from imports.templates.effective import applied, extended, unfit
 from imports.templates.mapping import HoldNeeded, resolve
 from imports.templates.opening import opened

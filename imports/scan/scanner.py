@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from imports.chunks import (
+from imports.scan.chunks import (
     DEFAULT_LIMITS,
     Chunk,
     Cut,
@@ -27,12 +27,12 @@ from imports.chunks import (
     offsets_of,
     record_hashes,
 )
-from imports.cutting import BLANK, GOOD, Examined, examine, explain, oversized
-from imports.decoding import CleanStream
-from imports.dialect import Dialect
-from imports.footer import without_last
-from imports.heading import BLOCK, Header, Place, take_header
-from imports.structure import find_records
+from imports.scan.decoding import CleanStream
+from imports.scan.dialect import Dialect
+from imports.scan.footer import without_last
+from imports.scan.heading import BLOCK, Header, Place, take_header
+from imports.scan.malformed import BLANK, GOOD, Examined, examine, explain, oversized
+from imports.scan.record_bounds import find_records
 
 __all__ = [
     "DEFAULT_LIMITS",

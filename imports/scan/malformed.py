@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from imports import cells
-from imports.chunks import Cut, Limits
 from imports.issues import Code
-from imports.structure import Ints, Layout
+from imports.scan import cells
+from imports.scan.chunks import Cut, Limits
+from imports.scan.record_bounds import Ints, Layout
 
 GOOD: Final = 0
 BLANK: Final = 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imports import cells
+from imports.scan import cells
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import xxhash
 
 from imports.issues import Code
-from imports.structure import Bools, Ints
+from imports.scan.record_bounds import Bools, Ints
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports.dialect import Dialect
 from imports.issues import Code, FileRefused
-from imports.scanning import Chunk, Cut, Limits, keep, read_header, record_hashes, scan
+from imports.scan.dialect import Dialect
+from imports.scan.scanner import Chunk, Cut, Limits, keep, read_header, record_hashes, scan
 
 COMMA = Dialect("utf-8", 0, ",")
 SMALL = Limits(record=60, cell=20, columns=10)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imports import cells
-from imports.chunks import Limits
-from imports.decoding import CleanStream
-from imports.dialect import Dialect
 from imports.issues import Code, FileRefused, Issue
-from imports.structure import find_records
+from imports.scan import cells
+from imports.scan.chunks import Limits
+from imports.scan.decoding import CleanStream
+from imports.scan.dialect import Dialect
+from imports.scan.record_bounds import find_records
 
 BLOCK = 64 << 10
 

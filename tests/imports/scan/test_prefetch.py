@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from imports.ahead import ahead
+from imports.scan.prefetch import ahead
 
 
 def test_it_gives_the_same_items_in_the_same_order():

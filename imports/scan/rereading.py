@@ -7,10 +7,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from imports.chunks import Chunk
-from imports.decoding import CleanStream
-from imports.dialect import Dialect
-from imports.structure import NEWLINE, Ints
+from imports.scan.chunks import Chunk
+from imports.scan.decoding import CleanStream
+from imports.scan.dialect import Dialect
+from imports.scan.record_bounds import NEWLINE, Ints
 
 _BLOCK = 2 << 20
 

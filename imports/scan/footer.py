@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from imports.chunks import Chunk, keep
+from imports.scan.chunks import Chunk, keep
 
 
 def without_last(chunks: Iterator[Chunk], number: int) -> Iterator[Chunk]:

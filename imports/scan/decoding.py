@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from imports.dialect import Dialect
+from imports.scan.dialect import Dialect
 
 _CR, _LF = 13, 10
 _HELD = 3  # carriage returns before a line feed that belong to the line end

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from imports import cells
-from imports.chunks import Chunk, Cut
 from imports.issues import Code, FileRefused, Issue
+from imports.scan import cells
+from imports.scan.chunks import Chunk, Cut
 from portal import event_rules
 from portal.event_rules import EventRefused, Incoming
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports.dialect import DELIMITERS, Dialect, detect
 from imports.issues import Code, FileRefused
+from imports.scan.dialect import DELIMITERS, Dialect, detect
 
 PEOPLE = "Id,Name,City\n1,José Núñez,Cancún\n2,Anna Müller,Köln\n3,“Bo”,Malmö\n"
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imports import rereading
-from imports.dialect import Dialect
-from imports.rereading import records_of, records_on
-from imports.scanning import scan
+from imports.scan import rereading
+from imports.scan.dialect import Dialect
+from imports.scan.rereading import records_of, records_on
+from imports.scan.scanner import scan
 
 COMMA = Dialect("utf-8", 0, ",")
 CELLS = st.sampled_from(["", "x", '"a,b"', '"two\nlines"', '"a ""word"" more"', "é" * 40])
