@@ -12,9 +12,9 @@ from typing import Any
 
 from django.db import connection
 
+from imports.check.columns import Mapping as Columns
+from imports.check.columns import fold
 from imports.known import Target
-from imports.mapping import Mapping as Columns
-from imports.mapping import fold
 from imports.staging import StagingTable
 from portal.event_rules import DEEPEST
 from portal.records.definitions import RecordType

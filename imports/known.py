@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 from django.db import connection
 
-from imports.gathered import Gathered
+from imports.check.row_numbers import Gathered
+from imports.check.validation import ReferenceSet, key_hash
 from imports.scan.scanner import Chunk, keep
 from imports.sorted_hashes import Flags, Hashes, SortedHashes, collected
-from imports.validation import ReferenceSet, key_hash
 from portal.models import RecordKind
 from portal.records.definitions import RecordType
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from imports import crosscheck, known, plan
-from imports.crosscheck import LateBatch
+from imports import known, plan
+from imports.check import across_rows
+from imports.check.across_rows import LateBatch
 from imports.issues import Code, Issue, Severity
 from imports.known import Target
 from imports.limits import Plan
@@ -162,7 +163,7 @@ def planned(
 
 def _doubled(work: _Work) -> Ints:
     """Lines whose key stood before; they are not used, and are no fault in an additive feed."""
-    doubled = crosscheck.duplicates(work.reading.gathered, work.key)
+    doubled = across_rows.duplicates(work.reading.gathered, work.key)
     if doubled is None:
         return _NONE
     if work.feed.operation == Operation.ADD_ONLY:
@@ -219,11 +220,11 @@ def _between_rows(work: _Work, doubled: Ints) -> None:
             if rule.kind == "tree" and rule.field in gathered.own:
                 parents = known.parents(work.target, record_type, rule.field)
                 gone = np.union1d(doubled, work.found.lines)
-                work.reject(crosscheck.cycles(gathered, rule.field, parents, gone))
+                work.reject(across_rows.cycles(gathered, rule.field, parents, gone))
         for column in gathered.own:
             gone = np.union1d(doubled, work.found.lines)
             label = record_type.label
-            work.reject(crosscheck.unknown_own(gathered, column, label, stored, gone))
+            work.reject(across_rows.unknown_own(gathered, column, label, stored, gone))
 
 
 def _only_one(rule: Rule, work: _Work, gone: Ints) -> LateBatch | None:
@@ -231,7 +232,7 @@ def _only_one(rule: Rule, work: _Work, gone: Ints) -> LateBatch | None:
     if not any(part.size for part in work.reading.gathered.only.get(rule.field, [])):
         return None
     taken = plan.held_by_another(work.stage, work.target, rule.field, value)
-    return crosscheck.more_than_one(work.reading.gathered, rule.field, value, taken, gone)
+    return across_rows.more_than_one(work.reading.gathered, rule.field, value, taken, gone)
 
 
 def _summarise(reading: Reading, batch: LateBatch) -> None:

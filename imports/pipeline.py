@@ -35,7 +35,8 @@ from imports import (
     staging,
     undo,
 )
-from imports.gathered import Gathered
+from imports.check.row_numbers import Gathered
+from imports.check.validation import ReferenceSet, Validator
 from imports.instructions import Instructions
 from imports.issues import FileRefused
 from imports.late import Late
@@ -45,7 +46,6 @@ from imports.reading import Reading, Source, read
 from imports.report import RejectSpool, Summary, no_rows, warn
 from imports.templates.mapping import HoldNeeded
 from imports.templates.opening import opened
-from imports.validation import ReferenceSet, Validator
 from imports.workbooks import Readable, readable
 from portal import bell, lifecycle, logs
 from portal.lifecycle import Heartbeat, LeaseLost

@@ -14,10 +14,11 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from imports.gathered import Gathered
+from imports.check.columns import Mapping
+from imports.check.row_numbers import Gathered
+from imports.check.validation import Checked, Validator
 from imports.issues import Issue, Severity
 from imports.known import KnownRecords
-from imports.mapping import Mapping
 from imports.report import Reject, RejectSpool, Summary, reject_of
 from imports.scan.cells import QUOTE
 from imports.scan.dialect import Dialect
@@ -26,7 +27,6 @@ from imports.scan.prefetch import ahead
 from imports.scan.rereading import records_of, records_on
 from imports.scan.scanner import Chunk, merged, record_hashes, scan
 from imports.staging import Writer
-from imports.validation import Checked, Validator
 
 _PROGRESS_SECONDS = 0.7
 _MOST_KEPT = 4 << 20

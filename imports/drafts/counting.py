@@ -10,9 +10,9 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
+from imports.check.columns import numbered
 from imports.drafts import keeping, sampling
 from imports.issues import FileRefused
-from imports.mapping import numbered
 from imports.models import ImportDraft
 from imports.scan import cells
 from imports.scan.scanner import Chunk, scan

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, cast
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from imports.check.columns import folded_names, numbered
 from imports.issues import Code, FileRefused
-from imports.mapping import folded_names, numbered
 from imports.models import ImportDraft
 from imports.scan import cells
 from imports.scan.dialect import Dialect, detect

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import MappingProxyType
 
-from imports.mapping import fields_of, fold, operation_position, positions
+from imports.check.columns import fields_of, fold, operation_position, positions
 from imports.templates.definitions import FieldSpec, Spec
 from portal.records.definitions import Feed, RecordType
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from imports.mapping import fold
+from imports.check.columns import fold
 from imports.templates.definitions import BlankRule, FieldSpec, OwnField, Spec
 from imports.templates.tables import missing
 from portal.records.definitions import Blank, Feed, Field, Operation, RecordType

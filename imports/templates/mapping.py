@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import xxhash
 
-from imports import mapping
+from imports.check import columns as mapping
+from imports.check.columns import ATTACHMENT_COLUMNS, near_names
+from imports.check.computed import Made
 from imports.issues import Code, FileRefused, Issue
-from imports.made import Made
-from imports.mapping import ATTACHMENT_COLUMNS, near_names
 from imports.templates.definitions import FieldSpec, Missing, Spec, Unknown
 from imports.templates.effective import applied, extended, filled, unfit
 from imports.templates.parsing import as_json

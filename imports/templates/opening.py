@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import BinaryIO
 
+from imports.check.columns import Mapping, fold, is_attachment, match
 from imports.issues import FileRefused
-from imports.mapping import Mapping, fold, is_attachment, match
 from imports.scan.dialect import Dialect, Wanted, detect
 from imports.scan.scanner import Header, read_header
 from imports.templates.definitions import AUTO, DELIMITERS, QUOTES, Reading, Spec

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import polars as pl
 
-from imports.fields import MISSING
+from imports.check.fields import MISSING
 from imports.issues import Code
 from imports.templates.step_parsing import has_time
 from imports.templates.steps import Date, Lookup, Map, Number, Step

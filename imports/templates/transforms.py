@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 import polars as pl
 
-from imports.fields import MISSING, Check, clean
-from imports.made import Made
+from imports.check.computed import Made
+from imports.check.fields import MISSING, Check, clean
 from imports.templates.definitions import FieldSpec
 from imports.templates.reading_steps import RECOGNISERS, known_values
 from imports.templates.steps import (

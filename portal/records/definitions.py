@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 
 class FieldType(enum.StrEnum):
-    """How a cell is read. The accepted spellings of each are in `imports/fields.py`."""
+    """How a cell is read. The accepted spellings of each are in `imports/check/fields.py`."""
 
     TEXT = "text"
     EMAIL = "email"

@@ -12,8 +12,8 @@ import pytest
 
 from imports import as_events
 from imports import template_actions as acts
+from imports.check.columns import match
 from imports.issues import Code
-from imports.mapping import match
 from imports.models import ImportJob, ImportTemplate
 from imports.reading import Source
 from imports.scan import json_lines

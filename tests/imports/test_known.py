@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imports import gathered, sorted_hashes
-from imports.gathered import Gathered
+from imports import sorted_hashes
+from imports.check import row_numbers
+from imports.check.row_numbers import Gathered
 from imports.known import KnownRecords, nothing_known
 from imports.scan.chunks import Chunk
 from imports.sorted_hashes import Hashes, collected
@@ -32,7 +33,7 @@ def told(chunk: Chunk) -> list[tuple[int, int]]:
 def test_each_known_record_is_skipped_where_it_stands_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int
 ) -> None:
-    for module in (gathered, sorted_hashes):
+    for module in (row_numbers, sorted_hashes):
         monkeypatch.setattr(module, "_HELD", held)
     random = np.random.default_rng(7)
     stored = random.permutation(4_000)[:2_000].astype(np.int64)

@@ -12,8 +12,8 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from imports.check.columns import near_names
 from imports.drafts import guessing, keeping, running, trying
-from imports.mapping import near_names
 from imports.models import ImportDraft
 from imports.templates.definitions import BadSpec
 from imports.templates.differences import source

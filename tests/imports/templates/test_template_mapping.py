@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports import mapping
+from imports.check import columns as mapping
+from imports.check.validation import Checked, ReferenceSet, Validator
 from imports.issues import Code, FileRefused
 from imports.reading import Source
 from imports.scan.scanner import record_hashes
@@ -21,7 +22,6 @@ from imports.templates.mapping import HoldNeeded, resolve
 from imports.templates.opening import opened
 from imports.templates.spec import Spec, from_mapping, parse
 from imports.templates.tables import Table
-from imports.validation import Checked, ReferenceSet, Validator
 from portal.records.catalog import catalog
 from portal.records.definitions import (
     Blank,

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from imports import mapping
-from imports.fields import Check, checks, is_blank
+from imports.check import columns
+from imports.check.fields import Check, checks, is_blank
+from imports.check.keys import ReferenceSet, key_hash
+from imports.check.row_rules import Cell, row_check
 from imports.issues import Code, Severity
-from imports.keys import ReferenceSet, key_hash
-from imports.rules import Cell, row_check
 from portal.records.definitions import Feed, Field, Operation, RecordType, RowOperation
 
 OPERATION = "operation"
@@ -46,7 +46,7 @@ class Reference:
     hashes: pl.Expr
 
 
-def cells_of(found: mapping.Mapping) -> dict[str, Cell]:
+def cells_of(found: columns.Mapping) -> dict[str, Cell]:
     """The mapped fields by name. Their columns in the frame are c and v + slot.
 
     The slot of a plain column is its position.
@@ -66,7 +66,7 @@ def _cell(
     return Cell(field, header, slot, positions, cell, value, blank, faults)
 
 
-def operation_of(feed: Feed, found: mapping.Mapping) -> pl.Expr:
+def operation_of(feed: Feed, found: columns.Mapping) -> pl.Expr:
     """What each row does, as text; null where its operation column cannot be read."""
     rule, cell = feed.row_operation, _operation_cell(found)
     if rule is None or cell is None:
@@ -80,7 +80,7 @@ def operation_of(feed: Feed, found: mapping.Mapping) -> pl.Expr:
 
 
 def compile_masks(
-    found: mapping.Mapping, feed: Feed, record_type: RecordType, cells: Mapping[str, Cell]
+    found: columns.Mapping, feed: Feed, record_type: RecordType, cells: Mapping[str, Cell]
 ) -> tuple[Mask, ...]:
     """All masks but those of references, in the order in which issues are told."""
     loads = _loads(feed)
@@ -137,7 +137,7 @@ def _loads(feed: Feed) -> pl.Expr | None:
     return None if feed.operation is Operation.REMOVE else pl.lit(True)
 
 
-def _operation_cell(found: mapping.Mapping) -> Cell | None:
+def _operation_cell(found: columns.Mapping) -> Cell | None:
     """The cell that says what a row does; its value is not read from it."""
     made, at = found.operation, found.operation_column
     if made is not None:

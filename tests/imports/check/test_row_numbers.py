@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from imports import gathered as module
-from imports.crosscheck import duplicates
-from imports.gathered import Gathered
+from imports.check import row_numbers as module
+from imports.check.across_rows import duplicates
+from imports.check.row_numbers import Gathered
 
 
 def rows(keys: list[int], lines: list[int]) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import polars as pl
 
-from imports import moments
+from imports.check import moments
 from imports.issues import Code
 from portal import event_rules
 from portal.people_csv import ACTIVE, PLAIN_NUMBER

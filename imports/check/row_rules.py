@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 import polars as pl
 
-from imports import moments
-from imports.fields import Check
+from imports.check import moments
+from imports.check.fields import Check
 from imports.issues import Code
 from portal.records.definitions import Field, FieldType, Rule
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports import fields, moments
+from imports.check import fields, moments
 from imports.issues import Code
 from portal.records.definitions import Field, FieldType
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from imports.keys import key_text, text_hash
-from imports.masks import OPERATION, hashes_of
-from imports.rules import Cell, is_one_of
+from imports.check.keys import key_text, text_hash
+from imports.check.masks import OPERATION, hashes_of
+from imports.check.row_rules import Cell, is_one_of
 from portal.records.definitions import Blank, Feed, RecordType
 
 

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from imports import documents, fields, masks
-from imports.batches import IssueBatch
+from imports.check import documents, fields, masks
+from imports.check.batches import IssueBatch
+from imports.check.columns import Mapping
+from imports.check.computed import Made
+from imports.check.keys import ReferenceSet, key_hash, key_text
+from imports.check.masks import Mask, Reference
 from imports.issues import Severity
-from imports.keys import ReferenceSet, key_hash, key_text
-from imports.made import Made
-from imports.mapping import Mapping
-from imports.masks import Mask, Reference
 from portal.records.definitions import Feed, RecordType
 
 __all__ = ["Checked", "IssueBatch", "ReferenceSet", "Validator", "key_hash", "key_text"]

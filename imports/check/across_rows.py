@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from imports.gathered import Gathered, Ints
+from imports.check.row_numbers import Gathered, Ints
+from imports.check.validation import ReferenceSet
 from imports.issues import Code
-from imports.validation import ReferenceSet
 
 
 @dataclass(slots=True)

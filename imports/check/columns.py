@@ -14,8 +14,8 @@ from itertools import chain, count
 
 import xxhash
 
+from imports.check.computed import Made
 from imports.issues import Code, FileRefused, Issue, Severity, counted
-from imports.made import Made
 from portal.records.definitions import Feed, Field, RecordType
 
 ATTACHMENT_COLUMNS = ("_line", "_column", "_code", "_error")

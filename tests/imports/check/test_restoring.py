@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from imports.fields import MISSING, clean
+from imports.check.fields import MISSING, clean
 from portal.people_csv import neutralise, restore
 
 PIECES = st.text(alphabet="'=+-@\t5.,e＝ab", max_size=6)  # noqa: RUF001  a full-width sign

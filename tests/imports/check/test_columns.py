@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imports.check.columns import Mapping, match, numbered
 from imports.issues import Code, FileRefused, Severity
-from imports.mapping import Mapping, match, numbered
 from portal.records.catalog import catalog
 
 ACCOUNTS = ["PersonIdentifier", "FirstName", "LastName", "Email"]

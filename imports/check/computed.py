@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from imports.fields import Check
+from imports.check.fields import Check
 from portal.records.definitions import Field
 
 

@@ -41,7 +41,7 @@ class Gathered:
     is_parted: bool = False
 
     def add(self, good: pl.DataFrame) -> None:
-        """Keep the numbers of a chunk's accepted rows (columns as in `imports.validation`)."""
+        """Keep the numbers of accepted rows (columns as in `imports.check.validation`)."""
         lines = good["line"].to_numpy()
         for name in good.columns:
             kind, _, of = name.partition(":")
