@@ -12,10 +12,10 @@ from typing import Any
 
 from imports import lookups
 from imports.issues import Code, FileRefused, Issue
+from imports.mapping.definitions import BadSpec, Spec
+from imports.mapping.effective import applied, extended
+from imports.mapping.parsing import parse
 from imports.models import ImportJob
-from imports.templates.definitions import BadSpec, Spec
-from imports.templates.effective import applied, extended
-from imports.templates.parsing import parse
 from portal.records.catalog import catalog
 from portal.records.definitions import Feed, Operation, RecordType
 

@@ -13,13 +13,13 @@ from typing import Any
 from django.db import transaction
 
 from imports import lookup_queries, lookups, template_rules
+from imports.mapping.definitions import BadSpec
+from imports.mapping.parsing import parse
+from imports.mapping.table_files import MOST_ROWS, row_faults
+from imports.mapping.tables import Row, Table, lacking, place_of
 from imports.models import LookupTable, LookupVersion
 from imports.template_actions import Actor
 from imports.template_rules import Refused
-from imports.templates.definitions import BadSpec
-from imports.templates.parsing import parse
-from imports.templates.table_files import MOST_ROWS, row_faults
-from imports.templates.tables import Row, Table, lacking, place_of
 from portal import audit
 from portal.models import Tenant
 

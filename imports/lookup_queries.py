@@ -6,8 +6,8 @@ import uuid
 
 from django.db.models import QuerySet
 
+from imports.mapping.tables import Row, Table, written_in
 from imports.models import ImportJob, ImportTemplate, LookupTable, LookupVersion
-from imports.templates.tables import Row, Table, written_in
 from portal.models import Tenant
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from django.db.models import F
 
+from imports.mapping.definitions import Spec
+from imports.mapping.tables import Table, Tables, named_in
 from imports.models import ImportJob, LookupVersion
-from imports.templates.definitions import Spec
-from imports.templates.tables import Table, Tables, named_in
 
 
 def columns(tenant_id: int) -> dict[str, tuple[str, ...]]:

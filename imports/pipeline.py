@@ -40,13 +40,13 @@ from imports.check.validation import ReferenceSet, Validator
 from imports.instructions import Instructions
 from imports.issues import FileRefused
 from imports.late import Late
+from imports.mapping.opening import opened
+from imports.mapping.readable import Readable, readable
+from imports.mapping.resolving import HoldNeeded
 from imports.models import ImportJob
 from imports.plan import Absent
 from imports.reading import Reading, Source, read
 from imports.report import RejectSpool, Summary, no_rows, warn
-from imports.templates.mapping import HoldNeeded
-from imports.templates.opening import opened
-from imports.workbooks import Readable, readable
 from portal import bell, lifecycle, logs
 from portal.lifecycle import Heartbeat, LeaseLost
 from portal.models import RecordKind

@@ -13,12 +13,12 @@ from typing import Any
 from django.db import transaction
 
 from imports import lookups, outcome
+from imports.mapping.definitions import Spec
+from imports.mapping.parsing import as_json, parse
+from imports.mapping.tables import missing
+from imports.mapping.yaml_form import dump_yaml, load_yaml
 from imports.models import ImportJob, ImportTemplate, TemplateVersion
 from imports.template_rules import Face, Refused, alone, face_faults, spec_faults
-from imports.templates.definitions import Spec
-from imports.templates.parsing import as_json, parse
-from imports.templates.tables import missing
-from imports.templates.yaml_form import dump_yaml, load_yaml
 from portal import audit, bell
 from portal.models import Tenant, User
 from portal.records.catalog import catalog

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from django.db import connection
 
 from imports import lookups
+from imports.mapping.definitions import Spec
+from imports.mapping.effective import unfit
 from imports.models import ImportTemplate
-from imports.templates.definitions import Spec
-from imports.templates.effective import unfit
 from portal.models import Account, Tenant
 from portal.records.catalog import catalog
 

@@ -13,10 +13,10 @@ from typing import Any
 from imports.check.columns import numbered
 from imports.drafts import keeping, sampling
 from imports.issues import FileRefused
+from imports.mapping.opening import read_start
 from imports.models import ImportDraft
 from imports.scan import cells
 from imports.scan.scanner import Chunk, scan
-from imports.templates.opening import read_start
 
 MOST_VALUES = 10_000
 SECONDS = 4.0

@@ -12,10 +12,10 @@ from django.db.models.functions import Now
 
 from imports import actions, draft_files, lookups, outcome
 from imports.drafts import guessing, keeping
+from imports.mapping.effective import unfit
+from imports.mapping.spec import BadSpec, Spec, as_json, parse
 from imports.models import ImportDraft, ImportJob, ImportTemplate, TemplateVersion
 from imports.template_rules import Face, Refused, alone, face_faults
-from imports.templates.effective import unfit
-from imports.templates.spec import BadSpec, Spec, as_json, parse
 from portal import audit, bell
 from portal.models import Account, User
 from portal.records.catalog import catalog

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from imports import template_actions as acts
+from imports.mapping.definitions import BadSpec
 from imports.models import ImportTemplate
 from imports.template_rules import Refused
-from imports.templates.definitions import BadSpec
 from imports.web import templates
 from imports.web.template_forms import CloneForm, FaceForm, ReplayForm, YamlForm
 from portal.models import Role

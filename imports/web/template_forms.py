@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from imports import template_queries
+from imports.mapping.yaml_form import MOST_BYTES
 from imports.models import ImportJob, ImportTemplate, TemplateVersion
 from imports.template_rules import Face
-from imports.templates.yaml_form import MOST_BYTES
 from portal.models import Account, Tenant
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}

@@ -13,8 +13,7 @@ from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_GET
 
 from imports import template_actions, template_queries
-from imports.models import ImportTemplate, TemplateVersion
-from imports.templates.spec import (
+from imports.mapping.spec import (
     BadSpec,
     Change,
     Spec,
@@ -24,6 +23,7 @@ from imports.templates.spec import (
     settings_words,
     source,
 )
+from imports.models import ImportTemplate, TemplateVersion
 from imports.web.template_forms import CloneForm, FaceForm, ReplayForm, YamlForm
 from portal import audit
 from portal.models import Role

@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from imports import lookup_actions, template_actions
 from imports.drafts import keeping, receiving
+from imports.mapping.parsing import parse
+from imports.mapping.tables import Table
 from imports.models import (
     Arrival,
     ArrivalFile,
@@ -25,8 +27,6 @@ from imports.models import (
     LookupTable,
     Sighting,
 )
-from imports.templates.parsing import parse
-from imports.templates.tables import Table
 from portal import event_rules, events, provision, tenancy, tokens
 from portal.models import (
     AccountKey,

@@ -14,11 +14,11 @@ from imports import as_events
 from imports import template_actions as acts
 from imports.check.columns import match
 from imports.issues import Code
+from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
 from imports.reading import Source
 from imports.scan import json_lines
 from imports.scan.dialect import detect
-from imports.templates.parsing import parse
 from portal import event_rules, events
 from portal.models import Event, Tenant
 from portal.records.catalog import catalog

@@ -9,10 +9,10 @@ from django.db import connection
 
 from imports import lookup_actions as acts
 from imports import template_actions
+from imports.mapping.parsing import parse
+from imports.mapping.tables import Table
 from imports.models import ImportJob, ImportTemplate, IssueGroup, LookupTable, LookupVersion
 from imports.template_rules import Refused
-from imports.templates.parsing import parse
-from imports.templates.tables import Table
 from portal import tenancy
 from portal.models import AuditEntry, Tenant
 from tests.imports.institution import Institution, counts, issues

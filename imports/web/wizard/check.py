@@ -16,10 +16,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from imports import queries
 from imports.drafts import keeping, receiving, running, sampling
+from imports.mapping.differences import source
+from imports.mapping.spec import BadSpec, Spec, parse
 from imports.models import ImportDraft, ImportJob
 from imports.template_rules import Refused
-from imports.templates.differences import source
-from imports.templates.spec import BadSpec, Spec, parse
 from imports.web import progress
 from imports.web.wizard import frame
 from imports.web.wizard.mapping import problems

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_http_methods
 
 from imports import lookups
 from imports.drafts import counting, guessing, keeping, sampling, trying
+from imports.mapping.tables import written_in
+from imports.mapping.values import value_map
 from imports.models import ImportDraft
-from imports.templates.tables import written_in
-from imports.templates.values import value_map
 from imports.web.wizard import frame, step_form
 from imports.web.wizard.mapping import header_of
 from portal.models import Role

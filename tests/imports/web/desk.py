@@ -9,8 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from imports import template_actions as acts
+from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
-from imports.templates.parsing import parse
 from portal.models import AuditEntry, Membership, Role
 from tests.imports.institution import Institution
 

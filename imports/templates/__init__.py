@@ -1,1 +1,0 @@
-"""Import templates: how one institution's files become records, as data."""
