@@ -13,7 +13,8 @@ from imports.issues import Issue
 from imports.late import Late
 from imports.models import ImportJob
 from imports.reading import Reading, Source
-from imports.report import Reject, merge, write_attachment
+from imports.report.attachment_rows import write_attachment
+from imports.report.rejects import Reject, merge
 
 
 def of_rejects(job: ImportJob, folder: Path, source: Source, reading: Reading, found: Late) -> str:

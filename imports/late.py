@@ -20,7 +20,7 @@ from imports.known import Target
 from imports.limits import Plan
 from imports.plan import Absent
 from imports.reading import Reading
-from imports.report import EXAMPLES
+from imports.report.summary import EXAMPLES
 from imports.staging import StagingTable
 from portal.records.definitions import Feed, Operation, RecordType, Rule
 

@@ -18,7 +18,7 @@ from imports import mail
 from imports.issues import Issue
 from imports.limits import Hold, Plan
 from imports.models import ImportJob, IssueGroup, JobEvent
-from imports.report import Summary
+from imports.report.summary import Summary
 from portal import events, lifecycle, logs
 
 log = logs.get(__name__)

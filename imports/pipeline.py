@@ -46,7 +46,8 @@ from imports.mapping.resolving import HoldNeeded
 from imports.models import ImportJob
 from imports.plan import Absent
 from imports.reading import Reading, Source, read
-from imports.report import RejectSpool, Summary, no_rows, warn
+from imports.report.rejects import RejectSpool
+from imports.report.summary import Summary, no_rows, warn
 from portal import bell, lifecycle, logs
 from portal.lifecycle import Heartbeat, LeaseLost
 from portal.models import RecordKind

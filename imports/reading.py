@@ -19,7 +19,8 @@ from imports.check.row_numbers import Gathered
 from imports.check.validation import Checked, Validator
 from imports.issues import Issue, Severity
 from imports.known import KnownRecords
-from imports.report import Reject, RejectSpool, Summary, reject_of
+from imports.report.rejects import Reject, RejectSpool, reject_of
+from imports.report.summary import Summary
 from imports.scan.cells import QUOTE
 from imports.scan.dialect import Dialect
 from imports.scan.json_lines import explained

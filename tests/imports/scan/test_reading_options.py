@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports.issues import Code, FileRefused
-from imports.report import Reject, write_attachment
+from imports.report.attachment_rows import write_attachment
+from imports.report.rejects import Reject
 from imports.scan.dialect import Dialect, Wanted, detect
 from imports.scan.scanner import Limits, read_header, scan
 

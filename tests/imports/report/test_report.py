@@ -10,16 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imports.check.columns import ATTACHMENT_COLUMNS
 from imports.issues import Code, Issue, Severity
-from imports.report import (
-    REPORT_COLUMNS,
-    Reject,
-    RejectSpool,
-    Summary,
-    merge,
-    reject_of,
-    write_attachment,
-)
+from imports.report.attachment_rows import write_attachment
+from imports.report.rejects import Reject, RejectSpool, merge, reject_of
+from imports.report.summary import Summary
 from imports.scan import cells
 from imports.scan.dialect import Dialect, detect
 from imports.scan.scanner import read_header, scan
@@ -206,7 +201,7 @@ def test_an_attachment_dropped_again_reads_as_the_original_rows(rows, delimiter)
     dialect = detect(io.BytesIO(data), len(data))
     assert dialect == Dialect("utf-8", 3, delimiter)
     names = read_header(io.BytesIO(data), dialect).cells
-    assert names == (*header, *REPORT_COLUMNS)
+    assert names == (*header, *ATTACHMENT_COLUMNS)
     read = []
     for chunk in scan(io.BytesIO(data), dialect, len(names), chunk_bytes=50):
         assert not chunk.cut
