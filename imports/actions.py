@@ -13,8 +13,8 @@ from django.db.models.functions import Now
 
 from imports import mail
 from imports import undo as undoing
-from imports.ceilings import BadLimit, Limits, check
-from imports.limits import MISSING_COLUMNS
+from imports.load.ceilings import BadLimit, Limits, check
+from imports.load.limits import MISSING_COLUMNS
 from imports.models import ImportJob, JobEvent
 from portal import audit, bell
 from portal.models import User

@@ -10,9 +10,9 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 
 from imports.issues import Issue
-from imports.late import Late
+from imports.load.file_rules import Late
+from imports.load.reading import Reading, Source
 from imports.models import ImportJob
-from imports.reading import Reading, Source
 from imports.report.attachment_rows import write_attachment
 from imports.report.rejects import Reject, merge
 

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from imports import mail
 from imports.issues import Issue
-from imports.limits import Hold, Plan
+from imports.load.limits import Hold, Plan
 from imports.models import ImportJob, IssueGroup, JobEvent
 from imports.report.summary import Summary
 from portal import events, lifecycle, logs

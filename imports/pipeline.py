@@ -19,33 +19,20 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.db.utils import Error as DatabaseError
 
-from imports import (
-    apply,
-    as_events,
-    attachment,
-    diff,
-    instructions,
-    known,
-    late,
-    limits,
-    lookups,
-    measure,
-    outcome,
-    spool,
-    staging,
-    undo,
-)
+from imports import attachment, instructions, lookups, outcome, spool, undo
 from imports.check.row_numbers import Gathered
 from imports.check.validation import ReferenceSet, Validator
 from imports.instructions import Instructions
 from imports.issues import FileRefused
-from imports.late import Late
+from imports.load import apply, as_events, diff, file_rules, limits, measure, staging
+from imports.load import stored as known
+from imports.load.file_rules import Late
+from imports.load.plan import Absent
+from imports.load.reading import Reading, Source, read
 from imports.mapping.opening import opened
 from imports.mapping.readable import Readable, readable
 from imports.mapping.resolving import HoldNeeded
 from imports.models import ImportJob
-from imports.plan import Absent
-from imports.reading import Reading, Source, read
 from imports.report.rejects import RejectSpool
 from imports.report.summary import Summary, no_rows, warn
 from portal import bell, lifecycle, logs
@@ -166,7 +153,7 @@ def _import(work: Work) -> None:
             warn(reading.summary, source.mapping.warnings)
             _read(work, source, reading, stage)
             _stage(work, Stage.PLANNING)
-            found = late.check(
+            found = file_rules.check(
                 work.feed, work.record_type, work.target, reading, stage, source.mapping.spelled
             )
             _conclude(work, source, reading, stage, found)
@@ -197,7 +184,7 @@ def _conclude(
         # The second pass over the file runs while the database compares and writes.
         told = beside.submit(attachment.of_rejects, work.job, work.folder, source, reading, found)
         absent = _absent(work, reading, found)
-        planned = late.planned(work.target, reading, stage, found, absent)
+        planned = file_rules.planned(work.target, reading, stage, found, absent)
         _carry_out(work, Planned(source, reading, stage, planned, told, absent))
 
 
@@ -224,7 +211,7 @@ def _absent(work: Work, reading: Reading, found: Late) -> Absent | None:
     """How a mirror tells what its file does not name.
 
     None for other files, and where every row was rejected: such a file changes nothing. Where some
-    were, the plan is held (`imports/limits.py`), for their records are not absent.
+    were, the plan is held (`imports/load/limits.py`), for their records are not absent.
     """
     rejected = reading.rejected + int(found.lines.size)
     if work.feed.operation != Operation.MIRROR or rejected == reading.seen > 0:

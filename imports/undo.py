@@ -17,10 +17,10 @@ from django.db import connection, transaction
 from django.utils import translation
 
 from imports import outcome
-from imports.limits import Plan
+from imports.load.limits import Plan
+from imports.load.plan import steer
+from imports.load.staging import StagingTable
 from imports.models import ImportJob
-from imports.plan import steer
-from imports.staging import StagingTable
 from portal import lifecycle, logs
 from portal.lifecycle import Heartbeat
 from portal.models import RecordKind

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from imports import actions, corrections, queries, undo
-from imports.ceilings import MEASURES
+from imports.load.ceilings import MEASURES
 from imports.models import ImportJob, IssueGroup
 from imports.web import outcome, progress
 from portal import audit

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from imports import actions, measure
+from imports import actions
+from imports.load import measure
 from imports.models import ImportJob
 from portal.models import AuditEntry
 from portal.records.catalog import catalog

@@ -11,7 +11,8 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.models.functions import Now
 
-from imports import apply, late, pipeline, queue, staging
+from imports import pipeline, queue
+from imports.load import apply, file_rules, staging
 from imports.models import ImportJob
 from portal.models import Tenant
 from tests.imports.institution import CAMPUS, Institution, counts, states
@@ -43,7 +44,7 @@ def test_who_has_lost_the_lease_writes_nothing(
     institution: Institution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = institution.job("accounts", CAMPUS["accounts"])
-    during(monkeypatch, late, "planned", lambda: overtake(job))
+    during(monkeypatch, file_rules, "planned", lambda: overtake(job))
     said = pipeline.run(queue.next_job(institution.tenant.pk))
     assert "taken over" in said or "held by somebody else" in said
     job.refresh_from_db()
@@ -71,7 +72,7 @@ def test_an_error_after_the_lease_was_lost_is_not_the_new_owners(
         overtake(job)
         raise OSError("The disk is full.")
 
-    during(monkeypatch, late, "planned", act)
+    during(monkeypatch, file_rules, "planned", act)
     assert f"Job {job.pk}" in pipeline.run(queue.next_job(institution.tenant.pk))
     job.refresh_from_db()
     assert (job.state, job.reason) == ("running", "")

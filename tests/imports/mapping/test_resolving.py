@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from imports.check import columns as mapping
 from imports.check.validation import Checked, ReferenceSet, Validator
 from imports.issues import Code, FileRefused
+from imports.load.reading import Source
 from imports.mapping.effective import applied, extended, unfit
 from imports.mapping.opening import opened
 from imports.mapping.resolving import HoldNeeded, resolve
 from imports.mapping.spec import Spec, from_mapping, parse
 from imports.mapping.tables import Table
-from imports.reading import Source
 from imports.scan.scanner import record_hashes
 from portal.records.catalog import catalog
 from portal.records.definitions import (

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from django.db import connection
 
-from imports.known import Target
-from imports.plan import Absent, Value, steer
-from imports.staging import StagingTable
+from imports.load.plan import Absent, Value, steer
+from imports.load.staging import StagingTable
+from imports.load.stored import Target
 
 
 def apply(

@@ -18,7 +18,8 @@ from imports.check.columns import Mapping
 from imports.check.row_numbers import Gathered
 from imports.check.validation import Checked, Validator
 from imports.issues import Issue, Severity
-from imports.known import KnownRecords
+from imports.load.staging import Writer
+from imports.load.stored import KnownRecords
 from imports.report.rejects import Reject, RejectSpool, reject_of
 from imports.report.summary import Summary
 from imports.scan.cells import QUOTE
@@ -27,7 +28,6 @@ from imports.scan.json_lines import explained
 from imports.scan.prefetch import ahead
 from imports.scan.rereading import records_of, records_on
 from imports.scan.scanner import Chunk, merged, record_hashes, scan
-from imports.staging import Writer
 
 _PROGRESS_SECONDS = 0.7
 _MOST_KEPT = 4 << 20

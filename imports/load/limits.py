@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from imports.ceilings import Limits, ceiling, check, is_percent, percent
+from imports.load.ceilings import Limits, ceiling, check, is_percent, percent
 
 DEFAULTS: Limits = {"removes": "10%"}
 PER_FLOOR = 10

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 from django.db import connection, transaction
 
-from imports import limits
-from imports.known import KnownRecords, Target
-from imports.limits import Hold, Measured, Plan, ValueCounts
+from imports.load import limits
+from imports.load.limits import Hold, Measured, Plan, ValueCounts
+from imports.load.plan import Absent, Value, steer
+from imports.load.staging import StagingTable
+from imports.load.stored import KnownRecords, Target
 from imports.models import ImportJob
-from imports.plan import Absent, Value, steer
-from imports.staging import StagingTable
 from portal.records.definitions import FieldType, RecordType
 
 # So many of the new rows are looked up: enough to tell half from none.

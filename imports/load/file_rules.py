@@ -12,16 +12,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from imports import known, plan
 from imports.check import across_rows
 from imports.check.across_rows import LateBatch
 from imports.issues import Code, Issue, Severity
-from imports.known import Target
-from imports.limits import Plan
-from imports.plan import Absent
-from imports.reading import Reading
+from imports.load import plan
+from imports.load import stored as known
+from imports.load.limits import Plan
+from imports.load.plan import Absent
+from imports.load.reading import Reading
+from imports.load.staging import StagingTable
+from imports.load.stored import Target
 from imports.report.summary import EXAMPLES
-from imports.staging import StagingTable
 from portal.records.definitions import Feed, Operation, RecordType, Rule
 
 Ints = npt.NDArray[np.int64]

@@ -14,8 +14,8 @@ from django.db import connection
 
 from imports.check.columns import Mapping as Columns
 from imports.check.columns import fold
-from imports.known import Target
-from imports.staging import StagingTable
+from imports.load.staging import StagingTable
+from imports.load.stored import Target
 from portal.event_rules import DEEPEST
 from portal.records.definitions import RecordType
 

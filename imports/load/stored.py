@@ -16,8 +16,8 @@ from django.db import connection
 
 from imports.check.row_numbers import Gathered
 from imports.check.validation import ReferenceSet, key_hash
+from imports.load.sorted_hashes import Flags, Hashes, SortedHashes, collected
 from imports.scan.scanner import Chunk, keep
-from imports.sorted_hashes import Flags, Hashes, SortedHashes, collected
 from portal.models import RecordKind
 from portal.records.definitions import RecordType
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imports import sorted_hashes
 from imports.check import row_numbers
 from imports.check.row_numbers import Gathered
-from imports.known import KnownRecords, nothing_known
+from imports.load import sorted_hashes
+from imports.load.sorted_hashes import Hashes, collected
+from imports.load.stored import KnownRecords, nothing_known
 from imports.scan.chunks import Chunk
-from imports.sorted_hashes import Hashes, collected
 
 FIRST = 2  # line 1 is the header
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from imports import staging
+from imports.load import staging
 from tests.imports.institution import Institution
 
 SECONDS = 20

@@ -11,9 +11,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from imports.known import Target
-from imports.plan import Absent, Value, steer
-from imports.staging import StagingTable
+from imports.load.plan import Absent, Value, steer
+from imports.load.staging import StagingTable
+from imports.load.stored import Target
 
 ROWS = 20
 FIELDS = 100

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imports import as_events
 from imports import template_actions as acts
 from imports.check.columns import match
 from imports.issues import Code
+from imports.load import as_events
+from imports.load.reading import Source
 from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
-from imports.reading import Source
 from imports.scan import json_lines
 from imports.scan.dialect import detect
 from portal import event_rules, events

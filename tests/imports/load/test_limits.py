@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from imports.ceilings import BadLimit, check
-from imports.limits import (
+from imports.load.ceilings import BadLimit, check
+from imports.load.limits import (
     Hold,
     Measured,
     Plan,

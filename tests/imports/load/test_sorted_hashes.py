@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imports import sorted_hashes as module
-from imports.sorted_hashes import collected
+from imports.load import sorted_hashes as module
+from imports.load.sorted_hashes import collected
 
 LEAST, MOST = -(2**63), 2**63 - 1
 numbers = st.integers(LEAST, MOST) | st.integers(-40, 40) | st.sampled_from([LEAST, MOST])
@@ -64,7 +64,7 @@ PEAK = """
 import re, sys
 from pathlib import Path
 import numpy as np
-from imports.sorted_hashes import collected
+from imports.load.sorted_hashes import collected
 
 random = np.random.default_rng(7)
 some = lambda number: random.integers(-(2**63), 2**63 - 1, number)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from imports.known import KnownRecords, Target
-from imports.staging import StagingTable
+from imports.load.staging import StagingTable
+from imports.load.stored import KnownRecords, Target
 from portal.records.definitions import Operation
 
 Ints = npt.NDArray[np.int64]
