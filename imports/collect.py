@@ -14,13 +14,14 @@ import os
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports import folders, mail, snapshot
+from imports import folders, snapshot
 from imports.arrivals.decisions import Decision as Decided
 from imports.arrivals.decisions import shown
 from imports.arrivals.listing import Entry
 from imports.arrivals.references import Resolution, resolve
 from imports.copies import Copies
 from imports.deliveries import Folder, forget_copy, is_first, make_job, note, sender
+from imports.jobs import mail
 from imports.manifest import (
     InvalidSchema,
     Manifest,

@@ -17,7 +17,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports import mail, snapshot
+from imports import snapshot
 from imports.arrivals.decisions import Decision as Decided
 from imports.arrivals.decisions import Verdict, shown
 from imports.arrivals.listing import Entry, Listing
@@ -26,6 +26,7 @@ from imports.arrivals.template import Detection, Match, Unmatched, detect
 from imports.deliveries import Folder, is_first, make_job, note, sender
 from imports.folders import source_of_entry
 from imports.home import Home, locked, look_up
+from imports.jobs import mail
 from imports.manifest import identity
 from imports.models import Arrival, ArrivalFile, ImportTemplate
 from imports.sightings import Seen

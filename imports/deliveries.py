@@ -12,10 +12,11 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from imports import folders, outcome
+from imports import folders
 from imports.arrivals.decisions import Decision as Decided
 from imports.arrivals.decisions import shown
 from imports.arrivals.listing import Listing
+from imports.jobs import outcome
 from imports.manifest import free_name
 from imports.models import Arrival, ArrivalFile, Decision, ImportJob, TemplateVersion
 from portal.dropserver.jail import Jail
@@ -94,7 +95,7 @@ def make_job(
     """The import job of a collected file; it may start when the round has ended.
 
     limits: the drop's. note: why it was taken, for the timeline. What the template's version says
-    of limits and days is filled in when the job runs (`imports/instructions.py`).
+    of limits and days is filled in when the job runs (`imports/jobs/instructions.py`).
     """
     job = ImportJob.objects.create(
         tenant_id=row.tenant_id,

@@ -12,7 +12,8 @@ from typing import Any
 
 from django.db import transaction
 
-from imports import lookup_queries, lookups, template_rules
+from imports import lookup_queries, template_rules
+from imports.jobs import pinned_lookups
 from imports.mapping.definitions import BadSpec
 from imports.mapping.parsing import parse
 from imports.mapping.table_files import MOST_ROWS, row_faults
@@ -127,7 +128,7 @@ def _left_behind(table: LookupTable, content: Table) -> list[str]:
 
 def _content(table: LookupTable) -> Table:
     """As it is stored now. Raises Refused."""
-    found = lookups.current(table.tenant_id, [table.name]).get(table.name)
+    found = pinned_lookups.current(table.tenant_id, [table.name]).get(table.name)
     if found is None:
         raise Refused("The table was deleted meanwhile.")
     return found

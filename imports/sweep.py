@@ -12,8 +12,9 @@ from django.core.files.storage import default_storage
 from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
-from imports import draft_files, queue
+from imports import draft_files
 from imports.collect_template import forget_unmatched
+from imports.jobs import queue
 from imports.load import staging
 from imports.models import ArrivalFile, ImportJob
 from portal import beats, bell, logs, scores

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
-from imports import lookups, outcome
+from imports.jobs import outcome, pinned_lookups
 from imports.mapping.definitions import Spec
 from imports.mapping.parsing import as_json, parse
 from imports.mapping.tables import missing
@@ -90,7 +90,7 @@ def roll_back(
         current = _locked(template, based_on)
         if number == current:
             raise Refused(f"Version {number} is the current one already.")
-        _refuse(list(missing(spec_of(old), lookups.columns(template.tenant_id))))
+        _refuse(list(missing(spec_of(old), pinned_lookups.columns(template.tenant_id))))
         note = f"Back to version {number}."
         made = _add_version(template, actor, old.spec, current + 1, note)
         _audit(template, actor, "template.rollback", version=made.number, to=number)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from imports import lookups
+from imports.jobs import pinned_lookups
 from imports.mapping.definitions import Spec
 from imports.mapping.effective import unfit
 from imports.models import ImportTemplate
@@ -48,7 +48,7 @@ def spec_faults(tenant_id: int, feed: str, spec: Spec) -> list[str]:
     except KeyError:
         return [f'feed: found "{feed[:60]}", expected the name of a feed of this portal.']
     record_type = catalog().record_type(known.record_type)
-    return unfit(spec, known, record_type, lookups.columns(tenant_id))
+    return unfit(spec, known, record_type, pinned_lookups.columns(tenant_id))
 
 
 def face_faults(tenant: Tenant, face: Face, mine: ImportTemplate | None) -> list[str]:

@@ -10,8 +10,9 @@ from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from imports import actions, draft_files, lookups, outcome
+from imports import draft_files
 from imports.drafts import guessing, keeping
+from imports.jobs import actions, outcome, pinned_lookups
 from imports.mapping.effective import unfit
 from imports.mapping.spec import BadSpec, Spec, as_json, parse
 from imports.models import ImportDraft, ImportJob, ImportTemplate, TemplateVersion
@@ -41,7 +42,7 @@ def ready_spec(draft: ImportDraft) -> Spec:
     except BadSpec as bad:
         raise NotReady(bad.faults) from bad
     feed = catalog().feed(draft.feed)
-    tables = lookups.columns(draft.tenant_id)
+    tables = pinned_lookups.columns(draft.tenant_id)
     reasons = unfit(spec, feed, catalog().record_type(feed.record_type), tables)
     if reasons:
         raise NotReady(reasons)

@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from imports import lookup_actions as acts
-from imports import lookup_queries, lookups
+from imports import lookup_queries
+from imports.jobs import pinned_lookups
 from imports.models import LookupTable
 from imports.template_actions import Actor
 from imports.template_rules import Refused
@@ -107,7 +108,7 @@ def _show(
     version = table.current
     if version is None:
         raise Http404
-    content = lookups.content(version)
+    content = pinned_lookups.content(version)
     find = request.GET.get("find", "").replace("\0", "")[:300]
     page = Paginator(lookup_queries.matching(content, find), _ROWS).get_page(
         request.GET.get("page")

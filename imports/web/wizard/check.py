@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from imports import queries
 from imports.drafts import keeping, receiving, running, sampling
+from imports.jobs import queries
 from imports.mapping.differences import source
 from imports.mapping.spec import BadSpec, Spec, parse
 from imports.models import ImportDraft, ImportJob

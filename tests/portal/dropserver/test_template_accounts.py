@@ -5,7 +5,8 @@ import io
 import paramiko
 import pytest
 
-from imports import pipeline, queue, rounds
+from imports import rounds
+from imports.jobs import pipeline, queue
 from imports.models import Arrival, ImportTemplate, TemplateVersion
 from portal import provision, tenancy
 from portal.dropserver.ledger import Ledger

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from imports import instructions
+from imports.jobs import instructions
 from portal.records.catalog import Catalog, catalog
 from portal.records.definitions import Operation
 from tests.imports.institution import Institution, counts

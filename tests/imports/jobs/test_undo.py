@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from imports import actions, queue, undo
+from imports.jobs import actions, queue, undo
 from imports.models import ImportJob
 from imports.web.outcome import sentence
 from portal.lifecycle import Heartbeat, LeaseLost

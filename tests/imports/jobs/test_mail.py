@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from imports import actions
 from imports.home import settings_of
+from imports.jobs import actions
 from imports.models import ImportTemplate, TemplateVersion
 from portal.models import Membership, Notice, Role, User
 from tests.imports.institution import CAMPUS, Institution

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from imports import lookups
 from imports.issues import Code, FileRefused, Issue
+from imports.jobs import pinned_lookups
 from imports.mapping.definitions import BadSpec, Spec
 from imports.mapping.effective import applied, extended
 from imports.mapping.parsing import parse
@@ -73,7 +73,7 @@ def settings(job: ImportJob, spec: Spec | None) -> dict[str, Any]:
         "limits": {**said.limits, **job.limits},
         "limits_per": job.limits_per
         or ({"field": per.field, "limits": dict(per.limits)} if per else None),
-        "lookups": lookups.pins(job, spec),
+        "lookups": pinned_lookups.pins(job, spec),
     }
     if said.keep_days is not None and not job.dry_run:
         found["kept_until"] = _kept(job.created_at, said.keep_days)

@@ -19,11 +19,11 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.db.utils import Error as DatabaseError
 
-from imports import attachment, instructions, lookups, outcome, spool, undo
 from imports.check.row_numbers import Gathered
 from imports.check.validation import ReferenceSet, Validator
-from imports.instructions import Instructions
 from imports.issues import FileRefused
+from imports.jobs import attachment, instructions, outcome, pinned_lookups, spool, undo
+from imports.jobs.instructions import Instructions
 from imports.load import apply, as_events, diff, file_rules, limits, measure, staging
 from imports.load import stored as known
 from imports.load.file_rules import Late
@@ -276,7 +276,7 @@ def _update(job: ImportJob, **changes: object) -> None:
 
 def _source(work: Work, it: Readable) -> Source:
     told = work.told
-    tables = lookups.pinned(work.job.tenant_id, work.job.lookups)
+    tables = pinned_lookups.pinned(work.job.tenant_id, work.job.lookups)
     dialect, mapping = opened(it.file, it.size, told.plain_feed, told.plain_type, it.spec, tables)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
     return Source(it.file, it.size, dialect, mapping, work.feed.absorb_extra, it.json_lines)

@@ -11,8 +11,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports import mail
-from imports import undo as undoing
+from imports.jobs import mail
+from imports.jobs import undo as undoing
 from imports.load.ceilings import BadLimit, Limits, check
 from imports.load.limits import MISSING_COLUMNS
 from imports.models import ImportJob, JobEvent
@@ -116,7 +116,7 @@ def retry(job: ImportJob, user: User, address: str | None = None) -> None:
 def undo(job: ImportJob, user: User, address: str | None = None) -> ImportJob:
     """Ask for the undo of an applied job; the job that will do it. Raises NotPossible with words.
 
-    The caller shows `imports.undo.preview` beforehand.
+    The caller shows `imports.jobs.undo.preview` beforehand.
     """
     with transaction.atomic():
         locked = ImportJob.objects.select_for_update(no_key=True).filter(tenant_id=job.tenant_id)

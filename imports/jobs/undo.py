@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import translation
 
-from imports import outcome
+from imports.jobs import outcome
 from imports.load.limits import Plan
 from imports.load.plan import steer
 from imports.load.staging import StagingTable

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from imports import actions
+from imports.jobs import actions
 from imports.load import measure
 from imports.models import ImportJob
 from portal.models import AuditEntry

@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from imports import instructions
+from imports.jobs import instructions
 from imports.load import staging
 from portal.models import RecordChange
 from portal.records.catalog import Catalog, catalog

@@ -17,8 +17,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports import instructions, outcome
 from imports.issues import FileRefused
+from imports.jobs import instructions, outcome
 from imports.models import ImportJob
 from portal import audit, bell
 from portal.models import User

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from imports import attachment, outcome
+from imports.jobs import attachment, outcome
 from imports.models import ImportJob
 from portal import lifecycle
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imports import actions
+from imports.jobs import actions
 from imports.models import ImportJob
 from portal.models import Record, RecordChange
 from tests.imports.institution import Institution

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from imports import queue
+from imports.jobs import queue
 from imports.models import ImportJob
 from portal import tenancy
 

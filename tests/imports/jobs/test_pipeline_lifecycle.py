@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.models.functions import Now
 
-from imports import pipeline, queue
+from imports.jobs import pipeline, queue
 from imports.load import apply, file_rules, staging
 from imports.models import ImportJob
 from portal.models import Tenant

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports import mail
 from imports.issues import Issue
+from imports.jobs import mail
 from imports.load.limits import Hold, Plan
 from imports.models import ImportJob, IssueGroup, JobEvent
 from imports.report.summary import Summary
