@@ -16,7 +16,7 @@ from imports.jobs import actions, outcome, pinned_lookups
 from imports.mapping.effective import unfit
 from imports.mapping.spec import BadSpec, Spec, as_json, parse
 from imports.models import ImportDraft, ImportJob, ImportTemplate, TemplateVersion
-from imports.template_rules import Face, Refused, alone, face_faults
+from imports.templates.rules import Face, Refused, alone, face_faults
 from portal import audit, bell
 from portal.models import Account, User
 from portal.records.catalog import catalog

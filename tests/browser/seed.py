@@ -11,7 +11,6 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from imports import lookup_actions, template_actions
 from imports.drafts import keeping, receiving
 from imports.mapping.parsing import parse
 from imports.mapping.tables import Table
@@ -27,6 +26,8 @@ from imports.models import (
     LookupTable,
     Sighting,
 )
+from imports.templates import actions
+from imports.templates.lookups import actions
 from portal import event_rules, events, provision, tenancy, tokens
 from portal.models import (
     AccountKey,
@@ -244,9 +245,9 @@ def _lookup(cast: Cast) -> LookupTable:
     content = Table(
         columns=("code", "school", LONG[:60]), rows=((HOSTILE, LONG, HOSTILE), *rows), fold=True
     )
-    actor = template_actions.Actor(cast.admin)
+    actor = actions.Actor(cast.admin)
     name = HOSTILE.replace("\u202e", "")
-    return lookup_actions.create(cast.home, actor, name, content, HOSTILE)
+    return actions.create(cast.home, actor, name, content, HOSTILE)
 
 
 def _template(cast: Cast, job: ImportJob) -> ImportTemplate:
@@ -263,19 +264,19 @@ def _template(cast: Cast, job: ImportJob) -> ImportTemplate:
         },
         "settings": {"operation": "mirror", "limits": {"removes": "5%"}},
     }  # fmt: skip
-    actor = template_actions.Actor(cast.admin)
-    face = template_actions.Face(
+    actor = actions.Actor(cast.admin)
+    face = actions.Face(
         name="People of the registrar", account=cast.account, file_names=("people.csv", LONG)
     )
-    made = template_actions.create(cast.home, actor, face, "accounts", parse(spec))
+    made = actions.create(cast.home, actor, face, "accounts", parse(spec))
     lookup = {"lookup": {"table": HOSTILE.replace("\u202e", "")}}
     spec["fields"]["Email"]["steps"] = [lookup]
     spec["fields"]["FirstName"]["steps"] = [{"case": "title"}, {"map": {"values": {"NN": ""}}}]
-    version = template_actions.save(made, actor, parse(spec), based_on=1, note=HOSTILE)
+    version = actions.save(made, actor, parse(spec), based_on=1, note=HOSTILE)
     for name in (HOSTILE, "Terms"):
-        face = template_actions.Face(name=name[:100])
-        other = template_actions.create(cast.home, actor, face, "accounts", parse(spec))
-    template_actions.set_enabled(other, actor, enabled=False)
+        face = actions.Face(name=name[:100])
+        other = actions.create(cast.home, actor, face, "accounts", parse(spec))
+    actions.set_enabled(other, actor, enabled=False)
     ImportJob.objects.filter(pk=job.pk).update(template_version=version)
     return made
 

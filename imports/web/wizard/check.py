@@ -19,7 +19,7 @@ from imports.jobs import queries
 from imports.mapping.differences import source
 from imports.mapping.spec import BadSpec, Spec, parse
 from imports.models import ImportDraft, ImportJob
-from imports.template_rules import Refused
+from imports.templates.rules import Refused
 from imports.web import progress
 from imports.web.wizard import frame
 from imports.web.wizard.mapping import problems

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from imports import lookup_actions as acts
-from imports import template_actions
 from imports.mapping.parsing import parse
 from imports.mapping.tables import Table
 from imports.models import ImportJob, ImportTemplate, IssueGroup, LookupTable, LookupVersion
-from imports.template_rules import Refused
+from imports.templates import actions as template_actions
+from imports.templates.lookups import actions as acts
+from imports.templates.rules import Refused
 from portal import tenancy
 from portal.models import AuditEntry, Tenant
 from tests.imports.institution import Institution, counts, issues

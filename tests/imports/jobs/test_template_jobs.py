@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from imports import template_actions as acts
 from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
+from imports.templates import actions as acts
 from tests.imports.institution import Institution, counts, issues
 
 FILE = "Nr;Vorname;Nachname;Mail\n7;ada;Lovelace;ada@example.edu\n8;emmy;Noether;emmy@example.edu\n"

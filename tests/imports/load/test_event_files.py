@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imports import template_actions as acts
 from imports.check.columns import match
 from imports.issues import Code
 from imports.load import as_events
@@ -19,6 +18,7 @@ from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
 from imports.scan import json_lines
 from imports.scan.dialect import detect
+from imports.templates import actions as acts
 from portal import event_rules, events
 from portal.models import Event, Tenant
 from portal.records.catalog import catalog

@@ -18,7 +18,7 @@ from imports.mapping.parsing import as_json, parse
 from imports.mapping.tables import missing
 from imports.mapping.yaml_form import dump_yaml, load_yaml
 from imports.models import ImportJob, ImportTemplate, TemplateVersion
-from imports.template_rules import Face, Refused, alone, face_faults, spec_faults
+from imports.templates.rules import Face, Refused, alone, face_faults, spec_faults
 from portal import audit, bell
 from portal.models import Tenant, User
 from portal.records.catalog import catalog

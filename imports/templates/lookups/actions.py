@@ -12,15 +12,16 @@ from typing import Any
 
 from django.db import transaction
 
-from imports import lookup_queries, template_rules
 from imports.jobs import pinned_lookups
 from imports.mapping.definitions import BadSpec
 from imports.mapping.parsing import parse
 from imports.mapping.table_files import MOST_ROWS, row_faults
 from imports.mapping.tables import Row, Table, lacking, place_of
 from imports.models import LookupTable, LookupVersion
-from imports.template_actions import Actor
-from imports.template_rules import Refused
+from imports.templates import rules
+from imports.templates.actions import Actor
+from imports.templates.lookups import queries
+from imports.templates.rules import Refused
 from portal import audit
 from portal.models import Tenant
 
@@ -31,7 +32,7 @@ MOST_VERSIONS = 20
 def create(tenant: Tenant, actor: Actor, name: str, table: Table, note: str = "") -> LookupTable:
     """A new table with its version 1. Raises Refused."""
     with transaction.atomic():
-        template_rules.alone(tenant.pk)
+        rules.alone(tenant.pk)
         _refuse(_name_faults(tenant, name))
         made = LookupTable.objects.create(tenant=tenant, name=name)
         _add_version(made, actor, table, 1, note)
@@ -44,7 +45,7 @@ def replace(
 ) -> LookupVersion:
     """Put other content in the place of the present one. Raises Refused."""
     with transaction.atomic():
-        template_rules.alone(table.tenant_id)
+        rules.alone(table.tenant_id)
         current = _locked(table, based_on)
         if _same(current, content):
             raise Refused("This is what the table says already. Nothing was changed.")
@@ -89,13 +90,13 @@ def remove_row(table: LookupTable, actor: Actor, key: str, *, based_on: int) -> 
 def delete(table: LookupTable, actor: Actor) -> None:
     """Remove a table that nothing uses. Raises Refused, naming who does."""
     with transaction.atomic():
-        template_rules.alone(table.tenant_id)
-        using = [one.name for one in lookup_queries.users(table.tenant_id).get(table.name, [])]
+        rules.alone(table.tenant_id)
+        using = [one.name for one in queries.users(table.tenant_id).get(table.name, [])]
         if using:
             named = ", ".join(f"“{name}”" for name in using[:5])
             more = f" and {len(using) - 5} more" if len(using) > 5 else ""
             raise Refused(f"It is used by {named}{more}. Take it out of these templates first.")
-        if count := lookup_queries.unfinished(table).count():
+        if count := queries.unfinished(table).count():
             jobs = "One import" if count == 1 else f"{count:,} imports"
             raise Refused(f"{jobs} that runs or waits uses it. Try again when it is done.")
         _audit(table, actor, "lookup.delete")
@@ -116,7 +117,7 @@ def _name_faults(tenant: Tenant, name: str) -> list[str]:
 def _left_behind(table: LookupTable, content: Table) -> list[str]:
     """The templates that take a column which the new content does not have."""
     faults = []
-    for template in lookup_queries.users(table.tenant_id).get(table.name, []):
+    for template in queries.users(table.tenant_id).get(table.name, []):
         try:
             spec = parse(template.current.spec if template.current else {})
         except BadSpec:
@@ -176,7 +177,7 @@ def _add_version(
 
 def _forget(table: LookupTable, newest: int) -> None:
     """Drop the oldest versions, save those that a job still runs with."""
-    noted = {job.lookups[table.name] for job in lookup_queries.unfinished(table).only("lookups")}
+    noted = {job.lookups[table.name] for job in queries.unfinished(table).only("lookups")}
     old = table.versions.filter(number__lte=newest - MOST_VERSIONS)
     old.exclude(number__in=noted).delete()
 

@@ -1,0 +1,1 @@
+"""Saved import templates: making, changing, versions, and what may be saved at all."""
