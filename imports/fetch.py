@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 
 from imports import folders, snapshot
-from imports.draft_files import folder_of
+from imports.drafts.files import folder_of
 from imports.models import ImportDraft
 from imports.snapshot import ChangedWhileCopied
 from portal import logs

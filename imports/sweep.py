@@ -12,8 +12,8 @@ from django.core.files.storage import default_storage
 from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
-from imports import draft_files
 from imports.collect_template import forget_unmatched
+from imports.drafts import files
 from imports.jobs import queue
 from imports.load import staging
 from imports.models import ArrivalFile, ImportJob
@@ -35,7 +35,7 @@ def sweep() -> str:
     telling = outbox.due() | set(sending.unsent().values_list("tenant_id", flat=True))
     _ring(bell.MAIL, telling)
     cleared = clear_staging() + forget_old_files() + forget_unmatched() + clear_parts()
-    cleared += draft_files.forget_old() + outbox.forget_old()
+    cleared += files.forget_old() + outbox.forget_old()
     scores.expire()
     return f"Rang for {len(importing)} imports, {len(collecting)} folders; cleared {cleared}."
 

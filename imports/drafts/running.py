@@ -10,8 +10,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from imports import draft_files
-from imports.drafts import guessing, keeping
+from imports.drafts import files, guessing, keeping
 from imports.jobs import actions, outcome, pinned_lookups
 from imports.mapping.effective import unfit
 from imports.mapping.spec import BadSpec, Spec, as_json, parse
@@ -166,4 +165,4 @@ def discard(draft: ImportDraft, user: User, address: str | None) -> None:
         file=draft.file_name,
     )  # fmt: skip
     draft.delete()
-    draft_files.release_all(draft)
+    files.release_all(draft)
