@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
-from imports.collect_template import forget_unmatched
+from imports.collect.template_files import forget_unmatched
 from imports.drafts import files
 from imports.jobs import queue
 from imports.load import staging

@@ -6,7 +6,8 @@ from celery import shared_task
 from django.conf import settings
 from django.db import close_old_connections
 
-from imports import rounds, sweep
+from imports import sweep
+from imports.collect import rounds
 from imports.jobs import pipeline, queue, spool
 from portal import bell, tenancy
 from portal.celery import app

@@ -27,7 +27,7 @@ from imports.models import (
     Sighting,
 )
 from imports.templates import actions
-from imports.templates.lookups import actions
+from imports.templates.lookups import actions as lookup_actions
 from portal import event_rules, events, provision, tenancy, tokens
 from portal.models import (
     AccountKey,
@@ -247,7 +247,7 @@ def _lookup(cast: Cast) -> LookupTable:
     )
     actor = actions.Actor(cast.admin)
     name = HOSTILE.replace("\u202e", "")
-    return actions.create(cast.home, actor, name, content, HOSTILE)
+    return lookup_actions.create(cast.home, actor, name, content, HOSTILE)
 
 
 def _template(cast: Cast, job: ImportJob) -> ImportTemplate:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from imports import rounds
+from imports.collect import rounds
 from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import bell
 from portal.demo.samples import manifest, md5

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from imports.home import settings_of
+from imports.collect.template_home import settings_of
 from imports.jobs import actions
 from imports.models import ImportTemplate, TemplateVersion
 from portal.models import Membership, Notice, Role, User
+from tests.imports.collect.test_template_files import PLAIN
 from tests.imports.institution import CAMPUS, Institution
-from tests.imports.test_template_files import PLAIN
 
 BAD = (
     "PersonIdentifier,FirstName,LastName,Email\n0001,Ada,Lovelace,ada@example.edu\n,No,Key,x@y.z\n"

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Iterator
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
-from imports import folders, results
 from imports.arrivals.decisions import Verdict
 from imports.arrivals.names import errors_name, result_name
-from imports.deliveries import Folder
-from imports.folders import source_of_entry
+from imports.collect import folders, receipts
+from imports.collect.deliveries import Folder
+from imports.collect.folders import source_of_entry
 from imports.manifest import InvalidSchema, Problem, State, annotate, parse_state, state_name
 from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import logs
@@ -63,7 +63,7 @@ def _delivery(folder: Folder) -> Callable[[Folder, Arrival], None]:
 def _lies(folder: Folder, file: ArrivalFile, lying: Collection[str]) -> bool:
     """Tell the sender of a file that was not taken, once. Returns whether it is still there."""
     if file.problem == Verdict.UNMATCHED and not file.told:
-        said = results.unmatched(file.name, file.reason)
+        said = receipts.unmatched(file.name, file.reason)
         folders.write(folder.jail, folder.file(result_name(file.name)), iter([said.encode()]))
         ArrivalFile.objects.filter(pk=file.pk).update(told=Arrival.State.UNMATCHED)
     return file.source in lying
@@ -173,7 +173,7 @@ def _tell(folder: Folder, file: ArrivalFile, job: ImportJob) -> None:
         folders.write(folder.jail, errors, _blocks(job.attachment))
     elif folder.jail.exists(errors):
         folder.jail.remove(errors)
-    text = results.text(job, errors_name(file.name) if job.attachment else "")
+    text = receipts.text(job, errors_name(file.name) if job.attachment else "")
     folders.write(folder.jail, folder.file(result_name(file.name)), iter([text.encode()]))
     ArrivalFile.objects.filter(pk=file.pk).update(told=job.state)
 

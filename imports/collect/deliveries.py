@@ -12,10 +12,10 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from imports import folders
 from imports.arrivals.decisions import Decision as Decided
 from imports.arrivals.decisions import shown
 from imports.arrivals.listing import Listing
+from imports.collect import folders
 from imports.jobs import outcome
 from imports.manifest import free_name
 from imports.models import Arrival, ArrivalFile, Decision, ImportJob, TemplateVersion

@@ -11,10 +11,10 @@ from typing import Any
 from django.conf import settings
 from django.core.files.storage import default_storage
 
-from imports import folders, snapshot
+from imports.collect import folders, snapshot
+from imports.collect.snapshot import ChangedWhileCopied
 from imports.drafts.files import folder_of
 from imports.models import ImportDraft
-from imports.snapshot import ChangedWhileCopied
 from portal import logs
 from portal.dropserver.jail import Jail, LinkRefused
 from portal.models import Endpoint

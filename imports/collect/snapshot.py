@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 
-from imports import folders
+from imports.collect import folders
 from portal.dropserver.jail import Jail
 from portal.dropserver.paths import Path
 

@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.models.functions import Now
 
-from imports import folders, rounds, settle, snapshot
+from imports.collect import folders, rounds, settle, snapshot
 from imports.models import Arrival, ArrivalFile, Decision, ImportJob, Sighting
 from portal import tenancy
 from portal.dropserver.jail import Jail

@@ -10,7 +10,7 @@ from django.conf import LazySettings
 from django.core.files.storage import default_storage
 from django.db.models import ProtectedError
 
-from imports import collect_template, rounds, snapshot
+from imports.collect import rounds, snapshot, template_files
 from imports.models import (
     Arrival,
     ArrivalFile,
@@ -236,9 +236,9 @@ def test_the_copy_of_an_unmatched_file_is_deleted_when_its_days_are_over(
     desk.put("other.csv")
     desk.round()
     content = ArrivalFile.objects.get().content
-    assert collect_template.forget_unmatched() == 0
+    assert template_files.forget_unmatched() == 0
     settings.KEEP_FILES_DAYS = 0
-    assert collect_template.forget_unmatched() == 1
+    assert template_files.forget_unmatched() == 1
     assert not default_storage.exists(content)
     assert ArrivalFile.objects.get().content == ""
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from django.core.files.storage import default_storage
 
-from imports import snapshot
 from imports.arrivals.listing import Entry
-from imports.deliveries import Folder
-from imports.snapshot import ChangedWhileCopied, Snapshot
+from imports.collect import snapshot
+from imports.collect.deliveries import Folder
+from imports.collect.snapshot import ChangedWhileCopied, Snapshot
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from imports.manifest import parse
 from imports.models import Arrival, ArrivalFile, ImportJob
 from tests.imports.folder import CSV, Folders
 from tests.imports.institution import Institution
-from tests.imports.manifest_cases import CASES, Case
+from tests.imports.manifest.cases import CASES, Case
 
 NAME = "Delivery.Done"
 OTHER = "other.csv"

@@ -3,7 +3,7 @@
 The order is the seed's (001, "File Transmissions & Manifest"): claim by rename with a second
 attempt, structure, then per file existence, checksum, configuration. Every step may be cut off and
 done again: renames have one winner, arrivals and snapshots are UNIQUE, and the names in the folder
-follow from the database (`imports/settle.py`).
+follow from the database (`imports/collect/settle.py`).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import os
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports import folders, snapshot
 from imports.arrivals.decisions import Decision as Decided
 from imports.arrivals.decisions import shown
 from imports.arrivals.listing import Entry
 from imports.arrivals.references import Resolution, resolve
-from imports.copies import Copies
-from imports.deliveries import Folder, forget_copy, is_first, make_job, note, sender
+from imports.collect import folders, snapshot
+from imports.collect.copies import Copies
+from imports.collect.deliveries import Folder, forget_copy, is_first, make_job, note, sender
 from imports.jobs import mail
 from imports.manifest import (
     InvalidSchema,

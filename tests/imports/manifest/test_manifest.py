@@ -33,10 +33,10 @@ from imports.manifest import (
     parse_state,
     state_name,
 )
-from tests.imports.manifest_bombs import BOMBS
-from tests.imports.manifest_cases import CASES, MD5, SEED_LITERAL, Case, files, line
+from tests.imports.manifest.bombs import BOMBS
+from tests.imports.manifest.cases import CASES, MD5, SEED_LITERAL, Case, files, line
 
-XSD = Path(__file__).parents[2] / "docs" / "manifest.xsd"
+XSD = Path(__file__).parents[3] / "docs" / "manifest.xsd"
 
 
 def listing(case: Case) -> Listing:

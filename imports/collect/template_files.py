@@ -17,20 +17,20 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports import snapshot
 from imports.arrivals.decisions import Decision as Decided
 from imports.arrivals.decisions import Verdict, shown
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.names import result_name
 from imports.arrivals.template import Detection, Match, Unmatched, detect
-from imports.deliveries import Folder, is_first, make_job, note, sender
-from imports.folders import source_of_entry
-from imports.home import Home, locked, look_up
+from imports.collect import snapshot
+from imports.collect.deliveries import Folder, is_first, make_job, note, sender
+from imports.collect.folders import source_of_entry
+from imports.collect.sightings import Seen
+from imports.collect.snapshot import ChangedWhileCopied, Snapshot
+from imports.collect.template_home import Home, locked, look_up
 from imports.jobs import mail
 from imports.manifest import identity
 from imports.models import Arrival, ArrivalFile, ImportTemplate
-from imports.sightings import Seen
-from imports.snapshot import ChangedWhileCopied, Snapshot
 from portal import lifecycle, logs
 from portal.records.catalog import catalog
 from portal.records.definitions import Feed

@@ -17,18 +17,18 @@ from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 from psycopg.errors import LockNotAvailable
 
-from imports import collect_template, fetch, folders, home, sightings
 from imports.arrivals import misplaced
 from imports.arrivals.decisions import Verdict
 from imports.arrivals.listing import Listing
 from imports.arrivals.manifest import Detection, detect
 from imports.arrivals.names import is_result
-from imports.collect import claim, collect
-from imports.deliveries import ROUND, Folder
+from imports.collect import fetch, folders, sightings, template_files, template_home
+from imports.collect.deliveries import ROUND, Folder
+from imports.collect.manifests import claim, collect
+from imports.collect.settle import settle
+from imports.collect.sightings import Seen
 from imports.manifest import State, parse_state
 from imports.models import Arrival, ImportJob
-from imports.settle import settle
-from imports.sightings import Seen
 from portal import bell, logs
 from portal.dropserver.jail import Jail
 from portal.models import Drop, Endpoint, Upload
@@ -153,10 +153,10 @@ def _drop(folder: Folder) -> Iterator[Seen]:
 
 def _home(folder: Folder) -> Iterator[Seen]:
     settle(folder)
-    collect_template.collect(folder)
+    template_files.collect(folder)
     _forget_old_results(folder, folder.listing())
     settle(folder)
-    return collect_template.seen(folder)
+    return template_files.seen(folder)
 
 
 def _manifests(folder: Folder) -> Iterator[Seen]:
@@ -282,5 +282,5 @@ def _lowest_incoming_rank(tenant_id: int) -> int | None:
 def _incoming(drop: Drop, name: str) -> int | None:
     """The rank of the file that is being received; None where nothing can depend on it."""
     if drop.protocol == Drop.Protocol.TEMPLATE:
-        return home.rank(drop, name)
+        return template_home.rank(drop, name)
     return _rank(drop)[0]
