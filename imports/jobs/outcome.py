@@ -19,7 +19,8 @@ from imports.jobs import mail
 from imports.load.limits import Hold, Plan
 from imports.models import ImportJob, IssueGroup, JobEvent
 from imports.report.summary import Summary
-from portal import events, lifecycle, logs
+from portal import lifecycle, logs
+from portal.events import recording
 
 log = logs.get(__name__)
 State = ImportJob.State
@@ -196,7 +197,7 @@ def _announce(job: ImportJob, state: str, plan: Plan) -> None:
         "removed": plan.removed,
         "rejected": plan.rejected,
     }
-    events.announce(job.tenant_id, f"import-{job.uid}", "importFinished", job.file_name, payload)
+    recording.announce(job.tenant_id, f"import-{job.uid}", "importFinished", job.file_name, payload)
 
 
 def _close(job: ImportJob, state: str, plan: Plan | None = None, **changes: Any) -> None:

@@ -1,7 +1,8 @@
 """Which job runs next: one at a time per tenant, in the order of the record types.
 
 Jobs whose files arrived together are made ready together (`imports/collect/manifests.py`), so that
-order by rank is dependency order and senders need not pause between files, as the seed asks of them.
+order by rank is dependency order and senders need not pause between files, as the seed asks of
+them.
 """
 
 from __future__ import annotations

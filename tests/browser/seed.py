@@ -28,7 +28,8 @@ from imports.models import (
 )
 from imports.templates import actions
 from imports.templates.lookups import actions as lookup_actions
-from portal import event_rules, events, provision, tenancy, tokens
+from portal import provision, tenancy, tokens
+from portal.events import recording, rules
 from portal.models import (
     AccountKey,
     ApiToken,
@@ -398,11 +399,11 @@ def _happenings(cast: Cast) -> Event:
         "subject": HOSTILE,
         "payload": {HOSTILE: [HOSTILE, {"deep": "x" * 300}]},
     }
-    events.record_many(
-        cast.home.pk, [event_rules.read(one) for one in (*ordinary, hostile)], Event.Source.API
+    recording.record_many(
+        cast.home.pk, [rules.read(one) for one in (*ordinary, hostile)], Event.Source.API
     )
     job = {"job": "0", "number": 1, "state": "complete", "created": 3}
-    events.announce(cast.home.pk, "import-0", "importFinished", "accounts.csv", job)
+    recording.announce(cast.home.pk, "import-0", "importFinished", "accounts.csv", job)
     return Event.objects.get(tenant=cast.home, uid=hostile["id"])
 
 

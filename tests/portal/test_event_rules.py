@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal import event_rules
-from portal.event_rules import EventRefused, Incoming, read
+from portal.events import rules
+from portal.events.rules import EventRefused, Incoming, read
 
 SOUND = {"id": "a", "type": "free", "timestamp": "2026-05-18T18:00:13.5+02:00"}
 
@@ -71,7 +71,7 @@ def test_null_stands_for_nothing_in_what_may_be_left_out() -> None:
 
 
 def test_the_largest_payload_is_64_kib_and_one_byte_more_is_refused() -> None:
-    room = event_rules.LARGEST_PAYLOAD - len('{"x":""}')
+    room = rules.LARGEST_PAYLOAD - len('{"x":""}')
     assert len(read({**SOUND, "payload": {"x": "y" * room}}).payload) == 65_536
     assert faults(payload={"x": "y" * (room + 1)}) == ["payload"]
     assert faults(payload={"x": "é" * (room // 2 + 1)}) == ["payload"]
@@ -83,7 +83,7 @@ def test_a_text_that_only_spells_nul_is_sound() -> None:
 
 
 def test_every_known_type_accepts_its_own_samples() -> None:
-    for known in event_rules.known_types().values():
+    for known in rules.known_types().values():
         payload: dict[str, Any] = {}
         for member in known.members:
             branch, names = payload, member.name.split(".")
@@ -96,7 +96,7 @@ def test_every_known_type_accepts_its_own_samples() -> None:
 
 def test_course_completions_have_the_members_of_the_platforms_file() -> None:
     """Research notes 4.2, without what an event has anyway."""
-    names = [one.name for one in event_rules.known_types()["courseCompletion"].members]
+    names = [one.name for one in rules.known_types()["courseCompletion"].members]
     assert " ".join(names) == (
         "source type user companyId notifiableId title userDetail.id userDetail.firstName"
         " userDetail.lastName userDetail.externalCustomerId userDetail.sfContactId"

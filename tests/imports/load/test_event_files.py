@@ -19,7 +19,7 @@ from imports.models import ImportJob, ImportTemplate
 from imports.scan import json_lines
 from imports.scan.dialect import detect
 from imports.templates import actions as acts
-from portal import event_rules, events
+from portal.events import recording, rules
 from portal.models import Event, Tenant
 from portal.records.catalog import catalog
 from tests.imports.folder import Folders
@@ -86,7 +86,7 @@ def test_a_file_sent_again_adds_nothing(institution: Institution) -> None:
 
 
 def test_an_event_that_came_by_rest_before_stays_as_it_is(institution: Institution) -> None:
-    events.record(institution.tenant.pk, event_rules.read(event("a", subject="first")))
+    recording.record(institution.tenant.pk, rules.read(event("a", subject="first")))
     institution.send("events", "id,type,timestamp,subject\na,free,2026-01-01T00:00:00Z,second\n")
     assert [(one.subject, one.source) for one in sent(None) if one.uid == "a"] == [("first", "api")]
 

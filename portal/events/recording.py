@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection
 
-from portal.event_rules import Incoming
+from portal.events.rules import Incoming
 from portal.models import Event
 
 MOST_AT_ONCE = 10_000

@@ -36,7 +36,7 @@ _HIDDEN = re.compile("[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
 _SHOWN = 100
 _KINDS = {"text": (str,), "choice": (str,), "number": (int, float)}
 _WORDS = {"text": "text", "choice": "text", "number": "a number"}
-_TYPES = Path(__file__).with_name("event_types.yaml")
+_TYPES = Path(__file__).with_name("types.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class EventType:
 
 @cache
 def known_types() -> Mapping[str, EventType]:
-    """The known types by name, from event_types.yaml."""
+    """The known types by name, from types.yaml."""
     declared = yaml.safe_load(_TYPES.read_text(encoding="utf-8"))
     return {
         name: EventType(
