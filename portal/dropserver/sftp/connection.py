@@ -12,12 +12,12 @@ from uuid import UUID
 import asyncssh
 
 from portal import logs
-from portal.dropserver.channel import DropChannel
 from portal.dropserver.gate import Gate, Login, TryLater
-from portal.dropserver.uploads import Visit
+from portal.dropserver.sftp.channel import DropChannel
+from portal.dropserver.sftp.uploads import Visit
 
 if TYPE_CHECKING:
-    from portal.dropserver.server import DropServer
+    from portal.dropserver.sftp.server import DropServer
 
 log = logs.get(__name__)
 

@@ -15,8 +15,8 @@ from asyncssh.packet import SSHPacket, UInt32
 from asyncssh.sftp import SFTPServerHandler
 from asyncssh.stream import SSHReader, SSHServerStreamSession, SSHWriter
 
-from portal.dropserver.sftp import DropFiles
-from portal.dropserver.uploads import Visit
+from portal.dropserver.sftp.requests import DropFiles
+from portal.dropserver.sftp.uploads import Visit
 
 _SFTP_VERSION = 3
 _SERVED_EXTENSIONS = (

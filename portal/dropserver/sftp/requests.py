@@ -17,11 +17,11 @@ import asyncssh
 from asyncssh import SFTPAttrs, SFTPName, SFTPNoSuchFile, SFTPPermissionDenied
 
 from portal.dropserver import rights
-from portal.dropserver.answers import attributes, names
 from portal.dropserver.jail import Jail, refuse_directory
 from portal.dropserver.parts import Parts
 from portal.dropserver.paths import Path, PathRefused, canonical, canonical_new, shown
-from portal.dropserver.uploads import Uploads, Visit, Writing, refuse
+from portal.dropserver.sftp.answers import attributes, names
+from portal.dropserver.sftp.uploads import Uploads, Visit, Writing, refuse
 
 _WRITING = asyncssh.FXF_WRITE | asyncssh.FXF_APPEND
 _UNFINISHED = "Its upload was not finished; send it again, or resume it."

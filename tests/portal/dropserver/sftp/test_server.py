@@ -12,7 +12,7 @@ import paramiko
 import pytest
 
 from portal.dropserver.gate import Ending, Limits
-from portal.dropserver.server import CIPHERS, KEY_EXCHANGES, MACS, SIGNATURES, Rules
+from portal.dropserver.sftp.server import CIPHERS, KEY_EXCHANGES, MACS, SIGNATURES, Rules
 from tests.portal.dropserver.conftest import FOLDER, eventually
 
 HERE = "/Accounts/AccountImports"

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import asyncssh
 
 from portal import logs
-from portal.dropserver import wire
-from portal.dropserver.connection import DropConnection
 from portal.dropserver.gate import Gate
+from portal.dropserver.sftp import wire
+from portal.dropserver.sftp.connection import DropConnection
 
 log = logs.get(__name__)
 
