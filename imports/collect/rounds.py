@@ -13,9 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
-from psycopg.errors import LockNotAvailable
 
 from imports.arrivals import misplaced
 from imports.arrivals.decisions import Verdict
@@ -29,13 +27,13 @@ from imports.collect.settle import settle
 from imports.collect.sightings import Seen
 from imports.manifest import State, parse_state
 from imports.models import Arrival, ImportJob
-from portal import bell, logs
+from portal import bell, locks, logs
 from portal.dropserver.jail import Jail
+from portal.locks import Lock
 from portal.models import Drop, Endpoint, Upload
 from portal.records.catalog import catalog
 
 log = logs.get(__name__)
-_RUNNING, _WAITING, _FETCHING = 0x1AA, 0x1AB, 0x1AC
 _PATIENCE = 2_000  # milliseconds
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HALF_WRITTEN = re.compile(r"\.[0-9a-f]{32}\.tmp")
@@ -61,63 +59,28 @@ def poll(tenant_id: int) -> str:
 
 
 def _fetch(tenant_id: int) -> None:
-    """Copy what people want of the folders; a large file must not hold the round up."""
-    number = tenant_id % 2**31
-    if _try(_FETCHING, number):
-        try:
+    """Copy the files of folders that people want; a large one must not hold the round up."""
+    with locks.if_free(Lock.FETCH, tenant_id) as ours:
+        if ours:
             fetch.fetch(tenant_id)
-        finally:
-            _unlock(_FETCHING, number)
 
 
 @contextmanager
 def _turn(tenant_id: int) -> Iterator[bool]:
     """One collector a tenant at a time, to save work; two would do no harm.
 
-    Of those that come meanwhile the first waits a little, for it may have been rung for a file that
-    the running round no longer sees; the others need not.
+    Of those that come meanwhile the first waits a little, since it may have been rung for a file
+    that the running round no longer sees; the others need not. It waits only a little: a round that
+    copies a huge file must not keep a second process from the other tenants, and what a bell was
+    rung for is found by the round of the next sweep.
     """
-    number = tenant_id % 2**31
-    if not _try(_WAITING, number):
-        yield False
-        return
-    try:
-        ours = _wait(_RUNNING, number)
-    finally:
-        _unlock(_WAITING, number)
+    with locks.if_free(Lock.COLLECT_NEXT, tenant_id) as first:
+        ours = first and locks.take(Lock.COLLECT, tenant_id, _PATIENCE)
     try:
         yield ours
     finally:
         if ours:
-            _unlock(_RUNNING, number)
-
-
-def _wait(kind: int, number: int) -> bool:
-    """Wait shortly: a round that copies a huge file must not keep a second process from the others.
-
-    What a bell was rung for is then found by the round that the next sweep rings for.
-    """
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = {_PATIENCE}")
-            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [kind, number])
-    except OperationalError as error:
-        if not isinstance(error.__cause__, LockNotAvailable):
-            raise
-        return False
-    return True
-
-
-def _try(kind: int, number: int) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [kind, number])
-        (taken,) = cursor.fetchone()
-    return bool(taken)
-
-
-def _unlock(kind: int, number: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [kind, number])
+            locks.release(Lock.COLLECT, tenant_id)
 
 
 def _endpoint(endpoint: Endpoint) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from imports.jobs import attachment, outcome
 from imports.models import ImportJob
-from portal import lifecycle
+from portal import lifecycle, locks
+from portal.locks import Lock
 
 State = ImportJob.State
 
@@ -67,8 +68,7 @@ def _in_turn(tenant_id: int) -> QuerySet[ImportJob]:
 
 def _alone(tenant_id: int) -> bool:
     """Whether no job of the tenant runs; the lock makes the answer hold until the claim commits."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, tenant_id % 2**31])
+    locks.hold_until_commit(Lock.CLAIM_JOB, tenant_id)
     return not running(ImportJob.objects.filter(tenant_id=tenant_id))
 
 
@@ -85,6 +85,3 @@ def running(jobs: QuerySet[ImportJob]) -> set[tuple[int, int]]:
             expired.select_for_update(skip_locked=True, no_key=True).values_list("pk", "token")
         )
         return set(all_running.values_list("pk", "token")) - free
-
-
-_LOCK = 0x1A9

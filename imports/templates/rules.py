@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db import connection
-
 from imports.jobs import pinned_lookups
 from imports.mapping.definitions import Spec
 from imports.mapping.effective import unfit
 from imports.models import ImportTemplate
+from portal import locks
+from portal.locks import Lock
 from portal.models import Account, Tenant
 from portal.records.catalog import catalog
 
 MOST_NAMES = 100
-_LOCK = 0x7E41
 
 
 class Refused(Exception):
@@ -37,8 +36,7 @@ class Face:
 def alone(tenant_id: int) -> None:
     """Until the end of the transaction nobody else changes this tenant's templates' names, or the
     look-up tables that templates need."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, tenant_id % 2**31])
+    locks.hold_until_commit(Lock.CHANGE_TEMPLATES, tenant_id)
 
 
 def spec_faults(tenant_id: int, feed: str, spec: Spec) -> list[str]:
