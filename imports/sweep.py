@@ -17,10 +17,11 @@ from imports.drafts import files
 from imports.jobs import queue
 from imports.load import staging
 from imports.models import ArrivalFile, ImportJob
-from portal import beats, bell, logs, scores
+from portal import beats, bell, logs
 from portal.dropserver.leftovers import clear_parts
 from portal.models import Drop
 from portal.notify import outbox, sending
+from portal.people import scores
 
 log = logs.get(__name__)
 

@@ -1,6 +1,6 @@
 """Every advisory lock of PostgreSQL that the portal takes, by name: no two share a number.
 
-A lock belongs to one tenant (or to all of them: tenant 0) and says "one at a time". It saves work or
+A lock belongs to one tenant, or to all of them, and says "one at a time". It saves work or
 makes an answer hold until a commit; what may happen only once is a UNIQUE constraint or a fence.
 """
 

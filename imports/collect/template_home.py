@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from imports.arrivals.decisions import shown
-from imports.models import ImportTemplate, TemplateVersion
+from imports.models import ImportTemplate
 from portal.models import Account, Drop
 from portal.records.catalog import catalog
 
@@ -52,13 +51,6 @@ def locked(number: int) -> ImportTemplate | None:
     """The template, kept as it is until the transaction ends; None where it counts no more."""
     found = ImportTemplate.objects.filter(pk=number, enabled=True, current__isnull=False)
     return found.select_for_update(no_key=True, of=("self",)).first()
-
-
-def settings_of(version: TemplateVersion) -> dict[str, Any]:
-    """The version's settings; empty where it has none."""
-    spec = version.spec if isinstance(version.spec, dict) else {}
-    found = spec.get("settings")
-    return found if isinstance(found, dict) else {}
 
 
 def _names(template: ImportTemplate) -> Iterator[str]:

@@ -15,7 +15,7 @@ from imports.jobs import pinned_lookups
 from imports.mapping.definitions import BadSpec, Spec
 from imports.mapping.effective import applied, extended
 from imports.mapping.parsing import parse
-from imports.models import ImportJob
+from imports.models import ImportJob, TemplateVersion
 from portal.records.catalog import catalog
 from portal.records.definitions import Feed, Operation, RecordType
 
@@ -78,6 +78,13 @@ def settings(job: ImportJob, spec: Spec | None) -> dict[str, Any]:
     if said.keep_days is not None and not job.dry_run:
         found["kept_until"] = _kept(job.created_at, said.keep_days)
     return found
+
+
+def settings_of(version: TemplateVersion) -> dict[str, Any]:
+    """The version's settings; empty where it has none."""
+    spec = version.spec if isinstance(version.spec, dict) else {}
+    found = spec.get("settings")
+    return found if isinstance(found, dict) else {}
 
 
 def _kept(since: datetime, days: int) -> datetime:

@@ -11,7 +11,7 @@ from typing import Any
 from django.urls import reverse
 
 from imports.arrivals.decisions import shown
-from imports.collect.template_home import settings_of
+from imports.jobs.instructions import settings_of
 from imports.models import Arrival, ArrivalFile, ImportJob
 from portal.models import Notice, User
 from portal.notify import audience, outbox

@@ -28,7 +28,7 @@ from imports.models import (
 )
 from imports.templates import actions
 from imports.templates.lookups import actions as lookup_actions
-from portal import provision, tenancy, tokens
+from portal import provision, tenancy
 from portal.events import recording, rules
 from portal.models import (
     AccountKey,
@@ -41,6 +41,7 @@ from portal.models import (
     RecordKind,
     Upload,
 )
+from portal.people import tokens
 from tests.cast import Cast
 
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\u202egnp.csv'

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from imports.collect.template_home import settings_of
 from imports.jobs import actions
+from imports.jobs.instructions import settings_of
 from imports.models import ImportTemplate, TemplateVersion
 from portal.models import Membership, Notice, Role, User
 from tests.imports.collect.test_template_files import PLAIN

@@ -10,8 +10,8 @@ import pytest
 from django.conf import LazySettings
 from django.db import connection
 
-from portal import scores
 from portal.models import LoginScore
+from portal.people import scores
 
 HERE, THERE = "192.0.2.1", "198.51.100.7"
 
