@@ -42,7 +42,7 @@ class Fault:
         return replace(self, path=(*path, *self.path))
 
 
-class Faulty(Exception):
+class Refused(Exception):
     """Nothing was done, because of at least one fault."""
 
     def __init__(self, *faults: Fault) -> None:

@@ -1,6 +1,6 @@
 """A fault is a value: it says where and what, and only the face makes a sentence of it."""
 
-from portal.faults import Fault, Faulty
+from portal.faults import Fault, Refused
 
 
 def test_a_fault_names_its_place_in_one_word():
@@ -22,5 +22,5 @@ def test_further_out_the_path_is_longer_and_all_else_the_same():
 
 def test_an_exception_keeps_its_faults_as_they_are():
     faults = (Fault(("a",), "blank", "One."), Fault(("b",), "blank", "Two."))
-    assert Faulty(*faults).faults == faults
-    assert str(Faulty(*faults)) == "One. Two."
+    assert Refused(*faults).faults == faults
+    assert str(Refused(*faults)) == "One. Two."
