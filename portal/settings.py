@@ -11,7 +11,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
-from portal import env, logs
+from portal import __version__, env, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).absolute()
@@ -257,7 +257,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Causeway",
     "DESCRIPTION": "Send events to the portal and read them. docs/api.md has examples.",
-    "VERSION": "1",
+    "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
 }
 

@@ -11,11 +11,13 @@ from django.db import connection
 from django.db.utils import Error as AnyDatabaseError
 from django.http import HttpRequest, JsonResponse
 
+from portal import __version__
+
 
 @login_not_required
 def healthz(_request: HttpRequest) -> JsonResponse:
     """Alive: no dependency is asked."""
-    return JsonResponse({"status": "ok"})
+    return JsonResponse({"status": "ok", "version": __version__})
 
 
 @login_not_required

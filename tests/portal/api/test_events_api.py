@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+import portal
 from portal.api import reading
 from tests.portal.api.callers import Callers, event
 
@@ -298,6 +299,7 @@ def test_the_schema_names_the_token_the_sizes_and_the_known_types() -> None:
     answer = Client().get("/api/v1/schema/?format=json")
     assert answer.status_code == 200
     told = answer.json()
+    assert told["info"]["version"] == portal.__version__
     assert told["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     assert set(told["paths"]["/api/v1/events/"]) == {"get", "post"}
     assert "courseCertificate" in answer.content.decode()
