@@ -16,7 +16,7 @@ from imports.check.columns import Mapping as Columns
 from imports.check.columns import fold
 from imports.load.staging import StagingTable
 from imports.load.stored import Target
-from portal.events.rules import DEEPEST
+from portal.events.payloads import DEEPEST
 from portal.records.definitions import RecordType
 
 RECORD_TYPE = "event"

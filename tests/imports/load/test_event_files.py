@@ -86,7 +86,7 @@ def test_a_file_sent_again_adds_nothing(institution: Institution) -> None:
 
 
 def test_an_event_that_came_by_rest_before_stays_as_it_is(institution: Institution) -> None:
-    recording.record(institution.tenant.pk, rules.read(event("a", subject="first")))
+    recording.record_many(institution.tenant.pk, [rules.read(event("a", subject="first"))])
     institution.send("events", "id,type,timestamp,subject\na,free,2026-01-01T00:00:00Z,second\n")
     assert [(one.subject, one.source) for one in sent(None) if one.uid == "a"] == [("first", "api")]
 
