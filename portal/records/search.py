@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.db.models import Count, QuerySet, TextField
+from django.db.models import Count, Q, TextField
 from django.db.models.functions import Cast
 from django.db.utils import OperationalError
 from psycopg.errors import QueryCanceled
 
+from portal import slices
 from portal.models import Record, RecordKind, Tenant
+from portal.slices import Slice
 
 COUNT_SECONDS = 1.0
 SEARCH_SECONDS = 3.0
@@ -40,31 +42,22 @@ class KindCount:
     exact: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Records in the order of their key. after, before: keys for the next and previous slice."""
-
-    rows: list[Record]
-    after: str | None = None
-    before: str | None = None
-
-
 def counts(tenant: Tenant) -> dict[str, KindCount]:
     """Records of the tenant by type name, some seconds old at most; types without any left out."""
     name = f"record-counts:{tenant.pk}"
-    known: dict[str, KindCount] | None = cache.get(name)
-    if known is None:
-        known = _counts(tenant)
-        cache.set(name, known, _COUNTS_KEPT_SECONDS)
-    return known
+    cached: dict[str, KindCount] | None = cache.get(name)
+    if cached is None:
+        cached = _counts(tenant)
+        cache.set(name, cached, _COUNTS_KEPT_SECONDS)
+    return cached
 
 
 def _counts(tenant: Tenant) -> dict[str, KindCount]:
     kinds = dict(RecordKind.objects.values_list("pk", "name"))
-    found = Record.objects.filter(tenant=tenant).order_by().values_list("kind_id")
+    rows = Record.objects.filter(tenant=tenant).order_by().values_list("kind_id")
     try:
         with _at_most(COUNT_SECONDS):
-            return {kinds[k]: KindCount(n) for k, n in found.annotate(n=Count("id"))}
+            return {kinds[k]: KindCount(n) for k, n in rows.annotate(n=Count("id"))}
     except TooSlow:
         guesses = {name: _estimate(tenant, pk) for pk, name in kinds.items()}
         return {name: KindCount(n, exact=False) for name, n in guesses.items() if n > 1}
@@ -80,7 +73,7 @@ def _estimate(tenant: Tenant, kind: int) -> int:
 def page(
     tenant: Tenant, kind: RecordKind, *, prefix: str = "", after: str = "", before: str = "",
     size: int = 50,
-) -> Slice:  # fmt: skip
+) -> Slice[Record]:  # fmt: skip
     """A slice of the type's records whose key begins with the prefix.
 
     prefix: already folded as the type's keys are. after, before: a key of a neighbouring slice.
@@ -89,27 +82,15 @@ def page(
     if prefix:
         rows = rows.filter(key__gte=prefix, key__lt=prefix + _LAST)
     if before:
-        return _backwards(rows.filter(key__lt=before), size)
-    if after:
-        rows = rows.filter(key__gt=after)
-    found = list(rows.order_by("key")[: size + 1])
-    return Slice(
-        found[:size],
-        after=found[size - 1].key if len(found) > size else None,
-        before=found[0].key if after and found else None,
-    )
+        return slices.backwards(rows, Q(key__lt=before), ("-key",), _key, size)
+    return slices.forwards(rows, Q(key__gt=after) if after else None, ("key",), _key, size)
 
 
-def _backwards(rows: QuerySet[Record], size: int) -> Slice:
-    found = list(rows.order_by("-key")[: size + 1])
-    more = len(found) > size
-    found = found[:size][::-1]
-    if not found:
-        return Slice([])
-    return Slice(found, after=found[-1].key, before=found[0].key if more else None)
+def _key(record: Record) -> str:
+    return record.key
 
 
-def search(tenant: Tenant, kind: RecordKind, text: str, size: int = 50) -> Slice:
+def search(tenant: Tenant, kind: RecordKind, text: str, size: int = 50) -> Slice[Record]:
     """The first records with the text in any field, without case. Raises TooSlow."""
     rows = Record.objects.filter(tenant=tenant, kind=kind)
     # Values are compared as JSON spells them, so that quotes and backslashes are found too.

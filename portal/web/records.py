@@ -14,6 +14,7 @@ from portal.models import Record, RecordKind, Role
 from portal.records import search
 from portal.records.catalog import catalog
 from portal.records.definitions import RecordType
+from portal.slices import Slice
 from portal.web import labels
 from portal.web.permissions import TenantRequest, require
 
@@ -37,10 +38,10 @@ def type_list(request: TenantRequest) -> HttpResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What the list shows. how: "all", "key", "fields" or "slow"."""
+class Matches:
+    """The records that the list shows. how: "all", "key", "fields" or "slow"."""
 
-    part: search.Slice
+    part: Slice[Record]
     how: str
 
 
@@ -51,15 +52,15 @@ def record_list(request: TenantRequest, name: str) -> HttpResponse:
     definition = _type(name)
     query = request.GET.get("q", "").strip().replace("\x00", "")[:200]
     kind = RecordKind.objects.filter(name=name).first()
-    found = _find(request, definition, kind, query) if kind else Found(search.Slice([]), "all")
+    matches = _find(request, definition, kind, query) if kind else Matches(Slice([]), "all")
     columns = _columns(definition)
     context = {
         "section": "records",
         "type": definition,
         "columns": columns,
-        "rows": [(r, [_shown(r.data.get(f.name)) for f in columns]) for r in found.part.rows],
-        "part": found.part,
-        "how": found.how,
+        "rows": [(r, [_shown(r.data.get(f.name)) for f in columns]) for r in matches.part.rows],
+        "part": matches.part,
+        "how": matches.how,
         "query": query,
         "everywhere": "everywhere" in request.GET,
         "count": search.counts(request.tenant).get(name),
@@ -67,7 +68,7 @@ def record_list(request: TenantRequest, name: str) -> HttpResponse:
     return render(request, "portal/record_list.html", context)
 
 
-def _find(request: TenantRequest, definition: RecordType, kind: RecordKind, query: str) -> Found:
+def _find(request: TenantRequest, definition: RecordType, kind: RecordKind, query: str) -> Matches:
     tenant, params = request.tenant, request.GET
     if not ("everywhere" in params and query):
         # Keyset marks are not foreign: but whoever changes them only sees another slice of his own.
@@ -75,11 +76,11 @@ def _find(request: TenantRequest, definition: RecordType, kind: RecordKind, quer
         prefix = search.key_prefix(query, definition.fold_key)
         part = search.page(tenant, kind, prefix=prefix, after=_mark(after), before=_mark(before))
         if part.rows or not query:
-            return Found(part, "key" if query else "all")
+            return Matches(part, "key" if query else "all")
     try:
-        return Found(search.search(tenant, kind, query), "fields")
+        return Matches(search.search(tenant, kind, query), "fields")
     except search.TooSlow:
-        return Found(search.Slice([]), "slow")
+        return Matches(Slice([]), "slow")
 
 
 def _mark(text: str) -> str:
@@ -87,10 +88,10 @@ def _mark(text: str) -> str:
 
 
 def _type(name: str) -> RecordType:
-    found = labels.record_type(name)
-    if found is None:
+    definition = labels.record_type(name)
+    if definition is None:
         raise Http404
-    return found
+    return definition
 
 
 def _columns(definition: RecordType) -> list[Any]:
@@ -112,17 +113,16 @@ def _shown(value: Any) -> str:
 def record_page(request: TenantRequest, name: str, number: int) -> HttpResponse:
     """One record: every field by its label, and the jobs that made and last changed it."""
     definition = _type(name)
-    found = Record.objects.filter(tenant=request.tenant, kind__name=name, pk=number)
-    record = found.first()
+    record = Record.objects.filter(tenant=request.tenant, kind__name=name, pk=number).first()
     if record is None:
         raise Http404
-    known = [(f.label or f.name, f, _shown(record.data.get(f.name))) for f in definition.fields]
+    declared = [(f.label or f.name, f, _shown(record.data.get(f.name))) for f in definition.fields]
     names = {f.name for f in definition.fields}
     others = [(n, None, _shown(v)) for n, v in sorted(record.data.items()) if n not in names]
     context = {
         "section": "records",
         "type": definition,
         "record": record,
-        "fields": [*known, *others],
+        "fields": [*declared, *others],
     }
     return render(request, "portal/record.html", context)

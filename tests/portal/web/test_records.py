@@ -11,6 +11,7 @@ from django.urls import reverse
 from portal import tenancy
 from portal.models import Record, RecordKind
 from portal.records import search
+from portal.slices import Slice
 from tests.browser import seed
 from tests.cast import Cast, as_person
 
@@ -84,7 +85,7 @@ def test_a_search_that_takes_too_long_is_stopped_and_says_so(
     ):
         cursor.execute("SELECT pg_sleep(30)")
 
-    def slow(*_args: Any, **_kwargs: Any) -> search.Slice:
+    def slow(*_args: Any, **_kwargs: Any) -> Slice[Record]:
         raise search.TooSlow
 
     monkeypatch.setattr(search, "search", slow)
