@@ -25,7 +25,7 @@ _MOST_TIMES, _MOST_MEMORY = 2.0, 150.0
 
 
 @dataclass(slots=True)
-class Figures:
+class ExportFigures:
     """What was measured: seconds by name, one a round; the highest memory; the files' sizes."""
 
     rows: int
@@ -43,7 +43,7 @@ class Figures:
 
 def run(directory: Path, rows: int, rounds: int, *, judged: bool) -> int:
     """Measure, print, and return 1 where a target is missed."""
-    figures = Figures(rows)
+    figures = ExportFigures(rows)
     with prepared(directory) as ground:
         print(f"Making {rows:,} events …", flush=True)
         tenant = _tenant(ground)
@@ -66,7 +66,7 @@ def _tenant(ground: Ground) -> int:
 
 
 def _measure(
-    ground: Ground, figures: Figures, name: str, form: tuple[str, str], statement: str
+    ground: Ground, figures: ExportFigures, name: str, form: tuple[str, str], statement: str
 ) -> None:
     bare = _bare(ground, statement)
     told = ground.child("-m", "bench.export_worker", *form)
@@ -104,7 +104,7 @@ def _distinct(path: Path, fmt: str) -> int:
         return len({json.loads(line.strip().rstrip(","))["id"] for line in file if line[0] == "{"})
 
 
-def _report(figures: Figures, *, judged: bool) -> int:
+def _report(figures: ExportFigures, *, judged: bool) -> int:
     print(f"\n{figures.rows:,} events × {len(events.COLUMNS)} columns; medians")
     failed = [name for name, met in _lines(figures) if not met]
     if not judged:
@@ -113,7 +113,7 @@ def _report(figures: Figures, *, judged: bool) -> int:
     return 1 if failed else 0
 
 
-def _lines(figures: Figures) -> Iterator[tuple[str, bool]]:
+def _lines(figures: ExportFigures) -> Iterator[tuple[str, bool]]:
     """Print a line for each figure, and whether its target is met."""
     for name in figures.ours:
         ratio, seconds = figures.ratio(name), median(figures.ours[name])

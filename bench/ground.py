@@ -19,7 +19,7 @@ from portal.runtime.output import Silence
 from portal.runtime.postgres import DATABASE, SUPERUSER, PostgresServer
 from portal.runtime.processes import ALLOCATOR
 from portal.runtime.sockets import socket_directory
-from portal.runtime.stopping import Doorbell
+from portal.runtime.stopping import SignalWatch
 from portal.runtime.supervisor import Supervisor
 from portal.runtime.valkey import ValkeyServer
 
@@ -78,7 +78,7 @@ def prepared(directory: Path) -> Iterator[Ground]:
     cluster = directory / "pg"
     identity = for_postgres(cluster)
     sockets = socket_directory(directory, identity.uid)
-    with Doorbell() as doorbell:
+    with SignalWatch() as doorbell:
         supervisor = Supervisor(directory / "log", Silence(), doorbell)
         postgres = PostgresServer(cluster, sockets, identity, SETTINGS)
         valkey = ValkeyServer(directory / "valkey", sockets)

@@ -18,7 +18,7 @@ _LOADS = ("first load", "identical", "2 % changed")
 
 
 @dataclass(slots=True)
-class Figures:
+class ImportFigures:
     """What was measured: seconds by name, one a round; the highest memory; the found faults."""
 
     rows: int
@@ -50,7 +50,7 @@ def run(directory: Path, rows: int, rounds: int, *, judged: bool) -> int:
     files = enrollments.write(directory, rows)
     size = files.first.stat().st_size / 1e6
     print(f"{size:.0f} MB, {files.bad:,} bad rows, {files.changes:,} changed rows", flush=True)
-    figures = Figures(rows)
+    figures = ImportFigures(rows)
     with prepared(directory) as ground:
         _load_references(ground, directory, files)
         for number in range(rounds):
@@ -77,7 +77,7 @@ def _load(ground: Ground, feed: str, path: Path) -> dict[str, Any]:
     return told
 
 
-def _round(ground: Ground, files: Files, figures: Figures) -> None:
+def _round(ground: Ground, files: Files, figures: ImportFigures) -> None:
     limit.reset(ground)
     figures.add("limit", limit.seconds(ground, files.clean))
     print(f"  limit        {figures.seconds['limit'][-1]:6.2f} s", flush=True)
@@ -108,7 +108,7 @@ def _check_counts(name: str, told: dict[str, Any], files: Files) -> None:
         raise AssertionError(f"{name}: (created, updated, unchanged) {found}, not {expected}")
 
 
-def _measure_peer(ground: Ground, files: Files, figures: Figures) -> None:
+def _measure_peer(ground: Ground, files: Files, figures: ImportFigures) -> None:
     ground.settle()
     sample = min(_PEER_ROWS, files.rows)
     found = ground.child(
@@ -122,7 +122,7 @@ def _measure_peer(ground: Ground, files: Files, figures: Figures) -> None:
     figures.peer = {way: seconds / sample * files.rows for way, seconds in found.items()}
 
 
-def _report(figures: Figures, *, judged: bool) -> int:
+def _report(figures: ImportFigures, *, judged: bool) -> int:
     print(f"\n{figures.rows:,} rows × {len(enrollments.HEADER)} columns; medians")
     print(f"limit (COPY + upsert of clean rows)    {figures.of('limit'):8.2f} s")
     for way, seconds in figures.peer.items():
@@ -134,7 +134,7 @@ def _report(figures: Figures, *, judged: bool) -> int:
     return 1 if failed else 0
 
 
-def _lines(figures: Figures) -> Iterator[tuple[str, bool]]:
+def _lines(figures: ImportFigures) -> Iterator[tuple[str, bool]]:
     """Print a line for each target, and whether it is met."""
     for name, most in zip(_LOADS, (1.7, 0.3, 0.5), strict=True):
         ratio = figures.ratio(name)

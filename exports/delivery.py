@@ -26,7 +26,7 @@ from exports.sending import OurFault, Parcel
 from portal import bell, lifecycle, locks, logs, vault
 from portal.lifecycle import Heartbeat, LeaseLost
 from portal.locks import Lock
-from portal.transports.faults import Refused, Unreachable
+from portal.transports.faults import PermanentRefusal, Unreachable
 
 log = logs.get(__name__)
 State, Outcome, Step = Delivery.State, Attempt.Outcome, Attempt.Step
@@ -137,7 +137,7 @@ def _attempt(delivery: Delivery, beat: Heartbeat) -> None:
         sent = sending.send(place, parcel, watch, sending.limits())
     except LeaseLost:
         raise
-    except Refused as refusal:
+    except PermanentRefusal as refusal:
         attempts.refused(delivery, attempt, str(refusal))
     except Unreachable as fault:
         attempts.failed(delivery, attempt, str(fault))

@@ -9,7 +9,7 @@ import asyncssh
 _LONGEST = 20_000
 
 
-class KeyRefused(Exception):
+class PublicKeyRefused(Exception):
     """The text is no public key that may log in; the words say what is wrong."""
 
 
@@ -23,13 +23,13 @@ class PublicKey:
 
 
 def parse(text: str) -> PublicKey:
-    """Read a public key in OpenSSH or RFC 4716 form. Raises KeyRefused."""
+    """Read a public key in OpenSSH or RFC 4716 form. Raises PublicKeyRefused."""
     try:
         if len(text) > _LONGEST:
             raise ValueError("it is far too long")
         key = asyncssh.import_public_key(text.strip())
     except (asyncssh.KeyImportError, ValueError) as error:
-        raise KeyRefused(
+        raise PublicKeyRefused(
             f"This is no public key ({error}). Expected one line such as 'ssh-ed25519 AAAA… name'."
         ) from None
     line = key.export_public_key().decode().split()

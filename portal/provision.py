@@ -71,7 +71,7 @@ def account(
     """Make a login on the endpoint, with a password, a public key, or both.
 
     home: see `Account`. Raises ValidationError for a name that is taken or unfit, or without
-    either; KeyRefused.
+    either; PublicKeyRefused.
     """
     if not password and key_line is None:
         raise ValidationError("An account needs a password or a public key.")
@@ -108,7 +108,7 @@ def template_account(
     """Make a login whose files go through import templates (seed 003), with a home and its drop.
 
     base: the person's user name. Raises ValidationError as `account`, and for parts that make no
-    login name; KeyRefused; OSError where the folder cannot be made.
+    login name; PublicKeyRefused; OSError where the folder cannot be made.
     """
     try:
         username = usernames.sftp_form(base, district, state)
@@ -132,7 +132,10 @@ def _is_taken(username: str) -> bool:
 
 
 def key(owner: Account, line: str, name: str = "") -> AccountKey:
-    """Let a public key log in to the account. Raises KeyRefused, IntegrityError for a known one."""
+    """Let a public key log in to the account.
+
+    Raises PublicKeyRefused; IntegrityError where the account has the key already.
+    """
     return _key(owner, keys.parse(line), name)
 
 

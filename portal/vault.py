@@ -30,7 +30,7 @@ class VaultError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SecretLocation:
     """Where a secret lives; part of what is authenticated."""
 
     tenant_id: int
@@ -59,7 +59,7 @@ def keys(text: str) -> dict[str, bytes]:
     return ring
 
 
-def seal(plain: str, place: Place) -> str:
+def seal(plain: str, place: SecretLocation) -> str:
     """Encrypt for this place. Returns `keyid.wrapped.sealed`, safe to store as text."""
     key_id, outer = next(iter(keys(settings.VAULT_KEYS).items()))
     inner = AESGCM.generate_key(bit_length=256)
@@ -68,7 +68,7 @@ def seal(plain: str, place: Place) -> str:
     return ".".join((key_id, _text(wrapped), _text(_encrypt(inner, plain.encode(), data))))
 
 
-def unseal(sealed: str, place: Place) -> str:
+def unseal(sealed: str, place: SecretLocation) -> str:
     """Decrypt. Raises VaultError where place, key or bytes do not match."""
     try:
         key_id, wrapped, body = sealed.split(".")
@@ -80,7 +80,7 @@ def unseal(sealed: str, place: Place) -> str:
         raise VaultError("The secret cannot be opened at this place with these keys.") from exc
 
 
-def reseal(sealed: str, place: Place) -> str:
+def reseal(sealed: str, place: SecretLocation) -> str:
     """The same secret under the first key of the ring, for rotation. Raises VaultError."""
     return seal(unseal(sealed, place), place)
 

@@ -15,7 +15,7 @@ _CONNECT_SECONDS = 20
 _LOOK_SECONDS = 0.5
 
 
-class WrongHostKey(Exception):
+class UnexpectedHostKey(Exception):
     """Another server answers than the one that was started."""
 
 
@@ -23,11 +23,11 @@ class WrongHostKey(Exception):
 def connected(
     host: str, port: int, username: str, password: str, fingerprint: str
 ) -> Iterator[paramiko.SFTPClient]:
-    """A session. fingerprint: SHA256:… of the host key. Raises WrongHostKey, SSHException."""
+    """A session. fingerprint: SHA256:… of the host key. Raises UnexpectedHostKey, SSHException."""
     with paramiko.Transport((host, port)) as transport:
         transport.start_client(timeout=_CONNECT_SECONDS)
         if transport.get_remote_server_key().fingerprint != fingerprint:
-            raise WrongHostKey(f"{host}:{port}")
+            raise UnexpectedHostKey(f"{host}:{port}")
         transport.auth_password(username, password)
         client = paramiko.SFTPClient.from_transport(transport)
         if client is None:

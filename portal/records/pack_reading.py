@@ -23,7 +23,7 @@ from portal.records.pack_values import (
     RECORD_TYPE,
     RULE,
     Converters,
-    Misplaced,
+    PackFault,
     attributes,
     count,
     listed,
@@ -58,7 +58,7 @@ def load_pack(path: Path) -> Pack:
     document = _parsed(path)
     try:
         pack = _pack(document, path.name)
-    except Misplaced as fault:
+    except PackFault as fault:
         raise PackError(f"{path.name}: {fault}") from None
     faults = [*_repeated(pack), *_unsound(pack)]
     if faults:
@@ -70,7 +70,7 @@ def load_pack(path: Path) -> Pack:
 _Safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Loader(_Safe):  # type: ignore[misc, valid-type]
+class _PackLoader(_Safe):  # type: ignore[misc, valid-type]
     """YAML that refuses a key written twice, of which PyYAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -86,8 +86,8 @@ class _Loader(_Safe):  # type: ignore[misc, valid-type]
 
 def _parsed(path: Path) -> object:
     try:
-        # _Loader is a SafeLoader, which the linter cannot see.
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+        # _PackLoader is a SafeLoader, which the linter cannot see.
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_PackLoader)  # noqa: S506
     except OSError as fault:
         raise PackError(f"{path.name}: cannot be read: {fault.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as fault:
@@ -160,7 +160,7 @@ def _fields(items: object, place: str) -> Iterator[Field]:
 def _repeated_fields(item: object, place: str) -> Iterator[Field]:
     given = attributes(_REPEAT, ("repeat", "fields"), item, f"{place}: repeat")
     if not 1 <= given["repeat"] <= _MAX_REPEAT:
-        raise Misplaced(f"{place}: repeat", f"{given['repeat']} is not from 1 to {_MAX_REPEAT}")
+        raise PackFault(f"{place}: repeat", f"{given['repeat']} is not from 1 to {_MAX_REPEAT}")
     for number in range(1, given["repeat"] + 1):
         yield from _fields(_numbered(given["fields"], str(number)), place)
 

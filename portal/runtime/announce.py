@@ -8,7 +8,7 @@ from typing import Any
 
 from portal.runtime.datadir import DataDirectory, write_private
 from portal.runtime.keys import fingerprint
-from portal.runtime.ports import Address
+from portal.runtime.ports import BindAddress
 
 SHARED = (
     *("DATABASE_URL", "REDIS_URL", "DATA_DIR", "SECRET_KEY_FILE", "VAULT_KEYS_FILE"),
@@ -29,8 +29,8 @@ def demo_accounts(data: DataDirectory) -> list[dict[str, Any]]:
 def announcement(
     data: DataDirectory,
     environment: Mapping[str, str],
-    http_address: Address,
-    sftp: Address,
+    http_address: BindAddress,
+    sftp: BindAddress,
     pids: dict[str, int],
 ) -> dict[str, Any]:
     """The content of up.json."""

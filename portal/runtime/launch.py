@@ -12,10 +12,10 @@ from portal.runtime.datadir import DataDirectory
 from portal.runtime.identity import for_postgres
 from portal.runtime.keys import Keys
 from portal.runtime.output import Terminal
-from portal.runtime.ports import Address, reserve
+from portal.runtime.ports import BindAddress, reserve
 from portal.runtime.postgres import PostgresServer
 from portal.runtime.sockets import socket_directory
-from portal.runtime.stopping import Doorbell, StopRequested
+from portal.runtime.stopping import SignalWatch, StopRequested
 from portal.runtime.supervisor import ProgramFailed, Supervisor
 from portal.runtime.valkey import ValkeyServer
 
@@ -40,8 +40,8 @@ class Launch:
 
     options: Options
     data: DataDirectory
-    http: Address
-    sftp: Address
+    http: BindAddress
+    sftp: BindAddress
     supervisor: Supervisor
     sockets: Path | None = None
     began: float = field(default_factory=time.monotonic)
@@ -159,7 +159,7 @@ def launch(options: Options) -> None:
     data.claim()
     data.announcement.unlink(missing_ok=True)
     http, sftp = reserve(options.http, "--http"), reserve(options.sftp, "--sftp")
-    with Doorbell() as doorbell:
+    with SignalWatch() as doorbell:
         supervisor = Supervisor(
             data.log, Terminal(only=None if options.verbose else TOLD), doorbell
         )

@@ -12,7 +12,7 @@ class AddressRefused(Exception):
 
 
 @dataclass(frozen=True)
-class Address:
+class BindAddress:
     """A bind address whose port is reserved for as long as this object lives."""
 
     host: str
@@ -48,7 +48,7 @@ def split(text: str, option: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def reserve(text: str, option: str) -> Address:
+def reserve(text: str, option: str) -> BindAddress:
     """Bind an address without listening, so that a child can and nobody else is given the port.
 
     Raises AddressRefused when it is taken, forbidden or not of this machine.
@@ -63,7 +63,7 @@ def reserve(text: str, option: str) -> Address:
     except OSError as error:
         raise AddressRefused(refusal(host, port, option, error)) from error
     name = sock.getsockname()
-    return Address(name[0], name[1], sock)
+    return BindAddress(name[0], name[1], sock)
 
 
 def refusal(host: str, port: int, option: str, error: OSError) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from portal.runtime.datadir import DataDirectory
-from portal.runtime.ports import Address
+from portal.runtime.ports import BindAddress
 from portal.runtime.program import ROOT, Program, Stop
 
 PYTHON = sys.executable
@@ -72,7 +72,7 @@ def beat(environment: Mapping[str, str], data: DataDirectory) -> Program:
     return Program("beat", command, environment)
 
 
-def drop(environment: Mapping[str, str], sftp: Address) -> Program:
+def drop(environment: Mapping[str, str], sftp: BindAddress) -> Program:
     """The drop server."""
     command = (PYTHON, MANAGE, "dropserver", "--grace", "30")
     return Program(
@@ -83,7 +83,7 @@ def drop(environment: Mapping[str, str], sftp: Address) -> Program:
     )
 
 
-def web(environment: Mapping[str, str], http_address: Address) -> Program:
+def web(environment: Mapping[str, str], http_address: BindAddress) -> Program:
     """gunicorn; its number of workers is WEB_CONCURRENCY, which it reads itself."""
     command = (
         *(PYTHON, "-m", "gunicorn", "portal.wsgi", "--bind", http_address.bind),
@@ -104,7 +104,10 @@ def web(environment: Mapping[str, str], http_address: Address) -> Program:
 
 
 def in_order(
-    environment: Mapping[str, str], data: DataDirectory, http_address: Address, sftp: Address
+    environment: Mapping[str, str],
+    data: DataDirectory,
+    http_address: BindAddress,
+    sftp: BindAddress,
 ) -> list[Program]:
     """All of them, in starting order; the way in opens last and so closes first."""
     return [
@@ -123,7 +126,7 @@ def probe_host(environment: Mapping[str, str]) -> str:
     return next((h.strip() for h in allowed if h.strip() and h.strip()[0] not in "*."), "localhost")
 
 
-def answers_ready(address: Address, host: str) -> bool:
+def answers_ready(address: BindAddress, host: str) -> bool:
     """Whether the web process says that it and what it needs are ready."""
     connection = http.client.HTTPConnection(
         address.reachable_host, address.port, timeout=PROBE_SECONDS
@@ -137,7 +140,7 @@ def answers_ready(address: Address, host: str) -> bool:
         connection.close()
 
 
-def has_ssh_banner(address: Address) -> bool:
+def has_ssh_banner(address: BindAddress) -> bool:
     """Whether an SSH server answers."""
     target = (address.reachable_host, address.port)
     try:

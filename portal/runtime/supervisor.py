@@ -9,7 +9,7 @@ from pathlib import Path
 from portal.runtime.leftovers import StillInUse
 from portal.runtime.output import Output, Terminal
 from portal.runtime.program import Life, Program, Stop, how_it_ended
-from portal.runtime.stopping import Doorbell, StopRequested
+from portal.runtime.stopping import SignalWatch, StopRequested
 
 RESTART_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each restart of a program that keeps dying; one death more ends the launcher."""
@@ -37,7 +37,7 @@ class Child:
 class Supervisor:
     """Runs programs; all its methods are for the main thread, inside its doorbell."""
 
-    def __init__(self, log_dir: Path, terminal: Terminal, doorbell: Doorbell) -> None:
+    def __init__(self, log_dir: Path, terminal: Terminal, doorbell: SignalWatch) -> None:
         log_dir.mkdir(parents=True, exist_ok=True)
         self.log_dir, self.terminal, self.doorbell = log_dir, terminal, doorbell
         self.children: list[Child] = []

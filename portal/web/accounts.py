@@ -220,7 +220,7 @@ def key_add(request: TenantRequest, number: int) -> HttpResponse:
         with transaction.atomic():
             row = provision.key(account, data["line"], data["name"])
             _audit(request, "account.key.add", account, fingerprint=row.fingerprint)
-    except keys.KeyRefused as exc:
+    except keys.PublicKeyRefused as exc:
         form.add_error("line", str(exc))
     except IntegrityError:
         form.add_error("line", _("This key is in the list already."))

@@ -14,7 +14,7 @@ log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class DropServer:
+class DropServerAddress:
     """fingerprint: of the host key, "SHA256:…"; empty where the key cannot be read here."""
 
     host: str
@@ -22,10 +22,12 @@ class DropServer:
     fingerprint: str
 
 
-def drop_server() -> DropServer:
+def drop_server() -> DropServerAddress:
     """The drop server as senders see it."""
     host, _, port = settings.SFTP_PUBLIC.rpartition(":")
-    return DropServer(host or settings.SFTP_PUBLIC, int(port) if port.isdigit() else 22, _key())
+    return DropServerAddress(
+        host or settings.SFTP_PUBLIC, int(port) if port.isdigit() else 22, _key()
+    )
 
 
 def command(username: str) -> str:

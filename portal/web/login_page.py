@@ -39,7 +39,7 @@ class PageForm(LoginForm):
         self.fields["password"].widget.attrs["class"] = "form-control"
 
 
-class Login(views.LoginView):
+class LoginPage(views.LoginView):
     """The login page. A live part whose session has ended sends its whole page here."""
 
     template_name = "portal/login.html"
@@ -68,5 +68,5 @@ class Login(views.LoginView):
         return response
 
 
-login = login_not_required(Login.as_view())
+login = login_not_required(LoginPage.as_view())
 logout = views.LogoutView.as_view()

@@ -104,7 +104,7 @@ def test_an_account_without_any_way_in_is_refused(oak: Tenant) -> None:
 
 @pytest.mark.parametrize("text", ["", "hello", "ssh-ed25519 AAAA", "\x00", "é", "A" * 99999])
 def test_what_is_no_key_is_refused_in_words(text: str) -> None:
-    with pytest.raises(keys.KeyRefused, match="no public key"):
+    with pytest.raises(keys.PublicKeyRefused, match="no public key"):
         keys.parse(text)
 
 

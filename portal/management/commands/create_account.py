@@ -37,7 +37,7 @@ class Command(BaseCommand):
             account = _make(endpoint, options, password, line)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
-        except keys.KeyRefused as error:
+        except keys.PublicKeyRefused as error:
             raise CommandError(f"{options['key']}: {error}") from None
         how = f"the password {password}" if password else f"the key in {options['key']}"
         self.stdout.write(f"{account.username} logs in with {how}")

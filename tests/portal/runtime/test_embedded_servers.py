@@ -14,7 +14,7 @@ from portal.runtime.identity import for_postgres
 from portal.runtime.output import Silence
 from portal.runtime.postgres import PostgresServer
 from portal.runtime.sockets import socket_directory
-from portal.runtime.stopping import Doorbell
+from portal.runtime.stopping import SignalWatch
 from portal.runtime.supervisor import Supervisor
 from portal.runtime.valkey import ValkeyServer
 
@@ -23,7 +23,7 @@ UNSAFE_BUT_FAST = {"fsync": "off"}
 
 @pytest.fixture
 def supervisor(tmp_path):
-    with Doorbell() as doorbell:
+    with SignalWatch() as doorbell:
         made = Supervisor(tmp_path / "log", Silence(), doorbell)
         yield made
         made.stop()

@@ -14,7 +14,7 @@ import pytest
 from portal.runtime import supervisor as module
 from portal.runtime.output import Silence
 from portal.runtime.program import ROOT, Program, Stop
-from portal.runtime.stopping import Doorbell, StopRequested
+from portal.runtime.stopping import SignalWatch, StopRequested
 from portal.runtime.supervisor import ProgramFailed, Supervisor
 
 SLEEPER = "import signal; print('up', flush=True); signal.pause()"
@@ -58,7 +58,7 @@ def until(condition, seconds: float = 20.0) -> bool:  # type: ignore[no-untyped-
 
 @pytest.fixture
 def supervisor(tmp_path):
-    with Doorbell() as doorbell:
+    with SignalWatch() as doorbell:
         made = Supervisor(tmp_path / "log", Silence(), doorbell)
         yield made
         made.stop()
@@ -220,10 +220,10 @@ import os, sys
 from pathlib import Path
 from portal.runtime.output import Silence
 from portal.runtime.program import Program
-from portal.runtime.stopping import Doorbell
+from portal.runtime.stopping import SignalWatch
 from portal.runtime.supervisor import Supervisor
 
-with Doorbell() as doorbell:
+with SignalWatch() as doorbell:
     supervisor = Supervisor(Path(sys.argv[1]), Silence(), doorbell)
     supervisor.start(Program("forker", (sys.executable, *sys.argv[2:]), dict(os.environ)))
     supervisor.start(Program("native", ("/bin/sleep", "600"), dict(os.environ)))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from portal.transports import targets
-from portal.transports.faults import Refused, Unreachable
+from portal.transports.faults import PermanentRefusal, Unreachable
 
 LOOPBACK = targets.networks(["127.0.0.0/8"])
 INSIDE = [
@@ -49,7 +49,7 @@ def test_public_addresses_are_allowed(address: str) -> None:
 @pytest.mark.parametrize("host", SPELLINGS)
 def test_no_spelling_leads_inside(host: str, listener: socket.socket) -> None:
     port = listener.getsockname()[1]
-    with pytest.raises((Refused, Unreachable)):
+    with pytest.raises((PermanentRefusal, Unreachable)):
         targets.resolve(host, port, [], 20)
     with pytest.raises(BlockingIOError):
         listener.accept()
@@ -61,7 +61,7 @@ def test_a_name_with_one_address_inside_is_refused_whole(monkeypatch: pytest.Mon
     ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: rows)
     with pytest.raises(
-        Refused, match=r"rebind.example is at 10\.0\.0\.1, which is no public address"
+        PermanentRefusal, match=r"rebind.example is at 10\.0\.0\.1, which is no public address"
     ):
         targets.resolve("rebind.example", 22, [], 5)
 

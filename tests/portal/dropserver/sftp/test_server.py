@@ -11,7 +11,7 @@ import time
 import paramiko
 import pytest
 
-from portal.dropserver.gate import Ending, Limits
+from portal.dropserver.gate import AccountLimits, Ending
 from portal.dropserver.sftp.server import CIPHERS, KEY_EXCHANGES, MACS, SIGNATURES, Rules
 from tests.portal.dropserver.conftest import FOLDER, eventually
 
@@ -135,7 +135,7 @@ def test_it_limits_connections_in_all(start):
 
 
 def test_it_limits_sessions_of_an_account(running):
-    running.admit("pedro", limits=Limits(sessions=1))
+    running.admit("pedro", limits=AccountLimits(sessions=1))
     with login(running, "pedro") as first:
         with pytest.raises((paramiko.SSHException, EOFError)):
             paramiko.SFTPClient.from_transport(login(running, "pedro"))
@@ -144,7 +144,7 @@ def test_it_limits_sessions_of_an_account(running):
 
 
 def test_it_limits_open_files(running):
-    running.admit("pedro", limits=Limits(open_files=3))
+    running.admit("pedro", limits=AccountLimits(open_files=3))
     with login(running, "pedro") as transport:
         sftp = paramiko.SFTPClient.from_transport(transport)
         files = [sftp.open(f"{HERE}/{number}.csv", "wb") for number in range(3)]
@@ -155,7 +155,7 @@ def test_it_limits_open_files(running):
 
 
 def test_it_limits_the_size_of_a_file(running):
-    running.admit("pedro", limits=Limits(upload_bytes=100_000))
+    running.admit("pedro", limits=AccountLimits(upload_bytes=100_000))
     with login(running, "pedro") as transport:
         sftp = paramiko.SFTPClient.from_transport(transport)
         with sftp.open(f"{HERE}/a.csv", "wb") as file:
