@@ -44,13 +44,14 @@ class DropFiles(asyncssh.SFTPServer):
         self._parts = Parts(self._jail, str(visit.login.account_id))
         self._uploads = Uploads(visit, self._jail, self._parts)
         self._open: list[OpenDownload | OpenUpload] = []
+        self._closing = 0
         self._is_lost = False
         self.last_request = time.monotonic()
 
     @property
     def transfers(self) -> int:
-        """Files that are open now."""
-        return len(self._open)
+        """Files that are open now, or whose closing is not answered yet."""
+        return len(self._open) + self._closing
 
     def lost(self) -> None:
         """Keep what the client left open as partial uploads. May be called twice."""
@@ -122,7 +123,11 @@ class DropFiles(asyncssh.SFTPServer):
         writing = _writing(file_obj)
         self._open.remove(writing)
         # The client asked for it, so it is done even if the connection is lost meanwhile.
-        await asyncio.shield(self._uploads.finish(writing))
+        self._closing += 1
+        try:
+            await asyncio.shield(self._uploads.finish(writing))
+        finally:
+            self._closing -= 1
 
     async def rename(self, oldpath: bytes, newpath: bytes) -> None:
         """Rename an upload of the account to a name that is free."""

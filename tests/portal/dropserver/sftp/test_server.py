@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import paramiko
 import pytest
 
 from portal.dropserver.gate import AccountLimits, Ending
+from portal.dropserver.parts import UploadPart
 from portal.dropserver.sftp.server import CIPHERS, KEY_EXCHANGES, MACS, SIGNATURES, Rules
 from tests.portal.dropserver.conftest import FOLDER, eventually
 
@@ -181,6 +183,29 @@ def test_it_lets_a_transfer_finish_when_it_is_stopped(running):
     stopping.join(10)
     assert not stopping.is_alive()
     assert (running.drop / "a.csv").read_bytes() == b"first second"
+    assert running.gate.endings((*FOLDER, "a.csv")) == [Ending.COMPLETE]
+
+
+def test_it_answers_a_file_that_is_being_closed_before_it_stops(running, monkeypatch):
+    closing, may_finish, finish = threading.Event(), threading.Event(), UploadPart.finish
+
+    def slow(part, **options):
+        closing.set()
+        assert may_finish.wait(20)
+        return finish(part, **options)
+
+    monkeypatch.setattr(UploadPart, "finish", slow)
+    transport, idle = login(running), login(running)
+    file = paramiko.SFTPClient.from_transport(transport).open(f"{HERE}/a.csv", "wb")
+    file.write(b"whole")
+    with ThreadPoolExecutor() as pool:
+        closed = pool.submit(file.close)
+        assert closing.wait(20)
+        stopped = pool.submit(running.run, running.server.stop(20))
+        eventually(lambda: not idle.is_active(), "the idle session is ended")
+        may_finish.set()
+        closed.result(20)
+        stopped.result(20)
     assert running.gate.endings((*FOLDER, "a.csv")) == [Ending.COMPLETE]
 
 
