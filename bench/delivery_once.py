@@ -12,7 +12,7 @@ import django
 
 
 class Unwatched:
-    """Follows nothing."""
+    """A watch that ignores everything."""
 
     def step(self, name: str) -> None:
         pass

@@ -69,18 +69,18 @@ def _measure(
     ground: Ground, figures: ExportFigures, name: str, form: tuple[str, str], statement: str
 ) -> None:
     bare = _bare(ground, statement)
-    told = ground.child("-m", "bench.export_worker", *form)
-    if (told["state"], told["rows"]) != ("written", figures.rows):
-        raise AssertionError(f"{name}: {told}")
+    outcome = ground.child("-m", "bench.export_worker", *form)
+    if (outcome["state"], outcome["rows"]) != ("written", figures.rows):
+        raise AssertionError(f"{name}: {outcome}")
     figures.bare.setdefault(name, []).append(bare)
-    figures.ours.setdefault(name, []).append(told["seconds"])
-    figures.memory[name] = max(figures.memory.get(name, 0.0), told["memory"])
-    figures.size[name] = told["size"]
-    path = Path(told["path"])
+    figures.ours.setdefault(name, []).append(outcome["seconds"])
+    figures.memory[name] = max(figures.memory.get(name, 0.0), outcome["memory"])
+    figures.size[name] = outcome["size"]
+    path = Path(outcome["path"])
     if not form[1]:
         figures.read_back[name] = _distinct(path, form[0])
     path.unlink()
-    seconds, memory = told["seconds"], told["memory"]
+    seconds, memory = outcome["seconds"], outcome["memory"]
     print(f"  {name:10} bare {bare:6.2f} s  ours {seconds:6.2f} s  {memory:4.0f} MB", flush=True)
 
 
@@ -123,9 +123,9 @@ def _lines(figures: ExportFigures) -> Iterator[tuple[str, bool]]:
         yield _line(name, shown, most, lambda r=ratio: r <= _MOST_TIMES)
     memory = max(figures.memory.values())
     yield _line("memory", f"{memory:8.0f} MB", f"≤ {_MOST_MEMORY:.0f}", lambda: memory <= 150)
-    for name, found in figures.read_back.items():
-        shown = f"{found:,} of {figures.rows:,} events"
-        yield _line(f"read back, {name}", shown, "all", lambda n=found: n == figures.rows)
+    for name, count in figures.read_back.items():
+        shown = f"{count:,} of {figures.rows:,} events"
+        yield _line(f"read back, {name}", shown, "all", lambda n=count: n == figures.rows)
 
 
 def _line(name: str, shown: str, target: str, met: Callable[[], Any]) -> tuple[str, bool]:

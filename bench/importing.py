@@ -19,7 +19,7 @@ _LOADS = ("first load", "identical", "2 % changed")
 
 @dataclass(slots=True)
 class ImportFigures:
-    """What was measured: seconds by name, one a round; the highest memory; the found faults."""
+    """What was measured: seconds by name, one a round; the highest memory; the faults."""
 
     rows: int
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -71,10 +71,10 @@ def _load_references(ground: Ground, directory: Path, files: Files) -> None:
 
 
 def _load(ground: Ground, feed: str, path: Path) -> dict[str, Any]:
-    told = ground.child("-m", "bench.worker", feed, str(path))
-    if told["state"] not in ("complete", "incomplete"):
-        raise AssertionError(f"{path.name} ended {told['state']}: {told['reason']}")
-    return told
+    outcome = ground.child("-m", "bench.worker", feed, str(path))
+    if outcome["state"] not in ("complete", "incomplete"):
+        raise AssertionError(f"{path.name} ended {outcome['state']}: {outcome['reason']}")
+    return outcome
 
 
 def _round(ground: Ground, files: Files, figures: ImportFigures) -> None:
@@ -88,30 +88,30 @@ def _round(ground: Ground, files: Files, figures: ImportFigures) -> None:
     )
     for name, path in zip(_LOADS, (files.first, files.first, files.changed), strict=True):
         ground.settle()
-        told = _load(ground, "enrollments", path)
-        figures.add(name, told["seconds"])
-        figures.memory[name] = max(figures.memory.get(name, 0.0), told["memory"])
-        figures.exact[name] = compare(files.truth_of(path), Path(told["attachment"]))
-        _check_counts(name, told, files)
-        print(f"  {name:12} {told['seconds']:6.2f} s  {told['memory']:4.0f} MB", flush=True)
+        outcome = _load(ground, "enrollments", path)
+        figures.add(name, outcome["seconds"])
+        figures.memory[name] = max(figures.memory.get(name, 0.0), outcome["memory"])
+        figures.exact[name] = compare(files.truth_of(path), Path(outcome["attachment"]))
+        _check_counts(name, outcome, files)
+        print(f"  {name:12} {outcome['seconds']:6.2f} s  {outcome['memory']:4.0f} MB", flush=True)
 
 
-def _check_counts(name: str, told: dict[str, Any], files: Files) -> None:
+def _check_counts(name: str, outcome: dict[str, Any], files: Files) -> None:
     good = files.rows - files.bad
     expected = {
         "first load": (good, 0, 0),
         "identical": (0, 0, good),
         "2 % changed": (0, files.changes, good - files.changes),
     }[name]
-    found = (told["created"], told["updated"], told["unchanged"])
-    if found != expected or told["rejected"] != files.bad:
-        raise AssertionError(f"{name}: (created, updated, unchanged) {found}, not {expected}")
+    counted = (outcome["created"], outcome["updated"], outcome["unchanged"])
+    if counted != expected or outcome["rejected"] != files.bad:
+        raise AssertionError(f"{name}: (created, updated, unchanged) {counted}, not {expected}")
 
 
 def _measure_peer(ground: Ground, files: Files, figures: ImportFigures) -> None:
     ground.settle()
     sample = min(_PEER_ROWS, files.rows)
-    found = ground.child(
+    seconds_by_way = ground.child(
         "-m",
         "bench.peer",
         str(files.clean),
@@ -119,7 +119,7 @@ def _measure_peer(ground: Ground, files: Files, figures: ImportFigures) -> None:
         DATABASE_ROLE="",
         DJANGO_SETTINGS_MODULE="bench.peer_settings",
     )
-    figures.peer = {way: seconds / sample * files.rows for way, seconds in found.items()}
+    figures.peer = {way: seconds / sample * files.rows for way, seconds in seconds_by_way.items()}
 
 
 def _report(figures: ImportFigures, *, judged: bool) -> int:
@@ -149,8 +149,8 @@ def _lines(figures: ImportFigures) -> Iterator[tuple[str, bool]]:
     for name, exact in figures.exact.items():
         shown = f"{exact.right:,} of {exact.truth:,} exactly, {len(exact.extra):,} extra"
         yield _line(f"faults, {name}", shown, "all", lambda e=exact: e.is_exact)
-        for told in (*exact.missing[:3], *exact.extra[:3]):
-            print(f"    {told}")
+        for fault in (*exact.missing[:3], *exact.extra[:3]):
+            print(f"    {fault}")
 
 
 def _line(name: str, shown: str, target: str, met: Callable[[], bool]) -> tuple[str, bool]:

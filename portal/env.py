@@ -1,4 +1,4 @@
-"""Reading the environment: typed, loud when malformed, secrets also from files (`NAME_FILE`)."""
+"""The environment: typed values, errors for malformed ones, secrets also from `NAME_FILE`."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _HOST = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?")
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable as text. An empty one counts as unset, as docker-compose passes them."""
+    """The variable as text. An empty variable counts as unset, as docker-compose passes it."""
     return os.environ.get(name) or default
 
 
 def exact(name: str, default: str) -> str:
-    """The variable as text, where empty has a meaning of its own."""
+    """The variable as text, where an empty one has its own meaning."""
     return os.environ.get(name, default)
 
 
 def choice(name: str, options: Collection[str], default: str) -> str:
-    """The variable as one of some words. Raises ImproperlyConfigured for another."""
+    """The variable as one of the options. Raises ImproperlyConfigured for any other word."""
     value = text(name, default)
     if value not in options:
         raise ImproperlyConfigured(f"{name} is {value!r}: expected {' or '.join(options)}.")

@@ -1,4 +1,4 @@
-"""Public keys of accounts: one line of authorized_keys becomes what is stored and compared."""
+"""Public keys of accounts: a line of authorized_keys in the form that is stored and compared."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _LONGEST = 20_000
 
 
 class PublicKeyRefused(Exception):
-    """The text is no public key that may log in; the words say what is wrong."""
+    """The text is not a public key that may log in. The message says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """line: type and base64 only. fingerprint: `SHA256:…`. comment: the owner's note."""
+    """A key. line: type and base64 only. fingerprint: `SHA256:…`. comment: the owner's note."""
 
     line: str
     fingerprint: str

@@ -1,4 +1,4 @@
-"""POST and GET /api/v1/events/: events come in by their ids, and can be read in slices."""
+"""POST and GET /api/v1/events/: events are stored by their ids, and read in slices."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ class Events(TenantView):
         others. Sending the whole request again does no harm.
         """
         documents = _documents(body(request))
-        sound, faults = _sorted_out(documents)
+        sound, faults = _checked(documents)
         token = _token(request)
-        done = recording.record_many(token.tenant_id, list(sound.values()), Event.Source.API)
+        recorded = recording.record_many(token.tenant_id, list(sound.values()), Event.Source.API)
         for index, event in sound.items():
-            if event.uid in done.conflicts:
+            if event.uid in recorded.conflicts:
                 faults.append(_fault(index, event.uid, "id", _CONFLICT))
         counts = {
-            "accepted": done.accepted,
-            "duplicates": done.duplicates,
-            "conflicts": len(done.conflicts),
+            "accepted": recorded.accepted,
+            "duplicates": recorded.duplicates,
+            "conflicts": len(recorded.conflicts),
         }
         if not faults:
             return Response(counts)
@@ -118,8 +118,8 @@ def _documents(document: Any) -> list[Any]:
     return documents
 
 
-def _sorted_out(documents: list[Any]) -> tuple[dict[int, Incoming], list[dict[str, Any]]]:
-    """The sound events by their place in the request, and the faults of the others."""
+def _checked(documents: list[Any]) -> tuple[dict[int, Incoming], list[dict[str, Any]]]:
+    """The sound events by their index in the request, and the faults of the others."""
     sound: dict[int, Incoming] = {}
     faults: list[dict[str, Any]] = []
     seen: set[str] = set()
@@ -139,14 +139,14 @@ def _sorted_out(documents: list[Any]) -> tuple[dict[int, Incoming], list[dict[st
 
 
 def _fault(index: int, uid: Any, field: str, detail: str) -> dict[str, Any]:
-    """What is wrong with one event, as RFC 9457 has it for parts of a request."""
+    """A fault of an event, as RFC 9457 describes parts of a request."""
     shown = uid[:200].encode("utf-8", "replace").decode() if isinstance(uid, str) else None
     pointer = f"#/{index}" + (f"/{field}" if field else "")
     return {"index": index, "id": shown, "field": field, "pointer": pointer, "detail": detail}
 
 
 def _refusal(number: int, counts: dict[str, int], faults: list[dict[str, Any]]) -> Problem:
-    """The 422 of a request of which some events were refused."""
+    """The 422 answer if some events of a request were refused."""
     faults.sort(key=lambda fault: int(fault["index"]))
     refused = len({fault["index"] for fault in faults})
     stored = counts["accepted"] + counts["duplicates"]

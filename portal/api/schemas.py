@@ -1,4 +1,4 @@
-"""The shapes of requests and answers as OpenAPI names them; known event types from their table."""
+"""The OpenAPI schemas of requests and answers, with the known event types from their table."""
 
 from __future__ import annotations
 

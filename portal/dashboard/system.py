@@ -1,4 +1,4 @@
-"""The operator's page: which processes live, what waits, and the tenants."""
+"""The operator's page: the processes, the queue, and the tenants."""
 
 from __future__ import annotations
 

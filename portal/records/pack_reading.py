@@ -1,9 +1,9 @@
-"""A pack file (YAML) into definitions, strictly: what is not understood is refused with its place.
+"""Strict reading of a pack file (YAML): what is not understood is refused with its place.
 
 The keys of the file are the attributes of `definitions.py`, with these short forms:
 `- repeat: 3` with `fields:` stands for its fields three times, `{n}` in their texts being 1, 2, 3;
 a list inside `fields` (a YAML anchor) stands for its items; `max_length` of a record type holds for
-each of its text fields that says nothing else. Pure save for reading the one file.
+each of its text fields without its own. Pure except for reading the file.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MAX_REPEAT = 50
 
 
 class PackError(Exception):
-    """A pack that cannot be used. The message names the file, the place and what to do."""
+    """A pack cannot be used. The message names the file, the place and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +66,12 @@ def load_pack(path: Path) -> Pack:
     return pack
 
 
-# The one in C where PyYAML has it: a tenth of the time at the start of each process.
+# The loader in C if PyYAML has it: it needs a tenth of the time when a process starts.
 _Safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _PackLoader(_Safe):  # type: ignore[misc, valid-type]
-    """YAML that refuses a key written twice, of which PyYAML would silently keep the last."""
+    """A loader that refuses a repeated key, of which PyYAML would silently keep the last value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = Counter(str(key.value) for key, _ in node.value)
@@ -80,8 +80,8 @@ class _PackLoader(_Safe):  # type: ignore[misc, valid-type]
                 raise yaml.constructor.ConstructorError(
                     None, None, f'the key "{key}" is written {times} times', node.start_mark
                 )
-        made: dict[Hashable, Any] = super().construct_mapping(node, deep)
-        return made
+        values: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return values
 
 
 def _parsed(path: Path) -> object:
@@ -166,7 +166,7 @@ def _repeated_fields(item: object, place: str) -> Iterator[Field]:
 
 
 def _numbered(value: Any, number: str) -> Any:
-    """The same value with `{n}` in each of its texts replaced by the number."""
+    """The value with `{n}` replaced by the number in each of its texts."""
     if isinstance(value, str):
         return value.replace("{n}", number)
     if isinstance(value, list):
@@ -177,8 +177,8 @@ def _numbered(value: Any, number: str) -> Any:
 
 
 def _repeated(pack: Pack) -> Iterator[str]:
-    for kind, things in (("record type", pack.record_types), ("feed", pack.feeds)):
-        for name, times in Counter(thing.name for thing in things).items():
+    for kind, items in (("record type", pack.record_types), ("feed", pack.feeds)):
+        for name, times in Counter(item.name for item in items).items():
             if times > 1:
                 yield f'{kind} "{name}": the name is given {times} times; rename all but one'
 
@@ -191,10 +191,10 @@ def _unsound(pack: Pack) -> Iterator[str]:
     for feed in pack.feeds:
         target = types.get(feed.record_type)
         if target is None:
-            known = ", ".join(types)
+            names = ", ".join(types)
             yield (
                 f'feed "{feed.name}": `record_type` names "{feed.record_type}", which this pack'
-                f" does not have; use one of {known}"
+                f" does not have; use one of {names}"
             )
             continue
         yield from (f'feed "{feed.name}": {fault}' for fault in feed_faults(feed, target))

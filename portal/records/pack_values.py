@@ -1,4 +1,4 @@
-"""What a pack file may say, key by key: each value of the YAML into the attribute it stands for.
+"""The keys of a pack file: how each value of the YAML becomes an attribute.
 
 Pure. A converter takes the value and its place (words for the message) and raises PackFault.
 """
@@ -18,7 +18,7 @@ _Member = TypeVar("_Member", bound=enum.StrEnum)
 
 
 class PackFault(Exception):
-    """Something that is not understood, with its place inside the file."""
+    """A value is not understood. The message has its place inside the file."""
 
     def __init__(self, place: str, what: str) -> None:
         super().__init__(f"{place}: {what}")
@@ -97,8 +97,8 @@ def attributes(
     given = mapping(value, place)
     for key in given:
         if key not in converters:
-            known = ", ".join(sorted(converters))
-            raise PackFault(place, f'the key "{key}" is unknown; use one of {known}')
+            allowed = ", ".join(sorted(converters))
+            raise PackFault(place, f'the key "{key}" is unknown; use one of {allowed}')
     for key in needed:
         if key not in given:
             raise PackFault(place, f'the key "{key}" is missing')

@@ -1,7 +1,7 @@
-"""Reading the record store for people: counts, pages in the order of the key, search.
+"""Queries on the record store for people: counts, slices in the order of the key, search.
 
-A million rows of one type are ordinary, so nothing here may read them all without a bound: counts
-fall back to the planner's estimate, text search stops after `SEARCH_SECONDS`.
+A million rows of a type are ordinary, so no query may read them all without a limit: counts fall
+back to the planner's estimate, and text search stops after `SEARCH_SECONDS`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from portal.slices import Slice
 COUNT_SECONDS = 1.0
 SEARCH_SECONDS = 3.0
 _COUNTS_KEPT_SECONDS = 15
-_KEY_PARTING = "\x1f"
-# Keys compare by code point, so everything that begins with a text lies below this.
+_KEY_SEPARATOR = "\x1f"
+# Keys compare by code point, so every key that begins with a text is below that text and this.
 _LAST = "\U0010ffff"
 
 
@@ -36,14 +36,14 @@ class TooSlow(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KindCount:
-    """How many records a type has; `exact` is False for the planner's estimate."""
+    """How many records a type has. exact: False for the planner's estimate."""
 
     count: int
     exact: bool = True
 
 
 def counts(tenant: Tenant) -> dict[str, KindCount]:
-    """Records of the tenant by type name, some seconds old at most; types without any left out."""
+    """Records of the tenant by type name, cached for some seconds, without empty types."""
     name = f"record-counts:{tenant.pk}"
     cached: dict[str, KindCount] | None = cache.get(name)
     if cached is None:
@@ -64,7 +64,7 @@ def _counts(tenant: Tenant) -> dict[str, KindCount]:
 
 
 def _estimate(tenant: Tenant, kind: int) -> int:
-    """The planner's guess, from statistics: costs nothing."""
+    """The planner's estimate, from statistics."""
     rows = Record.objects.filter(tenant=tenant, kind_id=kind).order_by().values("id")
     plan = json.loads(rows.explain(format="json"))
     return int(plan[0]["Plan"]["Plan Rows"])
@@ -101,9 +101,9 @@ def search(tenant: Tenant, kind: RecordKind, text: str, size: int = 50) -> Slice
 
 
 def key_prefix(text: str, fold: bool) -> str:
-    """What a person typed, as keys are written: parts by " / ", folded where the type folds."""
+    """What a person typed, as keys are stored: " / " separates parts; folded if the type folds."""
     parts = [part.strip() for part in text.split(" / ")]
-    prefix = _KEY_PARTING.join(parts)
+    prefix = _KEY_SEPARATOR.join(parts)
     return prefix.lower() if fold else prefix
 
 

@@ -1,4 +1,4 @@
-"""The environment that the product's programs are given; what the user set wins."""
+"""The environment of the product's programs; what the user has set takes precedence."""
 
 import os
 import socket

@@ -69,7 +69,7 @@ def event_list(request: TenantRequest) -> HttpResponse:
 @require_GET
 @require(Role.VIEWER)
 def event_page(request: TenantRequest, number: int) -> HttpResponse:
-    """One event as it is passed on."""
+    """One event as exports send it."""
     event = Event.objects.filter(tenant=request.tenant, pk=number).first()
     if event is None:
         raise Http404
@@ -84,6 +84,6 @@ def event_page(request: TenantRequest, number: int) -> HttpResponse:
 
 
 def _shown(payload: Any) -> str:
-    """The payload as JSON over several lines, with nothing hidden in it."""
+    """The payload as indented JSON, with hidden characters escaped."""
     text = json.dumps(payload, ensure_ascii=False, indent=2)
     return _HIDDEN.sub(lambda hidden: f"\\u{ord(hidden.group()):04x}", text)

@@ -1,4 +1,4 @@
-"""Browsing the record store: types, lists with search, one record."""
+"""Pages of the record store: types, lists with search, one record."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COLUMNS = 5
 @require_GET
 @require(Role.VIEWER)
 def type_list(request: TenantRequest) -> HttpResponse:
-    """Every record type with how many records it has, by pack."""
+    """Every record type with the number of its records, by pack."""
     counts = search.counts(request.tenant)
     packs = [
         {
@@ -48,7 +48,7 @@ class Matches:
 @require_GET
 @require(Role.VIEWER)
 def record_list(request: TenantRequest, name: str) -> HttpResponse:
-    """The records of a type by key; with `q` those whose key begins so, else with it anywhere."""
+    """The records of a type by key; `q` is searched in the start of keys, then in all fields."""
     definition = _type(name)
     query = request.GET.get("q", "").strip().replace("\x00", "")[:200]
     kind = RecordKind.objects.filter(name=name).first()
@@ -71,7 +71,7 @@ def record_list(request: TenantRequest, name: str) -> HttpResponse:
 def _find(request: TenantRequest, definition: RecordType, kind: RecordKind, query: str) -> Matches:
     tenant, params = request.tenant, request.GET
     if not ("everywhere" in params and query):
-        # Keyset marks are not foreign: but whoever changes them only sees another slice of his own.
+        # A changed cursor does no harm: it only leads to another slice of the tenant's own records.
         after, before = params.get("after", ""), params.get("before", "")
         prefix = search.key_prefix(query, definition.fold_key)
         part = search.page(tenant, kind, prefix=prefix, after=_mark(after), before=_mark(before))
@@ -95,7 +95,7 @@ def _type(name: str) -> RecordType:
 
 
 def _columns(definition: RecordType) -> list[Any]:
-    """The title fields first; the key and the first fields where a type names none."""
+    """The title fields; the key and the first fields if a type has no title fields."""
     names = definition.title or (*definition.key, *(f.name for f in definition.fields))
     return [definition.field(name) for name in dict.fromkeys(names)][:_COLUMNS]
 
@@ -111,7 +111,7 @@ def _shown(value: Any) -> str:
 @require_GET
 @require(Role.VIEWER)
 def record_page(request: TenantRequest, name: str, number: int) -> HttpResponse:
-    """One record: every field by its label, and the jobs that made and last changed it."""
+    """One record: each field by its label, and the jobs that created and last changed it."""
     definition = _type(name)
     record = Record.objects.filter(tenant=request.tenant, kind__name=name, pk=number).first()
     if record is None:

@@ -1,4 +1,4 @@
-"""`manage.py dropserver`: take files over SFTP until SIGTERM or Ctrl-C."""
+"""`manage.py dropserver`: receive files over SFTP until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logs.get(__name__)
 
 
 class Command(BaseCommand):
-    """Binds SFTP_BIND with the key in SFTP_HOST_KEY_FILE."""
+    """Listen on SFTP_BIND with the key in SFTP_HOST_KEY_FILE."""
 
     help = "Take files over SFTP."
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--grace",
             type=float,
-            default=8,  # supervisors kill after 10 seconds unless they are told otherwise
+            default=8,  # supervisors kill after 10 seconds by default
             help="seconds that running transfers get to finish after SIGTERM (default 8)",
         )
 

@@ -141,11 +141,11 @@ def test_the_setup_is_skipped_only_while_version_and_schema_are_the_same(
     assert not mark.is_current()
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute("CREATE TABLE django_migrations (id serial)")
-        mark.note()
+        mark.save()
         assert SetupMark(tmp_path, postgres.url).is_current()
         connection.execute("INSERT INTO django_migrations DEFAULT VALUES")
         assert not SetupMark(tmp_path, postgres.url).is_current()
-        mark.note()
+        mark.save()
         assert SetupMark(tmp_path, postgres.url).is_current()
     monkeypatch.setattr("portal.runtime.currency.SOURCES", ("portal",))
     assert not SetupMark(tmp_path, postgres.url).is_current()
