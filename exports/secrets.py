@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from exports.models import Server
 from portal import vault
-from portal.transports import ssh
+from portal.transports import private_keys, ssh
 
 MODEL = "exports.Server"
 
@@ -25,10 +25,10 @@ def password_of(server: Server) -> str:
 def seal_private_key(server: Server, text: str) -> str:
     """What `server.private_key` is to hold; "" for none.
 
-    Raises ssh.PrivateKeyRefused where the text is no private key without a passphrase.
+    Raises PrivateKeyRefused where the text is no private key without a passphrase.
     """
     if text.strip():
-        ssh.read_private_key(text)
+        private_keys.read(text)
     return _sealed(server, "private_key", text.strip())
 
 

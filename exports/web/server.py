@@ -19,8 +19,9 @@ from exports.web.acting import actor
 from exports.web.server_forms import ServerForm
 from exports.web.servers import tell
 from portal.models import Role
+from portal.transports.private_keys import PrivateKeyRefused
 from portal.transports.probing import Probe
-from portal.transports.ssh import PrivateKeyRefused, pinned
+from portal.transports.ssh import pinned
 from portal.web import live
 from portal.web.permissions import TenantRequest, require
 

@@ -16,7 +16,7 @@ from exports.define import Refused
 from exports.web.acting import actor
 from exports.web.server_forms import ServerForm
 from portal.models import Role
-from portal.transports.ssh import PrivateKeyRefused
+from portal.transports.private_keys import PrivateKeyRefused
 from portal.web.permissions import TenantRequest, require
 
 PER_PAGE = 50

@@ -8,7 +8,6 @@ reliability.md, rules 19 and 20, and 3.1 on what Paramiko offers by itself.
 from __future__ import annotations
 
 import contextlib
-import io
 import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field
 import paramiko
 from paramiko.packet import Packetizer
 
-from portal.transports import targets
+from portal.transports import private_keys, targets
 from portal.transports.deadline import Deadline
 from portal.transports.faults import PermanentRefusal, TransportFault, Unreachable, quoted
 from portal.transports.targets import Network
@@ -41,14 +40,9 @@ KEYS = (
 )
 _LONGEST_BANNER = 64 << 10  # bytes
 _FINGERPRINT = re.compile(r"(?:SHA256:)?([A-Za-z0-9+/]{43})=?", re.IGNORECASE)
-_PRIVATE_KEYS = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 _CLOSE_SECONDS = 5.0
 
 OnStep = Callable[[str], None]
-
-
-class PrivateKeyRefused(ValueError):
-    """The text is not a usable private key. The message is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,24 +107,6 @@ def pinned(text: str) -> str:
     if match is None:
         raise ValueError("A host key's fingerprint looks like SHA256: and 43 characters after it.")
     return f"SHA256:{match[1]}"
-
-
-def read_private_key(text: str) -> paramiko.PKey:
-    """A private key in OpenSSH or PEM form. Raises PrivateKeyRefused."""
-    for kind in _PRIVATE_KEYS:
-        try:
-            return kind.from_private_key(io.StringIO(text.strip() + "\n"))
-        except paramiko.PasswordRequiredException:
-            raise PrivateKeyRefused(
-                "The private key is protected by a passphrase; give it without one, it is stored "
-                "encrypted."
-            ) from None
-        except (paramiko.SSHException, ValueError, IndexError, TypeError):
-            continue
-    raise PrivateKeyRefused(
-        "This is no private key that can be used. Expected an Ed25519, ECDSA or RSA key in OpenSSH "
-        "or PEM form, from its BEGIN line to its END line."
-    )
 
 
 @contextlib.contextmanager
@@ -279,8 +255,8 @@ def _ways(transport: paramiko.Transport, server: ServerLogin) -> list[Callable[[
     ways: list[Callable[[], Sequence[str]]] = []
     if server.private_key:
         try:
-            key = read_private_key(server.private_key)
-        except PrivateKeyRefused as error:
+            key = private_keys.read(server.private_key)
+        except private_keys.PrivateKeyRefused as error:
             raise PermanentRefusal(str(error)) from error
         ways.append(lambda: transport.auth_publickey(server.username, key))
     if server.password or not server.private_key:

@@ -50,9 +50,9 @@ def test_a_secret_that_was_moved_cannot_be_opened(elsewhere: dict[str, object]) 
 
 
 def test_two_places_never_look_the_same() -> None:
-    one, other = SecretLocation(1, "m|1", "x", "f"), SecretLocation(1, "m", "1|x", "f")
+    first, other = SecretLocation(1, "m|1", "x", "f"), SecretLocation(1, "m", "1|x", "f")
     with pytest.raises(VaultError):
-        vault.unseal(vault.seal("secret", one), other)
+        vault.unseal(vault.seal("secret", first), other)
 
 
 def test_the_inner_key_of_one_secret_does_not_open_another() -> None:

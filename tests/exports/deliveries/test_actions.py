@@ -19,7 +19,7 @@ from exports.actions import NotPossible
 from exports.models import Attempt, Delivery
 from portal import tenancy
 from portal.models import AuditEntry
-from portal.transports.ssh import PrivateKeyRefused
+from portal.transports.private_keys import PrivateKeyRefused
 from portal.vault import VaultError
 from tests.exports.deliveries import farside
 from tests.exports.deliveries.dispatch import CONTENT, NAME, Dispatch

@@ -23,10 +23,10 @@ UNSAFE_BUT_FAST = {"fsync": "off"}
 
 @pytest.fixture
 def supervisor(tmp_path):
-    with SignalWatch() as doorbell:
-        made = Supervisor(tmp_path / "log", Silence(), doorbell)
-        yield made
-        made.stop()
+    with SignalWatch() as signals:
+        supervisor = Supervisor(tmp_path / "log", Silence(), signals)
+        yield supervisor
+        supervisor.stop()
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_it_counts_open_sessions_and_uploads_by_state(two_tenants: list[Tenant])
 def test_it_tells_the_age_of_each_beat_and_the_bans(settings: LazySettings) -> None:
     settings.LOGIN_FAILURES = 1
     scores.failed("192.0.2.1", "ada")
-    beats.beat("sweep", found=3)
+    beats.beat("sweep", jobs=3)
     body = ask().content.decode()
     assert 'causeway_beat_age_seconds{process="sweep"} ' in body
     assert "causeway_login_bans 1.0" in body
