@@ -19,7 +19,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 
-from imports import actions, pipeline, queue
+from imports.jobs import actions, pipeline, queue
 from imports.models import ImportJob
 from portal import provision, rls, tenancy
 from portal.models import AuditEntry, Endpoint, Event, Record, RecordChange, Tenant, User

@@ -11,8 +11,9 @@ from typing import Any
 from django.db import connection, transaction
 from django.test import Client
 
-from portal import rls, tenancy, tokens
+from portal import rls, tenancy
 from portal.models import ApiToken, Event, Tenant
+from portal.people import tokens
 
 ADDRESS = "/api/v1/events/"
 ALL = (ApiToken.Scope.EVENTS_WRITE, ApiToken.Scope.EVENTS_READ)
