@@ -137,7 +137,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
 SWEEP_SECONDS = env.number("SWEEP_SECONDS", 15)
-# An idle worker that has heard nothing for so long starts anew (portal/watchdog.py).
+# An idle worker that has received nothing for so long is restarted (portal/watchdog.py).
 DEAF_SECONDS = env.number("DEAF_SECONDS", 60)
 
 # --- Lifecycle (design.md section 3, rule 2)

@@ -12,7 +12,7 @@ from typing import Protocol
 from uuid import UUID
 
 from portal.dropserver.paths import ROOT, Path
-from portal.dropserver.rights import Standing
+from portal.dropserver.rights import Ownership
 
 
 class TryLater(Exception):
@@ -66,7 +66,7 @@ class Gate(Protocol):
         Called before the client has proved that it has the key, so a failure is not counted.
         """
 
-    async def standing(self, login: Login, path: Path) -> Standing:
+    async def ownership(self, login: Login, path: Path) -> Ownership:
         """Who owns an existing file. Raises TryLater."""
 
     def session_started(self, login: Login, ip: str, client: str) -> UUID:

@@ -23,7 +23,7 @@ from portal.dropserver.gate import Ending, Login, TryLater
 from portal.dropserver.journal import Journal
 from portal.dropserver.logins import Logins
 from portal.dropserver.paths import Path
-from portal.dropserver.rights import Standing
+from portal.dropserver.rights import Ownership
 from portal.models import Account, DropSession, Upload
 
 log = logs.get(__name__)
@@ -56,7 +56,7 @@ class Ledger:
         self._waiting = 0
         self._rows: dict[uuid.UUID, _Row] = {}
         self._sessions: set[uuid.UUID] = set()
-        self._unwritten: dict[tuple[int, str], Standing] = {}
+        self._unwritten: dict[tuple[int, str], Ownership] = {}
         self._rung: dict[int, float] = {}
         self._ringing: set[int] = set()
 
@@ -68,12 +68,12 @@ class Ledger:
         """See `Gate`."""
         return await self._ask(lambda: self._logins.by_key(username, key, ip))
 
-    async def standing(self, login: Login, path: Path) -> Standing:
+    async def ownership(self, login: Login, path: Path) -> Ownership:
         """See `Gate`: the newest complete upload of a path names the owner."""
         text = _text(login, path)
         if unwritten := self._unwritten.get((login.endpoint_id, text)):
             return unwritten
-        return Standing(await self._ask(lambda: _owner(login.endpoint_id, text)))
+        return Ownership(await self._ask(lambda: _owner(login.endpoint_id, text)))
 
     def session_started(self, login: Login, ip: str, client: str) -> uuid.UUID:
         """See `Gate`."""
@@ -124,7 +124,7 @@ class Ledger:
         """See `Gate`: rings once the records are written, so that the collector sees them."""
         self._journal.add(lambda: self._call_on_loop(partial(self._ring_soon, login.tenant_id)))
 
-    async def keep(self, every: float = 30) -> None:
+    async def report_alive(self, every: float = 30) -> None:
         """Record which sessions are alive, and end those whose server died. Runs for ever."""
         name = f"drop@{socket.gethostname()}"
         while True:
@@ -161,7 +161,7 @@ class Ledger:
 
     def _remember_owner(self, login: Login, path: Path) -> None:
         """Remember the owner of a file while its record waits in the journal."""
-        key, entry = (login.endpoint_id, _text(login, path)), Standing(login.account_id)
+        key, entry = (login.endpoint_id, _text(login, path)), Ownership(login.account_id)
         self._unwritten[key] = entry
 
         def forget() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from portal.dropserver.gate import AccountLimits, Ending, Login
 from portal.dropserver.paths import Path
-from portal.dropserver.rights import Standing
+from portal.dropserver.rights import Ownership
 
 
 @dataclass(slots=True)
@@ -83,12 +83,12 @@ class MemoryGate:
             return None
         return replace(person.login, method="publickey")
 
-    async def standing(self, login: Login, path: Path) -> Standing:
+    async def ownership(self, login: Login, path: Path) -> Ownership:
         """See `Gate`: the newest complete upload of a path names the owner."""
         for sent in reversed(self.uploads.values()):
             if sent.path == path and sent.ending is Ending.COMPLETE:
-                return Standing(sent.account)
-        return Standing(None)
+                return Ownership(sent.account)
+        return Ownership(None)
 
     def session_started(self, login: Login, ip: str, client: str) -> uuid.UUID:
         """See `Gate`."""

@@ -41,7 +41,7 @@ class Protocol(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Ownership:
     """The owner of an existing file: the account that uploaded it, None if the portal made it.
 
     A claimed manifest gets another name (`CLAIMED_SUFFIX`), so the name shows the claim; its data
@@ -62,7 +62,7 @@ def refusal_of_place(home: Path, path: Path) -> str | None:
     return f"The folders below {shown((HOMES,))} belong to accounts of their own."
 
 
-def refusal_to_upload(name: str, existing: Standing | None, account: int) -> str | None:
+def refusal_to_upload(name: str, existing: Ownership | None, account: int) -> str | None:
     """Why an account may not write a name. existing: the file that has the name now."""
     if is_state_file(name):
         return f"Names ending in {_suffix(name)} are given by the portal only."
@@ -70,19 +70,19 @@ def refusal_to_upload(name: str, existing: Standing | None, account: int) -> str
 
 
 def refusal_to_rename(
-    old: str, standing: Standing, new: str, target: Standing | None, account: int
+    old: str, ownership: Ownership, new: str, target: Ownership | None, account: int
 ) -> str | None:
     """Why an account may not rename its file old to new. target: the file that has the new name."""
-    return _refusal_to_touch(old, standing, account) or refusal_to_upload(new, target, account)
+    return _refusal_to_touch(old, ownership, account) or refusal_to_upload(new, target, account)
 
 
-def refusal_to_remove(name: str, standing: Standing, account: int) -> str | None:
+def refusal_to_remove(name: str, ownership: Ownership, account: int) -> str | None:
     """Why an account may not remove a file. It may remove the portal's results."""
     if _suffix(name) == CLAIMED_SUFFIX:
         return f"{name} is being processed."
-    if standing.owner is None:
+    if ownership.owner is None:
         return None
-    return _refusal_to_touch(name, standing, account)
+    return _refusal_to_touch(name, ownership, account)
 
 
 def is_state_file(name: str) -> bool:
@@ -90,10 +90,10 @@ def is_state_file(name: str) -> bool:
     return _suffix(name) != ""
 
 
-def _refusal_to_touch(name: str, standing: Standing, account: int) -> str | None:
-    if is_state_file(name) or standing.owner is None:
+def _refusal_to_touch(name: str, ownership: Ownership, account: int) -> str | None:
+    if is_state_file(name) or ownership.owner is None:
         return f"{name} was made by the portal; read or remove it, but leave it as it is."
-    if standing.owner != account:
+    if ownership.owner != account:
         return f"{name} belongs to another account."
     return None
 

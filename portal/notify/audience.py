@@ -53,8 +53,8 @@ def shares(tenant_id: int, notices: Iterable[Notice]) -> list[tuple[User, list[N
     members = Membership.objects.filter(tenant_id=tenant_id, user__is_active=True)
     members = members.select_related("user").order_by("user_id")
     notices_of = {member.user: [n for n in notices if wants(member, n)] for member in members}
-    heard = {notice.pk for own in notices_of.values() for notice in own}
-    left = [n for n in notices if n.event == Event.PORTAL_FAULT or _is_unheard(n, heard)]
+    notified = {notice.pk for own in notices_of.values() for notice in own}
+    left = [n for n in notices if n.event == Event.PORTAL_FAULT or _has_no_member(n, notified)]
     for operator in User.objects.filter(is_operator=True, is_active=True) if left else ():
         notices_of[operator] = sorted(
             [*notices_of.get(operator, []), *left], key=lambda notice: notice.pk
@@ -67,5 +67,5 @@ def asked_for_completion(tenant_id: int) -> bool:
     return Membership.objects.filter(tenant_id=tenant_id, mail_completed=True).exists()
 
 
-def _is_unheard(notice: Notice, heard: set[int]) -> bool:
-    return notice.event == Event.UNMATCHED and notice.pk not in heard
+def _has_no_member(notice: Notice, notified: set[int]) -> bool:
+    return notice.event == Event.UNMATCHED and notice.pk not in notified

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from portal.runtime import announce, processes, surroundings
-from portal.runtime.currency import SetupMark
 from portal.runtime.datadir import DataDirectory
 from portal.runtime.identity import for_postgres
 from portal.runtime.keys import Keys
 from portal.runtime.output import Terminal
 from portal.runtime.ports import BindAddress, reserve
 from portal.runtime.postgres import PostgresServer
+from portal.runtime.setup_mark import SetupMark
 from portal.runtime.sockets import socket_directory
 from portal.runtime.stopping import SignalWatch, StopRequested
 from portal.runtime.supervisor import ProgramFailed, Supervisor

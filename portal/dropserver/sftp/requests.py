@@ -147,8 +147,8 @@ class DropFiles(asyncssh.SFTPServer):
                 raise SFTPNoSuchFile(f"There is no file {shown(names)}.")
             return
         refuse_directory(existing)
-        standing = await self._uploads.standing(names)
-        refuse(rights.refusal_to_remove(names[-1], standing, self._visit.login.account_id))
+        ownership = await self._uploads.ownership(names)
+        refuse(rights.refusal_to_remove(names[-1], ownership, self._visit.login.account_id))
         self._jail.remove(names)
         self._visit.gate.removed(self._visit.login, names)
 
@@ -228,9 +228,9 @@ class DropFiles(asyncssh.SFTPServer):
         refuse(
             rights.refusal_to_rename(
                 old[-1],
-                await self._uploads.standing(old),
+                await self._uploads.ownership(old),
                 new[-1],
-                None if target is None else await self._uploads.standing(new),
+                None if target is None else await self._uploads.ownership(new),
                 self._visit.login.account_id,
             )
         )

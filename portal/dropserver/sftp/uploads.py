@@ -19,7 +19,7 @@ from portal.dropserver.gate import Ending, Gate, Login, TryLater
 from portal.dropserver.jail import Jail, refuse_directory
 from portal.dropserver.parts import Parts, UploadPart
 from portal.dropserver.paths import Path, shown
-from portal.dropserver.rights import Standing
+from portal.dropserver.rights import Ownership
 
 Answer = TypeVar("Answer")
 
@@ -98,10 +98,10 @@ class Uploads:
         for path in paths:
             refuse(rights.refusal_of_place(self._visit.login.home, path))
 
-    async def standing(self, path: Path) -> Standing:
+    async def ownership(self, path: Path) -> Ownership:
         """The owner of a file. Raises SFTPFailure if that cannot be known now."""
         try:
-            return await self._visit.gate.standing(self._visit.login, path)
+            return await self._visit.gate.ownership(self._visit.login, path)
         except TryLater as later:
             raise asyncssh.SFTPFailure(str(later)) from None
 
@@ -122,8 +122,8 @@ class Uploads:
             raise SFTPNoSuchFile(f"There is no file {shown(path)}.")
 
     async def _refuse_upload(self, path: Path, existing: os.stat_result | None) -> None:
-        standing = None if existing is None else await self.standing(path)
-        refuse(rights.refusal_to_upload(path[-1], standing, self._visit.login.account_id))
+        ownership = None if existing is None else await self.ownership(path)
+        refuse(rights.refusal_to_upload(path[-1], ownership, self._visit.login.account_id))
 
     async def _may_replace(self, writing: OpenUpload) -> bool:
         """Whether a file with the name may be replaced; checked again only if it has changed."""

@@ -59,12 +59,12 @@ async def _serve(host: str, port: int, key: asyncssh.SSHKey, grace: float) -> No
         ledger.close()
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise CommandError(f"{host}:{port} cannot be listened on: {reason}.") from None
-    keeping = asyncio.create_task(ledger.keep())
+    reporting = asyncio.create_task(ledger.report_alive())
     log.info("drop_server_started", host=host, port=server.port, key=hostkey.fingerprint(key))
     await stopping.wait()
     log.info("drop_server_stopping", connections=server.connections)
     await server.stop(grace)
-    keeping.cancel()
+    reporting.cancel()
     await asyncio.to_thread(ledger.close)
 
 

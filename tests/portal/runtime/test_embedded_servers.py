@@ -9,10 +9,10 @@ import psutil
 import psycopg
 import pytest
 
-from portal.runtime.currency import SetupMark
 from portal.runtime.identity import for_postgres
 from portal.runtime.output import Silence
 from portal.runtime.postgres import PostgresServer
+from portal.runtime.setup_mark import SetupMark
 from portal.runtime.sockets import socket_directory
 from portal.runtime.stopping import SignalWatch
 from portal.runtime.supervisor import Supervisor
@@ -147,5 +147,5 @@ def test_the_setup_is_skipped_only_while_version_and_schema_are_the_same(
         assert not SetupMark(tmp_path, postgres.url).is_current()
         mark.save()
         assert SetupMark(tmp_path, postgres.url).is_current()
-    monkeypatch.setattr("portal.runtime.currency.SOURCES", ("portal",))
+    monkeypatch.setattr("portal.runtime.setup_mark.SOURCES", ("portal",))
     assert not SetupMark(tmp_path, postgres.url).is_current()
