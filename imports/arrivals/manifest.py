@@ -30,14 +30,12 @@ class Detection:
     """What a look at the folder found.
 
     claims: manifests to be claimed now, in order of name. retry: manifests in the state
-    IMPORTCONFIGMISSING whose time has come. stale: manifests in the state PROCESSING whose claim
-    is older than the lease; whoever held it is gone or slow, the arrival's own lease decides.
-    decisions: one for every visible file that is not in claims.
+    IMPORTCONFIGMISSING whose time has come. decisions: one for every visible file that is not in
+    claims.
     """
 
     claims: list[Entry] = field(default_factory=list)
     retry: list[Entry] = field(default_factory=list)
-    stale: list[Entry] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
 
 
@@ -66,11 +64,6 @@ def detect(
         else:
             detection.decisions.append(_file(entry, named))
     return detection
-
-
-def claim_name(name: str, listing: Listing) -> str:
-    """The name under which a manifest is claimed: `accounts.done.PROCESSING` or the next free."""
-    return free_name(state_name(name, State.PROCESSING), listing.by_name)
 
 
 def _folder(entry: Entry, detection: Detection) -> None:
@@ -111,7 +104,6 @@ def _state(
     age = now - entry.changed
     verdict, reason = _MEANING[state]
     if state is State.PROCESSING and age > lease:
-        detection.stale.append(entry)
         verdict = Verdict.PROCESSING_STALE
         reason = (
             "Its import began {since} and has not ended. The portal takes it up again by itself; "

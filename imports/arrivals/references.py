@@ -5,7 +5,6 @@ Pure: the folder is a listing, and the MD5 of a file comes from a function of th
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,17 +39,6 @@ def resolve(
     errors are the portal's own and are passed on.
     """
     return [_resolve(reference, listing, digest) for reference in manifest.references]
-
-
-def file_identity(drop: str, entry: Entry) -> str:
-    """The identity of a delivered data file: 64 hex digits, for a UNIQUE constraint.
-
-    Two manifests that name the same delivered file mean one import of it (reliability.md A9:
-    the same content under five names). A file sent again is another one, see
-    `imports.manifest.identity`.
-    """
-    parts = ("file", drop, str(entry.inode), str(entry.mtime_ns), str(entry.size))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _resolve(reference: Reference, listing: Listing, digest: Callable[[Entry], str]) -> Resolution:

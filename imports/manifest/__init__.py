@@ -9,10 +9,9 @@ from __future__ import annotations
 from imports.manifest.identity import identity
 from imports.manifest.marking import annotate
 from imports.manifest.reading import parse
-from imports.manifest.schema import InvalidSchema, Manifest, Problem, Reference, canonical
+from imports.manifest.schema import InvalidSchema, Manifest, Problem, Reference
 from imports.manifest.states import (
     State,
-    final_state,
     free_name,
     is_manifest,
     parse_state,
@@ -26,8 +25,6 @@ __all__ = [
     "Reference",
     "State",
     "annotate",
-    "canonical",
-    "final_state",
     "free_name",
     "identity",
     "is_manifest",

@@ -64,16 +64,3 @@ def free_name(name: str, taken: Collection[str]) -> str:
         base, dot, extension = name, "", ""
     numbered = (f"{base}.{number}{dot}{extension}" for number in count(2))
     return next(candidate for candidate in numbered if candidate not in taken)
-
-
-def final_state(*, references: int, invalid: int, configured: bool) -> State | None:
-    """The state in which a readable manifest ends; None: it is removed, nothing is to be shown.
-
-    references, invalid: how many lines it has, how many of them are invalid. The seed asks for
-    the configuration only after existence and checksum, hence a manifest without one good line
-    never ends in IMPORTCONFIGMISSING; and as long as a good line waits for the configuration the
-    manifest must be tried again, so that state wins over CONTAINSINVALIDFILES.
-    """
-    if invalid < references and not configured:
-        return State.IMPORTCONFIGMISSING
-    return State.CONTAINSINVALIDFILES if invalid else None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from imports.arrivals.decisions import Verdict, clock, shown
 from imports.arrivals.listing import Entry, Listing
-from imports.arrivals.manifest import Detection, claim_name, detect
+from imports.arrivals.manifest import Detection, detect
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 SECOND = 10**9
@@ -113,7 +113,8 @@ def test_it_tells_when_the_configuration_is_tried_again() -> None:
 @pytest.mark.parametrize(("seconds", "stale"), [(300, False), (301, True)])
 def test_a_claim_is_stale_only_beyond_its_lease(seconds: int, stale: bool) -> None:
     found = look("a.done.PROCESSING", age=timedelta(seconds=seconds), lease=timedelta(minutes=5))
-    assert names(found.stale) == (["a.done.PROCESSING"] if stale else [])
+    verdict = Verdict.PROCESSING_STALE if stale else Verdict.PROCESSING
+    assert verdicts(found) == {"a.done.PROCESSING": verdict}
     assert found.claims == []
 
 
@@ -121,7 +122,7 @@ def test_the_claim_is_dated_by_the_rename_not_by_the_upload() -> None:
     uploaded = int((NOW - timedelta(days=1)).timestamp()) * SECOND
     renamed = int(NOW.timestamp()) * SECOND
     claimed = Entry("a.done.PROCESSING", 10, uploaded, 1, False, renamed)
-    assert detect(Listing([claimed]), NOW).stale == []
+    assert verdicts(detect(Listing([claimed]), NOW)) == {"a.done.PROCESSING": Verdict.PROCESSING}
 
 
 def test_a_rename_moves_ctime_where_drops_are_kept(tmp_path: Path) -> None:
@@ -136,15 +137,9 @@ def test_a_rename_moves_ctime_where_drops_are_kept(tmp_path: Path) -> None:
     assert after.st_mtime_ns == before.st_mtime_ns
 
 
-def test_the_claim_takes_a_free_name() -> None:
-    assert claim_name("a.done", Listing()) == "a.done.PROCESSING"
-    taken = Listing([entry("a.done.PROCESSING")])
-    assert claim_name("a.done", taken) == "a.done.2.PROCESSING"
-
-
 def test_an_empty_folder_needs_no_words() -> None:
     found = look()
-    assert (found.claims, found.retry, found.stale, found.decisions) == ([], [], [], [])
+    assert (found.claims, found.retry, found.decisions) == ([], [], [])
 
 
 @given(
@@ -168,7 +163,7 @@ def test_every_file_is_claimed_or_explained_whatever_its_name_and_time(
     assert len(explained) == len(set(explained))
     assert claimed.isdisjoint(explained)
     assert claimed | set(explained) >= {e.name for e in listing if not e.is_dir}
-    assert set(names(found.retry)) | set(names(found.stale)) <= set(explained)
+    assert set(names(found.retry)) <= set(explained)
     for decision in found.decisions:
         decision.reason.encode()
         assert "\n" not in decision.reason

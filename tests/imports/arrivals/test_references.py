@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imports.arrivals.listing import Entry, Listing
-from imports.arrivals.references import Resolution, compare, file_identity, resolve
+from imports.arrivals.references import Resolution, compare, resolve
 from imports.manifest import Problem, parse
 
 MD5 = "d41d8cd98f00b204e9800998ecf8427e"
@@ -121,11 +121,3 @@ def test_the_copy_is_compared_in_the_same_words() -> None:
     entry = FOLDER.by_name["accounts.csv"]
     assert compare(reference, entry, MD5).problem is None
     assert compare(reference, entry, "1" * 32).problem is Problem.CHECKSUM_MISMATCH
-
-
-def test_one_delivered_file_has_one_identity_and_a_new_upload_another() -> None:
-    one = Entry("accounts.csv", 12, 1, 1)
-    assert file_identity("d", one) == file_identity("d", Entry("accounts.csv", 12, 1, 1))
-    others = [Entry("a", 12, 1, 2), Entry("a", 12, 2, 1), Entry("a", 13, 1, 1)]
-    assert file_identity("d", one) not in {file_identity("d", other) for other in others}
-    assert file_identity("d", one) != file_identity("e", one)

@@ -7,10 +7,11 @@ pure rules are tested with it, and the same table drives the test over a real dr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from xml.sax.saxutils import quoteattr
 
-from imports.manifest import State
+from imports.manifest import Reference, State
 
 ACCOUNTS = b"PersonIdentifier,FirstName,LastName\n0007,Ada,Byron\n"
 TERMS = b"TermIdentifier,Name\nF17,Fall 2017\n"
@@ -45,6 +46,17 @@ def files(*lines: str) -> bytes:
 def line(name: str = "accounts.csv", checksum: str = MD5, hash_type: str = "md5") -> str:
     """A line in the published form."""
     return f'<file name="{name}" checksum="{checksum}" checksumhashtype="{hash_type}" />'
+
+
+def published(references: Iterable[Reference]) -> bytes:
+    """A manifest in the published form (UTF-8), whatever its names hold."""
+    lines = ['<?xml version="1.0" encoding="utf-8"?>', "<files>"]
+    lines += [
+        f"  <file name={quoteattr(reference.name)} checksum={quoteattr(reference.checksum)}"
+        f" checksumhashtype={quoteattr(reference.hash_type or 'none')} />"
+        for reference in references
+    ]
+    return "\n".join([*lines, "</files>", ""]).encode()
 
 
 def good(title: str, data: bytes, *processed: str) -> Case:
