@@ -15,14 +15,15 @@ from imports.arrivals.decisions import Decision, Verdict, clock, shown
 from imports.arrivals.kinds import HIDDEN, LEFTOVER, TEMPORARY, Kind
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.names import is_hidden, is_result
-from imports.manifest.states import State, free_name, is_manifest, parse_state, state_name
+from imports.manifest.states import free_name, is_manifest, parse_state, state_name
+from portal.dropserver.paths import MAX_NAME_BYTES
+from portal.dropserver.rights import ManifestState
 
 RETRY_AFTER = timedelta(minutes=5)
 LEASE = timedelta(minutes=5)
 
-_MAX_NAME_BYTES = 255
 _ALMOST = re.compile(r".+\.done(?:\.[a-z0-9]{1,4}|[ _\-(].*)", re.I | re.DOTALL)
-_LONGEST_STATE = max(State, key=len)
+_LONGEST_STATE = max(ManifestState, key=len)
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ def _folder(entry: Entry, detection: Detection) -> None:
 def _manifest(entry: Entry, detection: Detection) -> None:
     longest = free_name(state_name(entry.name, _LONGEST_STATE), [])
     # A collision may add a number of a few digits.
-    if len(longest.encode(errors="surrogateescape")) + 4 <= _MAX_NAME_BYTES:
+    if len(longest.encode(errors="surrogateescape")) + 4 <= MAX_NAME_BYTES:
         detection.claims.append(entry)
         return
     detection.decisions.append(
@@ -95,7 +96,7 @@ def _manifest(entry: Entry, detection: Detection) -> None:
 
 def _state(
     entry: Entry,
-    state: State,
+    state: ManifestState,
     now: datetime,
     detection: Detection,
     retry_after: timedelta,
@@ -103,13 +104,13 @@ def _state(
 ) -> None:
     age = now - entry.changed
     verdict, reason = _MEANING[state]
-    if state is State.PROCESSING and age > lease:
+    if state is ManifestState.PROCESSING and age > lease:
         verdict = Verdict.PROCESSING_STALE
         reason = (
             "Its import began {since} and has not ended. The portal takes it up again by itself; "
             "nothing has to be sent again."
         )
-    elif state is State.IMPORTCONFIGMISSING and age >= retry_after:
+    elif state is ManifestState.IMPORTCONFIGMISSING and age >= retry_after:
         detection.retry.append(entry)
         verdict = Verdict.CONFIGURATION_RETRY
         reason = (
@@ -121,23 +122,23 @@ def _state(
     detection.decisions.append(Decision(entry.name, verdict, sentence))
 
 
-_MEANING: dict[State, tuple[Verdict, str]] = {
-    State.PROCESSING: (
+_MEANING: dict[ManifestState, tuple[Verdict, str]] = {
+    ManifestState.PROCESSING: (
         Verdict.PROCESSING,
         "The portal took this manifest {since} and processes the files it names. Please wait.",
     ),
-    State.INVALIDSCHEMA: (
+    ManifestState.INVALIDSCHEMA: (
         Verdict.INVALID_SCHEMA,
         "This manifest was refused {since}: it is not a readable manifest, and nothing it may name "
         "was processed. Correct it and send it again with the extension .done.",
     ),
-    State.CONTAINSINVALIDFILES: (
+    ManifestState.CONTAINSINVALIDFILES: (
         Verdict.INVALID_FILES,
         "This manifest ended {since} with lines that are not valid; each carries the cause in its "
         "INVALID attribute. Its other files were processed. Send the files of the marked lines "
         "again, with a new manifest.",
     ),
-    State.IMPORTCONFIGMISSING: (
+    ManifestState.IMPORTCONFIGMISSING: (
         Verdict.CONFIGURATION_MISSING,
         "The configuration of this folder could not be read {since}. The operator is told, and it "
         "is tried again at {retry}. Nothing has to be sent again.",

@@ -15,8 +15,7 @@ from imports.arrivals.kinds import HIDDEN, LEFTOVER, TEMPORARY, Kind
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.names import errors_name, is_result, result_name
 from imports.arrivals.near import NearMiss, near_misses
-
-_MAX_NAME_BYTES = 255
+from portal.dropserver.paths import MAX_NAME_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ def _is_no_text(name: str) -> bool:
 
 def _is_too_long(name: str) -> bool:
     longest = max(result_name(name), errors_name(name), key=len)
-    return len(longest.encode(errors="surrogateescape")) > _MAX_NAME_BYTES
+    return len(longest.encode(errors="surrogateescape")) > MAX_NAME_BYTES
 
 
 _KINDS: tuple[Kind, ...] = (

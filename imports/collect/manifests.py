@@ -25,13 +25,13 @@ from imports.jobs import mail
 from imports.manifest import (
     InvalidSchema,
     Manifest,
+    ManifestState,
     Problem,
     identity,
     parse,
     parse_state,
     state_name,
 )
-from imports.manifest import State as Shown
 from imports.models import Arrival, ArrivalFile
 from portal import lifecycle, logs
 from portal.models import Drop
@@ -51,7 +51,7 @@ def claim(folder: Folder, entry: Entry) -> str | None:
     Tried twice, as the seed asks; then the round goes on to the next manifest.
     """
     for attempt in (1, 2):
-        name = folder.free_name(state_name(entry.name, Shown.PROCESSING))
+        name = folder.free_name(state_name(entry.name, ManifestState.PROCESSING))
         try:
             folder.jail.rename(folder.file(entry.name), folder.file(name))
         except FileNotFoundError:

@@ -25,7 +25,7 @@ from imports.collect.deliveries import ROUND, Folder
 from imports.collect.manifests import claim, collect
 from imports.collect.settle import settle
 from imports.collect.sightings import Seen
-from imports.manifest import State, parse_state
+from imports.manifest import ManifestState, parse_state
 from imports.models import Arrival, ImportJob
 from portal import bell, locks, logs
 from portal.dropserver.jail import Jail
@@ -145,7 +145,7 @@ def _claimed(folder: Folder, detection: Detection, listing: Listing) -> Iterator
     )
     for entry in listing:
         state = parse_state(entry.name)
-        claimed = state is not None and state[1] == State.PROCESSING and not entry.is_dir
+        claimed = state is not None and state[1] == ManifestState.PROCESSING and not entry.is_dir
         if claimed and entry.name not in mine and _is_text(entry.name):
             yield entry.name
     for entry in detection.retry:

@@ -10,20 +10,15 @@ from imports.manifest.identity import identity
 from imports.manifest.marking import annotate
 from imports.manifest.reading import parse
 from imports.manifest.schema import InvalidSchema, Manifest, Problem, Reference
-from imports.manifest.states import (
-    State,
-    free_name,
-    is_manifest,
-    parse_state,
-    state_name,
-)
+from imports.manifest.states import free_name, is_manifest, parse_state, state_name
+from portal.dropserver.rights import ManifestState
 
 __all__ = [
     "InvalidSchema",
     "Manifest",
+    "ManifestState",
     "Problem",
     "Reference",
-    "State",
     "annotate",
     "free_name",
     "identity",

@@ -23,12 +23,12 @@ from defusedxml.expatreader import DefusedExpatParser
 
 from imports.manifest.schema import InvalidSchema, Manifest, Problem, Reference
 from imports.manifest.states import is_manifest, parse_state
+from portal.dropserver.paths import MAX_NAME_BYTES
 
 MAX_BYTES = 256 * 1024
 MAX_MARKS = 64 * 1024  # what 1,000 INVALID attributes may add, in UTF-16
 MAX_DEPTH = 8
 MAX_FILES = 1_000
-MAX_NAME_BYTES = 255  # of one name in a directory, on every file system in use
 
 # All of them hold ASCII as it is or in two bytes, which is what marking relies on.
 _ENCODINGS = {"utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii", "iso8859-1", "cp1252"}

@@ -7,20 +7,11 @@ collision brought in between.
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Collection
 from itertools import count
 
-
-class State(enum.StrEnum):
-    """What a manifest's file name tells the sender."""
-
-    PROCESSING = "PROCESSING"  # claimed: the import of its files has begun
-    INVALIDSCHEMA = "INVALIDSCHEMA"  # not a readable manifest
-    CONTAINSINVALIDFILES = "CONTAINSINVALIDFILES"  # see its INVALID attributes
-    IMPORTCONFIGMISSING = "IMPORTCONFIGMISSING"  # our configuration is at fault; tried again
-
+from portal.dropserver.rights import ManifestState
 
 _MANIFEST = re.compile(r".+\.[dD][oO][nN][eE]", re.DOTALL)
 
@@ -30,21 +21,21 @@ def is_manifest(name: str) -> bool:
     return _MANIFEST.fullmatch(name) is not None
 
 
-def parse_state(name: str) -> tuple[str, State] | None:
+def parse_state(name: str) -> tuple[str, ManifestState] | None:
     """The manifest's original name and its state, or None if the name carries no state.
 
     `accounts.done.PROCESSING` and `accounts.done.2.PROCESSING` both give `accounts.done`.
     """
     base, _, state = name.rpartition(".")
-    if state not in State.__members__:
+    if state not in ManifestState.__members__:
         return None
     head, _, number = base.rpartition(".")
     if number.isdecimal() and number.isascii() and is_manifest(head):
         base = head
-    return (base, State(state)) if is_manifest(base) else None
+    return (base, ManifestState(state)) if is_manifest(base) else None
 
 
-def state_name(name: str, state: State) -> str:
+def state_name(name: str, state: ManifestState) -> str:
     """The manifest's name in that state; a state it already has is replaced."""
     known = parse_state(name)
     base = known[0] if known else name

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from xml.sax.saxutils import quoteattr
 
-from imports.manifest import Reference, State
+from imports.manifest import ManifestState, Reference
 
 ACCOUNTS = b"PersonIdentifier,FirstName,LastName\n0007,Ada,Byron\n"
 TERMS = b"TermIdentifier,Name\nF17,Fall 2017\n"
@@ -32,7 +32,7 @@ class Case:
 
     title: str
     data: bytes
-    state: State | None = None
+    state: ManifestState | None = None
     invalid: Mapping[int, str] = field(default_factory=dict)
     processed: tuple[str, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=lambda: FILES)
@@ -66,13 +66,13 @@ def good(title: str, data: bytes, *processed: str) -> Case:
 
 def refused(title: str, data: bytes) -> Case:
     """A manifest that is none."""
-    return Case(title, data, State.INVALIDSCHEMA)
+    return Case(title, data, ManifestState.INVALIDSCHEMA)
 
 
 def invalid(title: str, data: bytes, *problems: str, processed: tuple[str, ...] = ()) -> Case:
     """A manifest with invalid lines; problems: by line, "" where it is good."""
     marks = {index: problem for index, problem in enumerate(problems) if problem}
-    return Case(title, data, State.CONTAINSINVALIDFILES, marks, processed)
+    return Case(title, data, ManifestState.CONTAINSINVALIDFILES, marks, processed)
 
 
 def encoded(encoding: str, declared: str | None = None) -> bytes:
@@ -206,7 +206,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "a folder of that name is no file",
         files(line("archive", "", "")),
-        State.CONTAINSINVALIDFILES,
+        ManifestState.CONTAINSINVALIDFILES,
         {0: "FileNotFound"},
     ),
 )

@@ -20,9 +20,9 @@ from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.references import resolve
 from imports.manifest import (
     InvalidSchema,
+    ManifestState,
     Problem,
     Reference,
-    State,
     annotate,
     free_name,
     identity,
@@ -85,7 +85,7 @@ def test_the_table_is_as_large_as_promised() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_it_gives_each_manifest_its_marks(case: Case) -> None:
     readable, marked, processed = judge(case)
-    assert readable == (case.state is not State.INVALIDSCHEMA)
+    assert readable == (case.state is not ManifestState.INVALIDSCHEMA)
     assert tuple(processed) == case.processed
     if readable:
         assert marks(marked) == case.invalid
@@ -334,8 +334,8 @@ def test_it_takes_nothing_else_for_a_manifest(name: str) -> None:
     assert not is_manifest(name)
 
 
-@pytest.mark.parametrize("state", State)
-def test_it_names_the_states_as_the_seed_does(state: State) -> None:
+@pytest.mark.parametrize("state", ManifestState)
+def test_it_names_the_states_as_the_seed_does(state: ManifestState) -> None:
     assert state_name("accounts.done", state) == f"accounts.done.{state.value}"
     assert parse_state(f"accounts.DONE.{state.value}") == ("accounts.DONE", state)
     assert state_name("accounts.done.PROCESSING", state) == f"accounts.done.{state.value}"
@@ -367,7 +367,7 @@ def test_it_puts_a_number_before_the_state_when_a_name_is_taken() -> None:
     second = free_name("a.done.INVALIDSCHEMA", taken)
     assert second == "a.done.2.INVALIDSCHEMA"
     assert free_name("a.done.INVALIDSCHEMA", taken | {second}) == "a.done.3.INVALIDSCHEMA"
-    assert parse_state(second) == ("a.done", State.INVALIDSCHEMA)
+    assert parse_state(second) == ("a.done", ManifestState.INVALIDSCHEMA)
     assert free_name("plain", {"plain"}) == "plain.2"
     assert free_name("a.csv.result.txt", {"a.csv.result.txt"}) == "a.csv.result.2.txt"
 
