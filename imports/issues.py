@@ -9,6 +9,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+SHOWN_CHARACTERS = 200  # of one value of a file (a cell, a column's name) in an issue or on a page
+
 
 class Severity(enum.StrEnum):
     ERROR = "error"  # the row is rejected, or the file fails
@@ -67,7 +69,7 @@ class Issue:
 
     line: physical line of the record's start, 1 is the file's first; None for the whole file.
     column: the header as the file spells it; None where it concerns the row.
-    found: the offending value, at most 200 characters.
+    found: the offending value, at most SHOWN_CHARACTERS of it.
     message: one sentence or two, complete without the other attributes.
     """
 

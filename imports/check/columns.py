@@ -12,17 +12,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 
-import xxhash
-
 from imports.check.computed import Made
-from imports.issues import Code, FileRefused, Issue, Severity, counted
+from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue, Severity, counted
 from portal.records.definitions import Feed, Field, RecordType
 
 ATTACHMENT_COLUMNS = ("_line", "_column", "_code", "_error")
 
 _NEAR = 0.6  # difflib's ratio
 _COMPARED = 100  # characters of a header, and headers: both are the sender's and may be huge
-_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,34 +62,6 @@ class Mapping:
         """Field name to its columns' names as the file spells them."""
         plain = {field.name: self.header[position] for position, field in self.columns}
         return {**plain, **{one.field.name: one.header for one in self.made}}
-
-
-def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> Mapping:
-    """The mapping of a file with that header. Raises FileRefused with every fault of the header."""
-    folded = folded_names(header)
-    neutralised = is_attachment(folded)
-    fields = fields_of(feed, record_type)
-    taken = positions(folded, fields)
-    operation = operation_position(folded, feed)
-    used = {*taken.values(), *(() if operation is None else (operation,))}
-    ours = set(ATTACHMENT_COLUMNS) if neutralised else set()
-    free = [i for i, name in enumerate(folded) if i not in used and name not in ours]
-    kept = kept_columns(header, free, feed, taken)
-    free = [i for i in free if i not in dict(kept)]
-    _refuse_missing(header, free, feed, [f for f in fields if f.name not in taken], operation)
-    _refuse_order(header, feed, taken, operation)
-    unused = [field.name for field in fields if field.name not in taken]
-    known = ((taken[f.name], f) for f in fields if f.name in taken)
-    columns = tuple(sorted((*known, *kept), key=lambda column: column[0]))
-    return Mapping(
-        header=tuple(header),
-        columns=columns,
-        operation_column=operation,
-        ignored=tuple(header[i] for i in free),
-        warnings=(*unknown_columns(header, free, unused), *unnamed(len(header) - len(folded))),
-        neutralised=neutralised,
-        fingerprint=_fingerprint(header, feed, record_type, columns, operation),
-    )
 
 
 def folded_names(header: Sequence[str]) -> list[str]:
@@ -210,69 +179,11 @@ def _refuse_unreadable(header: Sequence[str], folded: Sequence[str]) -> None:
 def _repeated(name: str, times: int) -> Issue:
     return Issue(
         Code.DUPLICATE_COLUMN,
-        f'The column "{_short(name)}" is there {times} times (case does not count).'
+        f'The column "{short(name)}" is there {times} times (case does not count).'
         " Keep one of them.",
         column=name,
-        found=_short(name),
+        found=short(name),
     )
-
-
-def _refuse_missing(
-    header: Sequence[str],
-    free: Sequence[int],
-    feed: Feed,
-    absent: Iterable[Field],
-    operation: int | None,
-) -> None:
-    needed = [
-        field.name
-        for field in absent
-        if field.required or field.header_required or feed.header_strict
-    ]
-    if feed.row_operation is not None and operation is None:
-        needed.append(feed.row_operation.column)
-    candidates = [header[i].strip() for i in free]
-    issues = [missing_column(name, candidates) for name in needed]
-    if issues:
-        raise FileRefused(*issues)
-
-
-def missing_column(name: str, candidates: Sequence[str]) -> Issue:
-    """A column that the file must have, and which of the candidates may be meant."""
-    near = near_names(name, candidates)
-    if near:
-        named = " and ".join(f'"{_short(candidate)}"' for candidate in near)
-        advice = f"The file has {named}: rename {'it' if len(near) == 1 else 'the right one'}."
-    else:
-        advice = "Add it, spelled like this."
-    return Issue(
-        Code.MISSING_COLUMN,
-        f'The column "{name}" is missing. {advice}',
-        column=name,
-        found=", ".join(near)[:_SHOWN],
-    )
-
-
-def _refuse_order(
-    header: Sequence[str], feed: Feed, taken: dict[str, int], operation: int | None
-) -> None:
-    if not feed.header_strict:
-        return
-    at = dict(taken)
-    if feed.row_operation is not None and operation is not None:
-        at[feed.row_operation.column] = operation
-    expected = [name for name in feed.columns if name in at]
-    found = sorted(expected, key=at.__getitem__)
-    if found != expected:
-        spelled = ", ".join(header[at[name]].strip() for name in found)
-        raise FileRefused(
-            Issue(
-                Code.WRONG_COLUMN_ORDER,
-                f"The columns are in the wrong order: found {spelled};"
-                f" expected {', '.join(expected)}. Put them in this order.",
-                found=spelled[:_SHOWN],
-            )
-        )
 
 
 def unknown_columns(
@@ -285,9 +196,9 @@ def unknown_columns(
         meant = f' Did you mean "{near[0]}"?' if near else ""
         yield Issue(
             Code.UNKNOWN_COLUMN,
-            f'The column "{_short(name)}" is unknown and was ignored.{meant}',
+            f'The column "{short(name)}" is unknown and was ignored.{meant}',
             column=header[i],
-            found=_short(name),
+            found=short(name),
             severity=Severity.WARNING,
         )
 
@@ -309,18 +220,6 @@ def near_names(name: str, candidates: Sequence[str]) -> list[str]:
     return [by_fold[name] for name in folds]
 
 
-def _short(name: str) -> str:
-    return name.strip()[:_SHOWN]
-
-
-def _fingerprint(
-    header: Sequence[str],
-    feed: Feed,
-    record_type: RecordType,
-    columns: Iterable[tuple[int, Field]],
-    operation: int | None,
-) -> int:
-    """The definitions go in whole, so that a change that forgot its version counts as well."""
-    taken = [(i, field.name) for i, field in columns]
-    facts = repr((list(header), feed, record_type, taken, operation))
-    return xxhash.xxh3_64_intdigest(facts.encode("utf-8", "surrogatepass"))
+def short(name: str) -> str:
+    """As much of a column's name as an issue shows."""
+    return name.strip()[:SHOWN_CHARACTERS]

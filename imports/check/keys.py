@@ -16,7 +16,7 @@ import polars_hash
 
 # A database index takes at most 2,700 bytes; a longer key is its beginning and its SHA-256.
 _LONGEST = 2_000
-_SHOWN = 200
+_KEPT = 200  # characters of a long key; stored keys are made with it
 SEPARATOR = "\x1f"  # no key holds it: `fields.checks` refuses control characters there
 
 
@@ -27,7 +27,7 @@ def key_text(parts: Sequence[pl.Expr], fold: bool) -> pl.Expr:
     """
     joined = pl.concat_str([part.cast(pl.String) for part in parts], separator=SEPARATOR)
     folded = joined.str.to_lowercase() if fold else joined
-    shortened = pl.concat_str(folded.str.slice(0, _SHOWN), pl.lit("…"), _digest(folded))
+    shortened = pl.concat_str(folded.str.slice(0, _KEPT), pl.lit("…"), _digest(folded))
     return pl.when(folded.str.len_bytes() > _LONGEST).then(shortened).otherwise(folded)
 
 

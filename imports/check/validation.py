@@ -20,12 +20,10 @@ from imports.check.columns import Mapping
 from imports.check.computed import Made
 from imports.check.keys import ReferenceSet, key_hash, key_text
 from imports.check.masks import Mask, Reference
-from imports.issues import Severity
+from imports.issues import SHOWN_CHARACTERS, Severity
 from portal.records.definitions import Feed, RecordType
 
 __all__ = ["Checked", "IssueBatch", "ReferenceSet", "Validator", "key_hash", "key_text"]
-
-_SHOWN = 200  # characters of a cell in an issue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,11 +206,13 @@ def _raw(work: _Work, positions: Sequence[int], rows: pl.Series) -> tuple[str, .
     if not positions:
         return ("",) * rows.len()
     columns = [_shown(work.raw[f"r{at}"], rows) for at in positions]
-    return tuple(", ".join(filter(None, cells))[:_SHOWN] for cells in zip(*columns, strict=True))
+    return tuple(
+        ", ".join(filter(None, cells))[:SHOWN_CHARACTERS] for cells in zip(*columns, strict=True)
+    )
 
 
 def _shown(cells: pl.Series, rows: pl.Series) -> tuple[str, ...]:
-    return tuple(cells.gather(rows).fill_null("").str.strip_chars().str.slice(0, _SHOWN))
+    return tuple(cells.gather(rows).fill_null("").str.strip_chars().str.slice(0, SHOWN_CHARACTERS))
 
 
 def _look_up(reference: Reference, work: _Work) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import BinaryIO
 
-from imports.check.columns import Mapping, fold, is_attachment, match
+from imports.check.columns import Mapping, fold, is_attachment
+from imports.check.matching import match
 from imports.issues import FileRefused
 from imports.mapping.definitions import AUTO, DELIMITERS, QUOTES, Reading, Spec
 from imports.mapping.resolving import resolve

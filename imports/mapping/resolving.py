@@ -11,7 +11,7 @@ import xxhash
 from imports.check import columns as mapping
 from imports.check.columns import ATTACHMENT_COLUMNS, near_names
 from imports.check.computed import Made
-from imports.issues import Code, FileRefused, Issue
+from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
 from imports.mapping.definitions import FieldSpec, Missing, Spec, Unknown
 from imports.mapping.effective import applied, extended, filled, unfit
 from imports.mapping.parsing import as_json
@@ -19,7 +19,6 @@ from imports.mapping.tables import Tables, named_in
 from imports.mapping.transforms import compile_field
 from portal.records.definitions import Feed, Field, RecordType
 
-_SHOWN = 200
 _NAMED = 5
 
 
@@ -136,14 +135,15 @@ def _missing(name: str, fields: Sequence[str], candidates: Sequence[str]) -> Iss
     near = near_names(name, candidates)
     taken = ", ".join(f'"{field}"' for field in fields[:_NAMED])
     why = f", from which the template takes {taken}" if fields else ""
-    named = " and ".join(f'"{candidate[:_SHOWN]}"' for candidate in near)
+    named = " and ".join(f'"{candidate[:SHOWN_CHARACTERS]}"' for candidate in near)
     which = "it" if len(near) == 1 else "the right one"
     advice = f"The file has {named}: rename {which}" if near else "Add it, spelled like this"
     return Issue(
         Code.MISSING_COLUMN,
-        f'The column "{name[:_SHOWN]}" is missing{why}. {advice}, or correct the template.',
+        f'The column "{name[:SHOWN_CHARACTERS]}" is missing{why}.'
+        f" {advice}, or correct the template.",
         column=name,
-        found=", ".join(near)[:_SHOWN],
+        found=", ".join(near)[:SHOWN_CHARACTERS],
     )
 
 
@@ -215,7 +215,7 @@ def _warnings(
 
 def _reasons(spec: Spec, header: Sequence[str], free: Sequence[int]) -> Iterator[str]:
     if free and spec.settings.unknown_columns is Unknown.HOLD:
-        named = ", ".join(f'"{header[i].strip()[:_SHOWN]}"' for i in free[:_NAMED])
+        named = ", ".join(f'"{header[i].strip()[:SHOWN_CHARACTERS]}"' for i in free[:_NAMED])
         more = f" and {len(free) - _NAMED} more" if len(free) > _NAMED else ""
         yield f"The file has columns that the template does not know: {named}{more}."
 

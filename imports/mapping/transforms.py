@@ -15,6 +15,7 @@ import polars as pl
 
 from imports.check.computed import Made
 from imports.check.fields import MISSING, Check, clean
+from imports.issues import SHOWN_CHARACTERS
 from imports.mapping.definitions import FieldSpec
 from imports.mapping.reading_steps import RECOGNISERS, known_values
 from imports.mapping.steps import Case, FirstNonBlank, Join, Pad, Part, Replace, Split, Step, Trim
@@ -23,7 +24,6 @@ from portal.records.definitions import Field
 
 _Rewriter: TypeAlias = Callable[[pl.Expr, Step], pl.Expr]
 _NO_TABLES: Tables = MappingProxyType({})
-_HEADER = 200  # characters of the columns' names in an issue
 
 
 def compile_field(
@@ -53,7 +53,7 @@ def compile_field(
     return Made(
         field=field,
         slot=slot,
-        header=", ".join(header[at] for at in positions)[:_HEADER] or field.name,
+        header=", ".join(header[at] for at in positions)[:SHOWN_CHARACTERS] or field.name,
         positions=tuple(positions),
         stages=(*stages, last.alias(f"c{slot}")),
         faults=tuple(faults),

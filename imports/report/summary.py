@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from imports.issues import Code, Issue, Severity
+from imports.issues import SHOWN_CHARACTERS, Code, Issue, Severity
 
 EXAMPLES = 5
 
 _MOST_GROUPS = 2_000
-_FOUND = 200  # characters of Issue.found
 
 _Key = tuple[Severity, Code, str | None]
 
@@ -45,7 +44,7 @@ class Summary:
         group = self._group(issue.code, issue.column, issue.severity, issue.message)
         group.count += 1
         if len(group.examples) < EXAMPLES:
-            group.examples.append((issue.line, issue.found[:_FOUND]))
+            group.examples.append((issue.line, issue.found[:SHOWN_CHARACTERS]))
 
     def add_many(
         self,
@@ -63,7 +62,7 @@ class Summary:
         group.count += len(lines)
         wanted = EXAMPLES - len(group.examples)
         for line, value in zip(lines[:wanted], found[:wanted], strict=False):
-            group.examples.append((int(line), value[:_FOUND]))
+            group.examples.append((int(line), value[:SHOWN_CHARACTERS]))
 
     def groups(self) -> list[IssueGroup]:
         """The groups, largest first."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from imports.issues import Code, FileRefused, Issue
+from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
 from imports.scan import cells
 from imports.scan.chunks import Chunk, Cut
 from portal.events import rules
@@ -21,7 +21,6 @@ ENDINGS = (".jsonl", ".ndjson")
 
 _LONGEST = 1 << 20  # bytes of a line that is read as JSON
 _KEPT = 32 << 10  # bytes of a wrong line that are given back
-_FOUND = 200  # characters of Issue.found
 _MARK, _PART = "\x1ejson\x1e", "\x1f"
 _BOM = b"\xef\xbb\xbf"
 _HEAD = 4 << 10
@@ -102,4 +101,4 @@ def _explained(cut: Cut) -> Cut:
         return Cut(cut.line - 1, cut.code, cut.raw, cut.message, cut.found)
     message, _, raw = text.removeprefix(_MARK).partition(_PART)
     record = "," * (len(COLUMNS) - 1) + cells.quoted(raw, ",")
-    return Cut(cut.line - 1, Code.NOT_JSON, record.encode(), message, raw[:_FOUND])
+    return Cut(cut.line - 1, Code.NOT_JSON, record.encode(), message, raw[:SHOWN_CHARACTERS])

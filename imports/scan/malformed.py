@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from imports.issues import Code
+from imports.issues import SHOWN_CHARACTERS, Code
 from imports.scan import cells
 from imports.scan.chunks import Cut, Limits
 from imports.scan.record_bounds import Ints, Layout
@@ -27,7 +27,6 @@ _ORDER: Final = (
     Code.ROW_TOO_LARGE,
 )  # a later one explains a record better than an earlier one
 _NUMBER: Final = {code: number for number, code in enumerate(_ORDER, start=2)}
-_FOUND = 200  # characters of Issue.found
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
@@ -256,9 +255,9 @@ def _too_large(what: str, size: str, limit: int) -> str:
 
 def _excerpt(raw: bytes) -> str:
     return (
-        raw[: _FOUND * 4]
+        raw[: SHOWN_CHARACTERS * 4]
         .decode("utf-8", "replace")
-        .replace("\0", "\N{REPLACEMENT CHARACTER}")[:_FOUND]
+        .replace("\0", "\N{REPLACEMENT CHARACTER}")[:SHOWN_CHARACTERS]
     )
 
 
@@ -267,5 +266,5 @@ def _around_bad_byte(raw: bytes) -> str:
         raw.decode("utf-8")
     except UnicodeDecodeError as error:
         near = raw[max(0, error.start - 30) : error.end + 30]
-        return near.decode("utf-8", "backslashreplace").replace("\0", "\\x00")[:_FOUND]
+        return near.decode("utf-8", "backslashreplace").replace("\0", "\\x00")[:SHOWN_CHARACTERS]
     return _excerpt(raw)

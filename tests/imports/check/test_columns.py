@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports.check.columns import Mapping, match, numbered
+from imports.check.columns import Mapping, numbered
+from imports.check.matching import match
 from imports.issues import Code, FileRefused, Severity
 from portal.records.catalog import catalog
 

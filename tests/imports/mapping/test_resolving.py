@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports.check import columns as mapping
+from imports.check.matching import match
 from imports.check.validation import Checked, ReferenceSet, Validator
 from imports.issues import Code, FileRefused
 from imports.load.reading import Source
@@ -445,7 +446,7 @@ def test_a_draft_of_each_feeds_own_header_maps_as_the_names_do(name: str) -> Non
         header.append(feed.row_operation.column)
     draft = from_mapping(header, feed, record_type)
     found = resolve(draft, header, feed, record_type, {})
-    plain = mapping.match(header, feed, record_type)
+    plain = match(header, feed, record_type)
     assert (found.columns, found.operation_column) == (plain.columns, plain.operation_column)
     assert found.made == ()
 
