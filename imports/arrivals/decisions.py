@@ -41,7 +41,7 @@ class Verdict(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class DecisionEntry:
     """Why a file was, or was not, picked up.
 
     subject: the file's name in its folder, exactly. verdict: a short stable code (`Verdict` for

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from imports.arrivals.decisions import Decision, Verdict, clock, shown
+from imports.arrivals.decisions import DecisionEntry, Verdict, clock, shown
 from imports.arrivals.kinds import HIDDEN, LEFTOVER, TEMPORARY, Kind
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.names import is_hidden, is_result
@@ -27,7 +27,7 @@ _LONGEST_STATE = max(ManifestState, key=len)
 
 
 @dataclass(slots=True)
-class Detection:
+class ManifestDetection:
     """What a look at the folder found.
 
     claims: manifests to be claimed now, in order of name. retry: manifests in the state
@@ -37,7 +37,7 @@ class Detection:
 
     claims: list[Entry] = field(default_factory=list)
     retry: list[Entry] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
+    decisions: list[DecisionEntry] = field(default_factory=list)
 
 
 def detect(
@@ -47,14 +47,14 @@ def detect(
     named: Collection[str] = (),
     retry_after: timedelta = RETRY_AFTER,
     lease: timedelta = LEASE,
-) -> Detection:
+) -> ManifestDetection:
     """Looks at a drop at the moment `now` (aware).
 
     named: data files that a manifest under way names; they are not waiting for one.
     retry_after: how long a manifest rests in IMPORTCONFIGMISSING. lease: how long a claim holds.
     Folders are not files and get no decision, except one that is named like a manifest.
     """
-    detection = Detection()
+    detection = ManifestDetection()
     for entry in listing:
         if entry.is_dir:
             _folder(entry, detection)
@@ -67,10 +67,10 @@ def detect(
     return detection
 
 
-def _folder(entry: Entry, detection: Detection) -> None:
+def _folder(entry: Entry, detection: ManifestDetection) -> None:
     if is_manifest(entry.name):
         detection.decisions.append(
-            Decision(
+            DecisionEntry(
                 entry.name,
                 Verdict.MANIFEST_IS_FOLDER,
                 f"{shown(entry.name)} is a folder. A manifest is a file; send it as one.",
@@ -78,14 +78,14 @@ def _folder(entry: Entry, detection: Detection) -> None:
         )
 
 
-def _manifest(entry: Entry, detection: Detection) -> None:
+def _manifest(entry: Entry, detection: ManifestDetection) -> None:
     longest = free_name(state_name(entry.name, _LONGEST_STATE), [])
     # A collision may add a number of a few digits.
     if len(longest.encode(errors="surrogateescape")) + 4 <= MAX_NAME_BYTES:
         detection.claims.append(entry)
         return
     detection.decisions.append(
-        Decision(
+        DecisionEntry(
             entry.name,
             Verdict.NAME_TOO_LONG,
             f"The name of the manifest {shown(entry.name)} is too long: the portal adds its state "
@@ -98,7 +98,7 @@ def _state(
     entry: Entry,
     state: ManifestState,
     now: datetime,
-    detection: Detection,
+    detection: ManifestDetection,
     retry_after: timedelta,
     lease: timedelta,
 ) -> None:
@@ -119,7 +119,7 @@ def _state(
     sentence = reason.format(
         since=f"at {clock(entry.changed)}", retry=clock(now - age + retry_after)
     )
-    detection.decisions.append(Decision(entry.name, verdict, sentence))
+    detection.decisions.append(DecisionEntry(entry.name, verdict, sentence))
 
 
 _MEANING: dict[ManifestState, tuple[Verdict, str]] = {
@@ -146,16 +146,16 @@ _MEANING: dict[ManifestState, tuple[Verdict, str]] = {
 }
 
 
-def _file(entry: Entry, named: Collection[str]) -> Decision:
+def _file(entry: Entry, named: Collection[str]) -> DecisionEntry:
     name = shown(entry.name)
     if entry.name in named:
-        return Decision(
+        return DecisionEntry(
             entry.name, Verdict.IN_PROGRESS, f"{name} is named by a manifest that is under way."
         )
     for verdict, applies, reason in _KINDS:
         if applies(entry.name):
-            return Decision(entry.name, verdict, reason.format(name=name))
-    return Decision(
+            return DecisionEntry(entry.name, verdict, reason.format(name=name))
+    return DecisionEntry(
         entry.name,
         Verdict.WAITING_FOR_MANIFEST,
         f"{name} ({entry.size:,} bytes) has been here since {clock(entry.written)} and waits for a "

@@ -21,14 +21,14 @@ _ALIKE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Misplaced:
+class MisplacedFile:
     """A file in a folder that feeds nothing. path: from the account's root, without a leading /."""
 
     path: str
     reason: str
 
 
-def find(tree: Mapping[str, Listing], drops: Collection[str]) -> list[Misplaced]:
+def find(tree: Mapping[str, Listing], drops: Collection[str]) -> list[MisplacedFile]:
     """The misplaced files in order of path.
 
     tree: listings by folder, "" or "/" is the root. drops: the folders that feed something, in
@@ -37,7 +37,7 @@ def find(tree: Mapping[str, Listing], drops: Collection[str]) -> list[Misplaced]
     """
     known = {_clean(drop) for drop in drops}
     misplaced = [
-        Misplaced(str(folder / entry.name), _reason(folder, entry.name, known))
+        MisplacedFile(str(folder / entry.name), _reason(folder, entry.name, known))
         for path, listing in tree.items()
         if (folder := _clean(path)) not in known and not any(map(is_hidden, folder.parts))
         for entry in listing

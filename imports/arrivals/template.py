@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from imports.arrivals.decisions import Decision, Verdict, shown
+from imports.arrivals.decisions import DecisionEntry, Verdict, shown
 from imports.arrivals.kinds import HIDDEN, LEFTOVER, TEMPORARY, Kind
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.names import errors_name, is_result, result_name
@@ -36,7 +36,7 @@ class Unmatched:
 
 
 @dataclass(slots=True)
-class Detection:
+class TemplateDetection:
     """What a look at the home found, in order of name.
 
     matches: to be imported now. unmatched: to be shown to people. decisions: one for every visible
@@ -45,7 +45,7 @@ class Detection:
 
     matches: list[Match] = field(default_factory=list)
     unmatched: list[Unmatched] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
+    decisions: list[DecisionEntry] = field(default_factory=list)
 
 
 def detect(
@@ -54,14 +54,14 @@ def detect(
     names: Mapping[str, int],
     quiet: timedelta,
     elsewhere: Mapping[str, str] | None = None,
-) -> Detection:
+) -> TemplateDetection:
     """Looks at a home at the moment `now` (aware).
 
     names: exact file name to the id of the account's template. quiet: how long a file must have
     been neither written nor renamed; the drop server shows closed files only. elsewhere: see
     `near_misses`. Folders are not files and get no decision.
     """
-    detection = Detection()
+    detection = TemplateDetection()
     for entry in listing:
         if entry.is_dir:
             continue
@@ -72,25 +72,25 @@ def detect(
         else:
             found = _unmatched(entry, names, elsewhere)
             detection.unmatched.append(found)
-            detection.decisions.append(Decision(entry.name, Verdict.UNMATCHED, found.reason))
+            detection.decisions.append(DecisionEntry(entry.name, Verdict.UNMATCHED, found.reason))
     return detection
 
 
-def _left_alone(entry: Entry, names: Mapping[str, int]) -> Decision | None:
+def _left_alone(entry: Entry, names: Mapping[str, int]) -> DecisionEntry | None:
     """Why the file is no delivery, whatever templates there are; None where it may be one."""
     name = entry.name
     for verdict, applies, reason in _KINDS:
         if applies(name) and not (verdict == Verdict.IGNORED and name in names):
-            return Decision(name, verdict, reason.format(name=shown(name)))
+            return DecisionEntry(name, verdict, reason.format(name=shown(name)))
     return None
 
 
-def _unstable(entry: Entry, now: datetime, quiet: timedelta) -> Decision | None:
+def _unstable(entry: Entry, now: datetime, quiet: timedelta) -> DecisionEntry | None:
     # A time ahead of our clock, as a file brought in by other means may have, must not wait for it.
     if abs(now - entry.changed) >= quiet:
         return None
     reason = f"{shown(entry.name)} has just come; it is taken when it has rested for a moment."
-    return Decision(entry.name, Verdict.NOT_YET_STABLE, reason)
+    return DecisionEntry(entry.name, Verdict.NOT_YET_STABLE, reason)
 
 
 def _unmatched(

@@ -1,6 +1,6 @@
 """Rules across the rows: duplicate keys, references inside the file, one-of-a-kind, no cycles.
 
-Pure over compact arrays that were gathered while the file was read (`gathered.py`). Rows found
+Pure over compact arrays that were numbers while the file was read (`gathered.py`). Rows found
 wrong here were accepted by their own cells.
 """
 
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from imports.check.row_numbers import Gathered, Ints
+from imports.check.row_numbers import Ints, RowNumbers
 from imports.check.validation import ReferenceSet
 from imports.issues import Code
 
 
 @dataclass(slots=True)
-class LateBatch:
+class RejectedRows:
     """Rows rejected for one cause. other: per row a number that the message's {other} names."""
 
     code: Code
@@ -31,9 +31,9 @@ class LateBatch:
         return self.message.replace("{other}", f"{int(self.other[position]):,}")
 
 
-def duplicates(gathered: Gathered, columns: Sequence[str]) -> LateBatch | None:
+def duplicates(numbers: RowNumbers, columns: Sequence[str]) -> RejectedRows | None:
     """Second and later rows of a key within the file; the first one stands."""
-    lines, first = _repeated(gathered)
+    lines, first = _repeated(numbers)
     if not lines.size:
         return None
     named = " and ".join(columns)
@@ -41,13 +41,13 @@ def duplicates(gathered: Gathered, columns: Sequence[str]) -> LateBatch | None:
         f"The same {named} stands on line {{other}} already. "
         "Keep one of the two rows; the first one was taken."
     )
-    return LateBatch(Code.DUPLICATE_KEY, columns[0], message, lines, first)
+    return RejectedRows(Code.DUPLICATE_KEY, columns[0], message, lines, first)
 
 
-def _repeated(gathered: Gathered) -> tuple[Ints, Ints]:
+def _repeated(numbers: RowNumbers) -> tuple[Ints, Ints]:
     """Lines of repeated keys and the line of each key's first row, part by part."""
     found: list[tuple[Ints, Ints]] = []
-    for unsorted, places in gathered.parts():
+    for unsorted, places in numbers.parts():
         order = np.argsort(unsorted, kind="stable")
         keys, lines = unsorted[order], places[order].astype(np.int64)
         again = np.zeros(keys.size, dtype=bool)
@@ -61,14 +61,14 @@ def _repeated(gathered: Gathered) -> tuple[Ints, Ints]:
 
 
 def unknown_own(
-    gathered: Gathered, column: str, label: str, stored: ReferenceSet, rejected: Ints
-) -> LateBatch | None:
+    numbers: RowNumbers, column: str, label: str, stored: ReferenceSet, rejected: Ints
+) -> RejectedRows | None:
     """Rows whose reference to their own type is neither in the store nor an accepted row.
 
     A row whose parent is rejected is rejected too, down the whole chain.
     """
-    keys, lines = gathered.joined()
-    parents = np.concatenate(gathered.own[column]) if column in gathered.own else None
+    keys, lines = numbers.joined()
+    parents = np.concatenate(numbers.own[column]) if column in numbers.own else None
     if parents is None:
         return None
     standing = ~np.isin(lines, rejected)
@@ -85,17 +85,17 @@ def unknown_own(
         f'"{column}" refers to {label}: no accepted row of this file and no stored record has that '
         "identifier. Add the missing row, or correct the value."
     )
-    return LateBatch(Code.UNKNOWN_REFERENCE, column, message, lines[bad], lines[bad])
+    return RejectedRows(Code.UNKNOWN_REFERENCE, column, message, lines[bad], lines[bad])
 
 
 def cycles(
-    gathered: Gathered, column: str, stored: dict[int, int], rejected: Ints
-) -> LateBatch | None:
+    numbers: RowNumbers, column: str, stored: dict[int, int], rejected: Ints
+) -> RejectedRows | None:
     """Rows that would be their own ancestor. stored: key hash → parent hash of the store's rows."""
-    if column not in gathered.own:
+    if column not in numbers.own:
         return None
-    keys, lines = gathered.joined()
-    parents = np.concatenate(gathered.own[column])
+    keys, lines = numbers.joined()
+    parents = np.concatenate(numbers.own[column])
     standing = ~np.isin(lines, rejected)
     tree = dict(stored)
     tree.update(zip(keys[standing].tolist(), parents[standing].tolist(), strict=True))
@@ -107,7 +107,7 @@ def cycles(
         f"Following {column} upwards comes back to this row. Give one row of the circle "
         "another parent."
     )
-    return LateBatch(Code.CYCLE, column, message, lines[bad], lines[bad])
+    return RejectedRows(Code.CYCLE, column, message, lines[bad], lines[bad])
 
 
 def _looped(tree: dict[int, int]) -> Iterator[int]:
@@ -126,10 +126,10 @@ def _looped(tree: dict[int, int]) -> Iterator[int]:
 
 
 def more_than_one(
-    gathered: Gathered, column: str, value: str, taken: bool, rejected: Ints
-) -> LateBatch | None:
+    numbers: RowNumbers, column: str, value: str, taken: bool, rejected: Ints
+) -> RejectedRows | None:
     """Rows beyond the one that may have the value. taken: another stored record has it already."""
-    lines = np.concatenate(gathered.only.get(column, [np.empty(0, np.int64)]))
+    lines = np.concatenate(numbers.only.get(column, [np.empty(0, np.int64)]))
     lines = lines[~np.isin(lines, rejected)]
     extra = lines if taken else lines[1:]
     if not extra.size:
@@ -140,4 +140,4 @@ def more_than_one(
         "Correct one of the two."
     )
     first = np.full(extra.size, lines[0], dtype=np.int64)
-    return LateBatch(Code.ONLY_ONE, column, message, extra, first)
+    return RejectedRows(Code.ONLY_ONE, column, message, extra, first)

@@ -8,7 +8,7 @@ import xxhash
 
 from imports.check.columns import (
     ATTACHMENT_COLUMNS,
-    Mapping,
+    ColumnMapping,
     fields_of,
     folded_names,
     is_attachment,
@@ -24,8 +24,8 @@ from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
 from portal.records.definitions import Feed, Field, RecordType
 
 
-def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> Mapping:
-    """The mapping of a file with that header. Raises FileRefused with every fault of the header."""
+def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> ColumnMapping:
+    """Map a file with that header. Raises FileRefused with every fault of the header."""
     folded = folded_names(header)
     neutralised = is_attachment(folded)
     fields = fields_of(feed, record_type)
@@ -39,9 +39,9 @@ def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> Mapping
     _refuse_missing(header, free, feed, [f for f in fields if f.name not in taken], operation)
     _refuse_order(header, feed, taken, operation)
     unused = [field.name for field in fields if field.name not in taken]
-    known = ((taken[f.name], f) for f in fields if f.name in taken)
-    columns = tuple(sorted((*known, *kept), key=lambda column: column[0]))
-    return Mapping(
+    matched = ((taken[f.name], f) for f in fields if f.name in taken)
+    columns = tuple(sorted((*matched, *kept), key=lambda column: column[0]))
+    return ColumnMapping(
         header=tuple(header),
         columns=columns,
         operation_column=operation,
@@ -73,7 +73,7 @@ def _refuse_missing(
 
 
 def missing_column(name: str, candidates: Sequence[str]) -> Issue:
-    """A column that the file must have, and which of the candidates may be meant."""
+    """Report a column that the file must have, and which of the candidates may be meant."""
     near = near_names(name, candidates)
     if near:
         named = " and ".join(f'"{short(candidate)}"' for candidate in near)
@@ -97,9 +97,9 @@ def _refuse_order(
     if feed.row_operation is not None and operation is not None:
         at[feed.row_operation.column] = operation
     expected = [name for name in feed.columns if name in at]
-    found = sorted(expected, key=at.__getitem__)
-    if found != expected:
-        spelled = ", ".join(header[at[name]].strip() for name in found)
+    actual = sorted(expected, key=at.__getitem__)
+    if actual != expected:
+        spelled = ", ".join(header[at[name]].strip() for name in actual)
         raise FileRefused(
             Issue(
                 Code.WRONG_COLUMN_ORDER,
@@ -117,7 +117,7 @@ def _fingerprint(
     columns: Iterable[tuple[int, Field]],
     operation: int | None,
 ) -> int:
-    """The definitions go in whole, so that a change that forgot its version counts as well."""
+    """Hash the whole definitions, so that a change without a new version counts as well."""
     taken = [(i, field.name) for i, field in columns]
     facts = repr((list(header), feed, record_type, taken, operation))
     return xxhash.xxh3_64_intdigest(facts.encode("utf-8", "surrogatepass"))

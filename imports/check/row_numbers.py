@@ -24,7 +24,7 @@ _FEW = 1 << 16  # rows that are not worth parting
 
 
 @dataclass(slots=True)
-class Gathered:
+class RowNumbers:
     """What the reading kept of each accepted row, chunk by chunk.
 
     directory: where numbers go when there are many; None keeps all of them in memory. own: hashes

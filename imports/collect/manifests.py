@@ -14,8 +14,7 @@ import os
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports.arrivals.decisions import Decision as Decided
-from imports.arrivals.decisions import shown
+from imports.arrivals.decisions import DecisionEntry, shown
 from imports.arrivals.listing import Entry
 from imports.arrivals.references import Resolution, resolve
 from imports.collect import folders, snapshot
@@ -131,7 +130,7 @@ def _storage(arrival: Arrival) -> str:
 
 def _refuse(arrival: Arrival, refused: InvalidSchema) -> None:
     with transaction.atomic():
-        note(arrival, Decided(arrival.name, "invalid_schema", str(refused)))
+        note(arrival, DecisionEntry(arrival.name, "invalid_schema", str(refused)))
         lifecycle.advance(
             arrival, to=State.INVALID_SCHEMA, allowed=[State.COLLECTING], **lifecycle.released()
         )
@@ -223,7 +222,7 @@ def _without_configuration(folder: Folder, arrival: Arrival) -> None:
         "told; the portal tries again every few minutes. Nothing needs to be sent again."
     )
     with transaction.atomic():
-        note(arrival, Decided(arrival.name, "configuration_missing", reason))
+        note(arrival, DecisionEntry(arrival.name, "configuration_missing", reason))
         mail.configuration_missing(arrival)
         lifecycle.advance(
             arrival, to=State.CONFIG_MISSING, allowed=[State.COLLECTING], **lifecycle.released()
@@ -255,10 +254,10 @@ def _take(
     if one.problem is not None or copy is None or feed is None:
         forget_copy(row)
         row.save()
-        note(arrival, Decided(name, str(one.problem), one.reason))
+        note(arrival, DecisionEntry(name, str(one.problem), one.reason))
         return
     if is_first(row):
-        note(arrival, Decided(name, "accepted", one.reason))
+        note(arrival, DecisionEntry(name, "accepted", one.reason))
         make_job(row, feed, folder.drop.limits, f"Named by {row.arrival.name}.")
     else:
-        note(arrival, Decided(name, "duplicate", row.reason))
+        note(arrival, DecisionEntry(name, "duplicate", row.reason))

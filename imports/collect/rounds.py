@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from imports.arrivals import misplaced
 from imports.arrivals.decisions import Verdict
 from imports.arrivals.listing import Listing
-from imports.arrivals.manifest import Detection, detect
+from imports.arrivals.manifest import ManifestDetection, detect
 from imports.arrivals.names import is_result
 from imports.collect import fetch, folders, sightings, template_files, template_home
 from imports.collect.deliveries import ROUND, Folder
@@ -136,7 +136,7 @@ def _manifests(folder: Folder) -> Iterator[Seen]:
     return _seen(folder, {entry.name for entry in detection.claims})
 
 
-def _claimed(folder: Folder, detection: Detection, listing: Listing) -> Iterator[str]:
+def _claimed(folder: Folder, detection: ManifestDetection, listing: Listing) -> Iterator[str]:
     """Names of manifests to collect: adopted from a cut-off round, due again, newly claimed."""
     mine = set(
         Arrival.objects.filter(drop=folder.drop, settled_at=None)

@@ -37,7 +37,7 @@ _HASH = re.compile(r"[0-9a-f]{32}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-class Found(NamedTuple):
+class LocatedReference(NamedTuple):
     """A reference and the byte offset of its start tag in the document."""
 
     reference: Reference
@@ -53,7 +53,7 @@ def parse(data: bytes, *, marked: bool = False) -> Manifest:
     return Manifest(tuple(found.reference for found in read(data, marked=marked)))
 
 
-def read(data: bytes, *, marked: bool = False) -> list[Found]:
+def read(data: bytes, *, marked: bool = False) -> list[LocatedReference]:
     """The `file` elements in document order, with their places. Raises InvalidSchema."""
     _refuse_size(data, MAX_BYTES + MAX_MARKS if marked else MAX_BYTES)
     parser = _Parser()
@@ -116,7 +116,7 @@ class _Handler(ContentHandler):
 
     def __init__(self, parser: _Parser) -> None:
         super().__init__()
-        self.found: list[Found] = []
+        self.found: list[LocatedReference] = []
         self._parser = parser
         self._depth = 0
         self._file_depth: int | None = None
@@ -149,7 +149,7 @@ class _Handler(ContentHandler):
             raise self._refused(
                 f"The manifest names more than {MAX_FILES:,} files. Send them in several manifests."
             )
-        self.found.append(Found(self._reference(attrs), self._parser.offset))
+        self.found.append(LocatedReference(self._reference(attrs), self._parser.offset))
 
     def _reference(self, attrs: AttributesImpl) -> Reference:
         name = self._only(attrs, "name", "filename")

@@ -10,7 +10,7 @@ import xxhash
 
 from imports.check import columns as mapping
 from imports.check.columns import ATTACHMENT_COLUMNS, near_names
-from imports.check.computed import Made
+from imports.check.computed import ComputedField
 from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
 from imports.mapping.definitions import FieldSpec, Missing, Spec, Unknown
 from imports.mapping.effective import applied, extended, filled, unfit
@@ -35,7 +35,7 @@ class HoldNeeded(FileRefused):
 
 def resolve(
     spec: Spec, header: Sequence[str], feed: Feed, record_type: RecordType, lookups: Tables
-) -> mapping.Mapping:
+) -> mapping.ColumnMapping:
     """The mapping of a file with that header.
 
     feed, record_type: the catalog's. lookups: the tenant's tables by name. A mapping with
@@ -62,7 +62,7 @@ def resolve(
     kept = mapping.kept_columns(header, free, feed, spec.fields)
     free = [i for i in free if i not in dict(kept)]
     columns = tuple(sorted((*columns, *kept), key=lambda column: column[0]))
-    return mapping.Mapping(
+    return mapping.ColumnMapping(
         header=tuple(header),
         columns=columns,
         operation_column=place,
@@ -70,7 +70,7 @@ def resolve(
         warnings=(*_warnings(spec, header, free, at), *mapping.unnamed(len(header) - len(folded))),
         neutralised=neutralised,
         fingerprint=_fingerprint(spec, header, feed, record_type, lookups),
-        made=made,
+        computed=made,
         reasons=tuple(_reasons(spec, header, free)),
         operation=operation,
         as_written=tuple(written),
@@ -168,7 +168,7 @@ class _Binder:
     lookups: Tables
     neutralised: bool
 
-    def made(self, one: FieldSpec, field: Field, number: int, default: str | None) -> Made:
+    def made(self, one: FieldSpec, field: Field, number: int, default: str | None) -> ComputedField:
         """The field that takes more than a column. number: of such fields before it."""
         return compile_field(
             one,
@@ -184,11 +184,11 @@ class _Binder:
 
 def _bound(
     spec: Spec, binder: _Binder, feed: Feed, record_type: RecordType
-) -> tuple[tuple[tuple[int, Field], ...], tuple[Made, ...]]:
+) -> tuple[tuple[tuple[int, Field], ...], tuple[ComputedField, ...]]:
     """The plain columns in the file's order, and the fields that are more than one."""
     operation = feed.row_operation.column if feed.row_operation else None
     plain: dict[int, Field] = {}
-    made: list[Made] = []
+    made: list[ComputedField] = []
     for name, one in spec.fields.items():
         if name == operation:
             continue

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import polars as pl
 
-from imports.check.computed import Made
+from imports.check.computed import ComputedField
 from imports.check.fields import MISSING, Check, clean
 from imports.issues import SHOWN_CHARACTERS
 from imports.mapping.definitions import FieldSpec
@@ -36,7 +36,7 @@ def compile_field(
     lookups: Tables = _NO_TABLES,
     neutralised: bool = False,
     default: str | None = None,
-) -> Made:
+) -> ComputedField:
     """The field's cell over the raw columns r + position.
 
     positions: of the spec's columns in the file. slot: number of its columns in the frame.
@@ -50,7 +50,7 @@ def compile_field(
         stages.append(expression.alias(_stage(slot, number)))
         faults += fault
     last = _finished(pl.col(_stage(slot, len(stages) - 1)), faults, default)
-    return Made(
+    return ComputedField(
         field=field,
         slot=slot,
         header=", ".join(header[at] for at in positions)[:SHOWN_CHARACTERS] or field.name,

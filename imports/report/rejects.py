@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO
 
 from imports.issues import Code, Issue, Severity
-from imports.scan.scanner import Cut
+from imports.scan.scanner import MalformedRecord
 
 _HEAD = struct.Struct("<QII")  # line, bytes of the record, bytes of its issues
 
@@ -28,7 +28,7 @@ class Reject:
     issues: tuple[Issue, ...]
 
 
-def reject_of(cut: Cut) -> Reject:
+def reject_of(cut: MalformedRecord) -> Reject:
     """A record that the scanner cut out, as a reject with one issue."""
     return Reject(cut.line, cut.raw, (Issue(cut.code, cut.message, cut.line, found=cut.found),))
 

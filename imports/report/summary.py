@@ -18,7 +18,7 @@ _Key = tuple[Severity, Code, str | None]
 
 
 @dataclass(slots=True)
-class IssueGroup:
+class IssueTally:
     """Issues of one cause. message: the first one's. examples: at most 5 (line, found) pairs."""
 
     severity: Severity
@@ -37,7 +37,7 @@ class Summary:
     """
 
     def __init__(self) -> None:
-        self._groups: dict[_Key, IssueGroup] = {}
+        self._groups: dict[_Key, IssueTally] = {}
 
     def add(self, issue: Issue) -> None:
         """Count one issue."""
@@ -64,7 +64,7 @@ class Summary:
         for line, value in zip(lines[:wanted], found[:wanted], strict=False):
             group.examples.append((int(line), value[:SHOWN_CHARACTERS]))
 
-    def groups(self) -> list[IssueGroup]:
+    def groups(self) -> list[IssueTally]:
         """The groups, largest first."""
         return sorted(
             self._groups.values(), key=lambda g: (-g.count, g.severity, g.code, g.column or "")
@@ -72,11 +72,11 @@ class Summary:
 
     def _group(
         self, code: Code, column: str | None, severity: Severity, message: str
-    ) -> IssueGroup:
+    ) -> IssueTally:
         key: _Key = (severity, code, column)
         if key not in self._groups and len(self._groups) >= _MOST_GROUPS:
             key = (severity, code, None)
-        return self._groups.setdefault(key, IssueGroup(severity, code, key[2], message))
+        return self._groups.setdefault(key, IssueTally(severity, code, key[2], message))
 
 
 # Beyond as many, unknown columns are told as one cause.

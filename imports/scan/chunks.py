@@ -14,7 +14,7 @@ from imports.scan.record_bounds import Bools, Ints
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ScanLimits:
     """Most bytes of one record and of one cell (UTF-8), most columns of a file."""
 
     record: int = 1 << 20
@@ -22,11 +22,11 @@ class Limits:
     columns: int = 1000
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = ScanLimits()
 
 
 @dataclass(slots=True)
-class Cut:
+class MalformedRecord:
     """A record that is not well-formed. line: physical line of its start.
 
     raw: the record without its line end, UTF-8 where it could be read, at most the record limit.
@@ -52,7 +52,7 @@ class Chunk:
     data: bytes
     lines: Ints
     offsets: Ints
-    cut: list[Cut] = field(default_factory=list)
+    malformed: list[MalformedRecord] = field(default_factory=list)
     consumed: int = 0
 
 
@@ -78,7 +78,7 @@ def keep(chunk: Chunk, mask: Bools) -> Chunk:
         data=join(chunk.data, starts, ends, mask),
         lines=chunk.lines[mask],
         offsets=offsets_of((ends - starts)[mask]),
-        cut=chunk.cut,
+        malformed=chunk.malformed,
         consumed=chunk.consumed,
     )
 
@@ -91,7 +91,7 @@ def merged(chunks: Sequence[Chunk]) -> Chunk:
         data=b"".join(chunk.data for chunk in chunks),
         lines=np.concatenate([chunk.lines for chunk in chunks]),
         offsets=offsets_of(np.concatenate([np.diff(chunk.offsets) for chunk in chunks])),
-        cut=[cut for chunk in chunks for cut in chunk.cut],
+        malformed=[cut for chunk in chunks for cut in chunk.malformed],
         consumed=chunks[-1].consumed,
     )
 

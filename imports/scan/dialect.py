@@ -59,7 +59,7 @@ class Dialect:
 
     encoding: "utf-8", "utf-16-le", "utf-16-be" or "cp1252". bom: bytes to skip at the start.
     quote: "" where quotes are text. line_end: "lf" (also CR LF, and both mixed) or "cr".
-    header_row, skip_rows, skip_last: as in `Wanted`.
+    header_row, skip_rows, skip_last: as in `DialectHints`.
     """
 
     encoding: str
@@ -73,7 +73,7 @@ class Dialect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class DialectHints:
     """What somebody has said about how a file is written; None is found out.
 
     encoding: a byte order mark counts for more. header_row: which record after the skipped lines
@@ -89,10 +89,10 @@ class Wanted:
     skip_last: int = 0
 
 
-_NOTHING_SAID = Wanted()
+_NO_HINTS = DialectHints()
 
 
-def detect(source: BinaryIO, size: int, wanted: Wanted = _NOTHING_SAID) -> Dialect:
+def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dialect:
     """The dialect of a file of `size` bytes, from its head and a few windows further on.
 
     Reads about 1.3 MB at most and leaves the position undefined. Raises FileRefused: EMPTY_FILE,
@@ -104,23 +104,23 @@ def detect(source: BinaryIO, size: int, wanted: Wanted = _NOTHING_SAID) -> Diale
     encoding, bom = _unicode(head)
     windows = list(_windows(source, size))
     if not bom:
-        encoding = wanted.encoding or encoding
+        encoding = hints.encoding or encoding
     if encoding is None:
         encoding = _eight_bit([head, *windows])
     texts = [_text(part, encoding) for part in (head[bom:], *windows)]
     _refuse_by_content(texts, size)
-    bare = _unquoted(texts[0], wanted.quote)
+    bare = _unquoted(texts[0], hints.quote)
     line_end = "cr" if "\r" in bare and "\n" not in bare else "lf"
     lines = re.split(r"\r\n|\r|\n" if line_end == "cr" else r"\r?\n", texts[0])
     return Dialect(
         encoding,
         bom,
-        wanted.delimiter or _delimiter(_voters(lines, wanted)),
-        quote=wanted.quote,
+        hints.delimiter or _delimiter(_voters(lines, hints)),
+        quote=hints.quote,
         line_end=line_end,
-        header_row=wanted.header_row,
-        skip_rows=wanted.skip_rows,
-        skip_last=wanted.skip_last,
+        header_row=hints.header_row,
+        skip_rows=hints.skip_rows,
+        skip_last=hints.skip_last,
     )
 
 
@@ -128,10 +128,10 @@ def _unquoted(text: str, quote: str) -> str:
     return re.sub(f"{quote}[^{quote}]*{quote}", "", text) if quote else text
 
 
-def _voters(lines: list[str], wanted: Wanted) -> list[str]:
+def _voters(lines: list[str], hints: DialectHints) -> list[str]:
     """The header and the records after it that vote on the delimiter."""
-    first = max(0, wanted.header_row - 1)
-    records = _records(lines[wanted.skip_rows :], wanted.quote)
+    first = max(0, hints.header_row - 1)
+    records = _records(lines[hints.skip_rows :], hints.quote)
     return list(islice(records, first, first + _RECORDS))
 
 

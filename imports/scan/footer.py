@@ -32,15 +32,15 @@ def without_last(chunks: Iterator[Chunk], number: int) -> Iterator[Chunk]:
 
 
 def _size(chunk: Chunk) -> int:
-    return len(chunk.lines) + len(chunk.cut)
+    return len(chunk.lines) + len(chunk.malformed)
 
 
 def _first(chunk: Chunk, number: int) -> Chunk:
     """The chunk with its first records only."""
     if number >= _size(chunk):
         return chunk
-    lines = np.sort(np.concatenate((chunk.lines, [cut.line for cut in chunk.cut])))
+    lines = np.sort(np.concatenate((chunk.lines, [cut.line for cut in chunk.malformed])))
     end = int(lines[number])
     kept = keep(chunk, chunk.lines < end)
-    kept.cut = [cut for cut in chunk.cut if cut.line < end]
+    kept.malformed = [cut for cut in chunk.malformed if cut.line < end]
     return kept

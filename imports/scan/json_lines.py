@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
 from imports.scan import cells
-from imports.scan.chunks import Chunk, Cut
+from imports.scan.chunks import Chunk, MalformedRecord
 from portal.events import rules
 from portal.events.rules import EventRefused, Incoming
 
@@ -55,7 +55,7 @@ def to_csv(source: BinaryIO, target: BinaryIO) -> None:
 def explained(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
     """The chunks of such a CSV file with the numbers of the JSON lines, and their faults."""
     for chunk in chunks:
-        cut = [_explained(one) for one in chunk.cut]
+        cut = [_explained(one) for one in chunk.malformed]
         yield Chunk(chunk.data, chunk.lines - 1, chunk.offsets, cut, chunk.consumed)
 
 
@@ -95,10 +95,12 @@ def _wrong(line: bytes, message: str) -> str:
     return '"' + told.replace('"', '""') + '"'
 
 
-def _explained(cut: Cut) -> Cut:
+def _explained(cut: MalformedRecord) -> MalformedRecord:
     text = cells.split(cut.raw.decode("utf-8", "replace"), ",")[0]
     if not text.startswith(_MARK):
-        return Cut(cut.line - 1, cut.code, cut.raw, cut.message, cut.found)
+        return MalformedRecord(cut.line - 1, cut.code, cut.raw, cut.message, cut.found)
     message, _, raw = text.removeprefix(_MARK).partition(_PART)
     record = "," * (len(COLUMNS) - 1) + cells.quoted(raw, ",")
-    return Cut(cut.line - 1, Code.NOT_JSON, record.encode(), message, raw[:SHOWN_CHARACTERS])
+    return MalformedRecord(
+        cut.line - 1, Code.NOT_JSON, record.encode(), message, raw[:SHOWN_CHARACTERS]
+    )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from imports.issues import SHOWN_CHARACTERS, Code
 from imports.scan import cells
-from imports.scan.chunks import Cut, Limits
+from imports.scan.chunks import MalformedRecord, ScanLimits
 from imports.scan.record_bounds import Ints, Layout
 
 GOOD: Final = 0
@@ -42,7 +42,7 @@ class Examined:
     codes: NDArray[np.uint8]
     delimiter: str
     columns: int
-    limits: Limits
+    limits: ScanLimits
     quote: str
 
 
@@ -51,7 +51,7 @@ def examine(
     layout: Layout,
     delimiter: str,
     columns: int,
-    limits: Limits,
+    limits: ScanLimits,
     absorb_extra: bool,
     quote: str = '"',
 ) -> Examined:
@@ -85,7 +85,7 @@ def examine(
 
 
 def _with_large_cell(
-    data: bytes, layout: Layout, delimiter: str, limits: Limits, quote: str
+    data: bytes, layout: Layout, delimiter: str, limits: ScanLimits, quote: str
 ) -> list[int]:
     large = np.flatnonzero(layout.end - layout.start > limits.cell).tolist()
     records = ((i, data[layout.start[i] : layout.end[i]]) for i in large)
@@ -179,7 +179,7 @@ def _raw(examined: Examined, index: int) -> bytes:
     return examined.data[examined.start[index] : examined.end[index]]
 
 
-def explain(examined: Examined, index: int, line: int) -> Cut:
+def explain(examined: Examined, index: int, line: int) -> MalformedRecord:
     """The cut of one record that is not good. line: physical line of the buffer's first byte."""
     raw = _raw(examined, index)
     code = _ORDER[int(examined.codes[index]) - 2]
@@ -187,14 +187,14 @@ def explain(examined: Examined, index: int, line: int) -> Cut:
     if code is Code.ROW_TOO_LARGE:
         return oversized(raw, line, examined.limits)
     message, found = _words(code, raw, int(examined.cells[index]), examined)
-    return Cut(line, code, raw, message, found)
+    return MalformedRecord(line, code, raw, message, found)
 
 
-def oversized(raw: bytes, line: int, limits: Limits) -> Cut:
+def oversized(raw: bytes, line: int, limits: ScanLimits) -> MalformedRecord:
     """The cut of a line that goes on beyond the record limit. raw: as much of it as was read."""
     message = _too_large("row", f"more than {limits.record:,}", limits.record)
     raw = raw[: limits.record]
-    return Cut(line, Code.ROW_TOO_LARGE, raw, message, _excerpt(raw))
+    return MalformedRecord(line, Code.ROW_TOO_LARGE, raw, message, _excerpt(raw))
 
 
 def _words(code: Code, raw: bytes, count: int, examined: Examined) -> tuple[str, str]:

@@ -11,12 +11,12 @@ T = TypeVar("T")
 _END: Final = object()
 
 
-def ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
+def prefetched(items: Iterator[T], depth: int = 2) -> Iterator[T]:
     """The same items in the same order; up to `depth` of them are made before they are asked for.
 
     What the iterator raises is raised here in its place. Nothing runs on when the caller stops.
     """
-    beside = ThreadPoolExecutor(1, "ahead")
+    beside = ThreadPoolExecutor(1, "prefetched")
     try:
         coming = deque(beside.submit(next, items, _END) for _ in range(depth))
         while (item := coming.popleft().result()) is not _END:

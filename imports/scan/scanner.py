@@ -19,8 +19,8 @@ import numpy as np
 from imports.scan.chunks import (
     DEFAULT_LIMITS,
     Chunk,
-    Cut,
-    Limits,
+    MalformedRecord,
+    ScanLimits,
     join,
     keep,
     merged,
@@ -30,16 +30,16 @@ from imports.scan.chunks import (
 from imports.scan.decoding import CleanStream
 from imports.scan.dialect import Dialect
 from imports.scan.footer import without_last
-from imports.scan.heading import BLOCK, Header, Place, take_header
+from imports.scan.heading import BLOCK, Header, ReadPosition, take_header
 from imports.scan.malformed import BLANK, GOOD, Examined, examine, explain, oversized
 from imports.scan.record_bounds import find_records
 
 __all__ = [
     "DEFAULT_LIMITS",
     "Chunk",
-    "Cut",
     "Header",
-    "Limits",
+    "MalformedRecord",
+    "ScanLimits",
     "keep",
     "merged",
     "read_header",
@@ -52,12 +52,12 @@ CHUNK_BYTES = 1 << 20
 _CUTS_PER_CHUNK = 5_000  # a hostile file of tiny bad rows must not fill the memory with cuts
 
 
-def read_header(source: BinaryIO, dialect: Dialect, limits: Limits = DEFAULT_LIMITS) -> Header:
+def read_header(source: BinaryIO, dialect: Dialect, limits: ScanLimits = DEFAULT_LIMITS) -> Header:
     """The header: by default the first record that is not blank. Reads little of the file.
 
     Raises FileRefused: EMPTY_FILE, UNREADABLE_HEADER, TOO_MANY_COLUMNS.
     """
-    return take_header(CleanStream(source, dialect), dialect, limits, Place())
+    return take_header(CleanStream(source, dialect), dialect, limits, ReadPosition())
 
 
 def scan(
@@ -65,7 +65,7 @@ def scan(
     dialect: Dialect,
     columns: int,
     *,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: ScanLimits = DEFAULT_LIMITS,
     chunk_bytes: int = CHUNK_BYTES,
     absorb_extra: bool = False,
 ) -> Iterator[Chunk]:
@@ -82,26 +82,26 @@ def _scanned(
     source: BinaryIO,
     dialect: Dialect,
     columns: int,
-    limits: Limits,
+    limits: ScanLimits,
     chunk_bytes: int,
     absorb_extra: bool,
 ) -> Iterator[Chunk]:
-    stream, place = CleanStream(source, dialect), Place()
+    stream, position = CleanStream(source, dialect), ReadPosition()
     delimiter, quote = dialect.delimiter, dialect.quote
-    take_header(stream, dialect, limits, place, min(chunk_bytes, BLOCK))
+    take_header(stream, dialect, limits, position, min(chunk_bytes, BLOCK))
     final = False
     while not final:
-        block = stream.read(max(chunk_bytes, len(place.carry)))
+        block = stream.read(max(chunk_bytes, len(position.carry)))
         final = not block
-        buffer = place.carry + block if place.carry else block
+        buffer = position.carry + block if position.carry else block
         if final and buffer and not buffer.endswith(b"\n"):
             buffer += b"\n"
         layout = find_records(buffer, delimiter, limits.record, final, quote)
         examined = examine(buffer, layout, delimiter, columns, limits, absorb_extra, quote)
-        yield from _chunks(examined, place.line, stream.consumed)
-        place.carry, place.line = buffer[layout.rest :], place.line + layout.lines
-        if len(place.carry) > limits.record:
-            yield _skip_line(stream, place, limits, chunk_bytes)
+        yield from _chunks(examined, position.line, stream.consumed)
+        position.carry, position.line = buffer[layout.rest :], position.line + layout.lines
+        if len(position.carry) > limits.record:
+            yield _skip_line(stream, position, limits, chunk_bytes)
 
 
 def _chunks(examined: Examined, line: int, consumed: int) -> Iterator[Chunk]:
@@ -117,17 +117,17 @@ def _chunks(examined: Examined, line: int, consumed: int) -> Iterator[Chunk]:
                 data=join(examined.data, start, end, good),
                 lines=(examined.first[low:high][good] + line).astype(np.int64),
                 offsets=offsets_of((end - start)[good]),
-                cut=[explain(examined, index, line) for index in mine.tolist()],
+                malformed=[explain(examined, index, line) for index in mine.tolist()],
                 consumed=consumed,
             )
 
 
-def _skip_line(stream: CleanStream, place: Place, limits: Limits, size: int) -> Chunk:
+def _skip_line(stream: CleanStream, position: ReadPosition, limits: ScanLimits, size: int) -> Chunk:
     """Drop the rest of a line that is longer than a record may be; the place moves behind it."""
-    cut = oversized(place.carry, place.line, limits)
+    cut = oversized(position.carry, position.line, limits)
     block = stream.read(size)
     while block and b"\n" not in block:
         block = stream.read(size)
-    place.carry, place.line = block.partition(b"\n")[2], place.line + 1
+    position.carry, position.line = block.partition(b"\n")[2], position.line + 1
     nothing = np.empty(0, np.int64)
     return Chunk(b"", nothing, np.zeros(1, np.int64), [cut], stream.consumed)

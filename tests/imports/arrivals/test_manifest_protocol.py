@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from imports.arrivals.decisions import Verdict, clock, shown
 from imports.arrivals.listing import Entry, Listing
-from imports.arrivals.manifest import Detection, detect
+from imports.arrivals.manifest import ManifestDetection, detect
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 SECOND = 10**9
@@ -22,11 +22,11 @@ def entry(name: str, *, age: timedelta = timedelta(0), is_dir: bool = False) -> 
     return Entry(name, 10, written, 1, is_dir, written)
 
 
-def look(*names: str, age: timedelta = timedelta(0), **options: object) -> Detection:
+def look(*names: str, age: timedelta = timedelta(0), **options: object) -> ManifestDetection:
     return detect(Listing(entry(name, age=age) for name in names), NOW, **options)
 
 
-def verdicts(detection: Detection) -> dict[str, str]:
+def verdicts(detection: ManifestDetection) -> dict[str, str]:
     return {decision.subject: decision.verdict for decision in detection.decisions}
 
 

@@ -9,7 +9,7 @@ import pytest
 from imports.arrivals.decisions import Verdict
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.near import MOST, near_misses
-from imports.arrivals.template import Detection, detect
+from imports.arrivals.template import TemplateDetection, detect
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 QUIET = timedelta(seconds=5)
@@ -23,12 +23,12 @@ def entry(name: str, *, age: float = 60, renamed: float | None = None) -> Entry:
     return Entry(name, 10, written, 1, False, changed)
 
 
-def look(*entries: Entry | str, elsewhere: dict[str, str] | None = None) -> Detection:
+def look(*entries: Entry | str, elsewhere: dict[str, str] | None = None) -> TemplateDetection:
     listing = Listing(entry(one) if isinstance(one, str) else one for one in entries)
     return detect(listing, NOW, TEMPLATES, QUIET, elsewhere)
 
 
-def verdicts(detection: Detection) -> dict[str, str]:
+def verdicts(detection: TemplateDetection) -> dict[str, str]:
     return {decision.subject: decision.verdict for decision in detection.decisions}
 
 
@@ -98,7 +98,7 @@ def test_a_template_may_name_what_would_be_a_leftover_but_not_a_temporary_name()
 
 def test_folders_are_no_files() -> None:
     found = detect(Listing([Entry("users.csv", 0, 0, 1, True)]), NOW, TEMPLATES, QUIET)
-    assert found == Detection()
+    assert found == TemplateDetection()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports.check.columns import Mapping, numbered
+from imports.check.columns import ColumnMapping, numbered
 from imports.check.matching import match
 from imports.issues import Code, FileRefused, Severity
 from portal.records.catalog import catalog
@@ -18,7 +18,7 @@ ENGAGE = ["Action", "Username", "FirstName", "LastName", "CampusEmail"]
 ATTACHMENT = ["_line", "_column", "_code", "_error"]
 
 
-def matched(header: list[str], feed: str = "accounts") -> Mapping:
+def matched(header: list[str], feed: str = "accounts") -> ColumnMapping:
     chosen = catalog().feed(feed)
     return match(header, chosen, catalog().record_type(chosen.record_type))
 
@@ -29,7 +29,7 @@ def refusal(header: list[str], feed: str = "accounts") -> list[tuple[Code, str]]
     return [(issue.code, issue.message) for issue in refused.value.issues]
 
 
-def columns(mapping: Mapping) -> list[tuple[int, str]]:
+def columns(mapping: ColumnMapping) -> list[tuple[int, str]]:
     return [(position, field.name) for position, field in mapping.columns]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from imports.check import row_numbers as module
 from imports.check.across_rows import duplicates
-from imports.check.row_numbers import Gathered
+from imports.check.row_numbers import RowNumbers
 
 
 def rows(keys: list[int], lines: list[int]) -> pl.DataFrame:
@@ -27,8 +27,8 @@ def many() -> list[pl.DataFrame]:
     return [rows(keys[at : at + 100], list(range(at + 2, at + 102))) for at in range(0, 5_000, 100)]
 
 
-def filled(chunks: list[pl.DataFrame], directory: Path | None) -> Gathered:
-    made = Gathered(directory)
+def filled(chunks: list[pl.DataFrame], directory: Path | None) -> RowNumbers:
+    made = RowNumbers(directory)
     for chunk in chunks:
         made.add(chunk)
     return made
@@ -57,7 +57,7 @@ def test_what_is_held_in_memory_stays_small(
     many: list[pl.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_HELD", 500)
-    made = Gathered(tmp_path)
+    made = RowNumbers(tmp_path)
     for chunk in many:
         made.add(chunk)
         assert sum(keys.size for keys in made.keys) < 500
@@ -69,7 +69,7 @@ def test_a_type_that_refers_to_itself_keeps_the_files_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_HELD", 2)
-    made = Gathered(tmp_path)
+    made = RowNumbers(tmp_path)
     for key in (5, 3, 4):
         made.add(rows([key], [key]).with_columns(pl.lit(1, pl.Int64).alias("self:Parent")))
     assert made.joined()[0].tolist() == [5, 3, 4]
@@ -77,4 +77,4 @@ def test_a_type_that_refers_to_itself_keeps_the_files_order(
 
 
 def test_nothing_gathered_is_nothing_repeated(tmp_path: Path) -> None:
-    assert duplicates(Gathered(tmp_path), ["Id"]) is None
+    assert duplicates(RowNumbers(tmp_path), ["Id"]) is None

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports.check.matching import match
-from imports.check.validation import Checked, ReferenceSet, Validator, key_hash, key_text
+from imports.check.validation import CheckedChunk, ReferenceSet, Validator, key_hash, key_text
 from portal.records.catalog import catalog
 from portal.records.definitions import Blank, Feed, Field, FieldType, Operation, RecordType, Rule
 
@@ -38,7 +38,7 @@ def checked(
     rows: Sequence[Sequence[str]],
     references: Mapping[str, Sequence[str]] | None = None,
     delimiter: str = ",",
-) -> Checked:
+) -> CheckedChunk:
     known = {name: ReferenceSet.of(keys, fold=True) for name, keys in (references or {}).items()}
     mapping = match(header, feed, record_type)
     types = catalog().record_type
@@ -56,12 +56,12 @@ def through(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
     references: Mapping[str, Sequence[str]] | None = None,
-) -> Checked:
+) -> CheckedChunk:
     feed = catalog().feed(name)
     return checked(feed, catalog().record_type(feed.record_type), header, rows, references)
 
 
-def issues(found: Checked) -> set[tuple[int | None, str | None, str, str]]:
+def issues(found: CheckedChunk) -> set[tuple[int | None, str | None, str, str]]:
     return {
         (issue.line, issue.column, issue.code.value, issue.found)
         for batch in found.issues
@@ -69,11 +69,11 @@ def issues(found: Checked) -> set[tuple[int | None, str | None, str, str]]:
     }
 
 
-def messages(found: Checked) -> list[str]:
+def messages(found: CheckedChunk) -> list[str]:
     return [issue.message for batch in found.issues for issue in batch.issues()]
 
 
-def documents(found: Checked) -> list[dict[str, Any]]:
+def documents(found: CheckedChunk) -> list[dict[str, Any]]:
     return [json.loads(text) for text in found.good["data"]]
 
 
@@ -275,7 +275,7 @@ FEED = Feed(
 HEADER = [f.name for f in PEOPLE.fields]
 
 
-def people(rows: Sequence[Sequence[str]], **more: Any) -> Checked:
+def people(rows: Sequence[Sequence[str]], **more: Any) -> CheckedChunk:
     return checked(replace(FEED, **more), PEOPLE, HEADER, rows)
 
 

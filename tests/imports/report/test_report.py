@@ -204,7 +204,7 @@ def test_an_attachment_dropped_again_reads_as_the_original_rows(rows, delimiter)
     assert names == (*header, *ATTACHMENT_COLUMNS)
     read = []
     for chunk in scan(io.BytesIO(data), dialect, len(names), chunk_bytes=50):
-        assert not chunk.cut
+        assert not chunk.malformed
         for start, end in zip(chunk.offsets[:-1], chunk.offsets[1:], strict=True):
             record = cells.split(chunk.data[start : end - 1].decode(), delimiter)
             read.append([restore(cell) for cell in record[: len(header)]])
@@ -213,12 +213,12 @@ def test_an_attachment_dropped_again_reads_as_the_original_rows(rows, delimiter)
 
 def test_a_corrected_attachment_of_cut_rows_is_read_without_cuts():
     data = b'a,b\n1,x\n2\n3,p"q\n4,r,s\n5,"open\n6,\xff\n7,y\n'
-    cuts = [reject_of(cut) for chunk in scan(io.BytesIO(data), COMMA, 2) for cut in chunk.cut]
+    cuts = [reject_of(cut) for chunk in scan(io.BytesIO(data), COMMA, 2) for cut in chunk.malformed]
     assert [cut.line for cut in cuts] == [3, 4, 5, 6, 7]
     again = attachment(["a", "b"], cuts)
     chunks = list(scan(io.BytesIO(again), Dialect("utf-8", 3, ","), 6))
     assert sum(chunk.lines.size for chunk in chunks) == 5
-    assert not [cut for chunk in chunks for cut in chunk.cut]
+    assert not [cut for chunk in chunks for cut in chunk.malformed]
 
 
 @given(st.text(st.sampled_from('ab",\n '), max_size=30))

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from imports.issues import Code, FileRefused
 from imports.report.attachment_rows import write_attachment
 from imports.report.rejects import Reject
-from imports.scan.dialect import Dialect, Wanted, detect
-from imports.scan.scanner import Limits, read_header, scan
+from imports.scan.dialect import Dialect, DialectHints, detect
+from imports.scan.scanner import ScanLimits, read_header, scan
 
-SMALL = Limits(record=60, cell=20, columns=10)
+SMALL = ScanLimits(record=60, cell=20, columns=10)
 PIECES = st.lists(
     st.sampled_from(['"', '""', ",", "\n", "a", " ", "bc", '","', '",\n"', "x" * 25, "1,2\n", "\0"])
 )
@@ -36,7 +36,7 @@ def scanned(
         assert ends[-1:] in ([], [len(chunk.data)])
         for line, start, end in zip(chunk.lines.tolist(), starts, ends, strict=True):
             found.append((line, chunk.data[start : end - 1], None))
-        found += [(cut.line, cut.raw, cut.code) for cut in chunk.cut]
+        found += [(cut.line, cut.raw, cut.code) for cut in chunk.malformed]
     return sorted(found, key=lambda one: one[0])
 
 
@@ -169,7 +169,7 @@ def test_without_quotes_every_line_is_a_record(
 
 def test_a_quote_in_the_wrong_place_is_named_as_it_is() -> None:
     (chunk,) = scan(io.BytesIO(b"A,B\nO'Hara,1\n'open,2\n"), dialect(quote="'"), 2)
-    first, second = chunk.cut
+    first, second = chunk.malformed
     assert first.message.startswith("A single quote (') stands in the wrong place")
     assert second.message.startswith("A single quote (') opens a value")
     code, message = refusal(b"'A,B\n1,2\n", dialect(quote="'"))
@@ -193,7 +193,7 @@ def test_an_attachment_has_double_quotes_whatever_the_file_had() -> None:
 
 
 def of(data: bytes, **said: object) -> Dialect:
-    return detect(io.BytesIO(data), len(data), Wanted(**said))
+    return detect(io.BytesIO(data), len(data), DialectHints(**said))
 
 
 def test_what_is_said_is_not_guessed() -> None:
