@@ -69,7 +69,7 @@ class Issue:
 
     line: physical line of the record's start, 1 is the file's first; None for the whole file.
     column: the header as the file spells it; None where it concerns the row.
-    found: the offending value, at most SHOWN_CHARACTERS of it.
+    value: the offending one, at most SHOWN_CHARACTERS of it.
     message: one sentence or two, complete without the other attributes.
     """
 
@@ -77,7 +77,7 @@ class Issue:
     message: str
     line: int | None = None
     column: str | None = None
-    found: str = ""
+    value: str = ""
     severity: Severity = Severity.ERROR
 
 

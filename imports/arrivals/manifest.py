@@ -28,9 +28,9 @@ _LONGEST_STATE = max(ManifestState, key=len)
 
 @dataclass(slots=True)
 class ManifestDetection:
-    """What a look at the folder found.
+    """The result for one listing of a folder.
 
-    claims: manifests to be claimed now, in order of name. retry: manifests in the state
+    claims: manifests to claim now, in order of name. retry: manifests in the state
     IMPORTCONFIGMISSING whose time has come. decisions: one for every visible file that is not in
     claims.
     """
@@ -48,7 +48,7 @@ def detect(
     retry_after: timedelta = RETRY_AFTER,
     lease: timedelta = LEASE,
 ) -> ManifestDetection:
-    """Looks at a drop at the moment `now` (aware).
+    """Decide about every file of a drop at the moment `now` (aware).
 
     named: data files that a manifest under way names; they are not waiting for one.
     retry_after: how long a manifest rests in IMPORTCONFIGMISSING. lease: how long a claim holds.

@@ -37,10 +37,10 @@ class Unmatched:
 
 @dataclass(slots=True)
 class TemplateDetection:
-    """What a look at the home found, in order of name.
+    """The result for one listing of a home, in order of name.
 
     matches: to be imported now. unmatched: to be shown to people. decisions: one for every visible
-    file that is not in matches; the unmatched ones have theirs too.
+    file that is not in matches, the unmatched ones included.
     """
 
     matches: list[Match] = field(default_factory=list)
@@ -55,7 +55,7 @@ def detect(
     quiet: timedelta,
     elsewhere: Mapping[str, str] | None = None,
 ) -> TemplateDetection:
-    """Looks at a home at the moment `now` (aware).
+    """Decide about every file of a home at the moment `now` (aware).
 
     names: exact file name to the id of the account's template. quiet: how long a file must have
     been neither written nor renamed; the drop server shows closed files only. elsewhere: see
@@ -70,14 +70,15 @@ def detect(
         elif entry.name in names:
             detection.matches.append(Match(entry, names[entry.name]))
         else:
-            found = _unmatched(entry, names, elsewhere)
-            detection.unmatched.append(found)
-            detection.decisions.append(DecisionEntry(entry.name, Verdict.UNMATCHED, found.reason))
+            unmatched = _unmatched(entry, names, elsewhere)
+            detection.unmatched.append(unmatched)
+            decision = DecisionEntry(entry.name, Verdict.UNMATCHED, unmatched.reason)
+            detection.decisions.append(decision)
     return detection
 
 
 def _left_alone(entry: Entry, names: Mapping[str, int]) -> DecisionEntry | None:
-    """Why the file is no delivery, whatever templates there are; None where it may be one."""
+    """Why the file is not a delivery, whatever templates there are; None where it may be one."""
     name = entry.name
     for verdict, applies, reason in _KINDS:
         if applies(name) and not (verdict == Verdict.IGNORED and name in names):
@@ -86,7 +87,7 @@ def _left_alone(entry: Entry, names: Mapping[str, int]) -> DecisionEntry | None:
 
 
 def _unstable(entry: Entry, now: datetime, quiet: timedelta) -> DecisionEntry | None:
-    # A time ahead of our clock, as a file brought in by other means may have, must not wait for it.
+    # A file that was copied in by other means may have a time far ahead: it must not wait for it.
     if abs(now - entry.changed) >= quiet:
         return None
     reason = f"{shown(entry.name)} has just come; it is taken when it has rested for a moment."
@@ -98,16 +99,16 @@ def _unmatched(
 ) -> Unmatched:
     near = near_misses(entry.name, names, elsewhere)
     name = shown(entry.name)
-    told = " ".join([f"No import template has the file name {name}.", *(n.reason for n in near)])
+    facts = " ".join([f"No import template has the file name {name}.", *(n.reason for n in near)])
     advice = (
         "Send it under a name that a template has, or make a template from it. Names are compared "
         "exactly, with their extension."
     )
-    return Unmatched(entry, near, f"{told} {advice}")
+    return Unmatched(entry, near, f"{facts} {advice}")
 
 
 def _is_no_text(name: str) -> bool:
-    """Whether the name's bytes are not UTF-8: it can be neither compared nor written down."""
+    """Return whether the name's bytes are not UTF-8: it can be neither compared nor stored."""
     return any("\ud800" <= character <= "\udfff" for character in name)
 
 

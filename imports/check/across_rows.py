@@ -1,7 +1,7 @@
-"""Rules across the rows: duplicate keys, references inside the file, one-of-a-kind, no cycles.
+"""Rules across the rows: duplicate keys, references inside the file, one row at most, no cycles.
 
-Pure over compact arrays that were numbers while the file was read (`gathered.py`). Rows found
-wrong here were accepted by their own cells.
+Pure: works on compact arrays that were kept while the file was read (`row_numbers.py`). The rows
+that fail here passed the checks of their own cells.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from imports.issues import Code
 
 @dataclass(slots=True)
 class RejectedRows:
-    """Rows rejected for one cause. other: per row a number that the message's {other} names."""
+    """Rows rejected for one cause. other: for each row, the number for {other} in the message."""
 
     code: Code
     column: str | None
@@ -32,7 +32,7 @@ class RejectedRows:
 
 
 def duplicates(numbers: RowNumbers, columns: Sequence[str]) -> RejectedRows | None:
-    """Second and later rows of a key within the file; the first one stands."""
+    """Second and later rows of a key within the file; the first one is accepted."""
     lines, first = _repeated(numbers)
     if not lines.size:
         return None
@@ -45,17 +45,17 @@ def duplicates(numbers: RowNumbers, columns: Sequence[str]) -> RejectedRows | No
 
 
 def _repeated(numbers: RowNumbers) -> tuple[Ints, Ints]:
-    """Lines of repeated keys and the line of each key's first row, part by part."""
-    found: list[tuple[Ints, Ints]] = []
+    """Lines of repeated keys, and for each the line of its key's first row."""
+    repetitions: list[tuple[Ints, Ints]] = []
     for unsorted, places in numbers.parts():
         order = np.argsort(unsorted, kind="stable")
         keys, lines = unsorted[order], places[order].astype(np.int64)
         again = np.zeros(keys.size, dtype=bool)
         again[1:] = keys[1:] == keys[:-1]
         starts = np.maximum.accumulate(np.where(again, 0, np.arange(keys.size)))
-        found.append((lines[again], lines[starts[again]]))
-    repeated = np.concatenate([pair[0] for pair in found])
-    first = np.concatenate([pair[1] for pair in found])
+        repetitions.append((lines[again], lines[starts[again]]))
+    repeated = np.concatenate([pair[0] for pair in repetitions])
+    first = np.concatenate([pair[1] for pair in repetitions])
     order = np.argsort(repeated)
     return repeated[order], first[order]
 
@@ -111,7 +111,7 @@ def cycles(
 
 
 def _looped(tree: dict[int, int]) -> Iterator[int]:
-    """Nodes that stand on a cycle of a parent map (0 is no parent)."""
+    """Nodes on a cycle of a parent map (0 is no parent)."""
     safe: set[int] = set()
     for start in tree:
         path: dict[int, None] = {}
@@ -128,7 +128,7 @@ def _looped(tree: dict[int, int]) -> Iterator[int]:
 def more_than_one(
     numbers: RowNumbers, column: str, value: str, taken: bool, rejected: Ints
 ) -> RejectedRows | None:
-    """Rows beyond the one that may have the value. taken: another stored record has it already."""
+    """Rows after the first with a value of which one is allowed. taken: a stored record has it."""
     lines = np.concatenate(numbers.only.get(column, [np.empty(0, np.int64)]))
     lines = lines[~np.isin(lines, rejected)]
     extra = lines if taken else lines[1:]

@@ -183,7 +183,7 @@ def _repeated(name: str, times: int) -> Issue:
         f'The column "{short(name)}" is there {times} times (case does not count).'
         " Keep one of them.",
         column=name,
-        found=short(name),
+        value=short(name),
     )
 
 
@@ -199,7 +199,7 @@ def unknown_columns(
             Code.UNKNOWN_COLUMN,
             f'The column "{short(name)}" is unknown and was ignored.{meant}',
             column=header[i],
-            found=short(name),
+            value=short(name),
             severity=Severity.WARNING,
         )
 

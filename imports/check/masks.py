@@ -131,7 +131,7 @@ def hashes_of(cell: Cell, fold: bool) -> pl.Expr:
 def _reference(cell: Cell, target: RecordType, stored: ReferenceSet) -> ReferenceCheck:
     name = f"x{cell.slot}"
     message = (
-        f'"{{column}}" is "{{found}}", but there is no such record in "{target.label}".'
+        f'"{{column}}" is "{{value}}", but there is no such record in "{target.label}".'
         f' Correct the cell, or send the "{target.label}" file with it first.'
     )
     check = _named(Check(Code.UNKNOWN_REFERENCE, pl.col(name), message), cell.header)
@@ -159,7 +159,7 @@ def _operation_cell(mapping: ColumnMapping) -> Cell | None:
 def _operation_masks(rule: RowOperation, operation: Cell) -> Iterator[Mask]:
     named = ", ".join(rule.values)
     unread = operation.cell.is_not_null() & pl.col(OPERATION).is_null()
-    message = f'"{{column}}" is "{{found}}". Use one of: {named} (case does not count).'
+    message = f'"{{column}}" is "{{value}}". Use one of: {named} (case does not count).'
     operation_checks = [*operation.faults, Check(Code.NOT_IN_LIST, unread, message)]
     if rule.blank is None:
         message = f'"{{column}}" is blank. Say what to do with the row: {named}.'

@@ -84,7 +84,7 @@ def missing_column(name: str, candidates: Sequence[str]) -> Issue:
         Code.MISSING_COLUMN,
         f'The column "{name}" is missing. {advice}',
         column=name,
-        found=", ".join(near)[:SHOWN_CHARACTERS],
+        value=", ".join(near)[:SHOWN_CHARACTERS],
     )
 
 
@@ -105,7 +105,7 @@ def _refuse_order(
                 Code.WRONG_COLUMN_ORDER,
                 f"The columns are in the wrong order: found {spelled};"
                 f" expected {', '.join(expected)}. Put them in this order.",
-                found=spelled[:SHOWN_CHARACTERS],
+                value=spelled[:SHOWN_CHARACTERS],
             )
         )
 

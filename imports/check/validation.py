@@ -207,7 +207,7 @@ def _batch(
         severity=mask.severity,
         message=mask.check.message,
         lines=tuple(lines[failing.to_numpy()].tolist()),
-        found=_raw(evaluation, mask.positions, failing)
+        values=_raw(evaluation, mask.positions, failing)
         if elements is None
         else _shown(elements, failing),
         others=_raw(evaluation, mask.others, failing),

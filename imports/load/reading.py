@@ -196,7 +196,7 @@ def _summarise(checked: CheckedChunk, reading: Reading) -> None:
     for batch in checked.issues:
         first = next(batch.issues())
         reading.summary.add_many(
-            batch.code, batch.column, batch.severity, first.message, batch.lines, batch.found
+            batch.code, batch.column, batch.severity, first.message, batch.lines, batch.values
         )
         if batch.severity == Severity.WARNING:
             reading.warnings += len(batch.lines)

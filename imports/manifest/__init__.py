@@ -1,7 +1,7 @@
 """The manifest (`*.done`): reading it, marking it, naming its states. Pure (seed 001, Step 3).
 
 A manifest is a small XML document that names the data files of one delivery. The rules follow the
-seed to the letter; where the seed is silent, design.md section 6 ("Manifest decisions") speaks.
+seed to the letter; where the seed is silent, design.md section 6 ("Manifest decisions") decides.
 """
 
 from __future__ import annotations

@@ -36,9 +36,9 @@ def parse_state(name: str) -> tuple[str, ManifestState] | None:
 
 
 def state_name(name: str, state: ManifestState) -> str:
-    """The manifest's name in that state; a state it already has is replaced."""
-    known = parse_state(name)
-    base = known[0] if known else name
+    """The manifest's name in that state; it replaces the state that the name has already."""
+    parsed = parse_state(name)
+    base = parsed[0] if parsed else name
     return f"{base}.{state}"
 
 

@@ -143,7 +143,7 @@ def _missing(name: str, fields: Sequence[str], candidates: Sequence[str]) -> Iss
         f'The column "{name[:SHOWN_CHARACTERS]}" is missing{why}.'
         f" {advice}, or correct the template.",
         column=name,
-        found=", ".join(near)[:SHOWN_CHARACTERS],
+        value=", ".join(near)[:SHOWN_CHARACTERS],
     )
 
 

@@ -72,7 +72,7 @@ def _chosen(workbook: Workbook, sheet: str | int | None) -> str:
             Code.SPREADSHEET,
             f"The workbook has no sheet {wanted}; it has {listed}. Choose one of these, or rename "
             "the sheet.",
-            found=listed[:SHOWN_CHARACTERS],
+            value=listed[:SHOWN_CHARACTERS],
         )
     )
 

@@ -95,7 +95,7 @@ def _applied(
     recognised = RECOGNISERS[type(step)](step, lookups)
     failed = text.is_not_null() & after.is_null()
     checks = (
-        Check(recognised.code, failed, f'"{{column}}" is "{{found}}". {sentence}')
+        Check(recognised.code, failed, f'"{{column}}" is "{{value}}". {sentence}')
         for sentence in recognised.rejects
     )
     return recognised.read(text), checks

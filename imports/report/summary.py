@@ -19,7 +19,7 @@ _Key = tuple[Severity, Code, str | None]
 
 @dataclass(slots=True)
 class IssueTally:
-    """Issues of one cause. message: the first one's. examples: at most 5 (line, found) pairs."""
+    """Issues of one cause. message: of the first. examples: at most 5 pairs of line and value."""
 
     severity: Severity
     code: Code
@@ -44,7 +44,7 @@ class Summary:
         group = self._group(issue.code, issue.column, issue.severity, issue.message)
         group.count += 1
         if len(group.examples) < EXAMPLES:
-            group.examples.append((issue.line, issue.found[:SHOWN_CHARACTERS]))
+            group.examples.append((issue.line, issue.value[:SHOWN_CHARACTERS]))
 
     def add_many(
         self,
@@ -53,15 +53,15 @@ class Summary:
         severity: Severity,
         message: str,
         lines: Sequence[int] | npt.NDArray[np.int64],
-        found: Sequence[str],
+        values: Sequence[str],
     ) -> None:
-        """Count one issue a line. found: the offending values of at least the first five lines."""
+        """Count one issue a line. values: the offending ones of at least the first five lines."""
         if not len(lines):
             return
         group = self._group(code, column, severity, message)
         group.count += len(lines)
-        wanted = EXAMPLES - len(group.examples)
-        for line, value in zip(lines[:wanted], found[:wanted], strict=False):
+        missing = EXAMPLES - len(group.examples)
+        for line, value in zip(lines[:missing], values[:missing], strict=False):
             group.examples.append((int(line), value[:SHOWN_CHARACTERS]))
 
     def groups(self) -> list[IssueTally]:
@@ -79,18 +79,17 @@ class Summary:
         return self._groups.setdefault(key, IssueTally(severity, code, key[2], message))
 
 
-# Beyond as many, unknown columns are told as one cause.
-_MOST_TOLD = 5
+_MOST_UNKNOWN = 5  # more unknown columns than these are reported as one cause
 
 
 def warn(summary: Summary, warnings: Sequence[Issue]) -> None:
-    """Tell of the header's warnings; many unknown columns are one cause, not hundreds."""
+    """Add the header's warnings; many unknown columns are one cause, not hundreds."""
     unknown = [w for w in warnings if w.code == Code.UNKNOWN_COLUMN]
-    if len(unknown) > _MOST_TOLD:
+    if len(unknown) > _MOST_UNKNOWN:
         message = f"{len(unknown)} columns of the file are unknown and were ignored."
-        found = [issue.column or "" for issue in unknown]
+        names = [issue.column or "" for issue in unknown]
         summary.add_many(
-            Code.UNKNOWN_COLUMN, None, Severity.WARNING, message, [1] * len(found), found
+            Code.UNKNOWN_COLUMN, None, Severity.WARNING, message, [1] * len(names), names
         )
         warnings = [w for w in warnings if w.code != Code.UNKNOWN_COLUMN]
     for warning in warnings:

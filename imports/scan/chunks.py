@@ -30,14 +30,14 @@ class MalformedRecord:
     """A record that is not well-formed. line: physical line of its start.
 
     raw: the record without its line end, UTF-8 where it could be read, at most the record limit.
-    found: what is wrong with it, at most 200 characters.
+    value: the part that is wrong, at most SHOWN_CHARACTERS of it.
     """
 
     line: int
     code: Code
     raw: bytes
     message: str
-    found: str
+    value: str
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Which records are not well-formed, and the words for each."""
+"""Which records are not well-formed, and the message for each."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def examine(
 ) -> Examined:
     """Judge each record of the layout. With `absorb_extra`, rewrite those with surplus cells.
 
-    quote: "" where quotes are text; a joined cell could not be quoted then, so none is joined.
+    quote: "" where quotes are text; no cells are joined then, as the result could not be quoted.
     """
     codes = np.zeros(layout.first.size, np.uint8)
     codes[layout.cells < columns] = _NUMBER[Code.TOO_FEW_CELLS]
@@ -104,18 +104,18 @@ def _largest_cell(raw: bytes, delimiter: str, quote: str) -> tuple[int, int]:
 
 def _ill_encoded(data: bytes, layout: Layout) -> list[int]:
     """Records with ill-formed UTF-8. A line feed is never part of an ill-formed sequence."""
-    found: list[int] = []
+    records: list[int] = []
     if data.isascii():
-        return found
+        return records
     used, at = memoryview(data)[: layout.rest], 0
     while at < len(used):
         try:
             codecs.utf_8_decode(used[at:], "strict", True)
             break
         except UnicodeDecodeError as error:
-            found.append(int(np.searchsorted(layout.end, at + error.start)))
-            at = int(layout.end[found[-1]]) + 1
-    return found
+            records.append(int(np.searchsorted(layout.end, at + error.start)))
+            at = int(layout.end[records[-1]]) + 1
+    return records
 
 
 def _with_nul(data: bytes, layout: Layout) -> Ints:
@@ -126,14 +126,14 @@ def _with_nul(data: bytes, layout: Layout) -> Ints:
 
 
 def _blank(data: bytes, layout: Layout, delimiter: str) -> list[int]:
-    """Lines of only white space. A tab is none where it is the delimiter."""
+    """Lines of only white space. A tab does not count where it is the delimiter."""
     blank = b" \t\r\v\f".replace(delimiter.encode(), b"")
     if not layout.start.size:
         return []
     first = np.frombuffer(data, np.uint8)[layout.start]
     begin_so = np.isin(first, np.frombuffer(blank + b"\n", np.uint8))
-    found = np.flatnonzero(begin_so & (layout.cells == 1)).tolist()
-    return [i for i in found if not data[layout.start[i] : layout.end[i]].strip(blank)]
+    candidates = np.flatnonzero(begin_so & (layout.cells == 1)).tolist()
+    return [i for i in candidates if not data[layout.start[i] : layout.end[i]].strip(blank)]
 
 
 def _absorb(examined: Examined) -> Examined:
@@ -180,25 +180,25 @@ def _raw(examined: Examined, index: int) -> bytes:
 
 
 def explain(examined: Examined, index: int, line: int) -> MalformedRecord:
-    """The cut of one record that is not good. line: physical line of the buffer's first byte."""
+    """Say what is wrong with one record. line: physical line of the buffer's first byte."""
     raw = _raw(examined, index)
     code = _ORDER[int(examined.codes[index]) - 2]
     line += int(examined.first[index])
     if code is Code.ROW_TOO_LARGE:
         return oversized(raw, line, examined.limits)
-    message, found = _words(code, raw, int(examined.cells[index]), examined)
-    return MalformedRecord(line, code, raw, message, found)
+    message, value = _message(code, raw, int(examined.cells[index]), examined)
+    return MalformedRecord(line, code, raw, message, value)
 
 
 def oversized(raw: bytes, line: int, limits: ScanLimits) -> MalformedRecord:
-    """The cut of a line that goes on beyond the record limit. raw: as much of it as was read."""
+    """A line that goes on beyond the record limit. raw: as much of it as was read."""
     message = _too_large("row", f"more than {limits.record:,}", limits.record)
     raw = raw[: limits.record]
     return MalformedRecord(line, Code.ROW_TOO_LARGE, raw, message, _excerpt(raw))
 
 
-def _words(code: Code, raw: bytes, count: int, examined: Examined) -> tuple[str, str]:
-    """The message for a cut and what was found."""
+def _message(code: Code, raw: bytes, count: int, examined: Examined) -> tuple[str, str]:
+    """The message for a malformed record, and the part of it that is wrong."""
     limits = examined.limits
     if code in (Code.TOO_FEW_CELLS, Code.TOO_MANY_CELLS):
         return _wrong_count(count, examined.columns, examined.delimiter), _excerpt(raw)
@@ -209,13 +209,13 @@ def _words(code: Code, raw: bytes, count: int, examined: Examined) -> tuple[str,
         return _BAD_ENCODING, _around_bad_byte(raw)
     if code is Code.OPEN_QUOTE:
         at = raw.rfind(examined.quote.encode())
-        return _quote_words(_OPEN_QUOTE, examined), _excerpt(raw[at:])
+        return _quote_message(_OPEN_QUOTE, examined), _excerpt(raw[at:])
     if code is Code.NUL_BYTE:
         return _NUL_BYTE, _excerpt(raw)
-    return _quote_words(_BAD_QUOTE, examined), _excerpt(raw)
+    return _quote_message(_BAD_QUOTE, examined), _excerpt(raw)
 
 
-def _quote_words(message: str, examined: Examined) -> str:
+def _quote_message(message: str, examined: Examined) -> str:
     name = "double" if examined.quote == '"' else "single"
     return message.format(name=name, sign=examined.quote, limit=examined.limits.record)
 

@@ -69,7 +69,7 @@ def test_an_unknown_column_is_ignored_with_a_warning_and_what_is_near() -> None:
     assert mapping.ignored == ("Colour",)
     (warning,) = mapping.warnings
     assert (warning.code, warning.severity) == (Code.UNKNOWN_COLUMN, Severity.WARNING)
-    assert (warning.column, warning.found) == ("Colour", "Colour")
+    assert (warning.column, warning.value) == ("Colour", "Colour")
     assert warning.message == 'The column "Colour" is unknown and was ignored.'
     header = ["PersonIdentifier", "SectionIdentifier", "Rolle"]
     (near,) = matched(header, "instructors").warnings

@@ -243,5 +243,5 @@ def test_the_apostrophe_of_an_error_attachment_is_taken_off_again() -> None:
 @pytest.mark.parametrize("kind", [k for k in FieldType if k is not FieldType.TEXT])
 def test_every_message_says_what_was_found_and_what_is_expected(kind: FieldType) -> None:
     first, *_ = fields.checks(of(kind, values=("One", "Two")), pl.col("c"), pl.col("v"))
-    assert first.message.startswith('"{column}" is "{found}". ')
+    assert first.message.startswith('"{column}" is "{value}". ')
     assert re.search(r"Expected .+\.$|Use one of: One, Two\.$", first.message)

@@ -42,7 +42,7 @@ def test_repeated_keys_are_the_same_in_files_and_in_memory(
     monkeypatch.setattr(module, "_FEW", 1_000)  # parts in memory, too
     monkeypatch.setattr(module, "_HELD", held)
     made = filled(many, tmp_path)
-    assert made.is_parted == (held <= 5_000)
+    assert made.is_split == (held <= 5_000)
     for _again in range(2):
         found = duplicates(made, ["Id"])
         assert expected is not None

@@ -63,7 +63,7 @@ def through(
 
 def issues(found: CheckedChunk) -> set[tuple[int | None, str | None, str, str]]:
     return {
-        (issue.line, issue.column, issue.code.value, issue.found)
+        (issue.line, issue.column, issue.code.value, issue.value)
         for batch in found.issues
         for issue in batch.issues()
     }
@@ -359,9 +359,9 @@ def test_an_error_attachment_is_read_without_its_apostrophes() -> None:
 
 
 def test_a_cell_that_looks_like_a_template_is_told_as_it_is() -> None:
-    found = people([["7", "", "{other}{found}", "", "", "", ""]])
+    found = people([["7", "", "{other}{value}", "", "", "", ""]])
     assert messages(found) == [
-        '"Level" is "{other}{found}". Expected a whole number such as 1200, 1,200 or -3.'
+        '"Level" is "{other}{value}". Expected a whole number such as 1200, 1,200 or -3.'
     ]
 
 

@@ -117,7 +117,7 @@ def documents(found: CheckedChunk) -> list[dict[str, Any]]:
 
 def told(found: CheckedChunk) -> list[tuple[int | None, str | None, str, str]]:
     every = [issue for batch in found.issues for issue in batch.issues()]
-    return [(one.line, one.column, one.code.value, one.found) for one in every]
+    return [(one.line, one.column, one.code.value, one.value) for one in every]
 
 
 def sentences(found: CheckedChunk) -> list[str]:
@@ -283,7 +283,7 @@ def test_columns_match_exactly_and_then_without_case() -> None:
 def test_a_missing_column_is_refused_with_what_is_near() -> None:
     found = refusal(["ID", "First", "Surname", "E-Mail", "Sex", "Born"])
     assert not isinstance(found, HoldNeeded)
-    assert [(issue.code, issue.column, issue.found) for issue in found.issues] == [
+    assert [(issue.code, issue.column, issue.value) for issue in found.issues] == [
         (Code.MISSING_COLUMN, "Last", ""),
         (Code.MISSING_COLUMN, "Mail", "E-Mail"),
     ]

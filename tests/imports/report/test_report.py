@@ -32,9 +32,9 @@ def issue(line: int = 2, column: str | None = "Email", code: Code = Code.REQUIRE
 
 def test_issues_are_grouped_by_cause_the_largest_first():
     summary = Summary()
-    summary.add(issue(2, "Name", found="x"))
+    summary.add(issue(2, "Name", value="x"))
     for line in range(10, 17):
-        summary.add(issue(line, found=f"v{line}"))
+        summary.add(issue(line, value=f"v{line}"))
     summary.add(issue(5, severity=Severity.WARNING))
     email, name, warning = summary.groups()
     assert (email.column, email.count, email.message) == ("Email", 7, "It is blank.")
@@ -46,7 +46,7 @@ def test_issues_are_grouped_by_cause_the_largest_first():
 def test_many_issues_at_once_count_as_one_by_one():
     one, many = Summary(), Summary()
     for line in range(100):
-        one.add(issue(line, found=f"v{line}"))
+        one.add(issue(line, value=f"v{line}"))
     for lines in (range(3), range(3, 100), range(0)):
         found = [f"v{n}" for n in lines]
         many.add_many(Code.REQUIRED, "Email", Severity.ERROR, "It is blank.", lines, found)
@@ -56,7 +56,7 @@ def test_many_issues_at_once_count_as_one_by_one():
 def test_the_summary_is_bounded():
     summary = Summary()
     for number in range(10_000):
-        summary.add(issue(number, f"column {number}", found="x" * 1000))
+        summary.add(issue(number, f"column {number}", value="x" * 1000))
     groups = summary.groups()
     assert len(groups) <= 2_100
     assert sum(group.count for group in groups) == 10_000

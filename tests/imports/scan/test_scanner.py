@@ -259,7 +259,7 @@ def test_it_says_how_many_cells_were_found_and_expected():
     assert result.codes == [(2, Code.TOO_FEW_CELLS), (4, Code.TOO_MANY_CELLS)]
     assert result.cuts[0].message.startswith("This row has 2 cells, the header has 3. Add")
     assert result.cuts[1].message.startswith("This row has 4 cells, the header has 3. Put double")
-    assert result.cuts[1].raw == b"1,2,3,4" and result.cuts[1].found == "1,2,3,4"
+    assert result.cuts[1].raw == b"1,2,3,4" and result.cuts[1].value == "1,2,3,4"
 
 
 def test_an_inch_mark_costs_its_own_row_only():
@@ -300,7 +300,7 @@ def test_a_nul_byte_costs_its_own_row_only():
 def test_broken_utf8_costs_its_own_row_only_and_shows_the_byte():
     result = run("a,b\n1,ñ\n2,x\n3,漢\n".encode().replace(b"x", b"caf\xe9 x"), 2)
     assert result.codes == [(3, Code.BAD_ENCODING)]
-    assert result.cuts[0].found == "2,caf\\xe9 x"
+    assert result.cuts[0].value == "2,caf\\xe9 x"
     assert result.rows == [["1", "ñ"], ["3", "漢"]]
 
 
