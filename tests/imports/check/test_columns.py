@@ -108,9 +108,9 @@ def test_a_feed_reads_its_own_columns_only() -> None:
 
 
 def test_it_refuses_columns_that_are_there_twice() -> None:
-    found = refusal([*ACCOUNTS, "email", "Extra", "extra"])
-    assert [code for code, _ in found] == [Code.DUPLICATE_COLUMN] * 2
-    assert found[0][1] == (
+    refusals = refusal([*ACCOUNTS, "email", "Extra", "extra"])
+    assert [code for code, _ in refusals] == [Code.DUPLICATE_COLUMN] * 2
+    assert refusals[0][1] == (
         'The column "Email" is there 2 times (case does not count). Keep one of them.'
     )
 
@@ -192,9 +192,9 @@ def test_the_fingerprint_changes_with_header_definitions_and_mapping() -> None:
 
 
 def test_a_huge_header_is_answered_in_words() -> None:
-    found = refusal([f"c{i}" + "x" * 5_000 for i in range(500)])
-    assert [code for code, _ in found] == [Code.MISSING_COLUMN] * 4
-    assert all(len(message) < 1_000 for _, message in found)
+    refusals = refusal([f"c{i}" + "x" * 5_000 for i in range(500)])
+    assert [code for code, _ in refusals] == [Code.MISSING_COLUMN] * 4
+    assert all(len(message) < 1_000 for _, message in refusals)
 
 
 @settings(deadline=None)

@@ -44,13 +44,13 @@ def test_issues_are_grouped_by_cause_the_largest_first():
 
 
 def test_many_issues_at_once_count_as_one_by_one():
-    one, many = Summary(), Summary()
+    single, many = Summary(), Summary()
     for line in range(100):
-        one.add(issue(line, value=f"v{line}"))
+        single.add(issue(line, value=f"v{line}"))
     for lines in (range(3), range(3, 100), range(0)):
-        found = [f"v{n}" for n in lines]
-        many.add_many(Code.REQUIRED, "Email", Severity.ERROR, "It is blank.", lines, found)
-    assert one.groups() == many.groups()
+        values = [f"v{n}" for n in lines]
+        many.add_many(Code.REQUIRED, "Email", Severity.ERROR, "It is blank.", lines, values)
+    assert single.groups() == many.groups()
 
 
 def test_the_summary_is_bounded():
@@ -61,7 +61,7 @@ def test_the_summary_is_bounded():
     assert len(groups) <= 2_100
     assert sum(group.count for group in groups) == 10_000
     assert groups[0].column is None and groups[0].count > 7_000
-    assert all(len(found) <= 200 for group in groups for _, found in group.examples)
+    assert all(len(value) <= 200 for group in groups for _, value in group.examples)
 
 
 # --- the spool ---------------------------------------------------------------------------------

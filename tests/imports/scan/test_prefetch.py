@@ -1,4 +1,4 @@
-"""Items that are made prefetched on another thread."""
+"""Items that another thread produces before they are asked for."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def test_it_gives_the_same_items_in_the_same_order():
 
 
 def test_it_makes_no_more_items_than_it_may_before_they_are_asked_for():
-    made: list[int] = []
+    produced: list[int] = []
 
     def items() -> Iterator[int]:
         for number in range(100):
-            made.append(number)
+            produced.append(number)
             yield number
 
     coming = prefetched(items(), depth=3)
     assert next(coming) == 0
     coming.close()
-    assert len(made) <= 4
+    assert len(produced) <= 4
 
 
 def test_what_the_iterator_raises_comes_in_its_place():
