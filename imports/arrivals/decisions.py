@@ -1,4 +1,4 @@
-"""One line of an arrival's log: what was decided about a file, and why, in a sentence."""
+"""One line of an arrival's log: the decision about a file and its reason, a sentence."""
 
 from __future__ import annotations
 
@@ -60,6 +60,6 @@ def shown(name: str) -> str:
     return visible if len(visible) <= _MAX_SHOWN else visible[: _MAX_SHOWN - 1] + "…"
 
 
-def clock(moment: datetime) -> str:
+def utc_minute(moment: datetime) -> str:
     """Write a moment for a sentence: to the minute, in UTC."""
     return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from imports.arrivals.decisions import DecisionEntry, Verdict, clock, shown
+from imports.arrivals.decisions import DecisionEntry, Verdict, shown, utc_minute
 from imports.arrivals.kinds import HIDDEN, LEFTOVER, TEMPORARY, Kind
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.names import is_hidden, is_result
@@ -57,17 +57,17 @@ def detect(
     detection = ManifestDetection()
     for entry in listing:
         if entry.is_dir:
-            _folder(entry, detection)
+            _decide_about_folder(entry, detection)
         elif state := parse_state(entry.name):
-            _state(entry, state[1], now, detection, retry_after, lease)
+            _decide_about_state(entry, state[1], now, detection, retry_after, lease)
         elif is_manifest(entry.name) and not is_hidden(entry.name):
-            _manifest(entry, detection)
+            _claim_or_refuse(entry, detection)
         else:
-            detection.decisions.append(_file(entry, named))
+            detection.decisions.append(_decision_about_file(entry, named))
     return detection
 
 
-def _folder(entry: Entry, detection: ManifestDetection) -> None:
+def _decide_about_folder(entry: Entry, detection: ManifestDetection) -> None:
     if is_manifest(entry.name):
         detection.decisions.append(
             DecisionEntry(
@@ -78,7 +78,7 @@ def _folder(entry: Entry, detection: ManifestDetection) -> None:
         )
 
 
-def _manifest(entry: Entry, detection: ManifestDetection) -> None:
+def _claim_or_refuse(entry: Entry, detection: ManifestDetection) -> None:
     longest = free_name(state_name(entry.name, _LONGEST_STATE), [])
     # A collision may add a number of a few digits.
     if len(longest.encode(errors="surrogateescape")) + 4 <= MAX_NAME_BYTES:
@@ -94,7 +94,7 @@ def _manifest(entry: Entry, detection: ManifestDetection) -> None:
     )
 
 
-def _state(
+def _decide_about_state(
     entry: Entry,
     state: ManifestState,
     now: datetime,
@@ -117,7 +117,7 @@ def _state(
             "The configuration of this folder could not be read {since}. It is tried again now."
         )
     sentence = reason.format(
-        since=f"at {clock(entry.changed)}", retry=clock(now - age + retry_after)
+        since=f"at {utc_minute(entry.changed)}", retry=utc_minute(now - age + retry_after)
     )
     detection.decisions.append(DecisionEntry(entry.name, verdict, sentence))
 
@@ -146,7 +146,7 @@ _MEANING: dict[ManifestState, tuple[Verdict, str]] = {
 }
 
 
-def _file(entry: Entry, named: Collection[str]) -> DecisionEntry:
+def _decision_about_file(entry: Entry, named: Collection[str]) -> DecisionEntry:
     name = shown(entry.name)
     if entry.name in named:
         return DecisionEntry(
@@ -158,8 +158,8 @@ def _file(entry: Entry, named: Collection[str]) -> DecisionEntry:
     return DecisionEntry(
         entry.name,
         Verdict.WAITING_FOR_MANIFEST,
-        f"{name} ({entry.size:,} bytes) has been here since {clock(entry.written)} and waits for a "
-        "manifest. Put a file with the extension .done that names it into this folder.",
+        f"{name} ({entry.size:,} bytes) has been here since {utc_minute(entry.written)} and waits for"
+        " a manifest. Put a file with the extension .done that names it into this folder.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Why a file name matches no template although it nearly does: the near misses, in words. Pure.
+"""Why a file name matches no template although it nearly does: the near misses and reasons. Pure.
 
 Seed 003: "the file name is strict … case sensitive, including the file extension"; its example is
 `Users2018.csv`, sent a year later as `Users2019.csv`.

@@ -52,7 +52,7 @@ class Check:
 def clean(
     raw: pl.Expr, *, neutralised: bool = False, missing: Collection[str] = MISSING
 ) -> pl.Expr:
-    """The cell without surrounding white space; null where it is blank or a missing token.
+    """Return the cell without surrounding white space; null where it is blank or a missing token.
 
     neutralised: the file is one of our error attachments, in whose cells an apostrophe keeps
     spreadsheets from seeing a formula; it is removed again.
@@ -69,12 +69,12 @@ def _restored(raw: pl.Expr) -> pl.Expr:
 
 
 def parse(field: Field, cell: pl.Expr) -> pl.Expr:
-    """What is stored for a cleaned cell; null where it is blank or cannot be read."""
+    """Return what is stored for a cleaned cell; null where it is blank or cannot be read."""
     return _elements(cell) if field.many else _PARSERS[field.type](field, cell)
 
 
 def is_blank(field: Field, cell: pl.Expr, value: pl.Expr) -> pl.Expr:
-    """True where the field has no value; a list without elements is none."""
+    """True where the field has no value; a list without elements counts as none."""
     return value.is_null() if field.many else cell.is_null()
 
 

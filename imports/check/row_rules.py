@@ -1,6 +1,6 @@
 """Rules across the cells of one row, as Boolean columns (the rules of `definitions.Rule`). Pure.
 
-`only_one` and `tree` concern the whole file and the store: they are not decided here.
+`only_one` and `tree` concern the whole file and the store: `across_rows` checks them.
 """
 
 from __future__ import annotations

@@ -111,8 +111,8 @@ class Validator:
         evaluation = self._evaluate(data, len(lines))
         for reference in self._references:
             _look_up(reference, evaluation)
-        bad = self._bad(evaluation.frame)
-        good = self._good(evaluation.frame, ~bad, lines, source_hashes)
+        bad = self._failing(evaluation.frame)
+        good = self._good_rows(evaluation.frame, ~bad, lines, source_hashes)
         rejected = bad.arg_true().to_numpy().astype(np.int64)
         if good.height + rejected.size != len(lines):
             raise AssertionError(
@@ -156,11 +156,11 @@ class Validator:
         yield from self._masks
         yield from (reference.mask for reference in self._references)
 
-    def _bad(self, frame: pl.DataFrame) -> pl.Series:
+    def _failing(self, frame: pl.DataFrame) -> pl.Series:
         names = [mask.name for mask in self._all_masks() if mask.severity is Severity.ERROR]
         return frame.select(pl.any_horizontal(names)).to_series()
 
-    def _good(
+    def _good_rows(
         self,
         frame: pl.DataFrame,
         kept: pl.Series,
@@ -207,24 +207,26 @@ def _batch(
         severity=mask.severity,
         message=mask.check.message,
         lines=tuple(lines[failing.to_numpy()].tolist()),
-        values=_raw(evaluation, mask.positions, failing)
+        values=_raw_cells(evaluation, mask.positions, failing)
         if elements is None
-        else _shown(elements, failing),
-        others=_raw(evaluation, mask.others, failing),
+        else _shortened(elements, failing),
+        others=_raw_cells(evaluation, mask.others, failing),
     )
 
 
-def _raw(evaluation: _Evaluation, positions: Sequence[int], rows: pl.Series) -> tuple[str, ...]:
+def _raw_cells(
+    evaluation: _Evaluation, positions: Sequence[int], rows: pl.Series
+) -> tuple[str, ...]:
     """The cells of some columns as the file has them, joined to one text for each row."""
     if not positions:
         return ("",) * rows.len()
-    columns = [_shown(evaluation.raw[f"r{at}"], rows) for at in positions]
+    columns = [_shortened(evaluation.raw[f"r{at}"], rows) for at in positions]
     return tuple(
         ", ".join(filter(None, cells))[:SHOWN_CHARACTERS] for cells in zip(*columns, strict=True)
     )
 
 
-def _shown(cells: pl.Series, rows: pl.Series) -> tuple[str, ...]:
+def _shortened(cells: pl.Series, rows: pl.Series) -> tuple[str, ...]:
     return tuple(cells.gather(rows).fill_null("").str.strip_chars().str.slice(0, SHOWN_CHARACTERS))
 
 

@@ -47,7 +47,7 @@ def annotate(data: bytes, problems: Mapping[int, Problem]) -> bytes:
 
 
 def _without_marks(text: str, start: int) -> tuple[str, int]:
-    """The start tag up to its last attribute without INVALID attributes, and where that ends."""
+    """Return the start tag up to its last attribute, without INVALID attributes, and its end."""
     opening = _OPEN.match(text, start)
     if opening is None:
         raise ValueError(f"There is no start tag at {start}.")
@@ -67,10 +67,10 @@ def _attributes(text: str, position: int) -> Iterator[re.Match[str]]:
 
 
 class _Units:
-    """The document as a text of its code units: one character a byte, or two bytes in UTF-16.
+    """The document as a text of its code units: one character per byte, or per two in UTF-16.
 
-    Every encoding that is read holds the characters of markup as themselves, and no part of
-    another character looks like one; so nothing has to be decoded, and nothing can be lost.
+    Every encoding that is read keeps the characters of markup as they are, and no part of another
+    character looks like one; so nothing has to be decoded, and nothing can be lost.
     """
 
     def __init__(self, data: bytes) -> None:

@@ -45,7 +45,7 @@ class LocatedReference(NamedTuple):
 
 
 def parse(data: bytes, *, marked: bool = False) -> Manifest:
-    """The manifest in these bytes. INVALID attributes of an earlier run are ignored.
+    """Parse the manifest in these bytes. INVALID attributes of an earlier run are ignored.
 
     marked: the portal wrote INVALID attributes into it, which may exceed the sender's limit.
     Raises InvalidSchema and nothing else.
@@ -132,7 +132,7 @@ class _Handler(ContentHandler):
                 "A manifest needs two: one root element, and its file elements in it."
             )
         if _local(name) == "file":
-            self._file(attrs)
+            self._add_file(attrs)
 
     def endElement(self, name: str) -> None:
         """Leave the level."""
@@ -140,7 +140,7 @@ class _Handler(ContentHandler):
             self._file_depth = None
         self._depth -= 1
 
-    def _file(self, attrs: AttributesImpl) -> None:
+    def _add_file(self, attrs: AttributesImpl) -> None:
         if self._file_depth is not None:
             raise self._refused(
                 "A file element stands inside another one. Close each of them: " + _EXAMPLE
@@ -153,19 +153,19 @@ class _Handler(ContentHandler):
         self.elements.append(LocatedReference(self._reference(attrs), self._parser.offset))
 
     def _reference(self, attrs: AttributesImpl) -> Reference:
-        name = self._only(attrs, "name", "filename")
+        name = self._attribute(attrs, "name", "filename")
         if not name.strip():
             raise self._refused(
                 "A file element has no name. Expected the name of the data file: " + _EXAMPLE
             )
-        checksum = self._only(attrs, "checksum").strip().lower()
-        hash_type = self._only(attrs, "checksumhashtype").strip().lower()
+        checksum = self._attribute(attrs, "checksum").strip().lower()
+        hash_type = self._attribute(attrs, "checksumhashtype").strip().lower()
         problem = self._problem(name, checksum, hash_type)
         self._names.add(name)
         return Reference(len(self.elements), name, checksum, hash_type, problem)
 
-    def _only(self, attrs: AttributesImpl, *names: str) -> str:
-        """The one value the attribute has under all its spellings, "" if it has none."""
+    def _attribute(self, attrs: AttributesImpl, *names: str) -> str:
+        """Return the value of the attribute under all its spellings, "" if it has none."""
         values = {value for key, value in attrs.items() if _local(key) in names}
         if len(values) > 1:
             raise self._refused(
@@ -186,7 +186,7 @@ class _Handler(ContentHandler):
 
 
 def bad_name(name: str) -> Iterator[str]:
-    """Why a reference may not have that name, as sentences; none if it may."""
+    """Yield why a reference may not have that name, as sentences; none if it may."""
     if "/" in name or "\\" in name or name in (".", ".."):
         yield "It is a path; a manifest names files of its own folder only, without a folder."
     if _CONTROL.search(name):
@@ -200,7 +200,7 @@ def bad_name(name: str) -> Iterator[str]:
 
 
 def bad_checksum(checksum: str, hash_type: str) -> Iterator[str]:
-    """Why checksum and hash type do not fit together, as sentences; none if they do (seed 001)."""
+    """Yield why checksum and hash type do not fit together, as sentences (seed 001)."""
     if hash_type not in ("md5", "none", ""):
         yield f"The hash type {hash_type[:40]!r} is unknown; expected md5, or none and no checksum."
     elif hash_type == "md5" and not checksum:

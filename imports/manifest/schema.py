@@ -1,4 +1,4 @@
-"""What a manifest says: its references, what may be wrong with one, the published form.
+"""The content of a manifest: its references and what may be wrong with one.
 
 `docs/manifest.xsd` describes the published form; what is read is laxer (`reading`).
 """
@@ -47,7 +47,7 @@ class Manifest:
 
 
 class InvalidSchema(Exception):
-    """The manifest is not one: it becomes `*.INVALIDSCHEMA`, nothing it names is processed.
+    """The document is not a manifest: it becomes `*.INVALIDSCHEMA`, nothing it names is processed.
 
     reason: sentences for the sender: what was found, what was expected, what to do.
     line: physical line in the manifest, 1 is the first; None where no line is to blame.

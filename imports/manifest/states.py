@@ -1,8 +1,8 @@
-"""The names a manifest goes through: `accounts.done`, `accounts.done.PROCESSING`, … (seed 001).
+"""The successive names of a manifest: `accounts.done`, `accounts.done.PROCESSING`, … (seed 001).
 
-The state is appended to the full name (design.md section 6) and always stands last, so that a
+The state is appended to the full name (design.md section 6) and always comes last, so that a
 sender's script may look for `accounts.done*` as well as for `*.INVALIDSCHEMA`, whatever number a
-collision brought in between.
+collision added in between.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _MANIFEST = re.compile(r".+\.[dD][oO][nN][eE]", re.DOTALL)
 
 
 def is_manifest(name: str) -> bool:
-    """Whether the file name has the extension `.done`, in any case, and something before it."""
+    """Return whether the file name has the extension `.done`, in any case, after a stem."""
     return _MANIFEST.fullmatch(name) is not None
 
 
 def parse_state(name: str) -> tuple[str, ManifestState] | None:
-    """The manifest's original name and its state, or None if the name carries no state.
+    """Return the manifest's original name and its state, or None if the name has no state.
 
     `accounts.done.PROCESSING` and `accounts.done.2.PROCESSING` both give `accounts.done`.
     """
@@ -43,7 +43,7 @@ def state_name(name: str, state: ManifestState) -> str:
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
-    """The name itself, or the first one with a number before its extension that is not taken.
+    """Return the name itself, or the first one with a number before its extension that is free.
 
     `accounts.done.INVALIDSCHEMA`, then `accounts.done.2.INVALIDSCHEMA`, … The caller must still
     rename without overwriting: the listing behind `taken` may be old.

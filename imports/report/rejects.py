@@ -92,9 +92,9 @@ def _from_list(values: list[str]) -> Issue:
     return Issue(Code(code), message, number, column, value, Severity(severity))
 
 
-def merge(early: Iterable[Reject], late: Iterable[Reject]) -> Iterator[Reject]:
+def merge(first: Iterable[Reject], second: Iterable[Reject]) -> Iterator[Reject]:
     """Merge two ordered series of rejects; the issues of a line that is in both are joined."""
-    ordered = heapq.merge(early, late, key=lambda reject: reject.line)
+    ordered = heapq.merge(first, second, key=lambda reject: reject.line)
     for line, same in groupby(ordered, key=lambda reject: reject.line):
         rejects = list(same)
         issues = tuple(issue for reject in rejects for issue in reject.issues)

@@ -27,7 +27,7 @@ class Header:
 
 @dataclass(slots=True)
 class ReadPosition:
-    """Bytes read but not yet used, and the physical line they begin on."""
+    """The bytes that were read but not used yet, and the physical line that they begin on."""
 
     carry: bytes = b""
     line: int = 1
@@ -40,10 +40,10 @@ def take_header(
     position: ReadPosition,
     size: int = BLOCK,
 ) -> Header:
-    """Read and check the header; afterwards the place is behind it.
+    """Read and check the header; afterwards the position is behind it.
 
-    A file without a header has its first record judged in the place of it, which stays to be
-    read. Raises FileRefused: EMPTY_FILE, UNREADABLE_HEADER, TOO_MANY_COLUMNS.
+    In a file without a header its first record is checked instead, and the position stays before
+    it. Raises FileRefused: EMPTY_FILE, UNREADABLE_HEADER, TOO_MANY_COLUMNS.
     """
     _skip_lines(stream, position, dialect.skip_rows, size)
     for _ in range(dialect.header_row - 1):
@@ -57,7 +57,7 @@ def take_header(
 
 
 def _skip_lines(stream: CleanStream, position: ReadPosition, number: int, size: int) -> None:
-    """Leave out lines whatever is in them; the place moves behind them."""
+    """Skip lines whatever they contain; the position moves behind them."""
     skipped = 0
     while skipped < number:
         _, end, rest = position.carry.partition(b"\n")
@@ -72,7 +72,7 @@ def _skip_lines(stream: CleanStream, position: ReadPosition, number: int, size: 
 def _next_record(
     stream: CleanStream, dialect: Dialect, limits: ScanLimits, position: ReadPosition, size: int
 ) -> tuple[int, bytes]:
-    """The first record that is not blank, and its line; the place moves behind it."""
+    """Read the first record that is not blank, and its line; the position moves behind it."""
     final = False
     while True:
         position.carry = _without_blank_lines(position, position.carry, dialect.delimiter)
@@ -110,7 +110,7 @@ def _empty(dialect: Dialect) -> FileRefused:
 
 
 def _without_blank_lines(position: ReadPosition, buffer: bytes, delimiter: str) -> bytes:
-    """The buffer from its first line that is not blank; the place counts the lines."""
+    """Return the buffer from its first line that is not blank; the position counts the lines."""
     blank = b" \t\r\v\f\n".replace(delimiter.encode(), b"")
     skipped = len(buffer) - len(buffer.lstrip(blank))
     begin = skipped if skipped == len(buffer) else buffer.rfind(b"\n", 0, skipped) + 1
@@ -119,7 +119,7 @@ def _without_blank_lines(position: ReadPosition, buffer: bytes, delimiter: str) 
 
 
 def _record_end(buffer: bytes, quote: str, limit: int, final: bool) -> int | None:
-    """Where the first record's line feed is; None if it is not in the buffer yet.
+    """Return where the first record's line feed is; None if it is not in the buffer yet.
 
     A header without an end within the limit ends at the limit.
     """
@@ -138,7 +138,7 @@ def _record_end(buffer: bytes, quote: str, limit: int, final: bool) -> int | Non
 def _header_cells(
     record: bytes, dialect: Dialect, line: int, limits: ScanLimits
 ) -> tuple[str, ...]:
-    """The names in a header record. Raises FileRefused."""
+    """Return the names in a header record. Raises FileRefused."""
     if b"\0" in record:
         raise _unreadable(line, "it contains a NUL character")
     delimiter, quote = dialect.delimiter, dialect.quote

@@ -25,14 +25,14 @@ _ORDER: Final = (
     Code.BAD_ENCODING,
     Code.NUL_BYTE,
     Code.ROW_TOO_LARGE,
-)  # a later one explains a record better than an earlier one
+)  # a later code explains a record better than an earlier one
 _NUMBER: Final = {code: number for number, code in enumerate(_ORDER, start=2)}
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The records of a buffer with a verdict each: GOOD, BLANK or the number of a code."""
+    """The records of a buffer with a verdict for each: GOOD, BLANK or the number of a code."""
 
     data: bytes
     start: Ints

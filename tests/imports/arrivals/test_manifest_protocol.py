@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imports.arrivals.decisions import Verdict, clock, shown
+from imports.arrivals.decisions import Verdict, shown, utc_minute
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.manifest import ManifestDetection, detect
 
@@ -105,7 +105,7 @@ def test_it_tries_a_missing_configuration_again_after_the_interval(minutes: int,
     assert verdicts(detection) == {name: expected}
 
 
-def test_it_tells_when_the_configuration_is_tried_again() -> None:
+def test_it_says_when_the_configuration_is_tried_again() -> None:
     detection = look("a.done.IMPORTCONFIGMISSING", retry_after=timedelta(minutes=7))
     assert "2025-03-01 12:07 UTC" in detection.decisions[0].reason
 
@@ -139,7 +139,7 @@ def test_a_rename_moves_ctime_where_drops_are_kept(tmp_path: Path) -> None:
     assert after.st_mtime_ns == before.st_mtime_ns
 
 
-def test_an_empty_folder_needs_no_words() -> None:
+def test_an_empty_folder_needs_no_decision() -> None:
     detection = look()
     assert (detection.claims, detection.retry, detection.decisions) == ([], [], [])
 
@@ -174,4 +174,4 @@ def test_every_file_is_claimed_or_explained_whatever_its_name_and_time(
 def test_foreign_names_are_shown_harmless() -> None:
     assert shown("a\nb\u202ecsv\udcff") == "a\\u000ab\\u202ecsv\\udcff"
     assert len(shown("x" * 500)) == 120
-    assert clock(NOW) == "2025-03-01 12:00 UTC"
+    assert utc_minute(NOW) == "2025-03-01 12:00 UTC"

@@ -121,7 +121,7 @@ def test_it_names_the_near_miss_and_what_differs(name: str, meant: str, words: s
     assert first.reason in look(name).unmatched[0].reason
 
 
-def test_it_tells_accents_that_only_look_the_same() -> None:
+def test_it_recognises_accents_that_only_look_the_same() -> None:
     (miss,) = near_misses("jose\u0301.csv", ["jos\u00e9.csv"])
     assert "accents" in miss.reason
 

@@ -21,7 +21,7 @@ def rows(keys: list[int], lines: list[int]) -> pl.DataFrame:
 
 @pytest.fixture
 def many() -> list[pl.DataFrame]:
-    """Fifty chunks of a hundred rows, about a third of them with a key that stood before."""
+    """Fifty chunks of a hundred rows, about a third of them with a key that came before."""
     random = np.random.default_rng(7)
     keys = random.integers(-4_000, 4_000, 5_000).tolist()
     return [rows(keys[at : at + 100], list(range(at + 2, at + 102))) for at in range(0, 5_000, 100)]

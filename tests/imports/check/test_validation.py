@@ -1,4 +1,4 @@
-"""A chunk against the rules: which rows are good, what is stored, what is told of the rest."""
+"""A chunk against the rules: which rows are good, what is stored, what is reported of the rest."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def documents(chunk: CheckedChunk) -> list[dict[str, Any]]:
     return [json.loads(text) for text in chunk.good["data"]]
 
 
-def test_every_fault_of_every_cell_is_told_with_line_column_and_what_was_found() -> None:
+def test_every_fault_of_every_cell_is_reported_with_line_column_and_value() -> None:
     header = ["PersonIdentifier", "FirstName", "LastName", "Email"]
     chunk = through(
         "accounts",
@@ -141,7 +141,7 @@ def test_org_units_obey_the_rules_of_their_tree() -> None:
     assert [d["Type"] for d in documents(chunk)] == ["Institution", "Department"]
 
 
-def test_a_warning_tells_and_lets_the_row_through() -> None:
+def test_a_warning_is_reported_and_the_row_is_accepted() -> None:
     header = ["TermIdentifier", "Name", "BeginDate", "EndDate", "ParentIdentifier", "Type"]
     chunk = through(
         "academic_terms",
@@ -165,7 +165,7 @@ def test_a_warning_tells_and_lets_the_row_through() -> None:
     ) in messages(chunk)
 
 
-def test_references_are_compared_without_case_and_unknown_ones_are_told() -> None:
+def test_references_are_compared_without_case_and_unknown_ones_are_reported() -> None:
     header = ["PersonIdentifier", "SectionIdentifier", "Status"]
     chunk = through(
         "enrollments",
@@ -208,7 +208,7 @@ def test_without_any_known_key_every_reference_is_unknown() -> None:
     assert issues(chunk) == {(2, "Identifier", "unknown_reference", "s")}
 
 
-def test_a_row_says_itself_what_it_does() -> None:
+def test_a_row_states_its_own_operation() -> None:
     header = ["AdvisorID", "ExternalID", "Action"]
     chunk = through(
         "beacon_connections",
@@ -358,7 +358,7 @@ def test_an_error_attachment_is_read_without_its_apostrophes() -> None:
     assert documents(chunk) == [{"Id": "-a", HEADER[1]: "=1+1"}]
 
 
-def test_a_cell_that_looks_like_a_template_is_told_as_it_is() -> None:
+def test_a_cell_that_looks_like_a_template_is_shown_as_it_is() -> None:
     chunk = people([["7", "", "{other}{value}", "", "", "", ""]])
     assert messages(chunk) == [
         '"Level" is "{other}{value}". Expected a whole number such as 1200, 1,200 or -3.'

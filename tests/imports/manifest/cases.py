@@ -1,4 +1,4 @@
-"""Manifests and what must become of them: the table behind promise A11 (reliability.md).
+"""Manifests and their outcome: the table behind promise A11 (reliability.md).
 
 Each case is complete: the bytes of the manifest, the data files beside it, and the outcome. The
 pure rules are tested with it, and the same table drives the test over a real drop.
@@ -25,7 +25,7 @@ FILES: Mapping[str, bytes] = {"accounts.csv": ACCOUNTS, "terms.csv": TERMS}
 class Case:
     """One manifest.
 
-    state: how it ends when the configuration is there; None means that it is removed.
+    state: its final one if the configuration is there; None means that it is removed.
     invalid: index of the `file` element to the value of its INVALID attribute.
     processed: the data files that are imported.
     """
@@ -65,7 +65,7 @@ def good(title: str, data: bytes, *processed: str) -> Case:
 
 
 def refused(title: str, data: bytes) -> Case:
-    """A manifest that is none."""
+    """A document that is not a manifest."""
     return Case(title, data, ManifestState.INVALIDSCHEMA)
 
 

@@ -1,4 +1,4 @@
-"""The dialect is read from a sample; what is no delimited text is refused in words."""
+"""The dialect is guessed from a sample; what is not delimited text is refused with advice."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def zipped(*names: str) -> bytes:
         (bytes(1000), Code.NOT_TEXT, "binary"),
     ],
 )
-def test_what_is_no_delimited_text_is_refused_with_advice(data, code, words):
+def test_what_is_not_delimited_text_is_refused_with_advice(data, code, words):
     refused_for, message = refusal(data)
     assert refused_for is code
     assert words in message and "expected a CSV file" in message
