@@ -158,8 +158,8 @@ def _decision_about_file(entry: Entry, named: Collection[str]) -> DecisionEntry:
     return DecisionEntry(
         entry.name,
         Verdict.WAITING_FOR_MANIFEST,
-        f"{name} ({entry.size:,} bytes) has been here since {utc_minute(entry.written)} and waits for"
-        " a manifest. Put a file with the extension .done that names it into this folder.",
+        f"{name} ({entry.size:,} bytes) has been here since {utc_minute(entry.written)} and waits"
+        " for a manifest. Put a file with the extension .done that names it into this folder.",
     )
 
 
