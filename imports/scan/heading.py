@@ -142,8 +142,8 @@ def _header_cells(
     if b"\0" in record:
         raise _unreadable(line, "it contains a NUL character")
     delimiter, quote = dialect.delimiter, dialect.quote
-    layout = find_records(record + b"\n", delimiter, limits.record, True, quote)
-    if layout.misplaced.any() or layout.broken.any():
+    bounds = find_records(record + b"\n", delimiter, limits.record, True, quote)
+    if bounds.misplaced.any() or bounds.broken.any():
         raise _unreadable(line, f"a {_quote_name(dialect)} stands in the wrong place")
     try:
         text = record.decode("utf-8")

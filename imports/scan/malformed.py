@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from imports.issues import SHOWN_CHARACTERS, Code
 from imports.scan import cells
 from imports.scan.chunks import MalformedRecord, ScanLimits
-from imports.scan.record_bounds import Ints, Layout
+from imports.scan.record_bounds import Ints, RecordBounds
 
 GOOD: Final = 0
 BLANK: Final = 1
@@ -48,33 +48,33 @@ class Examined:
 
 def examine(
     data: bytes,
-    layout: Layout,
+    bounds: RecordBounds,
     delimiter: str,
     columns: int,
     limits: ScanLimits,
     absorb_extra: bool,
     quote: str = '"',
 ) -> Examined:
-    """Judge each record of the layout. With `absorb_extra`, rewrite those with surplus cells.
+    """Examine each of the records. With `absorb_extra`, rewrite those with surplus cells.
 
     quote: "" where quotes are text; no cells are joined then, as the result could not be quoted.
     """
-    codes = np.zeros(layout.first.size, np.uint8)
-    codes[layout.cells < columns] = _NUMBER[Code.TOO_FEW_CELLS]
-    codes[layout.cells > columns] = _NUMBER[Code.TOO_MANY_CELLS]
-    codes[_with_large_cell(data, layout, delimiter, limits, quote)] = _NUMBER[Code.CELL_TOO_LARGE]
-    codes[layout.broken] = _NUMBER[Code.OPEN_QUOTE]
-    codes[layout.misplaced] = _NUMBER[Code.BAD_QUOTE]
-    codes[_ill_encoded(data, layout)] = _NUMBER[Code.BAD_ENCODING]
-    codes[_with_nul(data, layout)] = _NUMBER[Code.NUL_BYTE]
-    codes[layout.end - layout.start > limits.record] = _NUMBER[Code.ROW_TOO_LARGE]
-    codes[_blank(data, layout, delimiter)] = BLANK
+    codes = np.zeros(bounds.first.size, np.uint8)
+    codes[bounds.cells < columns] = _NUMBER[Code.TOO_FEW_CELLS]
+    codes[bounds.cells > columns] = _NUMBER[Code.TOO_MANY_CELLS]
+    codes[_with_large_cell(data, bounds, delimiter, limits, quote)] = _NUMBER[Code.CELL_TOO_LARGE]
+    codes[bounds.broken] = _NUMBER[Code.OPEN_QUOTE]
+    codes[bounds.misplaced] = _NUMBER[Code.BAD_QUOTE]
+    codes[_ill_encoded(data, bounds)] = _NUMBER[Code.BAD_ENCODING]
+    codes[_with_nul(data, bounds)] = _NUMBER[Code.NUL_BYTE]
+    codes[bounds.end - bounds.start > limits.record] = _NUMBER[Code.ROW_TOO_LARGE]
+    codes[_blank(data, bounds, delimiter)] = BLANK
     examined = Examined(
         data,
-        layout.start,
-        layout.end,
-        layout.first,
-        layout.cells,
+        bounds.start,
+        bounds.end,
+        bounds.first,
+        bounds.cells,
         codes,
         delimiter,
         columns,
@@ -85,10 +85,10 @@ def examine(
 
 
 def _with_large_cell(
-    data: bytes, layout: Layout, delimiter: str, limits: ScanLimits, quote: str
+    data: bytes, bounds: RecordBounds, delimiter: str, limits: ScanLimits, quote: str
 ) -> list[int]:
-    large = np.flatnonzero(layout.end - layout.start > limits.cell).tolist()
-    records = ((i, data[layout.start[i] : layout.end[i]]) for i in large)
+    large = np.flatnonzero(bounds.end - bounds.start > limits.cell).tolist()
+    records = ((i, data[bounds.start[i] : bounds.end[i]]) for i in large)
     return [i for i, raw in records if _largest_cell(raw, delimiter, quote)[1] > limits.cell]
 
 
@@ -102,38 +102,38 @@ def _largest_cell(raw: bytes, delimiter: str, quote: str) -> tuple[int, int]:
     return sizes.index(largest) + 1, largest
 
 
-def _ill_encoded(data: bytes, layout: Layout) -> list[int]:
+def _ill_encoded(data: bytes, bounds: RecordBounds) -> list[int]:
     """Records with ill-formed UTF-8. A line feed is never part of an ill-formed sequence."""
     records: list[int] = []
     if data.isascii():
         return records
-    used, at = memoryview(data)[: layout.rest], 0
+    used, at = memoryview(data)[: bounds.rest], 0
     while at < len(used):
         try:
             codecs.utf_8_decode(used[at:], "strict", True)
             break
         except UnicodeDecodeError as error:
-            records.append(int(np.searchsorted(layout.end, at + error.start)))
-            at = int(layout.end[records[-1]]) + 1
+            records.append(int(np.searchsorted(bounds.end, at + error.start)))
+            at = int(bounds.end[records[-1]]) + 1
     return records
 
 
-def _with_nul(data: bytes, layout: Layout) -> Ints:
+def _with_nul(data: bytes, bounds: RecordBounds) -> Ints:
     if b"\0" not in data:
         return np.empty(0, np.int64)
-    at = np.flatnonzero(np.frombuffer(data, np.uint8)[: layout.rest] == 0)
-    return np.unique(np.searchsorted(layout.end, at))
+    at = np.flatnonzero(np.frombuffer(data, np.uint8)[: bounds.rest] == 0)
+    return np.unique(np.searchsorted(bounds.end, at))
 
 
-def _blank(data: bytes, layout: Layout, delimiter: str) -> list[int]:
+def _blank(data: bytes, bounds: RecordBounds, delimiter: str) -> list[int]:
     """Lines of only white space. A tab does not count where it is the delimiter."""
     blank = b" \t\r\v\f".replace(delimiter.encode(), b"")
-    if not layout.start.size:
+    if not bounds.start.size:
         return []
-    first = np.frombuffer(data, np.uint8)[layout.start]
+    first = np.frombuffer(data, np.uint8)[bounds.start]
     begin_so = np.isin(first, np.frombuffer(blank + b"\n", np.uint8))
-    candidates = np.flatnonzero(begin_so & (layout.cells == 1)).tolist()
-    return [i for i in candidates if not data[layout.start[i] : layout.end[i]].strip(blank)]
+    candidates = np.flatnonzero(begin_so & (bounds.cells == 1)).tolist()
+    return [i for i in candidates if not data[bounds.start[i] : bounds.end[i]].strip(blank)]
 
 
 def _absorb(examined: Examined) -> Examined:

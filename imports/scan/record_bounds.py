@@ -22,7 +22,7 @@ _NONE: Ints = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RecordBounds:
     """The records of one buffer, in order and without gaps.
 
     first, last: 0-based lines of the buffer on which each begins and ends. start, end: byte
@@ -44,7 +44,7 @@ class Layout:
 
 def find_records(
     buffer: bytes, delimiter: str, limit: int, final: bool, quote: str = '"'
-) -> Layout:
+) -> RecordBounds:
     """Return the records of `buffer`, which begins at a record's first byte.
 
     limit: most bytes of a record that spans lines. final: nothing follows, the buffer ends in a
@@ -58,17 +58,17 @@ def find_records(
         return _plain(newlines, delimiters)
     quotes = np.flatnonzero(marks == ord(quote))
     beside = (NEWLINE, ord(quote), ord(delimiter))
-    return _Quoted(buffer, newlines, quotes, beside, limit, final).layout(delimiters)
+    return _Quoted(buffer, newlines, quotes, beside, limit, final).bounds(delimiters)
 
 
-def _plain(newlines: Ints, delimiters: Ints) -> Layout:
-    """The layout of a buffer without quotes: each line is a record."""
+def _plain(newlines: Ints, delimiters: Ints) -> RecordBounds:
+    """The bounds of a buffer without quotes: each line is a record."""
     lines = np.arange(newlines.size)
     no = np.zeros(newlines.size, np.bool_)
     start = _starts(newlines)
     cells = np.diff(np.searchsorted(delimiters, newlines), prepend=0) + 1
     rest = int(newlines[-1]) + 1 if newlines.size else 0
-    return Layout(lines, lines, start, newlines, cells, no, no, rest, newlines.size)
+    return RecordBounds(lines, lines, start, newlines, cells, no, no, rest, newlines.size)
 
 
 def _starts(newlines: Ints) -> Ints:
@@ -103,7 +103,7 @@ class _Quoted:
         self.odd = np.flatnonzero((self.rank_end - self.rank_start) & 1)
         self.faults = _faults(buffer, quotes, beside)
 
-    def layout(self, delimiters: Ints) -> Layout:
+    def bounds(self, delimiters: Ints) -> RecordBounds:
         """The records of the buffer."""
         openers, closers, broken, stop = self._pairs()
         inside = np.zeros(stop, np.int64)
@@ -113,7 +113,7 @@ class _Quoted:
         first = np.concatenate(([0], last[:-1] + 1)) if last.size else last
         is_broken = np.zeros(stop, np.bool_)
         is_broken[broken] = True
-        return Layout(
+        return RecordBounds(
             first=first,
             last=last,
             start=self.line_starts[first],

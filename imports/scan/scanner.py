@@ -96,10 +96,10 @@ def _scanned(
         buffer = position.carry + block if position.carry else block
         if final and buffer and not buffer.endswith(b"\n"):
             buffer += b"\n"
-        layout = find_records(buffer, delimiter, limits.record, final, quote)
-        examined = examine(buffer, layout, delimiter, columns, limits, absorb_extra, quote)
+        bounds = find_records(buffer, delimiter, limits.record, final, quote)
+        examined = examine(buffer, bounds, delimiter, columns, limits, absorb_extra, quote)
         yield from _chunks(examined, position.line, stream.consumed)
-        position.carry, position.line = buffer[layout.rest :], position.line + layout.lines
+        position.carry, position.line = buffer[bounds.rest :], position.line + bounds.lines
         if len(position.carry) > limits.record:
             yield _skip_line(stream, position, limits, chunk_bytes)
 
