@@ -93,7 +93,7 @@ def test_keys_rotate(settings: LazySettings) -> None:
 
 
 @pytest.mark.parametrize("ring", [f"{NEW},{OLD}", f" {NEW}\r\n{OLD}\n", f"{NEW}, {OLD},"])
-def test_keys_are_parted_by_commas_or_lines(ring: str) -> None:
+def test_keys_are_separated_by_commas_or_lines(ring: str) -> None:
     assert list(vault.keys(ring)) == ["new-1", "old"]
 
 

@@ -87,7 +87,7 @@ def spanish() -> list[Message]:
 
 
 def listed(messages: list[Message]) -> str:
-    """One a line, for whoever has to see to them."""
+    """The messages on lines, for the person who translates them."""
     return "\n".join(["", *map(str, messages)])
 
 
