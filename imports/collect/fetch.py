@@ -29,9 +29,9 @@ def fetch(tenant_id: int) -> int:
     A file that is written to meanwhile, or that cannot be copied by our own fault, is looked at
     again in the next round; one draft's trouble is not the others'.
     """
-    wanting = ImportDraft.objects.filter(tenant_id=tenant_id, wanted__isnull=False, fetched={})
+    wanting = ImportDraft.objects.filter(tenant_id=tenant_id, requested__isnull=False, fetched={})
     answered = 0
-    for draft in wanting.select_related("wanted__endpoint"):
+    for draft in wanting.select_related("requested__endpoint"):
         try:
             answered += _answer(draft)
         except Exception as exc:
@@ -40,9 +40,9 @@ def fetch(tenant_id: int) -> int:
 
 
 def _answer(draft: ImportDraft) -> bool:
-    assert draft.wanted is not None  # noqa: S101 - the query asks for it
+    assert draft.requested is not None  # noqa: S101 - the query asks for it
     try:
-        copy = _copied(draft, draft.wanted.endpoint, draft.wanted.path)
+        copy = _copied(draft, draft.requested.endpoint, draft.requested.path)
     except ChangedWhileCopied:
         return False
     except _GONE:
@@ -60,5 +60,5 @@ def _copied(draft: ImportDraft, endpoint: Endpoint, path: str) -> snapshot.Snaps
 
 
 def _note(draft: ImportDraft, found: dict[str, Any]) -> bool:
-    rows = ImportDraft.objects.filter(pk=draft.pk, wanted=draft.wanted_id, fetched={})
+    rows = ImportDraft.objects.filter(pk=draft.pk, requested=draft.requested_id, fetched={})
     return rows.update(fetched=found) == 1

@@ -54,7 +54,7 @@ def _spec(job: ImportJob) -> Spec | None:
         return parse(written)
     except BadSpec as bad:
         issues = (
-            Issue(Code.BAD_TEMPLATE, f"{fault} Correct the template.") for fault in bad.faults
+            Issue(Code.BAD_TEMPLATE, f"{fault} Correct the template.") for fault in bad.sentences
         )
         raise FileRefused(*issues) from bad
 

@@ -1,16 +1,17 @@
 """An import template's spec as plain data: what `parsing.parse` makes of JSON or YAML. Pure.
 
-Source: seed 003 (import templates); the meaning of each part is told at its attribute.
+Source: seed 003 (import templates); each attribute says what its part means.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from imports.mapping.steps import Step
+from portal.faults import Fault, Refused
 from portal.records.definitions import FieldType, Operation
 
 VERSION = 1
@@ -46,16 +47,26 @@ class Missing(enum.StrEnum):
     HOLD = "hold"  # the file waits for a person
 
 
-class BadSpec(ValueError):
-    """A spec that cannot be used. faults: all, each "path: what was found, what was expected"."""
+class BadSpec(Refused):
+    """A spec that cannot be used. Each fault says what was found and what was expected there."""
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
+    @property
+    def sentences(self) -> list[str]:
+        """Each fault as "path: what was found, what was expected"; positions from 1."""
+        return [_placed(fault) for fault in self.faults]
+
+    def __str__(self) -> str:
+        return "; ".join(self.sentences)
+
+
+def _placed(fault: Fault) -> str:
+    counted = (step + 1 if isinstance(step, int) else step for step in fault.path)
+    where = replace(fault, path=tuple(counted)).where
+    return f"{where}: {fault}" if where else str(fault)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ReadingOptions:
     """How the file is written; "auto" is detected. The attributes hold the words of the spec.
 
     header_row: which record after the skipped lines names the columns, blank ones not counted;
@@ -127,7 +138,7 @@ class Spec:
 
     columns: tuple[str, ...]
     fields: Mapping[str, FieldSpec]
-    reading: Reading = Reading()
+    reading: ReadingOptions = ReadingOptions()
     own_fields: tuple[OwnField, ...] = ()
     settings: Settings = field(default_factory=Settings)
     version: int = VERSION

@@ -1,4 +1,4 @@
-"""Which records of a file are its header, its rows, and lines that belong to neither. Pure.
+"""Which records of a file are its header, its rows, and neither of them. Pure.
 
 A report often has titles and blank lines above its header and totals below its rows; an export
 may have no header at all.
@@ -42,8 +42,11 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where things are among the first records. first: index of the header, or of the first row
-    where there is no header. width: cells of a row. sure: 0 to 1."""
+    """Where the header and the rows begin.
+
+    first: index of the header, or of the first row where there is none. width: cells of a row.
+    sure: 0 to 1.
+    """
 
     first: int
     header: bool
@@ -93,8 +96,7 @@ def kind_of(cell: str) -> str:
 def names_a_column(cell: str) -> bool:
     """Whether a cell consists of words that stand in headers."""
     words = [word for word in parse(cell).words if len(word) > 1]
-    known = vocabulary().knows
-    return bool(words) and sum(map(known, words)) * 2 >= len(words) and len(words) <= 6
+    return bool(words) and sum(map(vocabulary().knows, words)) * 2 >= len(words) and len(words) <= 6
 
 
 def _first(rows: Sequence[Row], width: int) -> int:
@@ -130,7 +132,7 @@ def _usual_filled(rows: Sequence[Row]) -> int:
 
 
 def _header_votes(head: Row, below: Sequence[Row]) -> float:
-    """More than 0: the record is a header; less: it is a row; 0: there is no telling."""
+    """More than 0: the record is a header; less: it is a row; 0: it may be either."""
     filled = [cell.strip() for cell in head if cell.strip()]
     votes = sum(1.5 * names_a_column(cell) for cell in filled)
     if len({cell.lower() for cell in filled}) < len(filled):

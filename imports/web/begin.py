@@ -1,4 +1,4 @@
-"""One click from a file that came to the wizard: make a template from this file."""
+"""One click from a file that was sent to the wizard: make a template from this file."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ def _drafted(request: TenantRequest, row: ArrivalFile) -> ImportDraft | None:
     try:
         receiving.take_arrived(draft, request.user, draft.version, row)
     except FileRefused as refused:
-        _give_up(request, draft, *(issue.message for issue in refused.issues[:3]))
+        _discard(request, draft, *(issue.message for issue in refused.issues[:3]))
         return None
     except FileNotFoundError:
-        _give_up(request, draft, _("The file is not kept any more. Send it again."))
+        _discard(request, draft, _("The file is not kept any more. Send it again."))
         return None
-    likely.aim(draft, request.user)
+    likely.choose_feed(draft, request.user)
     return draft
 
 
-def _give_up(request: TenantRequest, draft: ImportDraft, *reasons: str) -> None:
+def _discard(request: TenantRequest, draft: ImportDraft, *reasons: str) -> None:
     draft.delete()
     for reason in reasons:
         messages.error(request, reason)
@@ -68,17 +68,17 @@ def _give_up(request: TenantRequest, draft: ImportDraft, *reasons: str) -> None:
 @require_POST
 @require(Role.ADMIN)
 def sighting_template(request: TenantRequest, number: int) -> HttpResponse:
-    """Open the wizard with a file that lies in a folder; the collector brings a copy of it."""
+    """Open the wizard with a file in a folder, of which the collector makes a copy."""
     file = queries.sighting(request.tenant, number)
     if file is None:
         raise Http404
-    if not receiving.lying(request.tenant).filter(pk=number).exists():
+    if not receiving.in_folders(request.tenant).filter(pk=number).exists():
         messages.error(request, _("This file no longer waits in its folder."))
         return redirect("sightings")
-    draft = keeping.wanting(request.tenant, file)
+    draft = keeping.requesting(request.tenant, file)
     if draft is None:
         draft = keeping.new(request.tenant, request.user, catalog().feeds()[0].name)
-        receiving.want(draft, request.user, draft.version, file)
+        receiving.request(draft, request.user, draft.version, file)
     return redirect("draft-file", draft.uid)
 
 
@@ -96,9 +96,9 @@ def job_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     try:
         receiving.pick(draft, request.user, draft.version, job)
     except FileRefused as refused:
-        _give_up(request, draft, *(issue.message for issue in refused.issues[:3]))
+        _discard(request, draft, *(issue.message for issue in refused.issues[:3]))
         return redirect("job", uid)
     except FileNotFoundError:
-        _give_up(request, draft, _("The file is not kept any more. Send it again."))
+        _discard(request, draft, _("The file is not kept any more. Send it again."))
         return redirect("job", uid)
     return redirect("draft-choose", draft.uid)

@@ -1,10 +1,17 @@
-"""Who acts through a page, and which version the page showed."""
+"""Who acts through a page, which version the page showed, and what is said of a newer one."""
 
 from __future__ import annotations
 
-from portal.changes import Actor
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from django.utils.translation import gettext as _
+
+from portal.changes import Actor, ChangedMeanwhile
 from portal.web import address
 from portal.web.permissions import TenantRequest
+
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 def actor(request: TenantRequest) -> Actor:
@@ -20,3 +27,11 @@ def based_on(request: TenantRequest, name: str = "based_on") -> int:
 def whole_number(text: str) -> int | None:
     """The text as a whole number below a thousand million; None for any other text."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def changed_words(changed: ChangedMeanwhile, labels: Mapping[str, str] = _NO_LABELS) -> str:
+    """Why a change was refused, and what differs. labels: how the page calls what differs."""
+    names = ", ".join(labels.get(name, name) for name in changed.differs)
+    if not names:
+        return str(changed)
+    return f"{changed} " + _("Yours differs in: %(names)s.") % {"names": names}

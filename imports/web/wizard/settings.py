@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -15,6 +16,7 @@ from imports.drafts import guessing, keeping
 from imports.mapping.definitions import MEASURES
 from imports.models import ImportDraft
 from imports.web.wizard import frame
+from portal.faults import Fault
 from portal.models import Role
 from portal.web.permissions import TenantRequest, require
 
@@ -33,7 +35,7 @@ _MEASURES = {
 
 
 class SettingsForm(forms.Form):
-    """The settings of a spec as form fields; `written` makes the spec's words of them."""
+    """The settings of a spec as form fields; `written` is what the spec has for them."""
 
     operation = forms.ChoiceField(
         label=_("What a row does"),
@@ -158,14 +160,12 @@ class SettingsForm(forms.Form):
             "keep_days": given["keep_days"],
         }
 
-    def told(self, faults: list[str]) -> bool:
-        """Put the spec's faults at their fields. Returns whether there were any."""
+    def add_faults(self, faults: Iterable[Fault]) -> None:
+        """Show the spec's faults at their fields."""
         for fault in faults:
-            path, _sign, words = fault.partition(": ")
-            name = path.rpartition(".")[2]
-            place = f"per_{name}" if "limits_per" in path else f"limit_{name}"
-            self.add_error(place if place in self.fields else None, words)
-        return bool(faults)
+            name = fault.path[-1] if fault.path else ""
+            field = f"per_{name}" if "limits_per" in fault.path else f"limit_{name}"
+            self.add_error(field if field in self.fields else None, str(fault))
 
 
 def _limit(text: str) -> int | str:
@@ -197,24 +197,22 @@ def settings(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         initial=_initial(keeping.part(draft, "settings")),
         fields=guessing.targets(draft),
     )
-    status = _saved(request, draft, form) if request.method == "POST" else 200
-    if status == 302:
-        return redirect("draft-file", uid)
-    return frame.page(request, "settings", draft, "draft-settings", {"form": form}, status)
+
+    def show(status: int) -> HttpResponse:
+        return frame.page(request, "settings", draft, "draft-settings", {"form": form}, status)
+
+    return frame.answer(request, draft, lambda: _save(request, draft, form), show)
 
 
-def _saved(request: TenantRequest, draft: ImportDraft, form: SettingsForm) -> int:
-    """Save what was sent; the status of the answer."""
+def _save(request: TenantRequest, draft: ImportDraft, form: SettingsForm) -> HttpResponse:
+    """Save what was sent. Raises frame.NotSaved, keeping.DraftChanged."""
     if not form.is_valid():
-        return 422
+        raise frame.NotSaved
     written = form.written()
     empty: dict[str, Any] = {"version": 1, "columns": [], "fields": {}}
-    if form.told(keeping.faults({**empty, "settings": written})):
-        return 422
-    try:
-        spec = keeping.with_part(draft, settings=written)
-        keeping.save(draft, request.user, frame.version(request), spec=spec, step="file")
-    except keeping.Stale:
-        frame.told_late(request, draft)
-        return 409
-    return 302
+    form.add_faults(keeping.faults({**empty, "settings": written}))
+    if form.errors:
+        raise frame.NotSaved
+    spec = keeping.with_part(draft, settings=written)
+    keeping.save(draft, request.user, frame.version(request), spec=spec, step="file")
+    return redirect("draft-file", draft.uid)

@@ -12,8 +12,10 @@ from imports.mapping.tables import Table
 from imports.models import ImportJob, ImportTemplate, IssueGroup, LookupTable, LookupVersion
 from imports.templates import actions as template_actions
 from imports.templates.lookups import actions as acts
-from imports.templates.rules import Refused
+from imports.templates.rules import TemplateIdentity
 from portal import tenancy
+from portal.changes import Actor
+from portal.faults import Refused
 from portal.models import AuditEntry, Tenant
 from tests.imports.institution import Institution, counts, issues
 
@@ -27,8 +29,8 @@ def content(*rows: tuple[str, ...], **more: Any) -> Table:
 NAMES = (("n", "North", "N1"), ("S", "South", "S1"))
 
 
-def actor(institution: Institution) -> template_actions.Actor:
-    return template_actions.Actor(institution.person())
+def actor(institution: Institution) -> Actor:
+    return Actor(institution.person())
 
 
 def table(institution: Institution, *rows: tuple[str, ...], **more: Any) -> LookupTable:
@@ -51,9 +53,9 @@ def spec(**step: Any) -> dict[str, Any]:
 
 
 def template(institution: Institution, name: str = "People", **step: Any) -> ImportTemplate:
-    face = template_actions.Face(name=name)
+    identity = TemplateIdentity(name=name)
     tenant, who = institution.tenant, actor(institution)
-    return template_actions.create(tenant, who, face, "accounts", parse(spec(**step)))
+    return template_actions.create(tenant, who, identity, "accounts", parse(spec(**step)))
 
 
 def send(institution: Institution, made: ImportTemplate, text: str = FILE) -> ImportJob:

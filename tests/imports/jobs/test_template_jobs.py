@@ -12,6 +12,8 @@ import xlsxwriter
 from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
 from imports.templates import actions as acts
+from imports.templates.rules import TemplateIdentity
+from portal.changes import Actor
 from tests.imports.institution import Institution, counts, issues
 
 FILE = "Nr;Vorname;Nachname;Mail\n7;ada;Lovelace;ada@example.edu\n8;emmy;Noether;emmy@example.edu\n"
@@ -35,9 +37,9 @@ def spec(**more: Any) -> dict[str, Any]:
 
 
 def template(institution: Institution, **more: Any) -> ImportTemplate:
-    actor = acts.Actor(institution.person())
-    face = acts.Face(name="People", file_names=("people.csv",))
-    return acts.create(institution.tenant, actor, face, "accounts", parse(spec(**more)))
+    actor = Actor(institution.person())
+    identity = TemplateIdentity(name="People", file_names=("people.csv",))
+    return acts.create(institution.tenant, actor, identity, "accounts", parse(spec(**more)))
 
 
 def send(
@@ -70,7 +72,7 @@ def test_a_job_keeps_the_version_it_was_made_with(institution: Institution) -> N
     job = institution.job("accounts", FILE, template_version=made.current)
     changed = spec()
     changed["fields"]["FirstName"] = {"columns": ["Vorname"], "steps": [{"case": "upper"}]}
-    acts.save(made, acts.Actor(institution.person()), parse(changed), based_on=1)
+    acts.save(made, Actor(institution.person()), parse(changed), based_on=1)
     institution.work()
     job.refresh_from_db()
     assert (job.state, job.template_version.number) == ("complete", 1)
@@ -114,9 +116,9 @@ def test_what_a_drop_or_a_person_says_goes_before_the_template(institution: Inst
 
 def test_blank_cells_clear_where_the_template_says_so(institution: Institution) -> None:
     with_title = spec(settings={"blank": "clear"})
-    actor = acts.Actor(institution.person())
-    face = acts.Face(name="People")
-    made = acts.create(institution.tenant, actor, face, "accounts", parse(with_title))
+    actor = Actor(institution.person())
+    identity = TemplateIdentity(name="People")
+    made = acts.create(institution.tenant, actor, identity, "accounts", parse(with_title))
     assert send(institution, made).state == "complete"
 
 
@@ -124,8 +126,10 @@ def test_own_fields_are_stored_in_the_record(institution: Institution) -> None:
     more = spec(own_fields=[{"name": "House", "type": "text", "label": "House"}])
     more["columns"] = [*more["columns"], "Haus"]
     more["fields"]["House"] = {"columns": ["Haus"]}
-    actor = acts.Actor(institution.person())
-    made = acts.create(institution.tenant, actor, acts.Face(name="P"), "accounts", parse(more))
+    actor = Actor(institution.person())
+    made = acts.create(
+        institution.tenant, actor, TemplateIdentity(name="P"), "accounts", parse(more)
+    )
     file = "Nr;Vorname;Nachname;Mail;Haus\n7;ada;Lovelace;ada@example.edu;Blue\n"
     job = send(institution, made, file)
     assert job.state == "complete", (job.reason, issues(job))
@@ -149,7 +153,7 @@ def test_a_file_that_lacks_a_column_is_held_and_runs_with_the_corrected_template
     assert again.state == "held", "It still lacks the column."
     better = spec(columns=["Nr", "Vorname", "Nachname", "E-Mail-Adresse"])
     better["fields"]["Email"] = {"columns": ["E-Mail-Adresse"]}
-    acts.save(made, acts.Actor(institution.person()), parse(better), based_on=1)
+    acts.save(made, Actor(institution.person()), parse(better), based_on=1)
     done = institution.release(again)
     assert (done.state, counts(done)) == ("complete", {"read": 2, "created": 2}), done.reason
     assert done.template_version.number == 2
@@ -166,7 +170,7 @@ def test_a_version_that_cannot_be_read_refuses_the_file_in_words(institution: In
 def test_a_replay_is_a_dry_run_of_the_same_file(institution: Institution) -> None:
     made = template(institution)
     past = send(institution, made)
-    asked = acts.replay(made.current, acts.Actor(institution.person()), past)
+    asked = acts.replay(made.current, Actor(institution.person()), past)
     before = institution.writes()
     institution.work()
     asked.refresh_from_db()

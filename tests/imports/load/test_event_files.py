@@ -19,6 +19,8 @@ from imports.models import ImportJob, ImportTemplate
 from imports.scan import json_lines
 from imports.scan.dialect import detect
 from imports.templates import actions as acts
+from imports.templates.rules import TemplateIdentity
+from portal.changes import Actor
 from portal.events import recording, rules
 from portal.models import Event, Tenant
 from portal.records.catalog import catalog
@@ -281,9 +283,9 @@ def template(institution: Institution) -> ImportTemplate:
         },
         "own_fields": [{"name": "result.score", "type": "text"}],
     }
-    face = acts.Face(name="Completions", file_names=("completions.csv",))
-    actor = acts.Actor(institution.person())
-    return acts.create(institution.tenant, actor, face, "events", parse(spec))
+    identity = TemplateIdentity(name="Completions", file_names=("completions.csv",))
+    actor = Actor(institution.person())
+    return acts.create(institution.tenant, actor, identity, "events", parse(spec))
 
 
 def test_a_template_renames_columns_and_what_it_does_not_know_is_kept(

@@ -235,7 +235,7 @@ STATUS = next(field for field in targets("enrollments") if field.name == "Status
 )
 def test_a_value_of_the_file_finds_the_value_of_the_field(found: str, value: str | None) -> None:
     (suggestion,) = value_map(STATUS, {found: 3, "": 5})
-    assert (suggestion.found, suggestion.count, suggestion.value) == (found, 3, value)
+    assert (suggestion.spelling, suggestion.count, suggestion.value) == (found, 3, value)
     assert (suggestion.confidence > 0.5) is (value is not None)
 
 

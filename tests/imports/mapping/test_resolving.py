@@ -343,7 +343,7 @@ def test_a_spec_that_does_not_fit_is_refused_with_all_reasons() -> None:
         own_fields=[{"name": "email"}],
         settings={"absent_scope": "School"},
     )
-    assert unfit(one, FEED, PEOPLE, {}) == [
+    assert list(map(str, unfit(one, FEED, PEOPLE, {}))) == [
         'The own field "email" has the name of a field that is there: rename it.',
         'The template fills the field "Colour", which "People" does not have.',
         'The template says no column for "Name", which is needed: map one to it.',
@@ -414,7 +414,7 @@ def test_a_look_up_needs_its_table_and_its_column() -> None:
     columns = {"t": ("key", "value")}
     assert unfit(of(), FEED, PEOPLE, columns) == unfit(of(column="value"), FEED, PEOPLE, columns)
     assert unfit(of(), FEED, PEOPLE, columns) == []
-    assert unfit(of(column="key"), FEED, PEOPLE, columns) == [
+    assert list(map(str, unfit(of(column="key"), FEED, PEOPLE, columns))) == [
         '"Id" needs the column "key" of the look-up table "t", which has "value".'
     ]
 

@@ -30,13 +30,13 @@ from tests.imports.mapping.written import FULL, small, stepped
 def faults(data: Any) -> list[str]:
     with pytest.raises(BadSpec) as refused:
         parse(data)
-    return refused.value.faults
+    return refused.value.sentences
 
 
 def yaml_faults(text: str) -> list[str]:
     with pytest.raises(BadSpec) as refused:
         load_yaml(text)
-    return refused.value.faults
+    return refused.value.sentences
 
 
 def test_it_reads_a_full_spec_and_writes_the_same() -> None:
@@ -188,7 +188,7 @@ def test_any_part_is_read_or_refused(part: str, value: Any) -> None:
     try:
         assert parse(as_json(parse(small(**{part: value}))))
     except BadSpec as bad:
-        assert bad.faults
+        assert bad.sentences
 
 
 @settings(deadline=None, max_examples=150)
@@ -206,7 +206,7 @@ def test_any_step_is_read_or_refused(name: str, value: Any) -> None:
     try:
         assert parse(as_json(parse(stepped({name: value}))))
     except BadSpec as bad:
-        assert bad.faults
+        assert bad.sentences
 
 
 # --- YAML -------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 from imports.mapping import table_files
 from imports.mapping.spec import parse
 from imports.mapping.table_files import BadTable, read_table
-from imports.mapping.tables import Table, named_in, place_of, written_in
+from imports.mapping.tables import Table, named_in, row_with, written_in
 from tests.imports.mapping.written import small
 
 
@@ -15,7 +15,7 @@ def refused(text: str | bytes, **more: object) -> list[str]:
     data = text.encode() if isinstance(text, str) else text
     with pytest.raises(BadTable) as caught:
         read_table(data, **more)  # type: ignore[arg-type]
-    return caught.value.faults
+    return caught.value.sentences
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_the_digest_changes_with_the_content_only() -> None:
 
 def test_a_row_is_found_by_its_key_in_any_spelling_that_counts() -> None:
     rows = (("É1", "x"), ("b", "y"))
-    assert place_of(Table(columns=("a", "b"), rows=rows, fold=True), " é1 ") == 0
-    assert place_of(Table(columns=("a", "b"), rows=rows), "é1") is None
+    assert row_with(Table(columns=("a", "b"), rows=rows, fold=True), " é1 ") == 0
+    assert row_with(Table(columns=("a", "b"), rows=rows), "é1") is None
 
 
 def test_a_spec_says_which_tables_it_needs_also_where_it_is_not_valid() -> None:

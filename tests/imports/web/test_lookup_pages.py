@@ -74,7 +74,7 @@ def test_a_row_is_changed_added_and_removed(desk: Desk) -> None:
     table = made(desk)
     one = {"based_on": 1, "cell-0": "2", "cell-1": "Sud"}
     assert "Changed “2”." in desk.post("lookup-row", table.uid, **one)
-    text = desk.post("lookup-row", table.uid, **one, status=422)
+    text = desk.post("lookup-row", table.uid, **one, status=409)
     assert "Version 2 was saved" in text
     assert 'value="Sud"' in text
     text = desk.post("lookup-row-remove", table.uid, based_on=2, key="1")

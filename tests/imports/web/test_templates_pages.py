@@ -12,8 +12,10 @@ from django.urls import reverse
 from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
 from imports.templates import actions as acts
-from imports.templates.rules import Refused
+from imports.templates.rules import TemplateIdentity
 from portal import bell, tenancy
+from portal.changes import ChangedMeanwhile
+from portal.faults import Refused
 from portal.models import Account, Endpoint
 from tests.imports.institution import counts
 from tests.imports.web.desk import FILE, SPEC, Desk, file
@@ -85,10 +87,14 @@ def test_the_second_of_two_who_save_at_once_is_told_and_nothing_is_lost(desk: De
     made = desk.template()
     other = ImportTemplate.objects.get(pk=made.pk)
     desk.version(made, **upper())
-    with pytest.raises(acts.ChangedMeanwhile, match="Version 2 was saved by decider@"):
+    with pytest.raises(ChangedMeanwhile, match="Version 2 was saved by decider@"):
         acts.save(other, desk.actor, parse(SPEC), based_on=1)
+    with pytest.raises(ChangedMeanwhile) as changed:
+        acts.save(other, desk.actor, parse({**SPEC, "reading": {"skip_rows": 3}}), based_on=1)
+    assert changed.value.number == 2
+    assert set(changed.value.differs) == {"Lines skipped at the top", 'Field "LastName"'}
     assert made.versions.count() == 2
-    text = desk.post("template-rollback", made.uid, number=1, based_on=1, status=422)
+    text = desk.post("template-rollback", made.uid, number=1, based_on=1, status=409)
     assert "was saved by" in text
 
 
@@ -104,7 +110,7 @@ def test_of_many_who_save_at_the_same_moment_one_wins(desk: Desk) -> None:
             try:
                 mine = ImportTemplate.objects.get(pk=made.pk)
                 won.append(acts.save(mine, desk.actor, parse(SPEC), based_on=1).number)
-            except acts.ChangedMeanwhile as meanwhile:
+            except ChangedMeanwhile as meanwhile:
                 told.append(str(meanwhile))
         connection.close()
 
@@ -171,7 +177,7 @@ def test_a_new_version_is_uploaded_as_yaml(desk: Desk) -> None:
     assert made.current.number == 2
     assert made.current.spec["fields"]["FirstName"]["columns"] == ["Rufname"]
     stale = desk.post(
-        "template-version", made.uid, file=file("t.yaml", text), based_on=1, status=422
+        "template-version", made.uid, file=file("t.yaml", text), based_on=1, status=409
     )
     assert "Version 2 was saved" in stale
     foreign = text.replace("feed: accounts", "feed: courses")
@@ -297,5 +303,5 @@ def test_whatever_lets_waiting_files_be_imported_rings_the_collector(
     made = desk.template()
     acts.set_enabled(made, desk.actor, enabled=False)
     acts.set_enabled(made, desk.actor, enabled=True)
-    acts.change(made, desk.actor, acts.Face(name="People", file_names=("other.csv",)))
+    acts.change(made, desk.actor, TemplateIdentity(name="People", file_names=("other.csv",)))
     assert rung == [bell.POLL] * 4

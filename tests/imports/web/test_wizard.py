@@ -147,7 +147,7 @@ def test_a_draft_becomes_a_template_and_then_its_next_version(admin: Admin) -> N
     admin.upload(PEOPLE)
     form = {"name": "People", "file_names": "people.csv\nPeople2.CSV", "account": ""}
     admin.send("draft-finish", **form)
-    admin.send("draft-finish", **form)
+    admin.send("draft-finish", **form, based_on="1")
     template = ImportTemplate.objects.get()
     assert template.file_names == ["people.csv", "People2.CSV"]
     assert [v.number for v in template.versions.order_by("number")] == [1, 2]
