@@ -78,6 +78,97 @@ def test_a_machines_path_is_recognised(text: str) -> None:
     assert MACHINE.search(text)
 
 
+def taken_apart(source: str) -> list[int]:
+    """The lines on which a fault's sentence is searched or cut, as far as its code shows that.
+
+    Three signs: a search in the text of an exception or of a fault; a cut of a variable that is
+    named after a fault; and a pattern that only a fault's sentence begins with, such as "name:".
+    """
+    lines = []
+    tree = ast.parse(source)
+    caught = {n.name for n in ast.walk(tree) if isinstance(n, ast.ExceptHandler) and n.name}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
+            hit = _is_sentence(node.comparators[0], caught)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            hit = node.func.attr in CUTS and (
+                _is_sentence(node.func.value, caught)
+                or any(SENTENCE_STARTS.search(text) for text in _texts(node.args))
+            )
+        else:
+            continue
+        if hit:
+            lines.append(node.lineno)
+    return lines
+
+
+CUTS = {
+    *("startswith", "endswith", "removeprefix", "removesuffix"),
+    *("split", "rsplit", "partition", "rpartition", "find", "index"),
+}
+SENTENCE_STARTS = re.compile(r"^(: |\w+: ?$|fields\.)")
+SENTENCES = {"fault", "error", "sentence", "refusal"}
+
+
+def _is_sentence(node: ast.expr, caught: set[str | None]) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id in SENTENCES
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "str":
+        (text, *_) = [*node.args, ast.Constant("")]
+        return isinstance(text, ast.Name) and text.id in SENTENCES | caught
+    return False
+
+
+def _texts(arguments: list[ast.expr]) -> Iterator[str]:
+    for argument in arguments:
+        for node in ast.walk(argument):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def test_nobody_takes_a_faults_sentence_apart() -> None:
+    """A fault has a path, a code and parameters: code chooses by these."""
+    found = {
+        relative(path): lines
+        for path in modules(*PACKAGES)
+        if (lines := taken_apart(path.read_text(encoding="utf-8")))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'fault.startswith(("name:", "There is a template named"))',
+        'text.startswith("name:")',
+        'path, _sign, words = fault.partition(": ")',
+        '[line.split(": ")[0] for line in lines]',
+        'fault.removeprefix("fields.field.")',
+        'line.removeprefix("fields.field.")',
+        'str(error).startswith("x")',
+        'try:\n    save()\nexcept IntegrityError as taken:\n    "one_name" in str(taken)',
+        '"name" in error',
+    ],
+)
+def test_a_sentence_that_is_taken_apart_is_recognised(code: str) -> None:
+    assert taken_apart(code)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'fault.path[:1] == ("name",)',
+        'fault.code == "name_taken"',
+        'rest.startswith(":")',
+        "str(fault)",
+        '"a" in names',
+        'name.removeprefix("-")',
+    ],
+)
+def test_what_is_no_sentence_may_be_searched(code: str) -> None:
+    assert not taken_apart(code)
+
+
 def test_every_command_is_documented() -> None:
     commands = {
         path.stem
