@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -17,6 +17,7 @@ from imports.models import Arrival, ArrivalFile, ImportDraft
 from imports.web.job import has_original
 from portal.models import Role
 from portal.records.catalog import catalog
+from portal.web.acting import or_404
 from portal.web.permissions import TenantRequest, require
 
 
@@ -31,9 +32,7 @@ def waiting_file(arrival: Arrival) -> ArrivalFile | None:
 @require(Role.ADMIN)
 def arrival_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Open the wizard with an unmatched file; with the draft that holds it, where there is one."""
-    arrival = queries.arrival(request.tenant, uid)
-    if arrival is None:
-        raise Http404
+    arrival = or_404(queries.arrival(request.tenant, uid))
     row = waiting_file(arrival)
     if row is None:
         messages.error(request, _("No copy of this file waits for a template any more."))
@@ -69,9 +68,7 @@ def _discard(request: TenantRequest, draft: ImportDraft, *reasons: str) -> None:
 @require(Role.ADMIN)
 def sighting_template(request: TenantRequest, number: int) -> HttpResponse:
     """Open the wizard with a file in a folder, of which the collector makes a copy."""
-    file = queries.sighting(request.tenant, number)
-    if file is None:
-        raise Http404
+    file = or_404(queries.sighting(request.tenant, number))
     if not receiving.in_folders(request.tenant).filter(pk=number).exists():
         messages.error(request, _("This file no longer waits in its folder."))
         return redirect("sightings")
@@ -86,9 +83,7 @@ def sighting_template(request: TenantRequest, number: int) -> HttpResponse:
 @require(Role.ADMIN)
 def job_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Open the wizard with the file of a job, while it is kept."""
-    job = queries.job(request.tenant, uid)
-    if job is None:
-        raise Http404
+    job = or_404(queries.job(request.tenant, uid))
     if not has_original(job):
         messages.error(request, _("The file is not kept any more. Send it again."))
         return redirect("job", uid)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -24,7 +24,7 @@ from portal.faults import Refused
 from portal.models import Role
 from portal.people_csv import write_rows
 from portal.web import address
-from portal.web.acting import actor, based_on, changed_words
+from portal.web.acting import actor, based_on, changed_words, or_404
 from portal.web.permissions import TenantRequest, require
 
 _ROWS = 25  # a page
@@ -33,10 +33,7 @@ _EDITED_AS_TEXT = 500  # rows that the form for new content begins with
 
 def _table(request: TenantRequest, uid: uuid.UUID) -> LookupTable:
     """The tenant's table. Raises Http404."""
-    table = queries.table(request.tenant, uid)
-    if table is None or table.current is None:
-        raise Http404
-    return table
+    return or_404(queries.table(request.tenant, uid))
 
 
 @require_GET
@@ -95,9 +92,7 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     """The page. faults: why a change was refused; form, cells: as they were sent."""
-    version = table.current
-    if version is None:
-        raise Http404
+    version = or_404(table.current)
     content = pinned_lookups.content(version)
     find = request.GET.get("find", "").replace("\0", "")[:300]
     page = Paginator(queries.matching(content, find), _ROWS).get_page(request.GET.get("page"))
@@ -210,9 +205,7 @@ def lookup_delete(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 def lookup_csv(request: TenantRequest, uid: uuid.UUID, number: int) -> HttpResponse:
     """A version as a CSV file, which can be changed and uploaded again."""
     table = _table(request, uid)
-    version = table.versions.filter(number=number).first()
-    if version is None:
-        raise Http404
+    version = or_404(table.versions.filter(number=number).first())
     written = io.BytesIO()
     write_rows(written, version.columns, version.rows)
     audit.record(

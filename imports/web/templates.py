@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from imports.mapping.spec import (
@@ -28,6 +28,7 @@ from imports.web.template_forms import CloneForm, IdentityForm, ReplayForm, Yaml
 from portal import audit
 from portal.models import Role
 from portal.web import address, labels
+from portal.web.acting import or_404
 from portal.web.permissions import TenantRequest, require
 
 PER_PAGE = 50
@@ -63,32 +64,14 @@ def show_list(
         "name": name,
         "form": form,
         "faults": faults,
-        "new": new_address(),
+        "new": reverse("import-new"),
     }
     return render(request, "imports/templates.html", context, status=status)
 
 
-def new_address() -> str:
-    """Where a template is made from a sample; empty where this portal has no such page."""
-    try:
-        return reverse("import-new")
-    except NoReverseMatch:
-        return ""
-
-
 def template_of(request: TenantRequest, uid: uuid.UUID) -> ImportTemplate:
     """The tenant's template. Raises Http404."""
-    template = queries.template(request.tenant, uid)
-    if template is None:
-        raise Http404
-    return template
-
-
-@require_GET
-@require(Role.VIEWER)
-def template_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """One template. `older` and `newer` in the address: the versions to compare."""
-    return show(request, template_of(request, uid))
+    return or_404(queries.template(request.tenant, uid))
 
 
 def show(
@@ -126,6 +109,13 @@ def show(
     return render(request, "imports/template.html", context, status=status)
 
 
+@require_GET
+@require(Role.VIEWER)
+def template_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """One template. `older` and `newer` in the address: the versions to compare."""
+    return show(request, template_of(request, uid))
+
+
 def _fields(template: ImportTemplate, spec: Spec) -> list[tuple[str, str]]:
     """Each field and where its value comes from, in the order of the record type."""
     order = {name: place for place, name in enumerate(labels.feed_fields(template.feed))}
@@ -159,9 +149,8 @@ def _compared(request: TenantRequest, versions: list[TemplateVersion]) -> Compar
 def template_yaml(request: TenantRequest, uid: uuid.UUID, number: int) -> HttpResponse:
     """A version as a YAML file."""
     template = template_of(request, uid)
-    version = template.versions.filter(number=number).select_related("template").first()
-    if version is None:
-        raise Http404
+    versions = template.versions.filter(number=number).select_related("template")
+    version = or_404(versions.first())
     try:
         text = actions.as_yaml(version)
     except BadSpec as bad:

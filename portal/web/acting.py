@@ -1,22 +1,32 @@
-"""Who acts through a page, which version the page showed, and what is said of a newer one."""
+"""What most views need: who acts, the row of the address, the version that the page showed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
+from django.http import Http404
 from django.utils.translation import gettext as _
 
 from portal.changes import Actor, ChangedMeanwhile
 from portal.web import address
 from portal.web.permissions import TenantRequest
 
+Row = TypeVar("Row")
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 def actor(request: TenantRequest) -> Actor:
     """The person of the request, for the audit trail."""
     return Actor(request.user, address.client(request) or None)
+
+
+def or_404(row: Row | None) -> Row:
+    """The row that the address names. Raises Http404 where the tenant has none."""
+    if row is None:
+        raise Http404
+    return row
 
 
 def based_on(request: TenantRequest, name: str = "based_on") -> int:

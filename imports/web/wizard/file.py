@@ -26,8 +26,6 @@ from portal.models import Role
 from portal.web import live, uploads
 from portal.web.permissions import TenantRequest, require
 
-_SELECT = {"class": "form-select"}
-_NUMBER = {"class": "form-control"}
 _IN_FOLDER = "lies-"  # before the number of a file in a folder
 _SHOWN_ROWS = 8
 _SHOWN_COLUMNS = 40
@@ -39,53 +37,50 @@ _ENCODINGS = [
 ]
 
 
+def _select(label: Any, choices: list[tuple[str, Any]]) -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label=label, choices=choices, widget=forms.Select(attrs={"class": "form-select"})
+    )
+
+
+def _count(label: Any, help_text: Any = "") -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label,
+        help_text=help_text,
+        min_value=0,
+        max_value=1000,
+        widget=forms.NumberInput(attrs={"class": "form-control"}),
+    )
+
+
 class ReadingForm(forms.Form):
     """How the file is read; the values are the spec's."""
 
-    encoding = forms.ChoiceField(
-        label=gettext_lazy("Encoding"),
-        choices=[("auto", gettext_lazy("Find out")), *_ENCODINGS],
-        widget=forms.Select(attrs=_SELECT),
-    )
-    delimiter = forms.ChoiceField(
-        label=gettext_lazy("Columns are parted by"),
-        choices=[
+    encoding = _select(gettext_lazy("Encoding"), [("auto", gettext_lazy("Find out")), *_ENCODINGS])
+    delimiter = _select(
+        gettext_lazy("Columns are parted by"),
+        [
             ("auto", gettext_lazy("Find out")),
             (",", gettext_lazy("Comma")),
             (";", gettext_lazy("Semicolon")),
             ("tab", gettext_lazy("Tab")),
             ("|", gettext_lazy("Bar |")),
         ],
-        widget=forms.Select(attrs=_SELECT),
     )
-    quote = forms.ChoiceField(
-        label=gettext_lazy("Quotes"),
-        choices=[
+    quote = _select(
+        gettext_lazy("Quotes"),
+        [
             ('"', gettext_lazy('Double "')),
             ("'", gettext_lazy("Single '")),
             ("none", gettext_lazy("None")),
         ],
-        widget=forms.Select(attrs=_SELECT),
     )
-    skip_rows = forms.IntegerField(
-        label=gettext_lazy("Lines to skip at the top"),
-        min_value=0,
-        max_value=1000,
-        widget=forms.NumberInput(attrs=_NUMBER),
+    skip_rows = _count(gettext_lazy("Lines to skip at the top"))
+    header_row = _count(
+        gettext_lazy("Row with the names"),
+        gettext_lazy("Counted after the skipped lines; 0 for none."),
     )
-    header_row = forms.IntegerField(
-        label=gettext_lazy("Row with the names"),
-        help_text=gettext_lazy("Counted after the skipped lines; 0 for none."),
-        min_value=0,
-        max_value=1000,
-        widget=forms.NumberInput(attrs=_NUMBER),
-    )
-    skip_last = forms.IntegerField(
-        label=gettext_lazy("Rows to skip at the end"),
-        min_value=0,
-        max_value=1000,
-        widget=forms.NumberInput(attrs=_NUMBER),
-    )
+    skip_last = _count(gettext_lazy("Rows to skip at the end"))
 
     def reading(self, draft: ImportDraft) -> dict[str, Any]:
         """The reading as a spec writes it; the sheet stays as it is."""

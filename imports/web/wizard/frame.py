@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -32,10 +32,7 @@ STEPS = (
 
 def draft_of(request: TenantRequest, uid: uuid.UUID) -> ImportDraft:
     """The tenant's draft. Raises Http404."""
-    draft = keeping.find(request.tenant, uid)
-    if draft is None:
-        raise Http404
-    return draft
+    return acting.or_404(keeping.find(request.tenant, uid))
 
 
 def page(
@@ -131,9 +128,7 @@ def show_reasons(request: TenantRequest, refused: Refused) -> None:
 
 def warn_changed(request: TenantRequest, draft: ImportDraft) -> None:
     """Say that somebody else saved first. The draft gets the version that is stored now."""
-    fresh = keeping.find(request.tenant, draft.uid)
-    if fresh is None:
-        raise Http404
+    fresh = draft_of(request, draft.uid)
     draft.version, draft.changed_by = fresh.version, fresh.changed_by
     messages.error(
         request,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -20,7 +20,6 @@ from portal.faults import Fault
 from portal.models import Role
 from portal.web.permissions import TenantRequest, require
 
-_SELECT = {"class": "form-select"}
 _TEXT = {"class": "form-control", "autocomplete": "off"}
 _CHECK = {"class": "form-check-input"}
 _PER = ("creates", "updates", "removes")
@@ -34,65 +33,71 @@ _MEASURES = {
 }
 
 
+def _select(
+    label: Any,
+    choices: Sequence[tuple[str, Any]] = (),
+    *,
+    required: bool = False,
+    help_text: Any = "",
+) -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label=label,
+        choices=list(choices),
+        required=required,
+        help_text=help_text,
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
+
+
 class SettingsForm(forms.Form):
     """The settings of a spec as form fields; `written` is what the spec has for them."""
 
-    operation = forms.ChoiceField(
-        label=_("What a row does"),
-        required=False,
-        choices=[
+    operation = _select(
+        _("What a row does"),
+        [
             ("", _("As usual for this kind of file")),
             ("upsert", _("Create the record, or update it")),
             ("add_only", _("Only create; leave what is there")),
             ("update_only", _("Only update; a new record is an issue")),
             ("remove", _("Remove the record")),
         ],
-        widget=forms.Select(attrs=_SELECT),
     )
-    absent = forms.ChoiceField(
-        label=_("Records that the file does not name"),
-        required=False,
-        choices=[("", _("Nothing happens to them")), ("remove", _("They are removed"))],
+    absent = _select(
+        _("Records that the file does not name"),
+        [("", _("Nothing happens to them")), ("remove", _("They are removed"))],
         help_text=_("Removing goes with “create or update” only, and the limits below guard it."),
-        widget=forms.Select(attrs=_SELECT),
     )
-    absent_scope = forms.ChoiceField(
-        label=_("Remove only within"),
-        required=False,
+    absent_scope = _select(
+        _("Remove only within"),
         help_text=_("Only records whose value of this field occurs in the file, such as a term."),
-        widget=forms.Select(attrs=_SELECT),
     )
-    blank = forms.ChoiceField(
-        label=_("A blank cell"),
-        required=False,
-        choices=[
+    blank = _select(
+        _("A blank cell"),
+        [
             ("", _("As usual for this kind of file")),
             ("keep", _("Keeps what is stored")),
             ("clear", _("Clears the field")),
             ("default", _("Takes the field's default")),
         ],
-        widget=forms.Select(attrs=_SELECT),
     )
-    unknown_columns = forms.ChoiceField(
-        label=_("A column that a later file has and this one does not"),
-        choices=[
+    unknown_columns = _select(
+        _("A column that a later file has and this one does not"),
+        [
             ("warn", _("Tell me")),
             ("ignore", _("Leave it out silently")),
             ("hold", _("Hold the file for a person")),
         ],
-        widget=forms.Select(attrs=_SELECT),
+        required=True,
     )
-    missing_columns = forms.ChoiceField(
-        label=_("A column that is renamed or missing"),
-        choices=[
+    missing_columns = _select(
+        _("A column that is renamed or missing"),
+        [
             ("suggest", _("Refuse the file and say what is near")),
             ("hold", _("Hold the file for a person")),
         ],
-        widget=forms.Select(attrs=_SELECT),
+        required=True,
     )
-    limits_field = forms.ChoiceField(
-        label=_("Limits for each value of"), required=False, widget=forms.Select(attrs=_SELECT)
-    )
+    limits_field = _select(_("Limits for each value of"))
     mail = forms.BooleanField(
         label=_("Send me an e-mail when an import is done"),
         required=False,

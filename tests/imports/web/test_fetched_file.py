@@ -63,8 +63,8 @@ def test_one_click_fetches_a_waiting_file_into_the_wizard_and_leaves_it_where_it
     assert admin.client.get(asked, headers={"HX-Request": "true"}).status_code == 204
 
     sender.poll()
-    told = admin.client.get(asked, headers={"HX-Request": "true"})
-    assert told.headers["HX-Redirect"] == reverse("draft-file", args=[admin.uid])
+    answer = admin.client.get(asked, headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"] == reverse("draft-file", args=[admin.uid])
     shown = admin.page("draft-file")
     assert "being fetched" not in shown
     assert "Lovelace" in shown
