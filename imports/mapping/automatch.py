@@ -15,7 +15,7 @@ from imports.issues import counted
 from imports.mapping.assignment import Weights, assign
 from imports.mapping.field_names import NO_IDEA, FieldNames, Idea
 from imports.mapping.naming import plain
-from imports.mapping.shapes import WORDS, Shape, shapes
+from imports.mapping.shapes import WORDS, ColumnShape, shapes
 from imports.mapping.values import ValueSuggestion, share_known, value_map
 from portal.records.definitions import Feed, Field, FieldType, RecordType
 
@@ -127,7 +127,7 @@ def _weights(ideas: Sequence[Sequence[Idea]], width: int) -> Weights:
 
 def _suggestion(
     column: int,
-    shape: Shape,
+    shape: ColumnShape,
     targets: Sequence[Field],
     ideas: Sequence[Idea],
     chosen: int | None,
@@ -146,7 +146,7 @@ def _suggestion(
 class _Column:
     """One column: how its values and earlier mappings change the idea that its name gives."""
 
-    def __init__(self, shape: Shape, before: Mapping[str, int], key: tuple[str, ...]) -> None:
+    def __init__(self, shape: ColumnShape, before: Mapping[str, int], key: tuple[str, ...]) -> None:
         self._fits = _Fits(shape)
         self._before = before
         self._key = key
@@ -185,7 +185,7 @@ class _Column:
 class _Fits:
     """How far one column's values fit a type; each share is computed once."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: ColumnShape) -> None:
         self.shape = shape
         self._shares: dict[FieldType, float] = {}
         self._enumerations: dict[str, float] = {}

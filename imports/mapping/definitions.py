@@ -33,7 +33,7 @@ class BlankRule(enum.StrEnum):
 
 
 class Unknown(enum.StrEnum):
-    """What a column that the template does not know does to the file."""
+    """The effect on the file of a column that the template does not have."""
 
     IGNORE = "ignore"
     WARN = "warn"
@@ -41,7 +41,7 @@ class Unknown(enum.StrEnum):
 
 
 class Missing(enum.StrEnum):
-    """What a column that the file lacks does to it."""
+    """The effect on the file of a column that it lacks."""
 
     SUGGEST = "suggest"  # the file is refused, with what is near
     HOLD = "hold"  # the file waits for a person
@@ -67,7 +67,7 @@ def _placed(fault: Fault) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingOptions:
-    """How the file is written; "auto" is detected. The attributes hold the words of the spec.
+    """How the file is written; "auto" is detected. The attributes have the values of the spec.
 
     header_row: which record after the skipped lines names the columns, blank ones not counted;
     0 where none does. skip_rows: lines at the top. skip_last: records at the end (a footer).
@@ -87,7 +87,7 @@ class ReadingOptions:
 class FieldSpec:
     """Where one field's value comes from: columns by name and steps, or a constant.
 
-    default: taken where the cell is blank in the end.
+    default: the value of a cell that is blank in the end.
     """
 
     columns: tuple[str, ...] = ()
@@ -115,7 +115,7 @@ class LimitsPer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the file does to the store. operation, blank: None for the feed's.
+    """The effect of the file on the store. operation, blank: None for the feed's.
 
     absent_scope: a mirror only removes records whose value of that field occurs in the file.
     keep_days: days that files are kept; None for the installation's.

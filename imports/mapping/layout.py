@@ -41,7 +41,7 @@ _KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class SampleLayout:
     """Where the header and the rows begin.
 
     first: index of the header, or of the first row where there is none. width: cells of a row.
@@ -54,13 +54,13 @@ class Layout:
     sure: float
 
 
-def lay_out(rows: Sequence[Row]) -> Layout:
+def lay_out(rows: Sequence[Row]) -> SampleLayout:
     """The layout of a file's first records. There is at least one record."""
     width = usual_width(rows)
     first = _first(rows, width)
     below = [row for row in rows[first + 1 :] if len(row) == width and _filled(row)][:_COMPARED]
     votes = _header_votes(rows[first], below)
-    return Layout(first, votes >= 0, width, 0.95 if abs(votes) >= 1 else 0.6)
+    return SampleLayout(first, votes >= 0, width, 0.95 if abs(votes) >= 1 else 0.6)
 
 
 def footers(rows: Sequence[Row], width: int, body: Sequence[Row]) -> int:
@@ -94,7 +94,7 @@ def kind_of(cell: str) -> str:
 
 
 def names_a_column(cell: str) -> bool:
-    """Whether a cell consists of words that stand in headers."""
+    """Whether a cell consists of words that occur in headers."""
     words = [word for word in parse(cell).words if len(word) > 1]
     return bool(words) and sum(map(vocabulary().knows, words)) * 2 >= len(words) and len(words) <= 6
 

@@ -173,5 +173,5 @@ class Vocabulary:
 
 
 def _umlauts(word: str) -> set[str]:
-    """The word, and as it is without the letters that stand for German umlauts."""
+    """The word, and the word without the letters that replace German umlauts."""
     return {word, re.sub(r"([ao])e", r"\1", word), word.replace("ue", "u")}

@@ -38,7 +38,7 @@ def opened(
 
 
 def read_start(file: BinaryIO, size: int, reading: ReadingOptions) -> tuple[Dialect, Header]:
-    """The dialect and the header, as the template says.
+    """The dialect and the header under the template's reading.
 
     An error attachment of the portal is read as the portal wrote it, whatever file it is for.
     Raises FileRefused.

@@ -15,7 +15,14 @@ from itertools import islice
 from typing import BinaryIO
 
 from imports.issues import counted
-from imports.mapping.layout import Layout, footers, kind_of, lay_out, names_a_column, usual_width
+from imports.mapping.layout import (
+    SampleLayout,
+    footers,
+    kind_of,
+    lay_out,
+    names_a_column,
+    usual_width,
+)
 from imports.scan import dialect
 from imports.scan.dialect import DELIMITERS, Dialect
 
@@ -26,7 +33,7 @@ _TAIL = 64 << 10
 _RECORDS = 200
 _SCORED = 4_000  # cells
 _SHOWN = 20  # first rows
-_UNHEADED = 0.45  # of the score of columns that have no names where one name stands above them
+_UNHEADED = 0.45  # of the score of columns without names below a single name
 _LONGEST = 500  # characters of a cell that is shown
 _SEP = re.compile(r'^\ufeff?"?sep=(.|\\t)"?$', re.IGNORECASE)
 
@@ -221,7 +228,12 @@ def _last_rows(
 
 
 def _sniffed(
-    detected: Dialect, attempt: _Attempt, laid: Layout, skip_last: int, declared: bool, whole: bool
+    detected: Dialect,
+    attempt: _Attempt,
+    laid: SampleLayout,
+    skip_last: int,
+    declared: bool,
+    whole: bool,
 ) -> Sniffed:
     start = attempt.records[laid.first]
     rows = [record.cells for record in attempt.records[laid.first + laid.header :]]
@@ -252,7 +264,7 @@ def _shown(row: Sequence[str]) -> tuple[str, ...]:
 
 def _notes(
     attempt: _Attempt,
-    laid: Layout,
+    laid: SampleLayout,
     skipped: int,
     skip_last: int,
     declared: bool,

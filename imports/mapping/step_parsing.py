@@ -1,4 +1,4 @@
-"""What a spec says of one step, to a `Step`, with every fault. Pure.
+"""A step as a spec writes it, to a `Step`, with every fault. Pure.
 
 Regular expressions are those of Rust's regex crate, which matches in linear time; they are
 compiled here once, so that a job never meets one that is not valid.

@@ -1,7 +1,7 @@
 """A template as a YAML file, to be kept, sent and imported elsewhere. Pure.
 
-Foreign text: safe types only, at most 256 KiB, no anchors or aliases (a small file could stand
-for a huge one), no tags, no deep nesting, no key twice.
+Foreign text: safe types only, at most 256 KiB, no anchors or aliases (a small file could expand
+to a huge one), no tags, no deep nesting, no key twice.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KEYS = ("name", "feed", "file_names", "spec")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What a file says. feed: name of a feed of the catalog, not checked here."""
+    """A template read from a file. feed: name of a feed, not compared with the catalog here."""
 
     name: str
     feed: str
