@@ -169,6 +169,33 @@ def test_what_is_no_sentence_may_be_searched(code: str) -> None:
     assert not taken_apart(code)
 
 
+def chosen_by_status(source: str) -> list[int]:
+    """The lines that compare a variable `status` with a number of HTTP."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Compare)
+        and isinstance(node.left, ast.Name)
+        and node.left.id == "status"
+        and any(isinstance(n, ast.Constant) and isinstance(n.value, int) for n in ast.walk(node))
+    ]
+
+
+def test_views_raise_or_return_and_choose_nothing_by_a_status() -> None:
+    found = {
+        relative(path): lines
+        for path in modules("imports/web", "exports/web", "portal/web", "portal/api")
+        if (lines := chosen_by_status(path.read_text(encoding="utf-8")))
+    }
+    assert found == {}
+
+
+def test_a_choice_by_status_is_recognised() -> None:
+    assert chosen_by_status("if status == 302: go()")
+    assert chosen_by_status("if status in (409, 422): show()")
+    assert not chosen_by_status("status = 422 if form.errors else 200")
+
+
 def test_every_command_is_documented() -> None:
     commands = {
         path.stem
