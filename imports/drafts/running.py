@@ -24,6 +24,7 @@ from portal.records.catalog import catalog
 
 State = ImportJob.State
 _NOTE = "Saved in the wizard."
+_AUDITED_AS = "template.save"
 
 
 class NotReady(Refused):
@@ -136,12 +137,15 @@ def save_template(
 def _saved_version(
     draft: ImportDraft, actor: Actor, identity: TemplateIdentity, spec: Spec, based_on: int
 ) -> TemplateVersion:
-    how: Any = {"note": _NOTE, "audited_as": "template.save"}
     template = draft.template
     if template is None:
-        template = templates.create(draft.tenant, actor, identity, draft.feed, spec, **how)
+        template = templates.create(
+            draft.tenant, actor, identity, draft.feed, spec, _NOTE, audited_as=_AUDITED_AS
+        )
         return template.versions.get()
-    version = templates.save(template, actor, spec, based_on=based_on, **how)
+    version = templates.save(
+        template, actor, spec, based_on=based_on, note=_NOTE, audited_as=_AUDITED_AS
+    )
     if templates.identity_of(template) != identity:
         templates.change(template, actor, identity)
     return version

@@ -57,9 +57,7 @@ def resolve(
     plain, computed = _bound(spec, binder, feed, record_type)
     operation = None
     if own is not None and rule is not None:
-        place = at[own.columns[0]] if _is_plain(own, own.default) else None
-        if place is None:
-            operation = binder.computed(own, Field(name=rule.column), len(computed), own.default)
+        place, operation = _bound_operation(binder, own, rule.column, len(computed))
     free = _free(at, folded, place, neutralised)
     kept = columns.kept_columns(header, free, feed, spec.fields)
     free = [i for i in free if i not in dict(kept)]
@@ -200,6 +198,15 @@ def _bound(
         else:
             computed.append(binder.computed(source, field, len(computed), default))
     return tuple(sorted(plain.items(), key=lambda column: column[0])), tuple(computed)
+
+
+def _bound_operation(
+    binder: _Binder, source: FieldSpec, name: str, number: int
+) -> tuple[int | None, Made | None]:
+    """The plain column of the row operation, or else the field that is more than one."""
+    if _is_plain(source, source.default):
+        return binder.at[source.columns[0]], None
+    return None, binder.computed(source, Field(name=name), number, source.default)
 
 
 def _is_plain(source: FieldSpec, default: str | None) -> bool:
