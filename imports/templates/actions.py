@@ -256,7 +256,7 @@ def _locked(template: ImportTemplate, based_on: int, spec: Spec | None = None) -
 
 
 def _differing(current: TemplateVersion | None, spec: Spec | None) -> list[str]:
-    """What the spec has otherwise than the current version, in words."""
+    """The names of what differs between the current version and the spec."""
     if current is None or spec is None:
         return []
     try:
