@@ -90,7 +90,7 @@ def _taken(file: BinaryIO, size: int, reading: ReadingOptions) -> Sample:
     return Sample(
         header=names,
         rows=tuple(_rows(chunk, dialect)),
-        malformed=tuple((cut.line, cut.message) for cut in chunk.cut[:3]),
+        malformed=tuple((cut.line, cut.message) for cut in chunk.malformed[:3]),
         encoding=dialect.encoding,
         delimiter=dialect.delimiter,
     )

@@ -165,7 +165,7 @@ def _rows(file: io.BytesIO, dialect: Dialect, width: int) -> tuple[list[int], li
     for chunk in scan(file, dialect, width):
         malformed += [
             Fault(("rows",), "malformed", "%(message)s", {"line": cut.line, "message": cut.message})
-            for cut in chunk.cut
+            for cut in chunk.malformed
         ]
         lines += chunk.lines.tolist()
         if len(rows) + len(malformed) > MOST_ROWS or len(lines) > MOST_ROWS:

@@ -12,8 +12,9 @@ from types import MappingProxyType
 
 import polars as pl
 
-from imports.check.computed import Made
+from imports.check.computed import ComputedField
 from imports.check.fields import MISSING, Check, clean
+from imports.issues import SHOWN_CHARACTERS
 from imports.mapping.definitions import FieldSpec
 from imports.mapping.reading_steps import RECOGNISERS, known_values
 from imports.mapping.steps import Case, FirstNonBlank, Join, Pad, Part, Replace, Split, Step, Trim
@@ -21,7 +22,6 @@ from imports.mapping.tables import Tables
 from portal.records.definitions import Field
 
 _NO_TABLES: Tables = MappingProxyType({})
-_HEADER = 200  # characters of the columns' names in an issue
 
 
 def compile_field(
@@ -34,7 +34,7 @@ def compile_field(
     lookups: Tables = _NO_TABLES,
     neutralised: bool = False,
     default: str | None = None,
-) -> Made:
+) -> ComputedField:
     """The field's cell over the raw columns r + position.
 
     positions: of the spec's columns in the file. slot: number of its columns in the frame.
@@ -49,10 +49,10 @@ def compile_field(
         stages.append(expression.alias(_stage(slot, number)))
         faults += fault
     last = _finished(pl.col(_stage(slot, len(stages) - 1)), faults, default)
-    return Made(
+    return ComputedField(
         field=field,
         slot=slot,
-        header=", ".join(header[at] for at in positions)[:_HEADER] or field.name,
+        header=", ".join(header[at] for at in positions)[:SHOWN_CHARACTERS] or field.name,
         positions=tuple(positions),
         stages=(*stages, last.alias(f"c{slot}")),
         faults=tuple(faults),
@@ -94,7 +94,7 @@ def _applied(
     recognised = RECOGNISERS[type(step)](step, lookups)
     failed = text.is_not_null() & after.is_null()
     checks = (
-        Check(recognised.code, failed, f'"{{column}}" is "{{found}}". {sentence}')
+        Check(recognised.code, failed, f'"{{column}}" is "{{value}}". {sentence}')
         for sentence in recognised.rejects
     )
     return recognised.read(text), checks

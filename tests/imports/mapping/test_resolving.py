@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping as MappingOf
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports.check.columns import ATTACHMENT_COLUMNS, Mapping, match
-from imports.check.validation import Checked, ReferenceSet, Validator
+from imports.check.columns import ATTACHMENT_COLUMNS, ColumnMapping
+from imports.check.matching import match
+from imports.check.validation import CheckedChunk, ReferenceSet, Validator
 from imports.issues import Code, FileRefused
 from imports.load.reading import Source
 from imports.mapping.effective import applied, extended, unfit
@@ -75,11 +76,11 @@ FIELDS: dict[str, Any] = {
 }
 
 
-def spec(fields: MappingOf[str, Any] = FIELDS, **parts: Any) -> Spec:
+def spec(fields: Mapping[str, Any] = FIELDS, **parts: Any) -> Spec:
     return parse({"version": 1, "columns": HEADER, "fields": fields, **parts})
 
 
-def resolved(header: list[str], template: Spec | None = None, feed: Feed = FEED) -> Mapping:
+def resolved(header: list[str], template: Spec | None = None, feed: Feed = FEED) -> ColumnMapping:
     return resolve(template or spec(), header, feed, PEOPLE, {})
 
 
@@ -89,7 +90,9 @@ def refusal(header: list[str], template: Spec | None = None, feed: Feed = FEED) 
     return refused.value
 
 
-def read(text: str, template: Spec, feed: Feed = FEED, record_type: RecordType = PEOPLE) -> Checked:
+def read(
+    text: str, template: Spec, feed: Feed = FEED, record_type: RecordType = PEOPLE
+) -> CheckedChunk:
     """The file's only chunk, checked with the template."""
     file = io.BytesIO(text.encode())
     dialect, mapping = opened(file, len(text.encode()), feed, record_type, template)
@@ -108,16 +111,16 @@ def read(text: str, template: Spec, feed: Feed = FEED, record_type: RecordType =
     return validator.check(chunk.data, chunk.lines, hashes, lambda at: f"raw {at}".encode())
 
 
-def documents(checked: Checked) -> list[dict[str, Any]]:
+def documents(checked: CheckedChunk) -> list[dict[str, Any]]:
     return [json.loads(text) for text in checked.good["data"]]
 
 
-def issues(checked: Checked) -> list[tuple[int | None, str | None, str, str]]:
+def issues(checked: CheckedChunk) -> list[tuple[int | None, str | None, str, str]]:
     every = [issue for batch in checked.issues for issue in batch.issues()]
-    return [(issue.line, issue.column, issue.code.value, issue.found) for issue in every]
+    return [(issue.line, issue.column, issue.code.value, issue.value) for issue in every]
 
 
-def sentences(checked: Checked) -> list[str]:
+def sentences(checked: CheckedChunk) -> list[str]:
     return [issue.message for batch in checked.issues for issue in batch.issues()]
 
 
@@ -270,7 +273,7 @@ def test_an_error_attachment_is_read_as_we_wrote_it() -> None:
 def test_columns_match_exactly_and_then_without_case() -> None:
     mapping = resolved(["mail", " ID ", "FIRST", "last", "Sex", "Born", "extra"])
     assert mapping.columns == ((0, PEOPLE.field("Email")),)
-    by_name = {field.field.name: field for field in mapping.made}
+    by_name = {field.field.name: field for field in mapping.computed}
     assert by_name["Name"].positions == (2, 3)
     assert by_name["Name"].header == "FIRST, last"
     assert by_name["Tags"].positions == ()
@@ -280,7 +283,7 @@ def test_columns_match_exactly_and_then_without_case() -> None:
 def test_a_missing_column_is_refused_with_what_is_near() -> None:
     refused = refusal(["ID", "First", "Surname", "E-Mail", "Sex", "Born"])
     assert not isinstance(refused, HoldNeeded)
-    assert [(issue.code, issue.column, issue.found) for issue in refused.issues] == [
+    assert [(issue.code, issue.column, issue.value) for issue in refused.issues] == [
         (Code.MISSING_COLUMN, "Last", ""),
         (Code.MISSING_COLUMN, "Mail", "E-Mail"),
     ]
@@ -449,7 +452,7 @@ def test_a_draft_of_each_feeds_own_header_maps_as_the_names_do(name: str) -> Non
     mapping = resolve(draft, header, feed, record_type, {})
     plain = match(header, feed, record_type)
     assert (mapping.columns, mapping.operation_column) == (plain.columns, plain.operation_column)
-    assert mapping.made == ()
+    assert mapping.computed == ()
 
 
 @settings(deadline=None, max_examples=60)
@@ -461,7 +464,7 @@ def test_any_header_is_resolved_or_refused(header: list[str]) -> None:
         except FileRefused as refused:
             assert refused.issues
         else:
-            assert len(mapping.columns) + len(mapping.made) == len(FIELDS)
+            assert len(mapping.columns) + len(mapping.computed) == len(FIELDS)
 
 
 _ROW = st.lists(
