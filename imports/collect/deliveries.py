@@ -5,24 +5,19 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 
 from imports.arrivals.decisions import Decision as Decided
 from imports.arrivals.decisions import shown
 from imports.arrivals.listing import Listing
 from imports.collect import folders
-from imports.jobs import outcome
 from imports.manifest import free_name
-from imports.models import Arrival, ArrivalFile, Decision, ImportJob, TemplateVersion
+from imports.models import Arrival, ArrivalFile, Decision
 from portal.dropserver.jail import Jail
 from portal.dropserver.paths import Path
 from portal.models import Drop, Upload
-from portal.records.definitions import Feed
 
 # Jobs of one round wait for each other; this long if the round is cut off.
 ROUND = timedelta(seconds=60)
@@ -83,37 +78,6 @@ def forget_copy(row: ArrivalFile) -> None:
     if row.content:
         transaction.on_commit(functools.partial(default_storage.delete, row.content))
         row.content = ""
-
-
-def make_job(
-    row: ArrivalFile,
-    feed: Feed,
-    limits: dict[str, Any],
-    note: str,
-    version: TemplateVersion | None = None,
-) -> ImportJob:
-    """The import job of a collected file; it may start when the round has ended.
-
-    limits: the drop's. note: why it was taken, for the timeline. What the template's version says
-    of limits and days is filled in when the job runs (`imports/jobs/instructions.py`).
-    """
-    job = ImportJob.objects.create(
-        tenant_id=row.tenant_id,
-        arrival_file=row,
-        feed=feed.name,
-        record_type=feed.record_type,
-        rank=feed.rank,
-        template_version=version,
-        limits=limits,
-        file_name=row.name,
-        file_size=row.size or 0,
-        sha256=row.sha256,
-        content=row.content,
-        ready_at=Now() + ROUND,
-        kept_until=Now() + timedelta(days=settings.KEEP_FILES_DAYS),
-    )
-    outcome.moved(job, ImportJob.State.READY, note, "Collector")
-    return job
 
 
 def note(arrival: Arrival, decided: Decided) -> None:

@@ -20,8 +20,8 @@ from imports.arrivals.listing import Entry
 from imports.arrivals.references import Resolution, resolve
 from imports.collect import folders, snapshot
 from imports.collect.copies import Copies
-from imports.collect.deliveries import Folder, forget_copy, is_first, make_job, note, sender
-from imports.jobs import mail
+from imports.collect.deliveries import ROUND, Folder, forget_copy, is_first, note, sender
+from imports.jobs import mail, making
 from imports.manifest import (
     InvalidSchema,
     Manifest,
@@ -259,6 +259,7 @@ def _take(
         return
     if is_first(row):
         note(arrival, Decided(name, "accepted", one.reason))
-        make_job(row, feed, folder.drop.limits, f"Named by {row.arrival.name}.")
+        named = f"Named by {row.arrival.name}."
+        making.for_arrival(row, feed, named, wait=ROUND, limits=folder.drop.limits)
     else:
         note(arrival, Decided(name, "duplicate", row.reason))

@@ -23,12 +23,12 @@ from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.names import result_name
 from imports.arrivals.template import Detection, Match, Unmatched, detect
 from imports.collect import snapshot
-from imports.collect.deliveries import Folder, is_first, make_job, note, sender
+from imports.collect.deliveries import ROUND, Folder, is_first, note, sender
 from imports.collect.folders import source_of_entry
 from imports.collect.sightings import Seen
 from imports.collect.snapshot import ChangedWhileCopied, Snapshot
 from imports.collect.template_home import Home, locked, look_up
-from imports.jobs import mail
+from imports.jobs import mail, making
 from imports.manifest import identity
 from imports.models import Arrival, ArrivalFile, ImportTemplate
 from portal import lifecycle, logs
@@ -232,7 +232,14 @@ def _importing(folder: Folder, match: Match) -> Decide:
             note(arrival, Decided(row.name, "duplicate", row.reason))
             return State.PROCESSING
         note(arrival, Decided(row.name, "accepted", f"{shown(row.name)} is named by {named}."))
-        make_job(row, feed, folder.drop.limits, f"Named by {named}.", version)
+        making.for_arrival(
+            row,
+            feed,
+            f"Named by {named}.",
+            wait=ROUND,
+            limits=folder.drop.limits,
+            template_version=version,
+        )
         return State.PROCESSING
 
     return decide

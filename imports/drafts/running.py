@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
-from django.db.models.functions import Now
 
 from imports.drafts import files, guessing, keeping
-from imports.jobs import actions, outcome, pinned_lookups
+from imports.jobs import actions, making, pinned_lookups
 from imports.mapping.effective import unfit
 from imports.mapping.spec import BadSpec, Spec, as_json, parse
 from imports.models import ImportDraft, ImportJob, ImportTemplate, TemplateVersion
@@ -90,28 +87,19 @@ def is_current(draft: ImportDraft) -> bool:
 def _job(draft: ImportDraft, user: User, spec: Spec, **more: Any) -> ImportJob:
     feed, wanted = catalog().feed(draft.feed), spec.settings
     per = wanted.limits_per
-    days = wanted.keep_days or settings.KEEP_FILES_DAYS
-    job = ImportJob.objects.create(
-        tenant_id=draft.tenant_id,
-        feed=feed.name,
-        record_type=feed.record_type,
-        rank=feed.rank,
-        asked_by=ImportJob.AskedBy.PERSON,
-        user=user,
+    return making.for_person(
+        draft.tenant_id,
+        user,
+        making.of_feed(feed),
+        making.JobFile(draft.file_name, draft.file_size, draft.sha256, draft.content),
+        "Asked for on the page “New import”.",
         spec=as_json(spec),
         absent_scope=wanted.absent_scope or "",
         limits=dict(wanted.limits),
         limits_per=per and {"field": per.field, "limits": dict(per.limits)},
-        file_name=draft.file_name,
-        file_size=draft.file_size,
-        sha256=draft.sha256,
-        content=draft.content,
-        kept_until=Now() + timedelta(days=days),
+        kept_until=making.keep_until(wanted.keep_days),
         **more,
     )
-    outcome.moved(job, State.READY, "Asked for on the page “New import”.", str(user))
-    bell.ring_on_commit(bell.IMPORT, draft.tenant_id)
-    return job
 
 
 def save_template(

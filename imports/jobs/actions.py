@@ -11,11 +11,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports.jobs import mail
+from imports.jobs import mail, making, outcome
 from imports.jobs import undo as undoing
 from imports.load.ceilings import BadLimit, Limits, check
 from imports.load.limits import MISSING_COLUMNS
-from imports.models import ImportJob, JobEvent
+from imports.models import ImportJob
 from portal import audit, bell
 from portal.models import User
 
@@ -123,11 +123,9 @@ def undo(job: ImportJob, user: User, address: str | None = None) -> ImportJob:
         fresh = locked.get(pk=job.pk)
         if why := undoing.refusal(fresh):
             raise NotPossible(why)
-        asked = undoing.ask(fresh, user=user)
-        note = f"Undo of job {job.uid}."
-        _tell(asked, user, address, "job.undo", State.READY, note, undoes=str(job.uid))
-        bell.ring_on_commit(bell.IMPORT, job.tenant_id)
-    return asked
+        undo_job = making.for_undo(fresh, user)
+        _audit(undo_job, user, address, "job.undo", undoes=str(job.uid))
+    return undo_job
 
 
 def _change(
@@ -151,9 +149,11 @@ def _tell(
     note: str = "",
     **detail: Any,
 ) -> None:
-    JobEvent.objects.create(
-        tenant_id=job.tenant_id, job=job, state=state, actor=str(user), note=note
-    )
+    outcome.moved(job, state, note, str(user))
+    _audit(job, user, address, action, **detail)
+
+
+def _audit(job: ImportJob, user: User, address: str | None, action: str, **detail: Any) -> None:
     audit.record(
         job.tenant_id,
         action,

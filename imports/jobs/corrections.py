@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.db.models.functions import Now
 
 from imports.issues import FileRefused
-from imports.jobs import instructions, outcome
+from imports.jobs import instructions, making, outcome
 from imports.models import ImportJob
-from portal import audit, bell
+from portal import audit
 from portal.models import User
 from portal.records.definitions import Operation
 
@@ -71,13 +68,13 @@ def take(
     hashed = _Hashed(file)
     content = default_storage.save(f"corrections/{job.tenant_id}/{job.uid}.csv", hashed)
     try:
-        return _made(job, file, content, hashed.sha256.hexdigest(), user, address)
+        return _job(job, file, content, hashed.sha256.hexdigest(), user, address)
     except BaseException:
         default_storage.delete(content)
         raise
 
 
-def _made(
+def _job(
     job: ImportJob,
     file: UploadedFile[bytes],
     content: str,
@@ -85,34 +82,27 @@ def _made(
     user: User,
     address: str | None,
 ) -> ImportJob:
+    name = file.name or job.file_name
     with transaction.atomic():
-        made = ImportJob.objects.create(
-            tenant_id=job.tenant_id,
-            feed=job.feed,
-            record_type=job.record_type,
-            rank=job.rank,
+        correction = making.for_person(
+            job.tenant_id,
+            user,
+            making.of_feed_of(job),
+            making.JobFile(name[:300].replace("\x00", ""), file.size or 0, digest, content),
+            f"Corrected file of job {job.uid}.",
             template_version=job.template_version,
             spec=job.spec,
             operation=_operation(job),
             absent_scope=job.absent_scope,
             limits=job.limits,
             limits_per=job.limits_per,
-            asked_by=ImportJob.AskedBy.PERSON,
-            user=user,
-            file_name=(file.name or job.file_name)[:300].replace("\x00", ""),
-            file_size=file.size or 0,
-            sha256=digest,
-            content=content,
-            kept_until=Now() + timedelta(days=settings.KEEP_FILES_DAYS),
         )
-        outcome.moved(made, State.READY, f"Corrected file of job {job.uid}.", str(user))
-        outcome.moved(job, job.state, f"Corrected file sent: job {made.uid}.", str(user))
+        outcome.moved(job, job.state, f"Corrected file sent: job {correction.uid}.", str(user))
         audit.record(
             job.tenant_id, "job.correct", str(job.uid),
-            user=user, address=address, file=made.file_name, job=str(made.uid),
+            user=user, address=address, file=correction.file_name, job=str(correction.uid),
         )  # fmt: skip
-        bell.ring_on_commit(bell.IMPORT, job.tenant_id)
-    return made
+    return correction
 
 
 def _operation(job: ImportJob) -> str:

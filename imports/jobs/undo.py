@@ -151,23 +151,6 @@ def _counted(touched: str, given: dict[str, Any]) -> UndoPreview:
     return UndoPreview(restored, removed, left, examples)
 
 
-def ask(job: ImportJob, **values: Any) -> ImportJob:
-    """Make the job that undoes this one, waiting to be run.
-
-    Must be called in a transaction that has locked the job's row and found no refusal.
-    """
-    return ImportJob.objects.create(
-        tenant_id=job.tenant_id,
-        undoes=job,
-        asked_by=ImportJob.AskedBy.UNDO,
-        feed=job.feed,
-        record_type=job.record_type,
-        rank=job.rank,
-        file_name=job.file_name,
-        **values,
-    )
-
-
 def carry_out(undo: ImportJob, beat: Heartbeat) -> None:
     """Run a claimed undo in one transaction. Raises LeaseLost."""
     undone = undo.undoes

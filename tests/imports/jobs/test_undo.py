@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from imports.jobs import actions, queue, undo
+from imports.jobs import actions, making, queue, undo
 from imports.models import ImportJob
 from imports.web.outcome import sentence
 from portal.lifecycle import Heartbeat, LeaseLost
@@ -172,7 +172,7 @@ def test_it_is_refused_twice(institution: Institution) -> None:
 def test_an_undo_that_became_impossible_changes_nothing(institution: Institution) -> None:
     job = send(institution, "u1 Ada")
     first = actions.undo(job, institution.person())
-    second = undo.ask(job, user=institution.person())
+    second = making.for_undo(job, institution.person())
     institution.work()
     second.refresh_from_db()
     first.refresh_from_db()
