@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
@@ -23,18 +22,14 @@ from exports.models import Delivery, Destination, Export, ExportRun
 from exports.selection import Before, Bounds
 from exports.windows import UnknownZone
 from exports.writing import Format, Written
-from portal import bell, lifecycle, locks, logs
+from portal import bell, lifecycle, locks, logs, storage
 from portal.lifecycle import Heartbeat, LeaseLost
 from portal.locks import Lock
+from portal.storage import SpooledFile
 
 log = logs.get(__name__)
 _NAMED = 3  # paths that no event has, in the run's sentence
 _UNFIT = (layout.LayoutFault, names.NameFault, UnknownZone)
-
-if TYPE_CHECKING:
-    _File = File[bytes]
-else:  # the stubs' generic is a plain class at run time
-    _File = File
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +80,8 @@ def make_deliveries(run: ExportRun) -> int:
 
 def tidy(run: ExportRun) -> None:
     """Remove what this attempt and earlier ones stored, save what the run's row names."""
-    try:
-        _, stored = default_storage.listdir(_folder(run))
-    except FileNotFoundError:
-        return
-    named = ExportRun.objects.filter(pk=run.pk).values_list("content", flat=True).first()
-    for name in stored:
-        path = f"{_folder(run)}/{name}"
-        if path != named and int(name.partition(".")[0]) <= run.token:
-            default_storage.delete(path)
+    rows = ExportRun.objects.filter(pk=run.pk).values_list("content", flat=True)
+    storage.tidy_attempts(_folder(run), run.token, kept=rows.first)
 
 
 def _recorded(run: ExportRun, beat: Heartbeat) -> None:
@@ -227,16 +215,9 @@ def _is_taken(run: ExportRun, name: str) -> bool:
     return others.filter(mine).exclude(pk=run.pk).exists()
 
 
-class _Spooled(_File):
-    """A file that storage on the same disk may move instead of copying it."""
-
-    def temporary_file_path(self) -> str:
-        return str(self.name)
-
-
 def _store(run: ExportRun, path: Path) -> str:
     with path.open("rb") as file:
-        return default_storage.save(f"{_folder(run)}/{run.token}", _Spooled(file, str(path)))
+        return default_storage.save(f"{_folder(run)}/{run.token}", SpooledFile(file, str(path)))
 
 
 def _folder(run: ExportRun) -> str:

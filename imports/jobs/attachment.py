@@ -15,6 +15,7 @@ from imports.load.reading import Reading, Source
 from imports.models import ImportJob
 from imports.report.attachment_rows import write_attachment
 from imports.report.rejects import Reject, merge
+from portal import storage
 
 
 def of_rejects(job: ImportJob, folder: Path, source: Source, reading: Reading, found: Late) -> str:
@@ -45,19 +46,9 @@ def of_refusal(job: ImportJob, folder: Path, issues: Sequence[Issue]) -> str:
 
 
 def tidy(job: ImportJob) -> None:
-    """Remove what this attempt and earlier ones wrote, save what the job's row names.
-
-    An attempt may be cut off, or find its job taken, after its attachment is in storage.
-    """
-    try:
-        _, names = default_storage.listdir(_folder(job))
-    except FileNotFoundError:
-        return
-    named = ImportJob.objects.filter(pk=job.pk).values_list("attachment", flat=True).first()
-    for name in names:
-        path = f"{_folder(job)}/{name}"
-        if path != named and int(name.partition(".")[0]) <= job.token:
-            default_storage.delete(path)
+    """Remove what this attempt and earlier ones stored, save what the job's row names."""
+    rows = ImportJob.objects.filter(pk=job.pk).values_list("attachment", flat=True)
+    storage.tidy_attempts(_folder(job), job.token, kept=rows.first)
 
 
 def _folder(job: ImportJob) -> str:

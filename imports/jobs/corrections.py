@@ -5,11 +5,6 @@ It is the error attachment with its rows put right, so only those rows run (desi
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
-from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -20,33 +15,13 @@ from imports.models import ImportJob
 from portal import audit
 from portal.models import User
 from portal.records.definitions import Operation
+from portal.storage import HashedFile
 
 State = ImportJob.State
-_BLOCK = 1 << 20
 
 
 class NotTaken(Exception):
     """The file was not taken, and nothing was changed: why, as a sentence."""
-
-
-if TYPE_CHECKING:
-    _File = File[bytes]
-else:  # the stubs' generic is a plain class at run time
-    _File = File
-
-
-class _Hashed(_File):
-    """A file that hashes what storage reads from it."""
-
-    def __init__(self, file: UploadedFile[bytes]) -> None:
-        super().__init__(file)
-        self._parts = file
-        self.sha256 = hashlib.sha256()
-
-    def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        for block in self._parts.chunks(chunk_size or _BLOCK):
-            self.sha256.update(block)
-            yield block
 
 
 def expected(job: ImportJob) -> bool:
@@ -65,10 +40,10 @@ def take(
         raise NotTaken("This job has no rows that wait to be corrected.")
     if not file.size:
         raise NotTaken("The file is empty. Choose the corrected error attachment.")
-    hashed = _Hashed(file)
+    hashed = HashedFile(file)
     content = default_storage.save(f"corrections/{job.tenant_id}/{job.uid}.csv", hashed)
     try:
-        return _job(job, file, content, hashed.sha256.hexdigest(), user, address)
+        return _job(job, file, content, hashed.sha256, user, address)
     except BaseException:
         default_storage.delete(content)
         raise
