@@ -22,9 +22,9 @@ from django.db.utils import Error as DatabaseError
 
 from exports import attempts, secrets, sending
 from exports.models import Attempt, Delivery
-from exports.sending import OurFault, Parcel
+from exports.sending import OurFault, Parcel, Sent
 from portal import bell, lifecycle, locks, logs, vault
-from portal.lifecycle import Heartbeat, LeaseLost
+from portal.lifecycle import Heartbeat
 from portal.locks import Lock
 from portal.transports.faults import Refused, Unreachable
 
@@ -115,11 +115,9 @@ def _running() -> QuerySet[Delivery]:
 
 def _run(delivery: Delivery) -> str:
     logs.bind(delivery_id=delivery.pk, tenant_id=delivery.tenant_id)
-    with Heartbeat(delivery, delivery.tenant_id) as beat:
-        try:
-            _attempt(delivery, beat)
-        except LeaseLost as lost:
-            return f"Delivery {delivery.pk}: {lost}"
+    attempt = functools.partial(_attempt, delivery)
+    if lost := lifecycle.under_heartbeat(delivery, delivery.tenant_id, attempt):
+        return f"Delivery {delivery.pk}: {lost}"
     if claimable().filter(tenant_id=delivery.tenant_id).exists():
         bell.ring(bell.DELIVER, delivery.tenant_id)
     return f"Delivery {delivery.pk}: {delivery.state}."
@@ -130,13 +128,20 @@ def _attempt(delivery: Delivery, beat: Heartbeat) -> None:
     attempt = _begin(delivery)
     if attempt is None:
         return
+    sent = None
+    with lifecycle.recorded(functools.partial(_unexpected, delivery, attempt)):
+        sent = _send(delivery, attempt, beat)
+    if sent is not None:
+        attempts.delivered(delivery, attempt, sent)
+
+
+def _send(delivery: Delivery, attempt: Attempt, beat: Heartbeat) -> Sent | None:
+    """Send the file; None where it did not arrive, and the attempt is ended. Raises LeaseLost."""
     try:
         parcel = _parcel(delivery, attempt)
         place = secrets.place_of(delivery.server)
         watch = Recorder(delivery, attempt, beat)
-        sent = sending.send(place, parcel, watch, sending.limits())
-    except LeaseLost:
-        raise
+        return sending.send(place, parcel, watch, sending.limits())
     except Refused as refusal:
         attempts.refused(delivery, attempt, str(refusal))
     except Unreachable as fault:
@@ -144,16 +149,11 @@ def _attempt(delivery: Delivery, beat: Heartbeat) -> None:
     except (OurFault, vault.VaultError) as fault:
         log.error("delivery_errored", delivery_id=delivery.pk, error=repr(fault))
         attempts.errored(delivery, attempt, str(fault))
-    except Exception as error:
-        _unexpected(delivery, attempt, error)
-    else:
-        attempts.delivered(delivery, attempt, sent)
+    return None
 
 
 def _unexpected(delivery: Delivery, attempt: Attempt, error: Exception) -> None:
     log.exception("delivery_errored", delivery_id=delivery.pk, exc_info=error)
-    if isinstance(error, DatabaseError):
-        connection.close()
     attempts.errored(delivery, attempt, f"{type(error).__name__}. The operator's log has more.")
 
 

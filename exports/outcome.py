@@ -23,7 +23,6 @@ from portal.notify import outbox
 
 log = logs.get(__name__)
 State = ExportRun.State
-_RETRY_SECONDS = (5, 30, 120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +77,10 @@ def refused(run: ExportRun, reason: str) -> None:
 def errored(run: ExportRun, error: Exception) -> None:
     """Our fault: try again later, at most MAX_ATTEMPTS times; then fail and tell."""
     log.exception("export_errored", run_id=run.pk, attempt=run.attempt, exc_info=error)
-    if run.attempt >= settings.MAX_ATTEMPTS:
-        gave_up(run, f"It went wrong {run.attempt} times; the last time: {type(error).__name__}.")
+    if why := lifecycle.out_of_attempts(run, error):
+        gave_up(run, why)
         return
-    wait = _RETRY_SECONDS[min(run.attempt, len(_RETRY_SECONDS)) - 1]
-    lifecycle.advance(
-        run,
-        to=State.ERRORED,
-        allowed=[State.RUNNING],
-        ready_at=Now() + timedelta(seconds=wait),
-        reason=f"{type(error).__name__}; the portal tries again in {wait} seconds.",
-        **lifecycle.released(),
-    )
+    lifecycle.try_again(run, error, to=State.ERRORED, allowed=[State.RUNNING])
 
 
 def gave_up(run: ExportRun, why: str = "") -> None:

@@ -6,6 +6,7 @@ may be repeated; the end, with the deliveries, is one transaction behind the fen
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,19 +16,17 @@ from typing import Any
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
-from django.db.utils import Error as DatabaseError
 
-from exports import layout, names, outcome, queue, selection, spool, writing
+from exports import layout, names, outcome, queue, selection, writing
 from exports.models import Delivery, Destination, Export, ExportRun
 from exports.selection import Before, Bounds
 from exports.windows import UnknownZone
 from exports.writing import Format, Written
 from portal import bell, lifecycle, locks, logs, storage
-from portal.lifecycle import Heartbeat, LeaseLost
+from portal.lifecycle import Heartbeat
 from portal.locks import Lock
 from portal.storage import SpooledFile
 
-log = logs.get(__name__)
 _NAMED = 3  # paths that no event has, in the run's sentence
 _UNFIT = (layout.LayoutFault, names.NameFault, UnknownZone)
 
@@ -43,25 +42,27 @@ class _Taken:
 
 def write_next(tenant_id: int) -> str:
     """Write the tenant's next run. Returns a sentence. Must be called in the tenant's scope."""
-    while claimed := queue.claim(tenant_id):
-        if not queue.is_exhausted(claimed):
-            return run(claimed)
-        outcome.gave_up(claimed)
-        tidy(claimed)
-    return f"Tenant {tenant_id}: nothing to write."
+    claimed = lifecycle.next_to_run(functools.partial(queue.claim, tenant_id), _give_up)
+    return run(claimed) if claimed else f"Tenant {tenant_id}: nothing to write."
+
+
+def _give_up(run: ExportRun) -> None:
+    outcome.gave_up(run)
+    tidy(run)
 
 
 def run(run: ExportRun) -> str:
     """Carry out a claimed run. Returns a sentence for the log. Never raises for a fault."""
     logs.bind(run_id=run.pk, tenant_id=run.tenant_id)
-    with Heartbeat(run, run.tenant_id) as beat:
-        try:
-            _recorded(run, beat)
-        except LeaseLost as lost:
-            tidy(run)
-            return f"Export run {run.pk}: {lost}"
-    if run.token > 1:
-        tidy(run)
+    lost = lifecycle.run_attempt(
+        run,
+        run.tenant_id,
+        work=functools.partial(_begun, run),
+        errored=functools.partial(outcome.errored, run),
+        tidy=functools.partial(tidy, run),
+    )
+    if lost is not None:
+        return f"Export run {run.pk}: {lost}"
     return f"Export run {run.pk}: {run.state}, {run.rows} rows."
 
 
@@ -84,24 +85,18 @@ def tidy(run: ExportRun) -> None:
     storage.tidy_attempts(_folder(run), run.token, kept=rows.first)
 
 
-def _recorded(run: ExportRun, beat: Heartbeat) -> None:
-    """One attempt; what goes wrong is recorded, by whose fault it is. Raises LeaseLost."""
+def _begun(run: ExportRun, beat: Heartbeat) -> None:
+    """One attempt; a definition that cannot be carried out is refused. Raises LeaseLost."""
     try:
         outcome.begun(run)
         _attempt(run, beat)
-    except LeaseLost:
-        raise
     except _UNFIT as fault:
         outcome.refused(run, str(fault))
-    except Exception as error:
-        if isinstance(error, DatabaseError):
-            connection.close()
-        outcome.errored(run, error)
 
 
 def _attempt(run: ExportRun, beat: Heartbeat) -> None:
     form = _form(run)
-    with spool.folder(run) as folder:
+    with queue.spool.folder(run) as folder:
         path = folder / "content"
         taken = _write(run, form, path, beat)
         if not taken.file.rows and run.definition["empty"] == Export.Empty.SKIP:

@@ -8,7 +8,7 @@ from django.db import close_old_connections
 
 from imports import sweep
 from imports.collect import rounds
-from imports.jobs import pipeline, queue, spool
+from imports.jobs import pipeline, queue
 from portal import bell, tenancy
 from portal.celery import app
 
@@ -47,7 +47,7 @@ def sweep_all() -> str:
 def pulse() -> str:
     """Something to hear for an idle importing worker, which clears its own disk meanwhile."""
     close_old_connections()
-    return f"Cleared {spool.clear()} directories of attempts that were cut off."
+    return f"Cleared {queue.spool.clear()} directories of attempts that were cut off."
 
 
 app.conf.beat_schedule = {

@@ -7,7 +7,6 @@ Their data (*failed* with fault "sender") and our fault (*errored*, later *faile
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -24,7 +23,6 @@ from portal.events import recording
 
 log = logs.get(__name__)
 State = ImportJob.State
-_RETRY_SECONDS = (5, 30, 120)
 # So many reasons stand in the job's one sentence; the list has all.
 _TOLD = 5
 
@@ -126,21 +124,17 @@ def refuse(job: ImportJob, issues: Iterable[Issue], attachment: str) -> None:
 def errored(job: ImportJob, error: Exception) -> None:
     """Our fault: try again later, at most MAX_ATTEMPTS times; then fail and tell the operator."""
     log.exception("import_errored", job_id=job.pk, attempt=job.attempt, exc_info=error)
-    if job.attempt >= settings.MAX_ATTEMPTS:
-        gave_up(job, f"It went wrong {job.attempt} times; the last time: {type(error).__name__}.")
+    if why := lifecycle.out_of_attempts(job, error):
+        gave_up(job, why)
         return
-    wait = _RETRY_SECONDS[min(job.attempt, len(_RETRY_SECONDS)) - 1]
-    note = f"{type(error).__name__}; the portal tries again in {wait} seconds."
     with transaction.atomic():
-        lifecycle.advance(
+        note = lifecycle.try_again(
             job,
+            error,
             to=State.ERRORED,
             allowed=[State.RUNNING],
             stage=ImportJob.Stage.QUEUED,
-            ready_at=Now() + timedelta(seconds=wait),
-            reason=note,
             fault=ImportJob.Fault.PORTAL,
-            **lifecycle.released(),
         )
         moved(job, State.ERRORED, note)
 

@@ -6,6 +6,7 @@ them says no. Everything before `apply` may be repeated; apply and finish are on
 
 from __future__ import annotations
 
+import functools
 import resource
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -15,14 +16,13 @@ from typing import BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
-from django.db.utils import Error as DatabaseError
 
 from imports.check.row_numbers import Gathered
 from imports.check.validation import ReferenceSet, Validator
 from imports.issues import FileRefused
-from imports.jobs import attachment, instructions, outcome, pinned_lookups, spool, undo
+from imports.jobs import attachment, instructions, outcome, pinned_lookups, queue, undo
 from imports.jobs.instructions import Instructions
 from imports.load import apply, as_events, diff, file_rules, limits, measure, staging
 from imports.load import stored as known
@@ -41,7 +41,6 @@ from portal.models import RecordKind
 from portal.records.catalog import catalog
 from portal.records.definitions import Feed, Operation, RecordType
 
-log = logs.get(__name__)
 Stage = ImportJob.Stage
 _SKIPS = (Operation.UPSERT, Operation.ADD_ONLY, Operation.UPDATE_ONLY)
 
@@ -83,31 +82,17 @@ class Planned:
 def run(job: ImportJob) -> str:
     """Carry out a claimed job. Returns a sentence for the log. Never raises for the file's sake."""
     logs.bind(job_id=job.pk, tenant_id=job.tenant_id)
-    with Heartbeat(job, job.tenant_id) as beat:
-        try:
-            _recorded(job, beat)
-        except LeaseLost as lost:
-            attachment.tidy(job)
-            return f"Job {job.pk}: {lost}"
-    if job.token > 1:
-        attachment.tidy(job)
+    lost = lifecycle.run_attempt(
+        job,
+        job.tenant_id,
+        work=functools.partial(_attempt, job),
+        errored=functools.partial(outcome.errored, job),
+        tidy=functools.partial(attachment.tidy, job),
+    )
+    if lost is not None:
+        return f"Job {job.pk}: {lost}"
     bell.ring(bell.POLL, job.tenant_id)
     return f"Job {job.pk}: {job.state}."
-
-
-def _recorded(job: ImportJob, beat: Heartbeat) -> None:
-    """One attempt. An error is our fault, whatever it is: recorded, retried, told.
-
-    Raises LeaseLost, also where the error came of another's having the job by now.
-    """
-    try:
-        _attempt(job, beat)
-    except LeaseLost:
-        raise
-    except Exception as error:
-        if isinstance(error, DatabaseError):
-            connection.close()
-        outcome.errored(job, error)
 
 
 def _attempt(job: ImportJob, beat: Heartbeat) -> None:
@@ -115,7 +100,7 @@ def _attempt(job: ImportJob, beat: Heartbeat) -> None:
     if job.undoes_id is not None:
         undo.carry_out(job, beat)
         return
-    with spool.folder(job) as folder:
+    with queue.spool.folder(job) as folder:
         try:
             told = instructions.of(job)
             _settle(job, told)
@@ -241,7 +226,7 @@ def _attached(plan: Planned) -> str:
         try:
             return plan.attachment.result(settings.HEARTBEAT_SECONDS)
         except FutureTimeoutError:
-            lifecycle.speak()
+            lifecycle.keep_transaction_alive()
 
 
 def _start(job: ImportJob) -> None:
