@@ -62,10 +62,10 @@ def _delivery(folder: Folder) -> Callable[[Folder, Arrival], None]:
 
 def _lies(folder: Folder, file: ArrivalFile, lying: Collection[str]) -> bool:
     """Tell the sender of a file that was not taken, once. Returns whether it is still there."""
-    if file.problem == Verdict.UNMATCHED and not file.told:
+    if file.problem == Verdict.UNMATCHED and not file.reported_state:
         said = receipts.unmatched(file.name, file.reason)
         folders.write(folder.jail, folder.file(result_name(file.name)), iter([said.encode()]))
-        ArrivalFile.objects.filter(pk=file.pk).update(told=Arrival.State.UNMATCHED)
+        ArrivalFile.objects.filter(pk=file.pk).update(reported_state=Arrival.State.UNMATCHED)
     return file.source in lying
 
 
@@ -150,7 +150,7 @@ def _file(folder: Folder, file: ArrivalFile) -> bool:
     job = _job(file)
     if job is None or not (job.is_final or job.state == ImportJob.State.HELD):
         return False
-    if file.told != job.state:
+    if file.reported_state != job.state:
         _tell(folder, file, job)
     if file.removed_at is None:
         removed = folders.remove_same(folder.jail, folder.file(file.name), file.source)
@@ -175,7 +175,7 @@ def _tell(folder: Folder, file: ArrivalFile, job: ImportJob) -> None:
         folder.jail.remove(errors)
     text = receipts.text(job, errors_name(file.name) if job.attachment else "")
     folders.write(folder.jail, folder.file(result_name(file.name)), iter([text.encode()]))
-    ArrivalFile.objects.filter(pk=file.pk).update(told=job.state)
+    ArrivalFile.objects.filter(pk=file.pk).update(reported_state=job.state)
 
 
 def _was_sent(folder: Folder, path: Path, file: ArrivalFile) -> bool:

@@ -184,8 +184,8 @@ def _decided(folder: Folder, arrival: Arrival, entry: Entry, copy: Snapshot, dec
     row = arrival.files.first() or ArrivalFile(
         tenant_id=arrival.tenant_id, arrival=arrival, index=0
     )
-    before, told = row.content, row.name if row.told else ""
-    row.name, row.told, row.problem, row.reason = entry.name, "", "", ""
+    old_content, reported_name = row.content, row.name if row.reported_state else ""
+    row.name, row.reported_state, row.problem, row.reason = entry.name, "", "", ""
     row.size, row.md5, row.sha256 = copy.size, copy.md5, copy.sha256
     row.source, row.content = copy.source, copy.content
     with transaction.atomic():
@@ -201,15 +201,15 @@ def _decided(folder: Folder, arrival: Arrival, entry: Entry, copy: Snapshot, dec
             ready_at=Now() + _RETRY_AFTER,
             **lifecycle.released(),
         )
-    if before and before != row.content:
-        default_storage.delete(before)
-    if told and told != entry.name:
-        _take_back(folder, told)
+    if old_content and old_content != row.content:
+        default_storage.delete(old_content)
+    if reported_name and reported_name != entry.name:
+        _remove_result(folder, reported_name)
     return row.content
 
 
-def _take_back(folder: Folder, name: str) -> None:
-    """Remove what the portal said of the file under its former name."""
+def _remove_result(folder: Folder, name: str) -> None:
+    """Remove the result that was written for the file under its former name."""
     try:
         folder.jail.remove(folder.file(result_name(name)))
     except FileNotFoundError:

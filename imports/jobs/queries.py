@@ -17,11 +17,6 @@ from portal.models import Drop, Tenant, Upload
 MISPLACED = "misplaced"
 UNFINISHED = (ImportJob.State.READY, ImportJob.State.RUNNING, ImportJob.State.ERRORED)
 
-# What no list shows of a job, and may be large.
-_UNLISTED = (
-    "spec", "limits", "limits_per", "released_plan", "plan_detail", "dialect", "hold_reasons",
-)  # fmt: skip
-
 # What a list may be sorted by: the word in the address, and the expression.
 JOB_ORDERS: dict[str, Any] = {
     "status": F("state"),
