@@ -9,7 +9,7 @@ import random
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError
 from django.db.models.functions import Now
 
 from imports.collect.template_files import forget_unmatched
@@ -49,10 +49,7 @@ def _ring(task: str, tenants: set[int]) -> None:
 
 
 def clear_staging() -> int:
-    """Drop staging tables of attempts that no longer run; one still in use waits for the next time.
-
-    A worker that sleeps in the middle of a COPY holds its table: the sweep must not wait for it.
-    """
+    """Drop staging tables of attempts that no longer run, save those still in use."""
     tables = staging.leftovers()
     running = queue.running(ImportJob.objects.all()) if tables else set()
     stray = [name for name, job, token in tables if (job, token) not in running]
@@ -61,9 +58,7 @@ def clear_staging() -> int:
 
 def _drop(table: str) -> bool:
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = '200ms'")
-            cursor.execute(f"DROP TABLE IF EXISTS {table}")
+        staging.drop_leftover(table)
     except OperationalError as error:
         log.warning("staging_table_in_use", table=table, error=repr(error))
         return False

@@ -149,7 +149,7 @@ def _tell(
     note: str = "",
     **detail: Any,
 ) -> None:
-    outcome.moved(job, state, note, str(user))
+    outcome.record_state(job, state, note, str(user))
     _audit(job, user, address, action, **detail)
 
 

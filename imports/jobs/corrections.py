@@ -72,7 +72,9 @@ def _job(
             limits=job.limits,
             limits_per=job.limits_per,
         )
-        outcome.moved(job, job.state, f"Corrected file sent: job {correction.uid}.", str(user))
+        outcome.record_state(
+            job, job.state, f"Corrected file sent: job {correction.uid}.", str(user)
+        )
         audit.record(
             job.tenant_id, "job.correct", str(job.uid),
             user=user, address=address, file=correction.file_name, job=str(correction.uid),
@@ -83,7 +85,7 @@ def _job(
 def _operation(job: ImportJob) -> str:
     """The job's; but the rows of a part of a mirror's file say nothing about the other records."""
     try:
-        operation = instructions.of(job).feed.operation
+        operation = instructions.of_job(job).feed.operation
     except FileRefused:
         return job.operation
     if operation == Operation.MIRROR and job.state == State.INCOMPLETE:

@@ -120,5 +120,5 @@ def _of_file(file: JobFile) -> dict[str, Any]:
 
 def _make(tenant_id: int, asked_by: AskedBy, note: str, actor: str, **columns: Any) -> ImportJob:
     job = ImportJob.objects.create(tenant_id=tenant_id, asked_by=asked_by, **columns)
-    outcome.moved(job, ImportJob.State.READY, note, actor)
+    outcome.record_state(job, ImportJob.State.READY, note, actor)
     return job

@@ -49,7 +49,7 @@ def _claim(tenant_id: int) -> ImportJob | None:
 
 
 def _give_up(job: ImportJob) -> None:
-    outcome.gave_up(job)
+    outcome.give_up(job)
     attachment.tidy(job)
 
 

@@ -2,7 +2,7 @@
 
 Pure. Limits are data on the drop or template: {"removes": "10%", "rejects": 500, …}. A percentage
 of creates, updates and removes is of the type's active records, of rejects of the file's rows, and
-never bites below FLOOR rows (PER_FLOOR for one value of a field). size_change is percent or bytes
+never applies below FLOOR rows (PER_FLOOR for one value of a field). size_change is percent or bytes
 against the last applied file; key_churn is percent or records.
 Source: design.md section 7; reliability.md rule 11; peers.md on mass deletion.
 """
@@ -17,7 +17,7 @@ from imports.load.ceilings import Limits, ceiling, check, is_percent, percent
 
 DEFAULTS: Limits = {"removes": "10%"}
 PER_FLOOR = 10
-# "Did the identifiers change?" is asked from this share on, and from so many known people on.
+# "Did the identifiers change?" is asked from this share and this number of recognised rows on.
 CHANGED_PERCENT = 50
 CHANGED_LEAST = 10
 MOST_VALUES = 20
@@ -67,16 +67,17 @@ class ValueCounts:
 class Measured:
     """A plan with what was measured beside it. size, last_size: bytes; None where none came before.
 
-    missing: active records that the file does not name. checked, known: how many of the new rows
-    were looked up by name and e-mail, and how many of these the store has under another identifier.
+    missing: active records that the file does not name. looked_up, recognised: how many of the new
+    rows were looked up by name and e-mail, and how many of these the store has under another
+    identifier.
     """
 
     plan: Plan
     size: int = 0
     last_size: int | None = None
     missing: int = 0
-    checked: int = 0
-    known: int = 0
+    looked_up: int = 0
+    recognised: int = 0
     per_value: Mapping[str, ValueCounts] = field(default_factory=dict)
 
 
@@ -112,12 +113,12 @@ def holds(
     its holds; what stays within it needs no new yes.
     """
     check(limits)
-    found = [*_counted(measured.plan, {**DEFAULTS, **limits}), *_mirror(measured.plan)]
-    found += [*_size(measured, limits), *_churn(measured, limits), *_identifiers(measured)]
+    reasons = [*_counted(measured.plan, {**DEFAULTS, **limits}), *_mirror(measured.plan)]
+    reasons += [*_size(measured, limits), *_churn(measured, limits), *_identifiers(measured)]
     if limits_per:
-        found += _per_value(measured, str(limits_per["field"]), limits_per["limits"])
+        reasons += _per_value(measured, str(limits_per["field"]), limits_per["limits"])
     agreed = _agreed(released or {})
-    return [hold for hold in found if hold.count > agreed.get((hold.code, hold.value), -1)]
+    return [hold for hold in reasons if hold.count > agreed.get((hold.code, hold.value), -1)]
 
 
 def of_header(reasons: Iterable[str], code: str = "header") -> list[Hold]:
@@ -212,14 +213,15 @@ def _churn(measured: Measured, limits: Limits) -> Iterator[Hold]:
 
 
 def _identifiers(measured: Measured) -> Iterator[Hold]:
-    """Asked without a limit being set: nobody expects it, and it doubles every person."""
+    """Checked without a limit: nobody expects new identifiers, and they double every person."""
     if not identifiers_suspect(measured.plan, measured.missing):
         return
-    if measured.known < CHANGED_LEAST or measured.known * 100 < CHANGED_PERCENT * measured.checked:
+    recognised, looked_up = measured.recognised, measured.looked_up
+    if recognised < CHANGED_LEAST or recognised * 100 < CHANGED_PERCENT * looked_up:
         return
     share = _share(measured.plan.created, measured.plan.accepted)
     sentence = (
-        f"{share} % of the identifiers are new, while {measured.known:,} of {measured.checked:,} "
+        f"{share} % of the identifiers are new, while {recognised:,} of {looked_up:,} "
         "of these rows look like records that are stored under other identifiers. Did the "
         "identifiers change?"
     )

@@ -104,7 +104,7 @@ def test_identifiers_that_come_and_go_are_held_beyond_their_limit(institution: I
 def test_records_are_known_by_what_tells_them_apart(
     record_type: str, fields: tuple[str, ...]
 ) -> None:
-    assert measure.signature(catalog().record_type(record_type)) == fields
+    assert measure.identifying_fields(catalog().record_type(record_type)) == fields
 
 
 def test_limits_hold_per_value_of_a_field(institution: Institution) -> None:

@@ -81,11 +81,11 @@ def test_key_churn_needs_new_ones_and_missing_ones() -> None:
 
 def test_changed_identifiers_are_asked_about_without_a_limit() -> None:
     changed = plan(read=100, created=92, unchanged=8, stored=100)
-    (hold,) = holds(Measured(changed, missing=92, checked=92, known=80), {})
+    (hold,) = holds(Measured(changed, missing=92, looked_up=92, recognised=80), {})
     assert (hold.code, hold.measure, hold.count) == ("identifiers_changed", "", 92)
     assert hold.sentence.startswith("92 % of the identifiers are new, while 80 of 92 of these rows")
-    assert codes(Measured(changed, missing=92, checked=92, known=45), {}) == []
-    assert codes(Measured(changed, missing=40, checked=92, known=92), {}) == []
+    assert codes(Measured(changed, missing=92, looked_up=92, recognised=45), {}) == []
+    assert codes(Measured(changed, missing=40, looked_up=92, recognised=92), {}) == []
     assert not identifiers_suspect(plan(read=9, created=9, stored=9), missing=9)
 
 
