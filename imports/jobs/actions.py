@@ -1,7 +1,7 @@
 """What a person may do: release or discard a held job, retry a failed one, undo an applied one.
 
 Who may is checked by the caller (page or API). The state changes by one conditional UPDATE, so
-that of two people, or of a person and the engine, one wins and the other is told.
+that of two people, or of a person and the engine, one wins and the other gets NotPossible.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from imports.jobs import mail, making, outcome
-from imports.jobs import undo as undoing
+from imports.jobs.undo import refusal
 from imports.load.ceilings import BadLimit, Limits, check
 from imports.load.limits import MISSING_COLUMNS
 from imports.models import ImportJob
@@ -54,7 +54,7 @@ def plan_counts(job: ImportJob) -> dict[str, int]:
 def release(
     job: ImportJob, user: User, address: str | None = None, limits: Limits | None = None
 ) -> None:
-    """Let a held job apply the plan its page shows, and no more than that.
+    """Apply the plan that the page of a held job shows, and no more than that.
 
     limits: higher ones for this job only, for a plan that may grow up to them until it is applied.
     A file that lacked columns has no plan yet: it runs anew with its template's newest version.
@@ -70,7 +70,7 @@ def release(
     detail = {"plan": plan, "limits": dict(limits or {})}
     with transaction.atomic():
         _change(job, State.HELD, changes)
-        _tell(job, user, address, "job.release", State.READY, note, **detail)
+        _record(job, user, address, "job.release", State.READY, note, **detail)
         mail.decided(job, user, "released")
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
 
@@ -96,10 +96,10 @@ def _released(limits: Limits | None) -> str:
 
 
 def discard(job: ImportJob, user: User, address: str | None = None) -> None:
-    """Give a held job up: nothing of it is ever applied. Raises NotPossible."""
+    """Discard a held job: nothing of it is ever applied. Raises NotPossible."""
     with transaction.atomic():
         _change(job, State.HELD, {"state": State.DISCARDED, "finished_at": Now()})
-        _tell(job, user, address, "job.discard", State.DISCARDED)
+        _record(job, user, address, "job.discard", State.DISCARDED)
         mail.decided(job, user, "discarded")
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
 
@@ -109,19 +109,19 @@ def retry(job: ImportJob, user: User, address: str | None = None) -> None:
     asked = {"asked_by": ImportJob.AskedBy.RETRY, "user": user, "reason": "", "fault": ""}
     with transaction.atomic():
         _change(job, State.FAILED, {**_AGAIN, **asked}, only_fault=ImportJob.Fault.PORTAL)
-        _tell(job, user, address, "job.retry", State.READY)
+        _record(job, user, address, "job.retry", State.READY)
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
 
 
 def undo(job: ImportJob, user: User, address: str | None = None) -> ImportJob:
-    """Ask for the undo of an applied job; the job that will do it. Raises NotPossible with words.
+    """Request the undo of an applied job; returns the job that will do it. Raises NotPossible.
 
     The caller shows `imports.jobs.undo.preview` beforehand.
     """
     with transaction.atomic():
         locked = ImportJob.objects.select_for_update(no_key=True).filter(tenant_id=job.tenant_id)
         fresh = locked.get(pk=job.pk)
-        if why := undoing.refusal(fresh):
+        if why := refusal(fresh):
             raise NotPossible(why)
         undo_job = making.for_undo(fresh, user)
         _audit(undo_job, user, address, "job.undo", undoes=str(job.uid))
@@ -140,7 +140,7 @@ def _change(
         raise NotPossible(f"Job {job.uid} is not {allowed} any more.")
 
 
-def _tell(
+def _record(
     job: ImportJob,
     user: User,
     address: str | None,

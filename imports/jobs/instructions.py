@@ -73,7 +73,7 @@ def columns_from_template(job: ImportJob, spec: Spec | None) -> dict[str, Any]:
         "limits": {**settings.limits, **job.limits},
         "limits_per": job.limits_per
         or ({"field": per.field, "limits": dict(per.limits)} if per else None),
-        "lookups": pinned_lookups.pins(job, spec),
+        "lookups": pinned_lookups.versions_of(job, spec),
     }
     if settings.keep_days is not None and not job.dry_run:
         columns["kept_until"] = job.created_at + timedelta(days=settings.keep_days)

@@ -2,9 +2,9 @@
 
 A record is put back where nothing has touched it since: what the job created is removed, what it
 changed or removed gets its old values. What a later job or a person touched is left alone, counted
-and listed. A later job that was itself undone counts as never having been: an undo leaves a record
-as the job before left it, so the records' own log tells whose state a record is in. An undo writes
-that log too and can be undone like any other job.
+and listed. A later job that was itself undone does not count: an undo leaves a record as the job
+before it did, and the records' change log shows whose state a record is in. An undo writes that log
+too and can be undone like any other job.
 Source: design.md section 7 (undone, field values included); seeds/003.
 """
 
@@ -34,7 +34,7 @@ EXAMPLES = 20
 
 # What the job touched. comes: whether the record is active after the undo.
 _TOUCHED = sql.SQL("""
-  SELECT r.id, false AS made, c.active AS comes, r.changed_job FROM portal_recordchange c
+  SELECT r.id, false AS created, c.active AS comes, r.changed_job FROM portal_recordchange c
   JOIN portal_record r ON r.id = c.record_id AND r.tenant_id = c.tenant_id
   WHERE c.tenant_id = %(tenant)s AND c.job_id = %(job)s
   UNION ALL
@@ -43,7 +43,7 @@ _TOUCHED = sql.SQL("""
 """)
 # Where no other undo was applied, who last changed a record is its only owner.
 _PLAIN = sql.SQL("""
-SELECT id, made, comes, changed_job, coalesce(changed_job = %(job)s, false) AS ours
+SELECT id, created, comes, changed_job, coalesce(changed_job = %(job)s, false) AS ours
 FROM ({touched}) t
 """).format(touched=_TOUCHED)
 # A record's owners: who last changed it and, as long as that is an undo, whose state that brought
@@ -60,7 +60,7 @@ WITH RECURSIVE touched AS MATERIALIZED ({touched}), undos AS MATERIALIZED (
   SELECT o.id, c.changed_job FROM owners o JOIN undos u ON u.id = o.owner
   JOIN portal_recordchange c ON c.job_id = u.undoes_id AND c.record_id = o.id
 )
-SELECT id, made, comes, changed_job,
+SELECT id, created, comes, changed_job,
   coalesce(changed_job = %(job)s, false) OR back.id IS NOT NULL AS ours
 FROM touched LEFT JOIN (SELECT DISTINCT o.id FROM owners o WHERE o.owner = %(job)s) back USING (id)
 """).format(touched=_TOUCHED)
@@ -200,12 +200,12 @@ _RESTORE: LiteralString = (
     "UPDATE portal_record r SET data = c.data, source_hash = c.source_hash, active = c.active, "
     "changed_job = %(undo)s, changed_at = now() FROM {undo} u "
     "JOIN portal_recordchange c ON c.record_id = u.id AND c.job_id = %(job)s "
-    "WHERE u.ours AND NOT u.made AND r.id = u.id AND r.tenant_id = %(tenant)s"
+    "WHERE u.ours AND NOT u.created AND r.id = u.id AND r.tenant_id = %(tenant)s"
 )
 _REMOVE: LiteralString = (
     "UPDATE portal_record r SET active = false, source_hash = NULL, changed_job = %(undo)s, "
     "changed_at = now() FROM {undo} u "
-    "WHERE u.ours AND u.made AND r.id = u.id AND r.tenant_id = %(tenant)s"
+    "WHERE u.ours AND u.created AND r.id = u.id AND r.tenant_id = %(tenant)s"
 )
 
 
