@@ -33,7 +33,7 @@ State, Outcome, Step = Delivery.State, Attempt.Outcome, Attempt.Step
 
 MOST_AT_ONCE = 4  # of one tenant
 _RETRIES_AT_ONCE = 12  # of a courier's 16 threads
-_RUNG_AT_ONCE = 64  # tenants; the next ring follows in a moment
+_NOTIFIED_AT_ONCE = 64  # tenants; the next notice follows in a moment
 _SHOW_SECONDS = 1.0
 _NAMED = (Step.RENAME, Step.TRIGGER, Step.DONE)  # the file may have its final name
 
@@ -49,7 +49,7 @@ def due() -> QuerySet[Delivery]:
 
 
 def claimable() -> QuerySet[Delivery]:
-    """Those of them whose server is not busy with another one."""
+    """Those of them whose server has no other delivery under way."""
     busy = Delivery.objects.filter(
         server=OuterRef("server"), state=State.SENDING, lease_until__gte=Now()
     )
@@ -57,14 +57,14 @@ def claimable() -> QuerySet[Delivery]:
 
 
 def ring_due() -> int:
-    """Ring for tenants with something to send and room for it. Must be called across tenants.
+    """Notify couriers of tenants with something to send and room for it. Returns of how many.
 
-    Returns how many were rung for: a sample of chance where there are more than a moment's worth.
+    A random sample of them where there are very many. Must be called across tenants.
     """
     running = Counter(_running().values_list("tenant_id", flat=True))
     waiting = set(claimable().values_list("tenant_id", flat=True).distinct())
     ready = sorted(tenant for tenant in waiting if running[tenant] < MOST_AT_ONCE)
-    chosen = random.sample(ready, min(len(ready), _RUNG_AT_ONCE))
+    chosen = random.sample(ready, min(len(ready), _NOTIFIED_AT_ONCE))
     for tenant_id in chosen:
         bell.ring(bell.DELIVER, tenant_id, expires=2 * settings.EXPORT_TICK_SECONDS)
     return len(chosen)
@@ -183,9 +183,9 @@ def _parcel(delivery: Delivery, attempt: Attempt) -> Parcel:
         sha256=run.sha256,
         temporary=_temporary(delivery, attempt),
         read=lambda: cast(BinaryIO, default_storage.open(run.content, "rb")),
-        leftovers=tuple(name for one in earlier for name in _leftovers(delivery, one)),
+        leftovers=tuple(name for former in earlier for name in _leftovers(delivery, former)),
         trigger=run.definition.get("trigger", ""),
-        settled=any(one.step in _NAMED for one in ladder),
+        settled=any(former.step in _NAMED for former in ladder),
         may_replace=_is_ours(delivery),
     )
 
@@ -195,7 +195,7 @@ def _temporary(delivery: Delivery, attempt: Attempt) -> str:
 
 
 def _leftovers(delivery: Delivery, attempt: Attempt) -> list[str]:
-    """Names that an attempt may have left on the server, because it ended without a chance."""
+    """Names that an attempt may have left on the server, because it was cut off before removal."""
     if attempt.outcome not in (Outcome.FAILED, Outcome.CUT_OFF, Outcome.ERRORED):
         return []
     name = _temporary(delivery, attempt)

@@ -32,10 +32,10 @@ _UNFIT = (layout.LayoutFault, names.NameFault, UnknownZone)
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
+class _WrittenFile:
     """A written file. unknown: paths of columns that nothing in it has."""
 
-    held: outcome.Held
+    contents: outcome.FileContents
     file: Written
     unknown: Sequence[str]
 
@@ -47,7 +47,7 @@ def write_next(tenant_id: int) -> str:
 
 
 def _give_up(run: ExportRun) -> None:
-    outcome.gave_up(run)
+    outcome.give_up(run)
     tidy(run)
 
 
@@ -57,7 +57,7 @@ def run(run: ExportRun) -> str:
     lost = lifecycle.run_attempt(
         run,
         run.tenant_id,
-        work=functools.partial(_begun, run),
+        work=functools.partial(_attempt_or_refuse, run),
         errored=functools.partial(outcome.errored, run),
         tidy=functools.partial(tidy, run),
     )
@@ -67,7 +67,7 @@ def run(run: ExportRun) -> str:
 
 
 def make_deliveries(run: ExportRun) -> int:
-    """One delivery for each destination; rings for them on commit. In the ending transaction."""
+    """One delivery for each destination; couriers are notified on commit. Call in a transaction."""
     places = Destination.objects.filter(export_id=run.export_id).order_by("pk")
     rows = [
         Delivery(tenant_id=run.tenant_id, run=run, server_id=place.server_id, path=place.path)
@@ -85,7 +85,7 @@ def tidy(run: ExportRun) -> None:
     storage.tidy_attempts(_folder(run), run.token, kept=rows.first)
 
 
-def _begun(run: ExportRun, beat: Heartbeat) -> None:
+def _attempt_or_refuse(run: ExportRun, beat: Heartbeat) -> None:
     """One attempt; a definition that cannot be carried out is refused. Raises LeaseLost."""
     try:
         outcome.begun(run)
@@ -98,31 +98,37 @@ def _attempt(run: ExportRun, beat: Heartbeat) -> None:
     form = _form(run)
     with queue.spool.folder(run) as folder:
         path = folder / "content"
-        taken = _write(run, form, path, beat)
-        if not taken.file.rows and run.definition["empty"] == Export.Empty.SKIP:
-            outcome.empty(run, taken.held, f"Nothing happened for {run.local_date}.")
+        written = _write(run, form, path, beat)
+        if not written.file.rows and run.definition["empty"] == Export.Empty.SKIP:
+            outcome.empty(run, written.contents, f"Nothing happened for {run.local_date}.")
             return
         content = _store(run, path)
     beat.check()
     with transaction.atomic():
         lifecycle.fence(run)
-        reason = _told(taken.unknown, run.definition["source"])
-        outcome.written(run, taken.held, content, taken.file.size, taken.file.sha256, reason)
+        reason = _empty_columns_note(written.unknown, run.definition["source"])
+        outcome.written(
+            run, written.contents, content, written.file.size, written.file.sha256, reason
+        )
         make_deliveries(run)
 
 
 def _form(run: ExportRun) -> Format:
     """How the file will look. Raises LayoutFault and NameFault; claims the file's name."""
-    told = run.definition
-    stored = told["columns"]
-    chosen = layout.columns(told["source"], stored) if stored or told["format"] == "csv" else []
-    extension = names.extension(told["format"], told["compression"])
+    definition = run.definition
+    stored = definition["columns"]
+    chosen = (
+        layout.columns(definition["source"], stored)
+        if stored or definition["format"] == "csv"
+        else []
+    )
+    extension = names.extension(definition["format"], definition["compression"])
     name = _claim_name(run, extension)
-    inner = name.removesuffix(extension) + names.extension(told["format"], "")
-    return Format(told["format"], chosen, told["compression"], inner)
+    inner = name.removesuffix(extension) + names.extension(definition["format"], "")
+    return Format(definition["format"], chosen, definition["compression"], inner)
 
 
-def _write(run: ExportRun, form: Format, path: Path, beat: Heartbeat) -> _Taken:
+def _write(run: ExportRun, form: Format, path: Path, beat: Heartbeat) -> _WrittenFile:
     """Write the file within one snapshot."""
     source = run.definition["source"]
     with transaction.atomic(durable=True):
@@ -135,12 +141,12 @@ def _write(run: ExportRun, form: Format, path: Path, beat: Heartbeat) -> _Taken:
         chosen = form.columns if run.definition["columns"] and file.rows else ()
         unknown = selection.unknown(raw, parts, source, chosen)
     previous = before.snapshot if before else ""
-    held = outcome.Held(file.rows, file.late, snapshot, previous)
-    return _Taken(held, file, unknown)
+    contents = outcome.FileContents(file.rows, file.late, snapshot, previous)
+    return _WrittenFile(contents, file, unknown)
 
 
 def _begin_snapshot() -> str:
-    """The running transaction's snapshot, taken once for all that it reads."""
+    """The running transaction's snapshot, written once for all that it reads."""
     with connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SELECT pg_current_snapshot()::text")
@@ -186,15 +192,15 @@ def _claim_name(run: ExportRun, extension: str) -> str:
 
 
 def _name(run: ExportRun, extension: str) -> str:
-    told: dict[str, Any] = run.definition
+    definition: dict[str, Any] = run.definition
     return names.file_name(
-        told["name_pattern"] or names.DEFAULT,
-        event=layout.event_part(told["source"], told["name"]),
+        definition["name_pattern"] or names.DEFAULT,
+        event=layout.event_part(definition["source"], definition["name"]),
         local_date=run.local_date,
         created=run.created_at,
         run_uid=run.uid,
         export_uid=run.export.uid,
-        zone=told["time_zone"],
+        zone=definition["time_zone"],
         extension=extension,
     )
 
@@ -219,7 +225,7 @@ def _folder(run: ExportRun) -> str:
     return f"exports/{run.tenant_id}/{run.uid}"
 
 
-def _told(unknown: Sequence[str], source: dict[str, Any]) -> str:
+def _empty_columns_note(unknown: Sequence[str], source: dict[str, Any]) -> str:
     """The sentence about columns that are empty everywhere; empty where there is none."""
     if not unknown:
         return ""

@@ -30,7 +30,7 @@ _RETRY_SECONDS = (5, 30, 120)
 
 
 class LeaseLost(Exception):
-    """The row is no longer ours: stop at once and write nothing."""
+    """The row is no longer ours: the work stops at once and writes nothing."""
 
 
 class Leased(models.Model):
@@ -69,8 +69,8 @@ def claim(
 ) -> L | None:
     """Take the first candidate that nobody holds, in the queryset's order.
 
-    guard: asked first, in the same transaction; its locks hold until the claim is committed, and
-    where it says no, nothing is claimed. Must be called outside a transaction (RuntimeError
+    guard: called first, in the same transaction; its locks hold until the claim is committed, and
+    where it returns False nothing is claimed. Must be called outside a transaction (RuntimeError
     within one); commits the claim. Returns the fresh row or None.
     """
     with transaction.atomic(durable=True):

@@ -1,4 +1,4 @@
-"""What collecting shares, whatever the protocol: the folder, the sender, the rows and the job."""
+"""What collecting shares, whatever the protocol: the folder, the uploader, rows and decisions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Folder:
         return free_name(name, folders.taken(self.jail, self.path))
 
 
-def sender(folder: Folder, name: str) -> int | None:
+def uploader(folder: Folder, name: str) -> int | None:
     """The account that uploaded the manifest last."""
     path = f"{folder.drop.path}/{name}"
     uploads = Upload.objects.filter(endpoint_id=folder.drop.endpoint_id, path=path)
@@ -53,8 +53,8 @@ def sender(folder: Folder, name: str) -> int | None:
     return newest.account_id if newest else None
 
 
-def is_first(row: ArrivalFile) -> bool:
-    """Save the row; where this very file was taken before, as its duplicate."""
+def save_unless_duplicate(row: ArrivalFile) -> bool:
+    """Save the row, as a duplicate where this very file was taken before. Returns if it was not."""
     try:
         with transaction.atomic():
             row.save()
@@ -74,14 +74,14 @@ def is_first(row: ArrivalFile) -> bool:
 
 
 def forget_copy(row: ArrivalFile) -> None:
-    """What is not imported is not kept, once that is certain."""
+    """Delete the copy of a file that is not imported, on commit."""
     if row.content:
         transaction.on_commit(functools.partial(default_storage.delete, row.content))
         row.content = ""
 
 
-def note(arrival: Arrival, decided: Decided) -> None:
-    """Write a line of the delivery's log."""
+def log_decision(arrival: Arrival, decided: Decided) -> None:
+    """Add a line to the delivery's log."""
     Decision.objects.create(
         tenant_id=arrival.tenant_id,
         arrival=arrival,
