@@ -10,7 +10,7 @@ from imports import sweep
 from imports.collect import rounds
 from imports.jobs import pipeline, queue
 from portal import bell, tenancy
-from portal.celery import app
+from portal.celery import tick
 
 
 @shared_task(name=bell.POLL)
@@ -50,18 +50,6 @@ def pulse() -> str:
     return f"Cleared {queue.spool.clear()} directories of attempts that were cut off."
 
 
-app.conf.beat_schedule = {
-    **(app.conf.beat_schedule or {}),
-    "sweep": {
-        "task": "imports.sweep",
-        "schedule": settings.SWEEP_SECONDS,
-        # A sweep that no worker took in time is of no use: the next one does its work.
-        "options": {"expires": settings.SWEEP_SECONDS},
-    },
-    # The importing workers get no sweep.
-    "pulse": {
-        "task": bell.PULSE,
-        "schedule": settings.SWEEP_SECONDS,
-        "options": {"expires": settings.SWEEP_SECONDS, "queue": "import"},
-    },
-}
+tick("sweep", "imports.sweep", settings.SWEEP_SECONDS)
+# The importing workers get no sweep.
+tick("pulse", bell.PULSE, settings.SWEEP_SECONDS, queue="import")
