@@ -59,15 +59,15 @@ class Institution:
         """A job that waits, as the collector makes them."""
         data = content.encode() if isinstance(content, str) else content
         name = default_storage.save(f"tests/{self.tenant.uid}", ContentFile(data))
-        known = catalog().feed(feed)
+        definition = catalog().feed(feed)
         return ImportJob.objects.create(
             tenant=self.tenant,
             feed=feed,
-            record_type=known.record_type,
-            rank=known.rank,
+            record_type=definition.record_type,
+            rank=definition.rank,
             content=name,
             file_size=len(data),
-            **{"file_name": known.file_name, **values},
+            **{"file_name": definition.file_name, **values},
         )
 
     def send(self, feed: str, content: str | bytes, **values: Any) -> ImportJob:
@@ -111,8 +111,8 @@ class Institution:
 
     def records(self, record_type: str, *, active: bool = True) -> dict[str, dict[str, Any]]:
         """The documents by key."""
-        found = Record.objects.filter(kind__name=record_type, active=active)
-        return dict(found.values_list("key", "data"))
+        rows = Record.objects.filter(kind__name=record_type, active=active)
+        return dict(rows.values_list("key", "data"))
 
     def writes(self) -> tuple[set[tuple[Any, ...]], int]:
         """Changes with every row version of the store that is written."""
@@ -124,8 +124,8 @@ class Institution:
 def counts(job: ImportJob) -> dict[str, int]:
     """The job's numbers of rows that are not zero."""
     names = ("read", "created", "updated", "unchanged", "removed", "rejected")
-    found = {name: getattr(job, f"rows_{name}") for name in names}
-    return {name: number for name, number in found.items() if number}
+    counts = {name: getattr(job, f"rows_{name}") for name in names}
+    return {name: number for name, number in counts.items() if number}
 
 
 def issues(job: ImportJob) -> dict[tuple[str, str], int]:

@@ -175,9 +175,9 @@ def test_a_file_that_no_template_names_is_shown_once_with_its_near_miss_and_stay
     assert desk.log() == [("Users.CSV", "unmatched"), ("users.csv", "near_miss")]
     assert not ImportJob.objects.exists()
     assert desk.names() == {"Users.CSV", "Users.CSV.result.txt"}
-    said = (desk.home / "Users.CSV.result.txt").read_text()
-    assert said.startswith("unmatched: Users.CSV")
-    assert "small and capital letters differ" in said
+    result = (desk.home / "Users.CSV.result.txt").read_text()
+    assert result.startswith("unmatched: Users.CSV")
+    assert "small and capital letters differ" in result
     file = ArrivalFile.objects.get()
     assert default_storage.open(file.content).read().decode() == CAMPUS["accounts"]
     notice = Notice.objects.get()

@@ -63,10 +63,11 @@ def test_people_are_looked_up_in_one_pass_over_the_store_however_large_it_is(
     institution.send("accounts", accounts(*range(3_000)))
     plans: list[str] = []
 
-    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    def note(execute: Any, statement: Any, params: Any, many: bool, context: Any) -> Any:
+        sql = statement if isinstance(statement, str) else statement.as_string(None)
         if f"LIMIT {measure._SAMPLE}" in sql and not sql.startswith("EXPLAIN"):
             plans.append(plan_without_memory(sql, params))
-        return execute(sql, params, many, context)
+        return execute(statement, params, many, context)
 
     with connection.execute_wrapper(note):
         job = institution.send("accounts", accounts(*range(3_000), prefix="N"))

@@ -112,11 +112,11 @@ def cut_copies(table: staging.StagingTable) -> None:
     address = {**connection.get_connection_params(), "options": ""}
     with psycopg.connect(**address, autocommit=True) as owner:
         while time.monotonic() < deadline:
-            found = owner.execute(
+            ended = owner.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE %s",
                 [f"COPY {table.rows.as_string(owner)} %"],
             )
-            if found.fetchall():
+            if ended.fetchall():
                 return
     raise AssertionError("Nothing copies into the table.")
 
