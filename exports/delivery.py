@@ -73,8 +73,8 @@ def ring_due() -> int:
 def deliver_next(tenant_id: int) -> str:
     """Claim the tenant's next delivery and make one attempt at it. Returns a sentence.
 
-    Must be called in the tenant's scope and outside a transaction. Never raises for the server's
-    sake.
+    Must be called in the tenant's scope and outside a transaction. A failing server raises
+    nothing.
     """
     has_turn = _retries.acquire(blocking=False)
     try:
@@ -175,7 +175,7 @@ def _parcel(delivery: Delivery, attempt: Attempt) -> Parcel:
     if not run.content:
         raise OurFault("the file is no longer kept.")
     earlier = list(delivery.log.filter(number__lt=attempt.number).order_by("-number"))
-    ladder = earlier[: delivery.attempts + delivery.own_faults]  # a resend counts anew
+    ladder = earlier[: delivery.attempts + delivery.own_faults]  # a resend starts a new count
     return Parcel(
         folder=delivery.path,
         name=run.file_name,

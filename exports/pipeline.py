@@ -52,7 +52,7 @@ def _give_up(run: ExportRun) -> None:
 
 
 def run(run: ExportRun) -> str:
-    """Carry out a claimed run. Returns a sentence for the log. Never raises for a fault."""
+    """Carry out a claimed run. Returns a sentence for the log. A fault raises nothing."""
     logs.bind(run_id=run.pk, tenant_id=run.tenant_id)
     lost = lifecycle.run_attempt(
         run,

@@ -2,7 +2,7 @@
 
 Design.md section 3, rule 2. A claim takes the row with SKIP LOCKED, raises its token and gives it a
 lease by the database's clock. Each later change is an UPDATE conditional on id, token and allowed
-previous states; zero rows changed means that the work belongs to somebody else by now. An attempt
+previous states; zero rows changed means that another worker owns the work. An attempt
 that goes wrong by our fault is recorded and made again after a wait, at most MAX_ATTEMPTS times.
 """
 
@@ -66,7 +66,7 @@ def claim(
     state: str,
     guard: Callable[[], bool] | None = None,
 ) -> L | None:
-    """Take the first candidate that nobody holds, in the queryset's order.
+    """Take the first candidate that no other worker holds, in the queryset's order.
 
     guard: called first, in the same transaction; its locks hold until the claim is committed, and
     where it returns False nothing is claimed. Must be called outside a transaction (RuntimeError
@@ -117,7 +117,7 @@ def advance(row: Leased, *, to: str, allowed: Collection[str], **changes: Any) -
 
 
 def _ours(row: L) -> QuerySet[L]:
-    """The row, as long as nobody else has claimed it since."""
+    """The row, as long as no other worker has claimed it since."""
     return type(row)._default_manager.filter(pk=row.pk, token=row.token)
 
 
@@ -171,8 +171,8 @@ class Heartbeat:
     def _prolong(self) -> bool:
         """Whether the row is still ours. A lease that was given back is not taken again.
 
-        A locked row is left alone: we hold it ourselves while applying, nobody can claim it
-        meanwhile, and waiting for it would keep the work from ending.
+        A locked row is left alone: the work itself locks it while it applies, no other worker can
+        claim it then, and waiting for it would keep the work from ending.
         """
         rows = _ours(self._row)
         with transaction.atomic():
@@ -199,10 +199,10 @@ def run_attempt(
     errored: Callable[[Exception], None],
     tidy: Callable[[], None],
 ) -> LeaseLost | None:
-    """Make one attempt at a claimed row under its heartbeat. Never raises for the work's sake.
+    """Make one attempt at a claimed row under its heartbeat. Errors of the work do not propagate.
 
     errored: records an error of ours. tidy: removes what this attempt and cut-off ones left in
-    storage. Returns the exception where the row was taken by somebody else meanwhile.
+    storage. Returns the exception where another worker has taken the row.
     """
 
     def attempt(beat: Heartbeat) -> None:
@@ -231,7 +231,7 @@ def under_heartbeat(
 def recorded(errored: Callable[[Exception], None]) -> Iterator[None]:
     """Hand any error of the block to `errored`, over a fresh connection after a database error.
 
-    Raises LeaseLost, also where the error came of another worker's having the row by now.
+    Raises LeaseLost, also where `errored` finds that another worker has taken the row.
     """
     try:
         yield

@@ -41,7 +41,7 @@ class Folder:
         return folders.listing(self.jail, self.path)
 
     def free_name(self, name: str) -> str:
-        """The name, or the first one with a number that nothing has, be it a link."""
+        """The name, or the first numbered one that nothing in the folder has, not even a link."""
         return free_name(name, folders.taken(self.jail, self.path))
 
 

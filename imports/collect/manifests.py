@@ -77,7 +77,7 @@ def claim(folder: Folder, entry: Entry) -> str | None:
 
 
 def collect(folder: Folder, name: str) -> Arrival | None:
-    """Take the claimed manifest `name` through to its jobs. None where somebody else has it."""
+    """Take the claimed manifest `name` through to its jobs. None where another collector has it."""
     try:
         with folders.reading(folder.jail, folder.file(name)) as file:
             status = os.fstat(file.fileno())

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from imports.jobs import mail, making, outcome
 from imports.jobs.undo import refusal
-from imports.load.ceilings import BadLimit, Limits, check
+from imports.load.ceilings import BadLimit, LimitValues, check
 from imports.load.limits import MISSING_COLUMNS
 from imports.models import ImportJob
 from portal import audit, bell
@@ -52,12 +52,12 @@ def plan_counts(job: ImportJob) -> dict[str, int]:
 
 
 def release(
-    job: ImportJob, user: User, address: str | None = None, limits: Limits | None = None
+    job: ImportJob, user: User, address: str | None = None, limits: LimitValues | None = None
 ) -> None:
     """Apply the plan that the page of a held job shows, and no more than that.
 
     limits: higher ones for this job only, for a plan that may grow up to them until it is applied.
-    A file that lacked columns has no plan yet: it runs anew with its template's newest version.
+    A file that lacked columns has no plan yet: it runs again with its template's newest version.
     Raises NotPossible, also for a limit that cannot be read.
     """
     if lacks_columns(job):
@@ -80,7 +80,7 @@ def lacks_columns(job: ImportJob) -> bool:
     return any(hold.get("code") == MISSING_COLUMNS for hold in job.hold_reasons)
 
 
-def _readable(limits: Limits | None) -> Limits:
+def _readable(limits: LimitValues | None) -> LimitValues:
     try:
         check(limits or {})
     except BadLimit as bad:
@@ -88,7 +88,7 @@ def _readable(limits: Limits | None) -> Limits:
     return limits or {}
 
 
-def _released(limits: Limits | None) -> str:
+def _released(limits: LimitValues | None) -> str:
     if not limits:
         return "Released as planned."
     named = ", ".join(f"{name} {limit}" for name, limit in limits.items())
@@ -132,7 +132,7 @@ def _change(
     job: ImportJob, allowed: str, changes: dict[str, Any], only_fault: str | None = None
 ) -> None:
     rows = ImportJob.objects.filter(tenant_id=job.tenant_id, pk=job.pk, state=allowed)
-    # A plan that was made anew meanwhile is not the one that was agreed to.
+    # A plan that was made again since is not the one that the person agreed to.
     rows = rows.filter(token=job.token)
     if only_fault is not None:
         rows = rows.filter(fault=only_fault).exclude(content="")

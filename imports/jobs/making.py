@@ -1,7 +1,7 @@
-"""Making an import job: the one place, whoever asks for it.
+"""Making an import job, whoever asks for it.
 
-A delivery, a person (with a draft, a corrected file or a past file) and an undo each say what is
-theirs; what every job has stands in `_make`, with the first line of its timeline.
+A delivery, a person (with a draft, a corrected file or a past file) and an undo have a function
+each for what is their own; `_make` does what every job needs, and begins its timeline.
 """
 
 from __future__ import annotations

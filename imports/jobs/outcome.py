@@ -99,7 +99,7 @@ def finish_undo(
 
 
 def refuse_undo(undo: ImportJob, reason: str) -> None:
-    """What was asked for is not possible any more: nobody's fault, and nothing was changed."""
+    """The undo is not possible any more: without a fault, and nothing was changed."""
     _close(undo, State.FAILED, reason=reason)
 
 

@@ -80,7 +80,7 @@ class ReadyPlan:
 
 
 def run(job: ImportJob) -> str:
-    """Carry out a claimed job. Returns a sentence for the log. Never raises for the file's sake."""
+    """Carry out a claimed job. Returns a sentence for the log. A bad file raises nothing."""
     logs.bind(job_id=job.pk, tenant_id=job.tenant_id)
     lost = lifecycle.run_attempt(
         job,

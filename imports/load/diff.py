@@ -27,7 +27,7 @@ def detail(staging: StagingTable, target: Target, staged: int, absent: Absent | 
     """The first ROWS of each kind, as JSON: {"creates": […], "updates": […], "removes": […]}.
 
     A create or remove is {line, key, record: {field: value}}; an update is {line, key, changes:
-    {field: [before, after]}, returns} where returns tells that the record was removed before.
+    {field: [before, after]}, returns} where returns is true if the record was removed before.
     line is null where no row of the file asks for it (a mirror's absent records). Where fields are
     left out, left_out says how many.
     """

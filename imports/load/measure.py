@@ -19,7 +19,7 @@ from imports.load.stored import StoredRecords, Target
 from imports.models import ImportJob
 from portal.records.definitions import FieldType, RecordType
 
-# So many of the new rows are looked up: enough to tell half from none.
+# How many of the new rows are looked up: enough to distinguish half of them from none.
 _SAMPLE = 10_000
 _IDENTIFY_NOBODY = (FieldType.ENUM, FieldType.BOOLEAN)
 

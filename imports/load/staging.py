@@ -26,8 +26,8 @@ from portal.rls import STAGING_SCHEMA
 COLUMNS = ("line", "key", "operation", "data", "source_hash")
 _NAME = re.compile(r"^(?:job|match)_(\d+)_(\d+)$")
 _QUEUED = 2
-# CSV and not COPY's text format, in which the backslashes of JSON would have to be doubled. Frozen,
-# so that the first reader has not to write every page again.
+# CSV and not COPY's text format, in which the backslashes of JSON would have to be doubled. FREEZE,
+# so that the first reader does not have to write every page again.
 _COPY: LiteralString = (
     "COPY {rows} ({columns}) FROM STDIN (FORMAT csv, DELIMITER E'\\t', QUOTE E'\\x01', FREEZE)"
 )
@@ -188,7 +188,7 @@ def leftovers() -> list[tuple[str, int, int]]:
 def drop_leftover(name: str) -> None:
     """Drop a table that `leftovers` names, unless it is in use. Raises OperationalError then.
 
-    A worker that sleeps in the middle of a COPY holds its table: nobody waits for it.
+    A worker that sleeps in the middle of a COPY holds its table; the caller does not wait for it.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '200ms'")

@@ -71,7 +71,7 @@ class StoredRecords:
         return keep(chunk, rest), hashes[rest]
 
     def seen_on(self, lines: Hashes) -> int:
-        """How many of the skipped records stood on these lines, none of which is named twice."""
+        """How many of the skipped records were on these lines, none of which is named twice."""
         return int(self.met.has(lines).sum())
 
     def seen_line(self, hashes: Hashes) -> Hashes:
@@ -81,7 +81,7 @@ class StoredRecords:
             return lines
         order = np.argsort(hashes, kind="stable")
         at, hit = self.hashes.find(hashes[order])
-        hit &= self.seen[at]  # seldom any: what was skipped need not be looked through for them
+        hit &= self.seen[at]  # rarely any: the skipped ones need not be searched for them
         lines[order[hit]] = self.met.lines_of(hashes[order[hit]])
         return lines
 

@@ -1,4 +1,4 @@
-"""What came: deliveries with their files and decisions, and what lies in the folders right now."""
+"""Deliveries with their files and decisions, and the files that are in the folders right now."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Arrival(TenantOwned, Leased):
     """One detected, complete delivery: a manifest with its files, or one file for a template.
 
     identity: what makes the delivery one (drop, the manifest's or the file's inode, time, size and
-    bytes); UNIQUE, so that two collectors or ten rings make one arrival. name: the manifest's or
+    bytes); UNIQUE, so that two collectors or ten messages make one arrival. name: the manifest's or
     file's name as sent. current_name: its name in the folder now, empty once removed. A file that
     no template names is UNMATCHED, and goes on from there when its name or a template changes.
     """
@@ -84,7 +84,7 @@ class ArrivalFile(TenantOwned):
                 name="one_snapshot_per_file",
             ),
         ]
-        # Read by the collector: which of the files that lie there were taken already.
+        # Read by the collector: which of the files in the folder were taken already.
         indexes = [models.Index(fields=["tenant", "source"], name="file_by_source")]
 
 

@@ -63,7 +63,7 @@ def test_a_written_run_has_its_file_and_a_delivery_for_each_destination(house: H
 
 
 @pytest.mark.parametrize(
-    "values, said",
+    "values, sentence",
     [
         ({"columns": [{"name": "a"}]}, "needs either a path or a constant"),
         ({"name_pattern": "../{date}"}, "cannot stand in a file name"),
