@@ -111,10 +111,10 @@ class House:
 
     def write(self) -> list[str]:
         """Write all runs that are ready, in their order."""
-        sentences = []
+        said = []
         while queue.ready().filter(tenant=self.tenant).exists():
-            sentences.append(pipeline.write_next(self.tenant.pk))
-        return sentences
+            said.append(pipeline.write_next(self.tenant.pk))
+        return said
 
     def deliveries(self, run: ExportRun) -> list[Delivery]:
         return list(Delivery.objects.filter(run=run).order_by("pk"))

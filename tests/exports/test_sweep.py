@@ -19,22 +19,22 @@ from tests.exports.house import MONDAY, House, noon
 @pytest.fixture
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """The bells that were rung, in their order."""
-    rings: list[tuple[str, int]] = []
+    found: list[tuple[str, int]] = []
 
     def ring(task: str, tenant_id: int, expires: float | None = None) -> bool:
-        rings.append((task, tenant_id))
+        found.append((task, tenant_id))
         return True
 
     monkeypatch.setattr(bell, "ring", ring)
-    return rings
+    return found
 
 
 def test_it_makes_due_runs_and_rings_for_them(house: House, rung: list[tuple[str, int]]) -> None:
     export = house.export()  # long due: as many nights as are caught up
     with tenancy.everyone("a sweep"):
-        sentence = sweep.sweep()
+        said = sweep.sweep()
     count = ExportRun.objects.filter(export=export).count()
-    assert count == 31 and sentence.startswith("Made 31 runs; rang for 1 to write")
+    assert count == 31 and said.startswith("Made 31 runs; rang for 1 to write")
     assert (bell.EXPORT, house.tenant.pk) in rung
     with tenancy.everyone("a sweep"):
         assert sweep.sweep().startswith("Made 0 runs; rang for 1 to write")
