@@ -233,12 +233,8 @@ def _importing(folder: Folder, match: Match) -> Decide:
         if not save_unless_duplicate(row):
             log_decision(arrival, Decided(row.name, "duplicate", row.reason))
             return State.PROCESSING
-        log_decision(
-            arrival,
-            Decided(
-                row.name, "accepted", f"{shown(row.name)} is template_name by {template_name}."
-            ),
-        )
+        reason = f"{shown(row.name)} is named by {template_name}."
+        log_decision(arrival, Decided(row.name, "accepted", reason))
         making.for_arrival(
             row,
             feed,
