@@ -108,6 +108,9 @@ def test_a_file_that_a_template_names_becomes_records_and_leaves_the_home(desk: 
     )
     assert job.kept_until is not None
     assert (job.kept_until - job.created_at).days == 3
+    (decision,) = Arrival.objects.get().decisions.all()
+    expected = f"users.csv is named by the template “{template.name}”, version 1."
+    assert (decision.verdict, decision.reason) == ("accepted", expected)
     assert len(desk.institution.records("accounts")) == 3
     arrival = Arrival.objects.get()
     assert (arrival.name, arrival.state, arrival.current_name) == ("users.csv", "done", "")
