@@ -9,8 +9,7 @@ from datetime import timedelta
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
-from imports.arrivals.decisions import Decision as Decided
-from imports.arrivals.decisions import shown
+from imports.arrivals.decisions import DecisionEntry, shown
 from imports.arrivals.listing import Listing
 from imports.collect import folders
 from imports.manifest import free_name
@@ -80,7 +79,7 @@ def forget_copy(row: ArrivalFile) -> None:
         row.content = ""
 
 
-def log_decision(arrival: Arrival, decided: Decided) -> None:
+def log_decision(arrival: Arrival, decided: DecisionEntry) -> None:
     """Add a line to the delivery's log."""
     Decision.objects.create(
         tenant_id=arrival.tenant_id,

@@ -14,8 +14,7 @@ import os
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports.arrivals.decisions import Decision as Decided
-from imports.arrivals.decisions import shown
+from imports.arrivals.decisions import DecisionEntry, shown
 from imports.arrivals.listing import Entry
 from imports.arrivals.references import Resolution, resolve
 from imports.collect import folders, snapshot
@@ -32,13 +31,13 @@ from imports.jobs import mail, making
 from imports.manifest import (
     InvalidSchema,
     Manifest,
+    ManifestState,
     Problem,
     identity,
     parse,
     parse_state,
     state_name,
 )
-from imports.manifest import State as Shown
 from imports.models import Arrival, ArrivalFile
 from portal import lifecycle, logs
 from portal.models import Drop
@@ -58,7 +57,7 @@ def claim(folder: Folder, entry: Entry) -> str | None:
     Tried twice, as the seed asks; then the round goes on to the next manifest.
     """
     for attempt in (1, 2):
-        name = folder.free_name(state_name(entry.name, Shown.PROCESSING))
+        name = folder.free_name(state_name(entry.name, ManifestState.PROCESSING))
         try:
             folder.jail.rename(folder.file(entry.name), folder.file(name))
         except FileNotFoundError:
@@ -138,7 +137,7 @@ def _storage(arrival: Arrival) -> str:
 
 def _refuse(arrival: Arrival, refused: InvalidSchema) -> None:
     with transaction.atomic():
-        log_decision(arrival, Decided(arrival.name, "invalid_schema", str(refused)))
+        log_decision(arrival, DecisionEntry(arrival.name, "invalid_schema", str(refused)))
         lifecycle.advance(
             arrival, to=State.INVALID_SCHEMA, allowed=[State.COLLECTING], **lifecycle.released()
         )
@@ -232,7 +231,7 @@ def _without_configuration(folder: Folder, arrival: Arrival) -> None:
         "told; the portal tries again every few minutes. Nothing needs to be sent again."
     )
     with transaction.atomic():
-        log_decision(arrival, Decided(arrival.name, "configuration_missing", reason))
+        log_decision(arrival, DecisionEntry(arrival.name, "configuration_missing", reason))
         mail.configuration_missing(arrival)
         lifecycle.advance(
             arrival, to=State.CONFIG_MISSING, allowed=[State.COLLECTING], **lifecycle.released()
@@ -264,11 +263,11 @@ def _take(
     if resolution.problem is not None or copy is None or feed is None:
         forget_copy(row)
         row.save()
-        log_decision(arrival, Decided(name, str(resolution.problem), resolution.reason))
+        log_decision(arrival, DecisionEntry(name, str(resolution.problem), resolution.reason))
         return
     if save_unless_duplicate(row):
-        log_decision(arrival, Decided(name, "accepted", resolution.reason))
+        log_decision(arrival, DecisionEntry(name, "accepted", resolution.reason))
         named = f"Named by {row.arrival.name}."
         making.for_arrival(row, feed, named, wait=ROUND, limits=folder.drop.limits)
     else:
-        log_decision(arrival, Decided(name, "duplicate", row.reason))
+        log_decision(arrival, DecisionEntry(name, "duplicate", row.reason))

@@ -17,11 +17,10 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports.arrivals.decisions import Decision as Decided
-from imports.arrivals.decisions import Verdict, shown
+from imports.arrivals.decisions import DecisionEntry, Verdict, shown
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.names import result_name
-from imports.arrivals.template import Detection, Match, Unmatched, detect
+from imports.arrivals.template import Match, TemplateDetection, Unmatched, detect
 from imports.collect import account_templates, snapshot
 from imports.collect.account_templates import AccountTemplates
 from imports.collect.deliveries import ROUND, Folder, log_decision, save_unless_duplicate, uploader
@@ -85,7 +84,7 @@ def forget_unmatched() -> int:
     return len(rows)
 
 
-def _detect(listing: Listing, templates: AccountTemplates) -> Detection:
+def _detect(listing: Listing, templates: AccountTemplates) -> TemplateDetection:
     quiet = timedelta(seconds=settings.TEMPLATE_QUIET_SECONDS)
     return detect(listing, datetime.now(UTC), templates.names, quiet, templates.elsewhere)
 
@@ -122,19 +121,21 @@ def _is_shown(row: ArrivalFile | None, entry: Entry) -> bool:
     return row is not None and row.arrival.state == State.UNMATCHED and row.name == entry.name
 
 
-def _taken(row: ArrivalFile, entry: Entry) -> Decided | None:
+def _taken(row: ArrivalFile, entry: Entry) -> DecisionEntry | None:
     """The decision on a file that was taken already; None where it may still be taken."""
     if row.arrival.state == State.CONFIG_MISSING:
-        return Decided(entry.name, Verdict.CONFIGURATION_MISSING, row.reason)
+        return DecisionEntry(entry.name, Verdict.CONFIGURATION_MISSING, row.reason)
     if row.arrival.state in _OPEN:
         return None
     if row.arrival.settled_at is None:
-        return Decided(entry.name, Verdict.IN_PROGRESS, f"{shown(entry.name)} is being imported.")
+        return DecisionEntry(
+            entry.name, Verdict.IN_PROGRESS, f"{shown(entry.name)} is being imported."
+        )
     reason = (
         f"{shown(entry.name)} is the very file that was taken as {shown(row.name)}; it is imported "
         "once. Send it again if it is to be imported again."
     )
-    return Decided(entry.name, Verdict.TAKEN_BEFORE, reason)
+    return DecisionEntry(entry.name, Verdict.TAKEN_BEFORE, reason)
 
 
 def _try(folder: Folder, templates: AccountTemplates, entry: Entry, decide: Decide) -> None:
@@ -231,10 +232,10 @@ def _importing(folder: Folder, match: Match) -> Decide:
         version = template.current
         template_name = f"the template “{shown(template.name)}”, version {version.number}"
         if not save_unless_duplicate(row):
-            log_decision(arrival, Decided(row.name, "duplicate", row.reason))
+            log_decision(arrival, DecisionEntry(row.name, "duplicate", row.reason))
             return State.PROCESSING
         reason = f"{shown(row.name)} is named by {template_name}."
-        log_decision(arrival, Decided(row.name, "accepted", reason))
+        log_decision(arrival, DecisionEntry(row.name, "accepted", reason))
         making.for_arrival(
             row,
             feed,
@@ -254,9 +255,9 @@ def _showing(unmatched: Unmatched) -> Decide:
     def decide(arrival: Arrival, row: ArrivalFile) -> str:
         row.problem, row.reason = Verdict.UNMATCHED, unmatched.reason
         row.save()
-        log_decision(arrival, Decided(row.name, Verdict.UNMATCHED, unmatched.reason))
+        log_decision(arrival, DecisionEntry(row.name, Verdict.UNMATCHED, unmatched.reason))
         for miss in unmatched.near:
-            log_decision(arrival, Decided(miss.name, Verdict.NEAR_MISS, miss.reason))
+            log_decision(arrival, DecisionEntry(miss.name, Verdict.NEAR_MISS, miss.reason))
         mail.unmatched(arrival, row)
         return State.UNMATCHED
 
@@ -276,7 +277,7 @@ def _without_configuration(arrival: Arrival, row: ArrivalFile) -> str:
     )
     row.problem, row.reason, row.content = Verdict.CONFIGURATION_MISSING, reason, ""
     row.save()
-    log_decision(arrival, Decided(row.name, Verdict.CONFIGURATION_MISSING, reason))
+    log_decision(arrival, DecisionEntry(row.name, Verdict.CONFIGURATION_MISSING, reason))
     mail.configuration_missing(arrival)
     return State.CONFIG_MISSING
 

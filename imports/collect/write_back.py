@@ -16,7 +16,14 @@ from imports.arrivals.names import errors_name, result_name
 from imports.collect import folders, receipts
 from imports.collect.deliveries import Folder
 from imports.collect.folders import source_of_entry
-from imports.manifest import InvalidSchema, Problem, State, annotate, parse_state, state_name
+from imports.manifest import (
+    InvalidSchema,
+    ManifestState,
+    Problem,
+    annotate,
+    parse_state,
+    state_name,
+)
 from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import logs
 from portal.dropserver.paths import Path
@@ -25,8 +32,8 @@ from portal.models import Drop, Upload
 log = logs.get(__name__)
 _BLOCK = 1 << 20
 _SHOWN = {
-    Arrival.State.INVALID_SCHEMA: State.INVALIDSCHEMA,
-    Arrival.State.CONFIG_MISSING: State.IMPORTCONFIGMISSING,
+    Arrival.State.INVALID_SCHEMA: ManifestState.INVALIDSCHEMA,
+    Arrival.State.CONFIG_MISSING: ManifestState.IMPORTCONFIGMISSING,
 }
 
 
@@ -72,12 +79,12 @@ def _report_problem(folder: Folder, file: ArrivalFile, sources: Collection[str])
 def _write_back_manifest(folder: Folder, arrival: Arrival) -> None:
     if shown := _SHOWN.get(Arrival.State(arrival.state)):
         _rename(folder, arrival, shown)
-        if shown == State.INVALIDSCHEMA:
+        if shown == ManifestState.INVALIDSCHEMA:
             _close(arrival, Arrival.State.INVALID_SCHEMA)
         return
     files = list(arrival.files.select_related("job", "duplicate_of__job").order_by("index"))
     problems = {f.index: Problem(f.problem) for f in files if f.problem}
-    if problems and arrival.current_name.endswith(State.PROCESSING):
+    if problems and arrival.current_name.endswith(ManifestState.PROCESSING):
         _annotate_manifest(folder, arrival, problems)
     finished = [_write_back_file(folder, file) for file in files if not file.problem]
     if not all(finished):
@@ -89,9 +96,9 @@ def _write_back_manifest(folder: Folder, arrival: Arrival) -> None:
         _close(arrival, Arrival.State.DONE)
 
 
-def _rename(folder: Folder, arrival: Arrival, shown: State) -> None:
+def _rename(folder: Folder, arrival: Arrival, shown: ManifestState) -> None:
     """Give the manifest the name of its state, once."""
-    if not arrival.current_name.endswith(State.PROCESSING):
+    if not arrival.current_name.endswith(ManifestState.PROCESSING):
         return
     name = folder.free_name(state_name(arrival.current_name, shown))
     try:
@@ -102,7 +109,7 @@ def _rename(folder: Folder, arrival: Arrival, shown: State) -> None:
     _set_current_name(arrival, name)
 
 
-def _unclaimed_names(folder: Folder, arrival: Arrival, shown: State) -> Iterator[str]:
+def _unclaimed_names(folder: Folder, arrival: Arrival, shown: ManifestState) -> Iterator[str]:
     """Names of manifests in that state in the folder that belong to no other delivery."""
     base_and_state = parse_state(state_name(arrival.current_name, shown))
     names = sorted(e.name for e in folder.listing() if parse_state(e.name) == base_and_state)
@@ -113,7 +120,7 @@ def _unclaimed_names(folder: Folder, arrival: Arrival, shown: State) -> Iterator
 
 def _annotate_manifest(folder: Folder, arrival: Arrival, problems: dict[int, Problem]) -> None:
     """Write the manifest with INVALID attributes under the name of that state."""
-    old, shown = folder.file(arrival.current_name), State.CONTAINSINVALIDFILES
+    old, shown = folder.file(arrival.current_name), ManifestState.CONTAINSINVALIDFILES
     try:
         with folders.reading(folder.jail, old) as file:
             data = _annotated(file.read(), problems)
@@ -128,7 +135,9 @@ def _annotate_manifest(folder: Folder, arrival: Arrival, problems: dict[int, Pro
     _set_current_name(arrival, name)
 
 
-def _name_written_before(folder: Folder, arrival: Arrival, shown: State, data: bytes) -> str:
+def _name_written_before(
+    folder: Folder, arrival: Arrival, shown: ManifestState, data: bytes
+) -> str:
     """The name under which a cut-off earlier round has written it; empty where none has."""
     for name in _unclaimed_names(folder, arrival, shown):
         with folders.reading(folder.jail, folder.file(name)) as file:

@@ -19,7 +19,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports.check.row_numbers import Gathered
+from imports.check.row_numbers import RowNumbers
 from imports.check.validation import ReferenceSet, Validator
 from imports.issues import FileRefused
 from imports.jobs import attachment, instructions, outcome, pinned_lookups, queue, undo
@@ -135,7 +135,7 @@ def _import(attempt: JobAttempt) -> None:
     ):
         source = _source(attempt, file)
         with staging.table(attempt.job) as stage, RejectSpool(attempt.folder) as rejects:
-            numbers = Gathered(attempt.folder)
+            numbers = RowNumbers(attempt.folder)
             reading = FileReading(Summary(), rejects, _stored(attempt), numbers)
             warn(reading.summary, source.mapping.warnings)
             _read(attempt, source, reading, stage)

@@ -12,13 +12,13 @@ from typing import Any, LiteralString
 from django.db import connection, transaction
 from psycopg import sql
 
+from imports.issues import SHOWN_CHARACTERS
 from imports.load.plan import Absent, Value, choose_join
 from imports.load.staging import StagingTable
 from imports.load.stored import Target
 
 ROWS = 20
 FIELDS = 100
-CHARACTERS = 200
 
 Detail = dict[str, list[dict[str, Any]]]
 
@@ -104,7 +104,7 @@ def _bounded(name: str, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _short(value: Any) -> Any:
-    """The value, its texts cut at CHARACTERS; of a list the first ROWS."""
+    """The value, its texts cut at SHOWN_CHARACTERS; of a list the first ROWS."""
     if isinstance(value, str):
-        return value if len(value) <= CHARACTERS else value[: CHARACTERS - 1] + "…"
+        return value if len(value) <= SHOWN_CHARACTERS else value[: SHOWN_CHARACTERS - 1] + "…"
     return [_short(item) for item in value[:ROWS]] if isinstance(value, list) else value

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imports.check import across_rows
-from imports.check.across_rows import LateBatch
+from imports.check.across_rows import RejectedRows
 from imports.issues import Code, Issue, Severity
 from imports.load import plan, stored
 from imports.load.limits import Plan
@@ -35,10 +35,10 @@ class FileRejects:
     tolerated: rows of an add-only feed that repeat a key, which is no fault there.
     """
 
-    batches: list[LateBatch] = field(default_factory=list)
+    batches: list[RejectedRows] = field(default_factory=list)
     tolerated: int = 0
 
-    def add(self, batch: LateBatch) -> None:
+    def add(self, batch: RejectedRows) -> None:
         self.batches.append(batch)
 
     @property
@@ -99,7 +99,7 @@ class _Context:
         """The key's headers."""
         return [self.headers[name] for name in self.record_type.key]
 
-    def reject(self, batch: LateBatch | None) -> None:
+    def reject(self, batch: RejectedRows | None) -> None:
         """Record the rows of a batch, and take them out of what is staged and matched."""
         if batch is None or not batch.lines.size:
             return
@@ -195,7 +195,7 @@ def _duplicates_of_skipped(context: _Context) -> None:
         "Keep one of the two rows; the first one was taken."
     )
     later, earlier = np.maximum(staged, skipped), np.minimum(staged, skipped)
-    context.reject(LateBatch(Code.DUPLICATE_KEY, context.key[0], message, later, earlier))
+    context.reject(RejectedRows(Code.DUPLICATE_KEY, context.key[0], message, later, earlier))
 
 
 def _needs_record(feed: Feed) -> bool:
@@ -210,7 +210,7 @@ def _without_record(context: _Context) -> None:
         f"{context.record_type.label}: no record has this {' and '.join(context.key)}, so there is "
         "nothing to change or remove. Correct the value, or leave the row out."
     )
-    context.reject(LateBatch(Code.UNKNOWN_KEY, context.key[0], message, missing, missing))
+    context.reject(RejectedRows(Code.UNKNOWN_KEY, context.key[0], message, missing, missing))
 
 
 def _between_rows(context: _Context, duplicates: Ints) -> None:
@@ -236,7 +236,7 @@ def _between_rows(context: _Context, duplicates: Ints) -> None:
             context.reject(across_rows.unknown_own(gathered, column, label, keys, gone))
 
 
-def _only_one(rule: Rule, context: _Context, gone: Ints) -> LateBatch | None:
+def _only_one(rule: Rule, context: _Context, gone: Ints) -> RejectedRows | None:
     value = rule.values[0]
     if not any(part.size for part in context.reading.gathered.only.get(rule.field, [])):
         return None
@@ -244,7 +244,7 @@ def _only_one(rule: Rule, context: _Context, gone: Ints) -> LateBatch | None:
     return across_rows.more_than_one(context.reading.gathered, rule.field, value, taken, gone)
 
 
-def _summarise(reading: FileReading, batch: LateBatch) -> None:
+def _summarise(reading: FileReading, batch: RejectedRows) -> None:
     reading.summary.add_many(
         batch.code, batch.column, Severity.ERROR, batch.sentence(0), batch.lines, [""] * EXAMPLES
     )

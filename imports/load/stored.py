@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from django.db import connection
 
-from imports.check.row_numbers import Gathered
+from imports.check.row_numbers import RowNumbers
 from imports.check.validation import ReferenceSet, key_hash
 from imports.load.sorted_hashes import Flags, Hashes, SortedHashes, sort_hashes
 from imports.scan.scanner import Chunk, keep
@@ -46,7 +46,7 @@ class StoredRecords:
 
     hashes: SortedHashes
     seen: Flags
-    met: Gathered
+    met: RowNumbers
     records: int | None = None
     skipped: int = field(default=0)
 
@@ -88,7 +88,7 @@ class StoredRecords:
 
 def no_records() -> StoredRecords:
     """No stored records, for feeds that must look at every row."""
-    return StoredRecords(SortedHashes(np.empty(0, np.int64)), np.empty(0, np.bool_), Gathered())
+    return StoredRecords(SortedHashes(np.empty(0, np.int64)), np.empty(0, np.bool_), RowNumbers())
 
 
 def load_hashes(target: Target, directory: Path) -> StoredRecords:
@@ -105,7 +105,7 @@ def load_hashes(target: Target, directory: Path) -> StoredRecords:
     hashes = sort_hashes(batches(), directory)
     met = directory / "met"
     met.mkdir()
-    return StoredRecords(hashes, np.zeros(hashes.size, dtype=bool), Gathered(met), records)
+    return StoredRecords(hashes, np.zeros(hashes.size, dtype=bool), RowNumbers(met), records)
 
 
 def _bucket(target: Target, low: int) -> Hashes:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imports.check import row_numbers
-from imports.check.row_numbers import Gathered
+from imports.check.row_numbers import RowNumbers
 from imports.load import sorted_hashes
 from imports.load.sorted_hashes import Hashes, sort_hashes
 from imports.load.stored import StoredRecords, no_records
@@ -40,7 +40,7 @@ def test_each_known_record_is_skipped_where_it_stands_first(
     rows = random.integers(0, 4_000, 3_000)  # many of them twice
     known_hashes = sort_hashes(np.array_split(stored, 10), tmp_path)
     records = StoredRecords(
-        known_hashes, np.zeros(known_hashes.size, dtype=bool), Gathered(tmp_path)
+        known_hashes, np.zeros(known_hashes.size, dtype=bool), RowNumbers(tmp_path)
     )
 
     left, seen = [], {}
