@@ -32,8 +32,8 @@ def actor(institution: Institution) -> template_actions.Actor:
 
 
 def table(institution: Institution, *rows: tuple[str, ...], **more: Any) -> LookupTable:
-    lookup = content(*(rows or NAMES), **more)
-    return acts.create(institution.tenant, actor(institution), "Schools", lookup)
+    known = content(*(rows or NAMES), **more)
+    return acts.create(institution.tenant, actor(institution), "Schools", known)
 
 
 def spec(**step: Any) -> dict[str, Any]:
@@ -56,13 +56,13 @@ def template(institution: Institution, name: str = "People", **step: Any) -> Imp
     return template_actions.create(tenant, who, face, "accounts", parse(spec(**step)))
 
 
-def send(institution: Institution, saved: ImportTemplate, text: str = FILE) -> ImportJob:
-    return institution.send("accounts", text, template_version=saved.current)
+def send(institution: Institution, made: ImportTemplate, text: str = FILE) -> ImportJob:
+    return institution.send("accounts", text, template_version=made.current)
 
 
 def names(institution: Institution) -> list[str]:
-    records = institution.records("accounts")
-    return [records[key]["LastName"] for key in sorted(records)]
+    found = institution.records("accounts")
+    return [found[key]["LastName"] for key in sorted(found)]
 
 
 def test_a_key_becomes_what_the_table_says(institution: Institution) -> None:
@@ -114,12 +114,12 @@ def test_the_same_file_is_read_again_after_the_table_has_changed(
     institution: Institution,
 ) -> None:
     """Its bytes are those that are stored already, but they mean something else now."""
-    saved, lookup = template_after_table(institution)
-    send(institution, saved)
-    again = send(institution, saved)
+    made, known = template_after_table(institution)
+    send(institution, made)
+    again = send(institution, made)
     assert counts(again) == {"read": 2, "unchanged": 2}
-    acts.set_row(lookup, actor(institution), ("S", "Southern", "S1"), based_on=1)
-    changed = send(institution, saved)
+    acts.set_row(known, actor(institution), ("S", "Southern", "S1"), based_on=1)
+    changed = send(institution, made)
     assert (counts(changed), changed.lookups) == (
         {"read": 2, "updated": 1, "unchanged": 1}, {"Schools": 2},
     )  # fmt: skip
@@ -127,17 +127,17 @@ def test_the_same_file_is_read_again_after_the_table_has_changed(
 
 
 def template_after_table(institution: Institution) -> tuple[ImportTemplate, LookupTable]:
-    lookup = table(institution)
-    return template(institution), lookup
+    known = table(institution)
+    return template(institution), known
 
 
 def test_a_held_job_goes_on_with_the_table_that_it_was_planned_with(
     institution: Institution,
 ) -> None:
-    saved, lookup = template_after_table(institution)
-    job = institution.send("accounts", FILE, template_version=saved.current, limits={"creates": 1})
+    made, known = template_after_table(institution)
+    job = institution.send("accounts", FILE, template_version=made.current, limits={"creates": 1})
     assert job.state == "held"
-    acts.replace(lookup, actor(institution), content(("x", "Y", "")), based_on=1)
+    acts.replace(known, actor(institution), content(("x", "Y", "")), based_on=1)
     institution.release(job)
     assert (job.state, names(institution)) == ("complete", ["North", "South"])
 
@@ -146,82 +146,82 @@ def test_versions_that_a_waiting_job_runs_with_are_kept(
     institution: Institution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(acts, "MOST_VERSIONS", 2)
-    saved, lookup = template_after_table(institution)
-    job = institution.send("accounts", FILE, template_version=saved.current, limits={"creates": 1})
+    made, known = template_after_table(institution)
+    job = institution.send("accounts", FILE, template_version=made.current, limits={"creates": 1})
     for number in range(1, 5):
         row = ("x", f"Y{number}", "")
-        acts.replace(lookup, actor(institution), content(row), based_on=number)
-    kept = sorted(lookup.versions.values_list("number", flat=True))
+        acts.replace(known, actor(institution), content(row), based_on=number)
+    kept = sorted(known.versions.values_list("number", flat=True))
     assert kept == [1, 4, 5]
     institution.release(job)
     assert job.state == "complete"
-    acts.replace(lookup, actor(institution), content(*NAMES), based_on=5)
-    assert sorted(lookup.versions.values_list("number", flat=True)) == [5, 6]
+    acts.replace(known, actor(institution), content(*NAMES), based_on=5)
+    assert sorted(known.versions.values_list("number", flat=True)) == [5, 6]
 
 
 def test_of_two_who_save_at_once_the_second_is_told(institution: Institution) -> None:
-    lookup = table(institution)
-    acts.set_row(lookup, actor(institution), ("w", "West", ""), based_on=1)
+    known = table(institution)
+    acts.set_row(known, actor(institution), ("w", "West", ""), based_on=1)
     with pytest.raises(Refused, match=r"Version 2 was saved by .* meanwhile"):
-        acts.replace(lookup, actor(institution), content(("x", "Y", "")), based_on=1)
-    assert lookup.current is not None
-    assert lookup.current.row_count == 3
+        acts.replace(known, actor(institution), content(("x", "Y", "")), based_on=1)
+    assert known.current is not None
+    assert known.current.row_count == 3
 
 
 def test_a_row_is_added_changed_and_removed(institution: Institution) -> None:
-    lookup, who = table(institution, fold=True), actor(institution)
-    acts.set_row(lookup, who, ("s", "Sud", ""), based_on=1)
-    acts.set_row(lookup, who, ("w", "West", ""), based_on=2)
-    acts.remove_row(lookup, who, "N", based_on=3)
-    assert lookup.current is not None
-    assert lookup.current.rows == [["s", "Sud", ""], ["w", "West", ""]]
+    known, who = table(institution, fold=True), actor(institution)
+    acts.set_row(known, who, ("s", "Sud", ""), based_on=1)
+    acts.set_row(known, who, ("w", "West", ""), based_on=2)
+    acts.remove_row(known, who, "N", based_on=3)
+    assert known.current is not None
+    assert known.current.rows == [["s", "Sud", ""], ["w", "West", ""]]
     with pytest.raises(Refused, match="is blank"):
-        acts.set_row(lookup, who, ("", "West", ""), based_on=4)
+        acts.set_row(known, who, ("", "West", ""), based_on=4)
     with pytest.raises(Refused, match="Nothing was changed"):
-        acts.set_row(lookup, who, ("w", "West", ""), based_on=4)
+        acts.set_row(known, who, ("w", "West", ""), based_on=4)
     with pytest.raises(Refused, match="no key “q”"):
-        acts.remove_row(lookup, who, "q", based_on=4)
+        acts.remove_row(known, who, "q", based_on=4)
     actions = AuditEntry.objects.filter(tenant=institution.tenant).values_list("action", flat=True)
     assert list(actions.order_by("id")) == ["lookup.create", *["lookup.version"] * 3]
 
 
 def test_a_table_that_a_template_uses_is_not_deleted(institution: Institution) -> None:
-    lookup = table(institution)
-    saved = template(institution)
+    known = table(institution)
+    made = template(institution)
     with pytest.raises(Refused, match="It is used by “People”"):
-        acts.delete(lookup, actor(institution))
-    template_actions.delete(saved, actor(institution))
-    acts.delete(lookup, actor(institution))
+        acts.delete(known, actor(institution))
+    template_actions.delete(made, actor(institution))
+    acts.delete(known, actor(institution))
     assert not LookupTable.objects.filter(tenant=institution.tenant).exists()
 
 
 def test_a_table_that_a_held_job_goes_on_with_is_not_deleted(institution: Institution) -> None:
-    lookup = table(institution)
+    known = table(institution)
     job = institution.send("accounts", FILE, spec=spec(), limits={"creates": 1})
     with pytest.raises(Refused, match="One import that runs or waits uses it"):
-        acts.delete(lookup, actor(institution))
+        acts.delete(known, actor(institution))
     institution.release(job)
-    acts.delete(lookup, actor(institution))
+    acts.delete(known, actor(institution))
 
 
 def test_no_template_is_left_without_the_column_that_it_takes(institution: Institution) -> None:
-    lookup = table(institution)
+    known = table(institution)
     template(institution, column="short")
     narrow = Table(columns=("code", "name"), rows=(("n", "North"),))
     with pytest.raises(Refused, match='“People”: "LastName" needs the column "short"'):
-        acts.replace(lookup, actor(institution), narrow, based_on=1)
+        acts.replace(known, actor(institution), narrow, based_on=1)
 
 
 def test_a_template_is_not_saved_without_its_table(institution: Institution) -> None:
     with pytest.raises(Refused, match='needs the look-up table "Schools", which is not there'):
         template(institution)
-    lookup = table(institution)
-    saved = template(institution)
+    known = table(institution)
+    made = template(institution)
     plain = {**spec(), "fields": {**spec()["fields"], "LastName": {"columns": ["Code"]}}}
-    template_actions.save(saved, actor(institution), parse(plain), based_on=1)
-    acts.delete(lookup, actor(institution))
+    template_actions.save(made, actor(institution), parse(plain), based_on=1)
+    acts.delete(known, actor(institution))
     with pytest.raises(Refused, match='needs the look-up table "Schools"'):
-        template_actions.roll_back(saved, actor(institution), 1, based_on=2)
+        template_actions.roll_back(made, actor(institution), 1, based_on=2)
 
 
 def test_a_job_whose_table_is_gone_is_told_so(institution: Institution) -> None:
@@ -232,14 +232,14 @@ def test_a_job_whose_table_is_gone_is_told_so(institution: Institution) -> None:
 
 def test_a_template_in_yaml_names_its_table(institution: Institution) -> None:
     table(institution)
-    saved = template(institution, column="short", other="default", default="?")
-    assert saved.current is not None
-    text = template_actions.as_yaml(saved.current)
+    made = template(institution, column="short", other="default", default="?")
+    assert made.current is not None
+    text = template_actions.as_yaml(made.current)
     assert "table: Schools" in text
-    template_actions.delete(saved, actor(institution))
+    template_actions.delete(made, actor(institution))
     back = template_actions.from_yaml(institution.tenant, actor(institution), text)
     assert back.current is not None
-    assert back.current.spec == saved.current.spec
+    assert back.current.spec == made.current.spec
 
 
 def test_names_are_one_line_and_there_once(institution: Institution) -> None:
