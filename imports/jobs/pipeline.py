@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from imports.check.row_numbers import RowNumbers
-from imports.check.validation import ReferenceSet, Validator
+from imports.check.validation import Validator
 from imports.issues import FileRefused
 from imports.jobs import attachment, instructions, outcome, pinned_lookups, queue, undo
 from imports.jobs.instructions import Instructions
@@ -155,7 +155,7 @@ def _read(
         attempt.feed,
         attempt.record_type,
         catalog().record_type,
-        _references(attempt, source),
+        stored.references(attempt.target.tenant_id, source.mapping.fields),
         source.dialect.delimiter,
         source.dialect.quote,
     )
@@ -291,11 +291,3 @@ def _stored(attempt: JobAttempt) -> StoredRecords:
     if attempt.feed.operation in _SKIPS:
         return stored.load_hashes(attempt.target, attempt.folder)
     return stored.no_records()
-
-
-def _references(attempt: JobAttempt, source: Source) -> dict[str, ReferenceSet]:
-    names = {f.references for f in source.mapping.fields if f.references}
-    return {
-        name: stored.references_to(attempt.target.tenant_id, catalog().record_type(name))
-        for name in sorted(names)
-    }

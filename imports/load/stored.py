@@ -6,7 +6,7 @@ without a query per row (performance.md, "The design that wins").
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from imports.check.validation import ReferenceSet, key_hash
 from imports.load.sorted_hashes import Flags, Hashes, SortedHashes, sort_hashes
 from imports.scan.scanner import Chunk, keep
 from portal.models import RecordKind
-from portal.records.definitions import RecordType
+from portal.records.catalog import catalog
+from portal.records.definitions import Field, RecordType
 
 # Records are fetched in buckets of this many ids, so that no answer grows beyond some megabytes.
 _BUCKET_BITS = 20
@@ -127,6 +128,12 @@ def _last_id() -> int:
         cursor.execute("SELECT last_value FROM portal_record_id_seq")
         (last,) = cursor.fetchone()
     return int(last)
+
+
+def references(tenant_id: int, fields: Iterable[Field]) -> dict[str, ReferenceSet]:
+    """The keys of the record types that these fields refer to, by type."""
+    names = {field.references for field in fields if field.references}
+    return {name: references_to(tenant_id, catalog().record_type(name)) for name in sorted(names)}
 
 
 def references_to(tenant_id: int, record_type: RecordType) -> ReferenceSet:
