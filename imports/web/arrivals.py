@@ -95,5 +95,5 @@ def _fetchable(request: TenantRequest, page: Page[Sighting]) -> set[int]:
     """Those of the page that a template can be made from, for who may make one."""
     if not request.membership.allows(Role.ADMIN):
         return set()
-    shown = receiving.lying(request.tenant).filter(pk__in=[file.pk for file in page])
+    shown = receiving.in_folders(request.tenant).filter(pk__in=[file.pk for file in page])
     return set(shown.values_list("pk", flat=True))

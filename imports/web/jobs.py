@@ -98,7 +98,7 @@ def _first_steps(request: TenantRequest) -> dict[str, Any]:
 def job_csv(request: TenantRequest) -> StreamingHttpResponse:
     """The filtered list as a CSV file for people, streamed, newest first."""
     found = queries.jobs(request.tenant, JobFilterForm(request.GET).wanted(""))
-    parts, zone = queries.stretch(found), timezone.get_current_timezone()
+    parts, zone = queries.in_slices(found), timezone.get_current_timezone()
     name = f"jobs-{timezone.localtime():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
         streamed(CSV_HEADER, ((_csv_cells(job, zone) for job in part) for part in parts)),
