@@ -16,7 +16,7 @@ from exports.models import Attempt, Delivery, Server
 from exports.sending import limits
 from portal import audit, bell, vault
 from portal.models import User
-from portal.transports.probing import Probe, Step, probe
+from portal.transports.probing import Probe, ProbeStep, probe
 
 State = Delivery.State
 _RESENDABLE = (State.DELIVERED, State.GIVEN_UP, State.REFUSED, State.CANCELLED, State.RETRYING)
@@ -108,7 +108,7 @@ def test(server: Server, path: str) -> Probe:
         place = secrets.place_of(server)
     except vault.VaultError as error:
         words = f"The stored password or key cannot be opened, by the portal's fault: {error}"
-        return Probe(False, [Step("login", False, words)])
+        return Probe(False, [ProbeStep("login", False, words)])
     return probe(place, path, limits())
 
 

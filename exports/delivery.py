@@ -26,7 +26,7 @@ from exports.sending import OurFault, Parcel, Sent
 from portal import bell, lifecycle, locks, logs, vault
 from portal.lifecycle import Heartbeat
 from portal.locks import Lock
-from portal.transports.faults import Refused, Unreachable
+from portal.transports.faults import PermanentRefusal, Unreachable
 
 log = logs.get(__name__)
 State, Outcome, Step = Delivery.State, Attempt.Outcome, Attempt.Step
@@ -142,7 +142,7 @@ def _send(delivery: Delivery, attempt: Attempt, beat: Heartbeat) -> Sent | None:
         place = secrets.place_of(delivery.server)
         watch = Recorder(delivery, attempt, beat)
         return sending.send(place, parcel, watch, sending.limits())
-    except Refused as refusal:
+    except PermanentRefusal as refusal:
         attempts.refused(delivery, attempt, str(refusal))
     except Unreachable as fault:
         attempts.failed(delivery, attempt, str(fault))

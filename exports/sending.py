@@ -20,9 +20,9 @@ from exports import trigger
 from exports.models import Attempt
 from portal.transports import targets
 from portal.transports.client import LOST
-from portal.transports.faults import Refused, TransportFault
+from portal.transports.faults import PermanentRefusal, TransportFault
 from portal.transports.probing import joined
-from portal.transports.sftp import Limits, Place, Session, foreign, session
+from portal.transports.sftp import ConnectionLimits, ServerLogin, SftpSession, foreign, session
 
 Step = Attempt.Step
 _READ_SIZE = 1 << 20
@@ -75,17 +75,20 @@ class Watch(Protocol):
         """So many bytes of the file were handed over; called often."""
 
 
-def limits() -> Limits:
+def limits() -> ConnectionLimits:
     """The limits of seed 000, and the networks that the operator allows."""
-    return Limits(
+    return ConnectionLimits(
         settings.EXPORT_CONNECT_SECONDS,
         settings.EXPORT_TRANSFER_SECONDS,
         targets.networks(settings.EXPORT_ALLOWED_NETWORKS),
     )
 
 
-def send(place: Place, parcel: Parcel, watch: Watch, bounds: Limits) -> Sent:
-    """Bring the file there once. Raises OurFault, Unreachable, Refused, or what `watch` raises."""
+def send(place: ServerLogin, parcel: Parcel, watch: Watch, bounds: ConnectionLimits) -> Sent:
+    """Bring the file there once.
+
+    Raises OurFault, Unreachable, PermanentRefusal, or what `watch` raises.
+    """
     _check_stored(parcel)
     with session(place, bounds, watch.step) as opened:
         watch.step(Step.FOLDER)
@@ -108,13 +111,13 @@ def _check_stored(parcel: Parcel) -> None:
         raise OurFault(f"The stored file has {found:,} bytes; {parcel.size:,} were written.")
 
 
-def _data_file(opened: Session, parcel: Parcel, watch: Watch) -> Sent:
+def _data_file(opened: SftpSession, parcel: Parcel, watch: Watch) -> Sent:
     final = parcel.path(parcel.name)
     found = opened.size_of(final)
     if found is not None and found == parcel.size and parcel.settled:
         return Sent(already_there=True)
     if found is not None and not parcel.may_replace:
-        raise Refused(foreign(final, found))
+        raise PermanentRefusal(foreign(final, found))
     temporary = parcel.path(parcel.temporary)
     with _removed_on_failure(opened, temporary):
         watch.step(Step.UPLOAD)
@@ -127,7 +130,7 @@ def _data_file(opened: Session, parcel: Parcel, watch: Watch) -> Sent:
     return Sent(note=note)
 
 
-def _trigger_file(opened: Session, parcel: Parcel) -> None:
+def _trigger_file(opened: SftpSession, parcel: Parcel) -> None:
     """Comes last and whole, so that whoever waits for it finds the data file complete."""
     md5 = _md5(parcel) if parcel.trigger == trigger.MANIFEST else ""
     content = trigger.content(parcel.trigger, parcel.name, md5)
@@ -139,7 +142,7 @@ def _trigger_file(opened: Session, parcel: Parcel) -> None:
 
 
 @contextlib.contextmanager
-def _removed_on_failure(opened: Session, path: str) -> Iterator[None]:
+def _removed_on_failure(opened: SftpSession, path: str) -> Iterator[None]:
     """Leave no temporary file where the connection still allows it; else the next attempt does."""
     try:
         yield

@@ -44,7 +44,7 @@ class Found:
 
 
 def create(tenant: Tenant, actor: Actor, access: Access) -> Server:
-    """A new server. Raises Refused where the name is taken; ssh.KeyRefused for no private key."""
+    """A new server. Raises Refused where the name is taken; PrivateKeyRefused for an unfit key."""
     server = Server(tenant=tenant)
     _fill(server, access)
     _save(server, actor, "server.create")
@@ -52,7 +52,7 @@ def create(tenant: Tenant, actor: Actor, access: Access) -> Server:
 
 
 def change(server: Server, actor: Actor, access: Access) -> None:
-    """Change it. Raises Refused where the name is taken; ssh.KeyRefused for no private key."""
+    """Change it. Raises Refused where the name is taken; PrivateKeyRefused for an unfit key."""
     if (server.host, server.port) != (access.host, access.port):
         server.host_key = server.host_key_type = ""
     _fill(server, access)

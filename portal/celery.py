@@ -1,4 +1,4 @@
-"""The doorbell: Celery's application. Facts and due times are in PostgreSQL, never here."""
+"""Celery's application. Facts and due times are in PostgreSQL, never in Celery."""
 
 from __future__ import annotations
 

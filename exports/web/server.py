@@ -19,8 +19,9 @@ from exports.web.acting import actor
 from exports.web.server_forms import ServerForm
 from exports.web.servers import tell
 from portal.models import Role
+from portal.transports.private_keys import PrivateKeyRefused
 from portal.transports.probing import Probe
-from portal.transports.ssh import KeyRefused, pinned
+from portal.transports.ssh import pinned
 from portal.web import live
 from portal.web.permissions import TenantRequest, require
 
@@ -48,7 +49,7 @@ def server_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     was_pinned = bool(server.host_key)
     try:
         acts.change(server, actor(request), form.access())
-    except (Refused, KeyRefused) as refused:
+    except (Refused, PrivateKeyRefused) as refused:
         tell(form, refused)
         return _show(request, found(request, uid), form=form, status=422)
     messages.success(request, _("Saved."))

@@ -16,7 +16,7 @@ from exports.define import Refused
 from exports.web.acting import actor
 from exports.web.server_forms import ServerForm
 from portal.models import Role
-from portal.transports.ssh import KeyRefused
+from portal.transports.private_keys import PrivateKeyRefused
 from portal.web.permissions import TenantRequest, require
 
 PER_PAGE = 50
@@ -47,7 +47,7 @@ def server_new(request: TenantRequest) -> HttpResponse:
         return _show(request, form, status=422)
     try:
         made = acts.create(request.tenant, actor(request), form.access())
-    except (Refused, KeyRefused) as refused:
+    except (Refused, PrivateKeyRefused) as refused:
         tell(form, refused)
         return _show(request, form, status=422)
     messages.success(request, _("Saved. Now test the connection and pin the host key."))

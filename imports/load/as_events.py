@@ -16,7 +16,7 @@ from psycopg import sql
 from imports.check.columns import ColumnMapping, fold
 from imports.load.staging import StagingTable
 from imports.load.stored import Target
-from portal.events.rules import DEEPEST
+from portal.events.payloads import DEEPEST
 from portal.records.definitions import RecordType
 
 RECORD_TYPE = "event"

@@ -19,7 +19,7 @@ from exports.actions import NotPossible
 from exports.models import Attempt, Delivery
 from portal import tenancy
 from portal.models import AuditEntry
-from portal.transports.ssh import KeyRefused
+from portal.transports.private_keys import PrivateKeyRefused
 from portal.vault import VaultError
 from tests.exports.deliveries import farside
 from tests.exports.deliveries.dispatch import CONTENT, NAME, Dispatch
@@ -211,5 +211,5 @@ def test_secrets_open_at_their_server_only(dispatch: Dispatch, sshd: Sshd):
         secrets.password_of(other)
     probe = actions.test(other, "")
     assert "cannot be opened" in probe.steps[-1].sentence
-    with pytest.raises(KeyRefused):
+    with pytest.raises(PrivateKeyRefused):
         secrets.seal_private_key(one, "no key")

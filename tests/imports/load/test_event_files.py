@@ -88,7 +88,7 @@ def test_a_file_sent_again_adds_nothing(institution: Institution) -> None:
 
 
 def test_an_event_that_came_by_rest_before_stays_as_it_is(institution: Institution) -> None:
-    recording.record(institution.tenant.pk, rules.read(event("a", subject="first")))
+    recording.record_many(institution.tenant.pk, [rules.read(event("a", subject="first"))])
     institution.send("events", "id,type,timestamp,subject\na,free,2026-01-01T00:00:00Z,second\n")
     assert [
         (event_row.subject, event_row.source) for event_row in sent(None) if event_row.uid == "a"

@@ -90,7 +90,9 @@ def admin(institution: Institution, settings: LazySettings, tmp_path: Any) -> It
 
     def in_scope(**request: Any) -> Any:
         answer = original(**request)
-        tenancy._tell(tenancy._here())  # the request has left the scope, the test is still in it
+        tenancy._set_on_open(
+            tenancy._here()
+        )  # the request has left the scope, the test is still in it
         return answer
 
     person.client.request = in_scope  # type: ignore[method-assign]
