@@ -1,4 +1,4 @@
-"""Taking an import back, and sending corrected rows: what is said beforehand, and the asking."""
+"""The undo of an import, with what it would do, and the upload of corrected rows."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def _job(request: TenantRequest, uid: uuid.UUID) -> ImportJob:
 @require_GET
 @require(Role.MANAGER)
 def undo_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """What an undo of the job would put back, and what it would leave; or why it cannot be."""
+    """What an undo of the job would restore, and what it would leave; or why it is refused."""
     job = _job(request, uid)
     why = undo.refusal(job)
     context = {
         "section": "jobs",
         "job": job,
         "why_not": why,
-        "told": None if why else undo.preview(job),
+        "preview": None if why else undo.preview(job),
     }
     response = render(request, "imports/undo.html", context)
     response["Cache-Control"] = "private, no-store"
@@ -75,9 +75,9 @@ def job_correct(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         messages.error(request, _("No file was chosen. Choose the corrected error attachment."))
         return redirect("job", uid)
     try:
-        made = corrections.take(job, file, request.user, address.client(request) or None)
+        correction = corrections.take(job, file, request.user, address.client(request) or None)
     except corrections.NotTaken as why:
         messages.error(request, str(why))
         return redirect("job", uid)
     messages.success(request, _("The corrected file was taken. This is its job."))
-    return redirect("job", made.uid)
+    return redirect("job", correction.uid)
