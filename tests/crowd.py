@@ -107,10 +107,11 @@ def add_below(cast: Cast, rows: dict[str, Any], numbers: Sequence[int]) -> None:
                 based_on=version, note=f"Number {number}",
             )  # fmt: skip
             _run(cast, user, rows["export"], rows["server"], number)
-            _attempts(cast, rows["delivery"], number)
+            _attempts(cast, rows["delivery"])
             Destination.objects.create(
                 tenant=cast.home, export=rows["export"], server=rows["server"], path=f"/{number}"
             )
+            _attempts(cast, _delivery(cast, user, rows["run"], rows["server"], number))
 
 
 def _note(number: int) -> dict[str, Any]:
@@ -140,9 +141,7 @@ def _template(
     fields = {**SPEC["fields"]}
     fields["LastName"] = {"columns": ["Last"], "steps": [{"lookup": {"table": lookup.name}}]}
     spec = parse({**SPEC, "fields": fields})
-    return template_actions.create(
-        cast.home, template_actions.Actor(user), face, "accounts", spec
-    )
+    return template_actions.create(cast.home, template_actions.Actor(user), face, "accounts", spec)
 
 
 def _arrival(cast: Cast, account: Account, number: int) -> Arrival:
@@ -280,7 +279,7 @@ def _export(cast: Cast, user: User, number: int) -> dict[str, Any]:
     Destination.objects.create(tenant=cast.home, export=export, server=server, path="/in")
     run = _run(cast, user, export, server, number)
     delivery = run.deliveries.get()
-    _attempts(cast, delivery, number)
+    _attempts(cast, delivery)
     return {"server": server, "export": export, "run": run, "delivery": delivery}
 
 
@@ -292,14 +291,19 @@ def _run(cast: Cast, user: User, export: Export, server: Server, number: int) ->
         local_date=now.date() - timedelta(days=1 + number % 50), window_start=now, window_end=now,
         state=ExportRun.State.WRITTEN, file_name=f"courses{number}.csv", rows=3, size=71,
     )  # fmt: skip
-    Delivery.objects.create(
-        tenant=cast.home, run=run, server=server, path="/in", state=Delivery.State.GIVEN_UP,
-        attempts=11, incident_at=now, acknowledged_at=now, acknowledged_by=user,
-    )  # fmt: skip
+    _delivery(cast, user, run, server, number)
     return run
 
 
-def _attempts(cast: Cast, delivery: Delivery, number: int) -> None:
+def _delivery(cast: Cast, user: User, run: ExportRun, server: Server, number: int) -> Delivery:
+    now = timezone.now()
+    return Delivery.objects.create(
+        tenant=cast.home, run=run, server=server, path=f"/{number}", acknowledged_by=user,
+        state=Delivery.State.GIVEN_UP, attempts=11, incident_at=now, acknowledged_at=now,
+    )  # fmt: skip
+
+
+def _attempts(cast: Cast, delivery: Delivery) -> None:
     first = delivery.log.count()
     Attempt.objects.bulk_create(
         Attempt(tenant=cast.home, delivery=delivery, number=first + n, outcome="failed")

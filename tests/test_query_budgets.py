@@ -46,7 +46,7 @@ PAGES: dict[str, tuple[str, str] | None] = {
     "server": ("server", "uid"),
     "template": ("template", "uid"),
 }
-BEFORE = {"record-type": ["accounts"], "record": ["accounts"]}
+BEFORE: dict[str, list[Any]] = {"record-type": ["accounts"], "record": ["accounts"]}
 # They show no rows, or one row's file.
 WITHOUT_A_LIST = {
     *("api-events", "api-not-found", "api-schema", "healthz", "home", "login", "metrics", "readyz"),
@@ -66,8 +66,10 @@ def queries(cast: Cast, rows: dict[str, Any]) -> dict[str, int]:
 
 
 def _queries(cast: Cast, rows: dict[str, Any], name: str) -> int:
-    subject = PAGES[name]
-    arguments = [*BEFORE.get(name, []), *([getattr(rows[subject[0]], subject[1])] if subject else [])]
+    arguments = list(BEFORE.get(name, []))
+    if subject := PAGES[name]:
+        row, attribute = subject
+        arguments.append(getattr(rows[row], attribute))
     url = reverse(name, args=arguments)
     client = as_person(cast, "operator" if name == "system" else "admin")
     _content(client, url)  # what is done once a process or a session is not counted
