@@ -21,15 +21,14 @@ from django.db.utils import Error as DatabaseError
 from exports import layout, names, outcome, queue, selection, spool, writing
 from exports.models import Delivery, Destination, Export, ExportRun
 from exports.selection import Before, Bounds
-from exports.windows import UnknownZone
 from exports.writing import Format, Written
 from portal import bell, lifecycle, locks, logs
+from portal.faults import Refused
 from portal.lifecycle import Heartbeat, LeaseLost
 from portal.locks import Lock
 
 log = logs.get(__name__)
 _NAMED = 3  # paths that no event has, in the run's sentence
-_UNFIT = (layout.LayoutFault, names.NameFault, UnknownZone)
 
 if TYPE_CHECKING:
     _File = File[bytes]
@@ -103,7 +102,7 @@ def _recorded(run: ExportRun, beat: Heartbeat) -> None:
         _attempt(run, beat)
     except LeaseLost:
         raise
-    except _UNFIT as fault:
+    except Refused as fault:
         outcome.refused(run, str(fault))
     except Exception as error:
         if isinstance(error, DatabaseError):
@@ -129,7 +128,7 @@ def _attempt(run: ExportRun, beat: Heartbeat) -> None:
 
 
 def _form(run: ExportRun) -> Format:
-    """How the file will look. Raises LayoutFault and NameFault; claims the file's name."""
+    """How the file will look. Raises Refused; claims the file's name."""
     told = run.definition
     stored = told["columns"]
     chosen = layout.columns(told["source"], stored) if stored or told["format"] == "csv" else []
@@ -196,7 +195,7 @@ def _claim_name(run: ExportRun, extension: str) -> str:
     with transaction.atomic():
         locks.hold_until_commit(Lock.NAME_EXPORT_FILE, run.tenant_id)
         if _is_taken(run, name):
-            name = names.told_apart(name, run.uid, extension)
+            name = names.distinct(name, run.uid, extension)
         running = [ExportRun.State.RUNNING]
         lifecycle.advance(run, to=ExportRun.State.RUNNING, allowed=running, file_name=name)
     return name

@@ -46,7 +46,7 @@ EVENT = Shape(
         "subject": sql.SQL("e.subject"),
     },
 )
-# U+001F parts the fields of a key in the store.
+# U+001F separates the fields of a key in the store.
 _KEY = "translate(r.key, E'\\x1f', '|')"
 CHANGE = Shape(
     sql.SQL(
@@ -82,8 +82,8 @@ def cells(part: Part, chosen: Sequence[Column]) -> sql.Composed:
 
 def objects(part: Part, chosen: Sequence[Column]) -> sql.Composed:
     """SELECT of one JSON object a row, as text; the whole event or record where none is chosen."""
-    one = _object(part.shape, nested(chosen)) if chosen else _whole(part.shape)
-    return _select(part, one)
+    document = _object(part.shape, nested(chosen)) if chosen else _whole(part.shape)
+    return _select(part, document)
 
 
 def _select(part: Part, values: sql.Composable) -> sql.Composed:

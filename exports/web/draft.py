@@ -13,6 +13,7 @@ from exports.models import Export, Server
 from exports.web import rows
 from exports.web.server_forms import UrlForm
 from portal.models import Tenant
+from portal.web.acting import whole_number
 
 _MULTIPLE = ("types", "days")
 _MOST_PLACES = 20
@@ -20,7 +21,7 @@ _MOST_PLACES = 20
 
 @dataclass(slots=True)
 class Draft:
-    """own: whether the columns are chosen, and not the usual ones. told: what a button did."""
+    """own: whether the columns are chosen, and not the usual ones. message: what a button did."""
 
     tenant: Tenant
     form: forms.ExportForm
@@ -30,13 +31,13 @@ class Draft:
     version: int = 0
     url: UrlForm = field(default_factory=UrlForm)
     columns_fault: str = ""
-    told: str = ""
+    message: str = ""
     source: dict[str, Any] = field(default_factory=dict)
 
     @property
     def servers(self) -> dict[str, Server]:
         """The tenant's servers by uid."""
-        return {str(one.uid): one for one in queries.servers(self.tenant)}
+        return {str(server.uid): server for server in queries.servers(self.tenant)}
 
     def show(self) -> None:
         """Fill in what is shown beside the rows."""
@@ -48,7 +49,7 @@ class Draft:
         return samples.of(self.tenant, self.source)
 
     def definition(self) -> Definition | None:
-        """What was filled in; None where something is wrong, which is told at its place."""
+        """What was filled in; None where something is wrong, which is shown beside its field."""
         valid = self.form.is_valid()
         fmt = self.form.cleaned_data.get("format", "csv")
         if self.own:
@@ -89,11 +90,14 @@ def begun(tenant: Tenant, server: str, path: str) -> Draft:
 
 def of(export: Export) -> Draft:
     """The form of an export as it stands."""
-    known = types(export.tenant)
-    places = [rows.PlaceRow(str(one.server.uid), one.path) for one in export.destinations.all()]
+    choices = types(export.tenant)
+    places = [
+        rows.PlaceRow(str(destination.server.uid), destination.path)
+        for destination in export.destinations.all()
+    ]
     return Draft(
         export.tenant,
-        forms.ExportForm(known, initial=forms.initial(export, known)),
+        forms.ExportForm(choices, initial=forms.initial(export, choices)),
         rows.columns_stored(export.columns),
         places,
         own=bool(export.columns),
@@ -103,22 +107,21 @@ def of(export: Export) -> Draft:
 
 
 def sent(tenant: Tenant, data: QueryDict, *, saving: bool) -> Draft:
-    """The form as it was sent. saving: whether its faults are to be told."""
-    known = types(tenant)
-    bound = forms.ExportForm(known, data)
+    """The form as it was sent. saving: whether its faults are shown."""
+    choices = types(tenant)
+    bound = forms.ExportForm(choices, data)
     bound.is_valid()
     source = bound.source()
     if not saving:
         raw: dict[str, Any] = {name: data.get(name, "") for name in bound.fields}
         raw |= {name: data.getlist(name) for name in _MULTIPLE}
-    version = data.get("version", "")
     return Draft(
         tenant,
-        bound if saving else forms.ExportForm(known, initial=raw),
+        bound if saving else forms.ExportForm(choices, initial=raw),
         rows.columns_sent(data),
         rows.places_sent(data),
         own=data.get("columns") == "own",
-        version=int(version) if version.isascii() and version.isdigit() and len(version) < 9 else 0,
+        version=whole_number(data.get("version", "")) or 0,
         url=UrlForm(data) if data.get("do") == "url" else UrlForm(),
         source=source,
     )

@@ -15,6 +15,7 @@ from exports import forms, layout, names, samples, windows
 from exports.models import Export
 from exports.web import draft as drafts
 from exports.web import rows
+from portal.faults import Refused
 from portal.models import Role
 from portal.web.permissions import TenantRequest, require
 
@@ -50,10 +51,10 @@ def _of(values: Mapping[str, Any], source: Mapping[str, Any], uid: uuid.UUID | N
     try:
         extension = names.extension(fmt, packed)
         zone = windows.zone_of(str(values["time_zone"])).key
-    except (KeyError, windows.UnknownZone):
+    except (KeyError, Refused):
         return Preview()
     if faults := names.check(pattern, fmt, packed):
-        return Preview(faults=tuple(faults))
+        return Preview(faults=tuple(map(str, faults)))
     event = layout.event_part(source, str(values["name"]))
     name = names.preview(pattern, event=event, zone=zone, extension=extension, export_uid=uid)
     return Preview(name)

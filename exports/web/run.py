@@ -52,7 +52,7 @@ def run_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "word": nights.WORDS[state],
         "outcome": words.outcome(run, state),
         "is_kept": is_kept(run),
-        "deliveries": [_shown(run, one) for one in deliveries],
+        "deliveries": [_shown(run, delivery) for delivery in deliveries],
         "duration": words.took(run.started_at, run.finished_at),
         "most_attempts": retry.MOST_ATTEMPTS,
         "every": _every(run, deliveries),
@@ -61,7 +61,7 @@ def run_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 
 
 def _every(run: ExportRun, deliveries: list[Delivery]) -> int:
-    states = {run.state, *(one.state for one in deliveries)}
+    states = {run.state, *(delivery.state for delivery in deliveries)}
     if states & {str(ExportRun.State.RUNNING), str(Delivery.State.SENDING)}:
         return _FAST
     return _SLOW if queries.is_moving(run) else 0
@@ -74,11 +74,11 @@ def _shown(run: ExportRun, delivery: Delivery) -> dict[str, Any]:
         "delivery": delivery,
         "attempts": [
             {
-                "attempt": one,
-                "look": _TONES.get(one.outcome, "errored"),
-                "duration": words.took(one.started_at, one.ended_at),
+                "attempt": attempt,
+                "look": _TONES.get(attempt.outcome, "errored"),
+                "duration": words.took(attempt.started_at, attempt.ended_at),
             }
-            for one in delivery.log.all()
+            for attempt in delivery.log.all()
         ],
         "can_resend": delivery.state in _RESENDABLE and is_kept(run),
         "can_cancel": delivery.state in (*Delivery.WAITING_STATES, states.SENDING),

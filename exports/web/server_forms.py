@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy
 from exports import addresses
 from exports.models import Server
 from exports.servers import Access
+from portal.faults import Refused
+from portal.web import form_faults
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 _CHECK = {"class": "form-check-input"}
@@ -32,13 +34,13 @@ class UrlForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """The address as well. What is wrong with the URL is told at its field."""
+        """Read the address as well; what is wrong with it is shown beside its field."""
         data = self.cleaned_data
         if "url" in data:
             try:
                 data["address"] = addresses.parse(data["url"])
-            except addresses.AddressFault as fault:
-                self.add_error("url", str(fault))
+            except Refused as refused:
+                form_faults.add(self, refused)
         return data
 
 
@@ -124,8 +126,8 @@ class ServerForm(forms.Form):
             )
         try:
             return addresses.check_host(host)
-        except addresses.AddressFault as fault:
-            raise forms.ValidationError(str(fault)) from None
+        except Refused as refused:
+            raise forms.ValidationError(str(refused)) from None
 
     def clean_password(self) -> str:
         """The password. Raises ValidationError for a blank at its ends, which is always a slip."""

@@ -29,14 +29,14 @@ PARTS = {
 }
 
 
-def source(said: Mapping[str, Any]) -> str:
+def source(export_source: Mapping[str, Any]) -> str:
     """What is sent: event types, or records of a type."""
-    if "records" in said:
-        name = labels.record_type_label(str(said["records"]))
-        if said.get("changed"):
+    if "records" in export_source:
+        name = labels.record_type_label(str(export_source["records"]))
+        if export_source.get("changed"):
             return _("Changed records: %(type)s") % {"type": name}
         return _("All records: %(type)s") % {"type": name}
-    types = [str(one) for one in said.get("events") or ()]
+    types = [str(name) for name in export_source.get("events") or ()]
     if not types:
         return _("Events of every type")
     shown, more = ", ".join(types[:_FEW]), len(types) - _FEW

@@ -15,6 +15,7 @@ from django.db.utils import IntegrityError
 from exports import pipeline, queue, schedule, windows
 from exports.models import Export, ExportRun
 from portal import tenancy
+from portal.faults import Refused
 from portal.models import Tenant
 from tests.exports.house import MONDAY, House, after, forget, ids, noon
 
@@ -125,7 +126,7 @@ def test_run_now_covers_the_newest_day_and_a_past_date_is_a_back_fill(house: Hou
     past = schedule.run_now(export, None, MONDAY)
     assert (newest.kind, past.kind) == ("rerun", "backfill")
     assert (past.window_start, past.window_end) == windows.day(MONDAY, export.time_zone)
-    with pytest.raises(schedule.NotYetOver, match="is not over in America/New_York"):
+    with pytest.raises(Refused, match="is not over in America/New_York"):
         schedule.run_now(export, None, today)
 
 

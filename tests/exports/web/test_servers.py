@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from exports import secrets
 from exports.models import Destination, Server
-from exports.web.server import told_of
+from exports.web.server import probe_context
 from portal import tenancy
 from portal.models import AuditEntry
 from portal.transports.probing import Probe, Step
@@ -144,7 +144,7 @@ def test_a_key_that_is_not_pinned_is_shown_to_compare_with_a_button() -> None:
     ]
     probe = Probe(False, steps, "ssh-ed25519", KEY, needs_pin=True)
     row = Server(name="x", host="h.example", username="u")
-    page = render_to_string("exports/_probe.html", {"probe": told_of(probe), "server": row})
+    page = render_to_string("exports/_probe.html", {"probe": probe_context(probe), "server": row})
     assert "Compare the host key" in page
     assert f'name="key" value="{KEY}"' in page
     assert "Pin this key" in page
@@ -153,7 +153,7 @@ def test_a_key_that_is_not_pinned_is_shown_to_compare_with_a_button() -> None:
 def test_a_changed_key_warns_before_it_can_be_pinned() -> None:
     probe = Probe(False, [Step("host_key", False, "Another key.")], "ssh-ed25519", KEY)
     row = Server(name="x", host="h.example", username="u")
-    page = render_to_string("exports/_probe.html", {"probe": told_of(probe), "server": row})
+    page = render_to_string("exports/_probe.html", {"probe": probe_context(probe), "server": row})
     assert "It is not the pinned one." in page
     assert "btn-danger" in page
 
