@@ -147,8 +147,8 @@ def test_a_courier_that_lost_its_delivery_writes_nothing(
         deliveries.deliver_next(dispatch.tenant.pk)
 
     during_reading(monkeypatch, dispatch, overtake)
-    said = deliveries.deliver_next(dispatch.tenant.pk)
-    assert "held by somebody else" in said or "taken over" in said
+    sentence = deliveries.deliver_next(dispatch.tenant.pk)
+    assert "held by somebody else" in sentence or "taken over" in sentence
     delivery.refresh_from_db()
     assert delivery.state == State.DELIVERED
     ends = list(delivery.log.order_by("number").values_list("outcome", flat=True))
@@ -199,16 +199,16 @@ def test_a_test_names_what_is_missing_and_leaves_nothing(dispatch: Dispatch, tmp
 
 
 def test_secrets_open_at_their_server_only(dispatch: Dispatch, sshd: Sshd):
-    one = dispatch.server(replace(sshd.place, password="p@ss"), "One")
+    server = dispatch.server(replace(sshd.place, password="p@ss"), "One")
     other = dispatch.server(replace(sshd.place, password=""), "Other")
-    assert "p@ss" not in one.password
-    assert secrets.password_of(one) == "p@ss"
-    assert secrets.private_key_of(one) == sshd.place.private_key.strip()
+    assert "p@ss" not in server.password
+    assert secrets.password_of(server) == "p@ss"
+    assert secrets.private_key_of(server) == sshd.place.private_key.strip()
     assert secrets.password_of(other) == ""
-    other.password = one.password
+    other.password = server.password
     with pytest.raises(VaultError):
         secrets.password_of(other)
     probe = actions.test(other, "")
     assert "cannot be opened" in probe.steps[-1].sentence
     with pytest.raises(Refused):
-        secrets.seal_private_key(one, "no key")
+        secrets.seal_private_key(server, "no key")

@@ -167,7 +167,7 @@ def test_a_hundred_faults_leave_neither_threads_nor_descriptors(sshd: Sshd):
         lambda: through(proxy.DRIP, AFTER_LOGIN),
     ]
 
-    def one(number: int) -> str:
+    def attempt(number: int) -> str:
         with kinds[number % len(kinds)]() as place:
             try:
                 send(place, parcel(number), Notes(), SILENT)
@@ -179,7 +179,7 @@ def test_a_hundred_faults_leave_neither_threads_nor_descriptors(sshd: Sshd):
     me = psutil.Process()
     threads, descriptors = threading.active_count(), me.num_fds()
     with ThreadPoolExecutor(10) as pool:
-        ends = list(pool.map(one, range(100)))
+        ends = list(pool.map(attempt, range(100)))
     assert ends == ["Unreachable"] * 100
     assert threading.active_count() <= threads  # one of an earlier test may have ended
     assert me.num_fds() == descriptors

@@ -60,19 +60,21 @@ class Desk:
         spec = parse({**SPEC, **more})
         return acts.create(self.institution.tenant, self.actor, face, "accounts", spec)
 
-    def version(self, made: ImportTemplate, **more: Any) -> None:
-        acts.save(made, self.actor, parse({**SPEC, **more}), based_on=acts.current_number(made))
+    def version(self, template: ImportTemplate, **more: Any) -> None:
+        acts.save(
+            template, self.actor, parse({**SPEC, **more}), based_on=acts.current_number(template)
+        )
 
-    def send(self, made: ImportTemplate, content: str = FILE, **more: Any) -> ImportJob:
-        made.refresh_from_db()
-        return self.institution.send("accounts", content, template_version=made.current, **more)
+    def send(self, template: ImportTemplate, content: str = FILE, **more: Any) -> ImportJob:
+        template.refresh_from_db()
+        return self.institution.send("accounts", content, template_version=template.current, **more)
 
     def newest(self) -> ImportJob:
         return ImportJob.objects.latest("id")
 
     def trail(self) -> list[str]:
-        found = AuditEntry.objects.filter(tenant=self.institution.tenant).order_by("id")
-        return list(found.values_list("action", flat=True))
+        entries = AuditEntry.objects.filter(tenant=self.institution.tenant).order_by("id")
+        return list(entries.values_list("action", flat=True))
 
 
 def file(name: str, content: str | bytes) -> SimpleUploadedFile:
