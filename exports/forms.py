@@ -148,7 +148,7 @@ class ExportForm(forms.Form):
         return types
 
     def clean(self) -> dict[str, Any]:
-        """All. The record type and the file name are judged with what they depend on."""
+        """Check the record type and the file name together with what they depend on."""
         data = self.cleaned_data
         if data.get("kind") == "records" and not data.get("record_type"):
             self.add_error("record_type", _("Choose which records are sent."))

@@ -86,7 +86,7 @@ def file_name(
     zone: str,
     extension: str,
 ) -> str:
-    """The name of a run's file: the same whenever it is asked for.
+    """The name of a run's file: the same at every call.
 
     created: when the run was made, shown on the zone's clocks. The extension is added where the
     pattern does not end with it. Raises Refused for a pattern in which `check` finds what no name

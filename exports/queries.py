@@ -108,14 +108,14 @@ def deliveries_of(run: ExportRun) -> list[Delivery]:
 
 
 def is_moving(run: ExportRun) -> bool:
-    """Whether the run or one of its deliveries is not settled yet."""
+    """Whether the run or one of its deliveries has not ended yet."""
     if run.state in _UNSETTLED:
         return True
     return Delivery.objects.filter(tenant=run.tenant_id, run=run, state__in=MOVING).exists()
 
 
 def has_moving(export: Export) -> bool:
-    """Whether any run or delivery of the export is not settled yet."""
+    """Whether any run or delivery of the export has not ended yet."""
     runs = ExportRun.objects.filter(tenant=export.tenant_id, export=export, state__in=_UNSETTLED)
     sending = Delivery.objects.filter(tenant=export.tenant_id, run__export=export, state__in=MOVING)
     return runs.exists() or sending.exists()

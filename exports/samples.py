@@ -1,5 +1,5 @@
-"""What the newest events or records hold, to show values beside a path and to name a path that
-none of them has."""
+"""The members of the newest events or records: to show values beside a path, and to find a path
+that none of them has."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ class Samples:
         return list(texts)[:_SHOWN]
 
     def lacks(self, path: str) -> bool:
-        """Whether there is something to look at, and none of it has the path."""
+        """Whether there are documents, and none of them has the path."""
         if path == layout.WHOLE or path in self.usual or not self.documents:
             return False
         return not any(_has(document, path) for document in self.documents)
 
     def near(self, path: str) -> str:
-        """The path that was most likely meant; empty where none is near."""
+        """The most similar path; empty where none is similar."""
         folded = {candidate.casefold(): candidate for candidate in self.paths}
         close = difflib.get_close_matches(path.casefold(), folded, n=1, cutoff=0.75)
         return folded[close[0]] if close else ""
 
 
-def of(tenant: Tenant, source: Mapping[str, Any]) -> Samples:
+def newest(tenant: Tenant, source: Mapping[str, Any]) -> Samples:
     """Samples of what an export with this source sends."""
     if name := source.get("records"):
         return _of_records(tenant, str(name), source)

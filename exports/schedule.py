@@ -1,4 +1,4 @@
-"""Which nights are due, and a run for each: once for an export and date, whoever asks.
+"""Which nights are due, and the runs for them: one for an export and date, whoever asks first.
 
 Due dates follow from the rows in the database. So a scheduler that was down catches up, and two
 schedulers, or a clock that jumps, make no run twice.

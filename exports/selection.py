@@ -2,7 +2,7 @@
 
 Every night takes what its own snapshot sees and the night before did not: by the time it happened,
 or, where it came late, by the transaction that brought it (docs/decisions/0014). Nothing foreign
-stands raw in a statement (`exports/shapes.py`).
+is put into a statement unquoted (`exports/shapes.py`).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a run covers. since: nothing that happened earlier is ever sent; for a run that a
-    person asked for, and without a night before, the beginning of the window."""
+    """What a run covers. since: nothing that happened earlier is ever sent; the beginning of the
+    window for a run that a person started, and for the first night."""
 
     tenant_id: int
     since: datetime
@@ -68,7 +68,7 @@ def unknown(
     source: Mapping[str, Any],
     chosen: Sequence[Column],
 ) -> list[str]:
-    """The paths of columns that no selected row has. A member that is null is one that is there.
+    """The paths of columns that no selected row has. A member that is null counts as there.
 
     Looks at all rows only for paths that the first thousand do not have.
     """

@@ -1,6 +1,6 @@
 """How a row looks in a file, as SQL for COPY: cells for CSV, one object for JSON.
 
-Nothing foreign stands raw in a statement: paths, names, constants are literals quoted by psycopg.
+Nothing foreign is put into a statement unquoted: psycopg quotes paths, names and constants.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STAMP = '\'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\''
 @dataclass(frozen=True, slots=True)
 class Shape:
     """How the rows of a part are read. plain: SQL of what is no member of the document, by path;
-    raw: those of them that are JSON as they stand. document: SQL of the jsonb. order: of rows."""
+    raw: those of them that are JSON already. document: SQL of the jsonb. order: of rows."""
 
     document: sql.SQL
     order: sql.SQL

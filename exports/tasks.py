@@ -51,7 +51,7 @@ app.conf.beat_schedule = {
     "exports": {
         "task": "exports.sweep",
         "schedule": settings.SWEEP_SECONDS,
-        # A sweep that nobody took in time is worth nothing: the next one does its work.
+        # A sweep that no worker took in time can be dropped: the next one does its work.
         "options": {"expires": settings.SWEEP_SECONDS},
     },
     # Seed 000's first waits are 20 and 40 seconds: the sweep alone would be too coarse.

@@ -12,14 +12,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from exports import define, names
+from exports import define, names, queries
 from exports import servers as acts
 from exports.define import Definition
 from exports.models import Export
 from exports.web import draft as drafts
 from exports.web import preview, rows, words
 from exports.web.draft import Draft
-from exports.web.export import export_or_404
 from exports.web.server_forms import UrlForm
 from portal.changes import ChangedMeanwhile
 from portal.faults import Refused
@@ -27,6 +26,7 @@ from portal.models import Role
 from portal.web import form_faults
 from portal.web.acting import actor
 from portal.web.permissions import TenantRequest, require
+from portal.web.shortcuts import or_404
 
 _SAVING = ("save", "start")
 
@@ -38,22 +38,22 @@ def export_new(request: TenantRequest) -> HttpResponse:
     if request.method == "POST":
         return _sent(request, None)
     given = request.GET.get("server", ""), request.GET.get("path", "")
-    return _show(request, None, drafts.begun(request.tenant, *given))
+    return _show(request, None, drafts.new(request.tenant, *given))
 
 
 @require_http_methods(["GET", "POST"])
 @require(Role.ADMIN)
 def export_change(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Change an export."""
-    export = export_or_404(request, uid)
+    export = or_404(queries.export(request.tenant, uid))
     if request.method == "POST":
         return _sent(request, export)
-    return _show(request, export, drafts.of(export))
+    return _show(request, export, drafts.from_export(export))
 
 
 def _sent(request: TenantRequest, export: Export | None) -> HttpResponse:
     do = request.POST.get("do", "save")
-    draft = drafts.sent(request.tenant, request.POST, saving=do in _SAVING)
+    draft = drafts.from_request(request.tenant, request.POST, saving=do in _SAVING)
     if do == "url":
         is_added = _add_place(request, draft)
         return _show(request, export, draft, 200 if is_added else 422)

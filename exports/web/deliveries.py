@@ -17,6 +17,7 @@ from portal.faults import Refused
 from portal.models import Role
 from portal.web import address, live
 from portal.web.permissions import TenantRequest, require
+from portal.web.shortcuts import or_404
 
 PER_PAGE = 50
 _EVERY = 15  # seconds between two polls
@@ -49,8 +50,8 @@ def delivery_act(request: TenantRequest, uid: uuid.UUID, act: str) -> HttpRespon
         "cancel": (actions.cancel, _("Cancelled. No further attempt is made.")),
         "acknowledge": (actions.acknowledge, _("Acknowledged. The incident is closed.")),
     }
-    delivery = queries.delivery(request.tenant, uid)
-    if delivery is None or act not in acts:
+    delivery = or_404(queries.delivery(request.tenant, uid))
+    if act not in acts:
         raise Http404
     do, done = acts[act]
     try:

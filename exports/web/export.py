@@ -1,4 +1,4 @@
-"""One export: what it sends and when, its last sixty nights, its runs, and what is done to it."""
+"""One export: what it sends and when, its last sixty nights, its runs, and its actions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
@@ -24,24 +24,17 @@ from portal.models import Role
 from portal.web import form_faults, live
 from portal.web.acting import actor
 from portal.web.permissions import TenantRequest, require
+from portal.web.shortcuts import or_404
 
 PER_PAGE = 25
 _FAST, _SLOW = 5, 30  # seconds between two polls: while something moves, and otherwise
-
-
-def export_or_404(request: TenantRequest, uid: uuid.UUID) -> Export:
-    """The tenant's export. Raises Http404."""
-    export = queries.export(request.tenant, uid)
-    if export is None:
-        raise Http404
-    return export
 
 
 @require_GET
 @require(Role.VIEWER)
 def export_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """The export; its runs and nights are live."""
-    return _show(request, export_or_404(request, uid))
+    return _show(request, or_404(queries.export(request.tenant, uid)))
 
 
 def _show(request: TenantRequest, export: Export, form: BackfillForm | None = None) -> HttpResponse:
@@ -74,14 +67,14 @@ def _show(request: TenantRequest, export: Export, form: BackfillForm | None = No
 
 
 def _show_faults(request: TenantRequest, export: Export, form: BackfillForm) -> HttpResponse:
-    """The page with what is wrong with the past dates."""
+    """The page with the faults of the past dates."""
     response = _show(request, export, form)
     response.status_code = 422
     return response
 
 
 def _asked(request: TenantRequest) -> dict[str, str]:
-    """The date of the night that was pressed."""
+    """The date of the night that was clicked."""
     day = request.GET.get("date", "")
     return {"first": day, "last": day}
 
@@ -112,7 +105,9 @@ def _act(
 def export_run(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Run it now for the last full day; its run's page shows how it goes."""
     try:
-        run = define.run_now(export_or_404(request, uid), actor(request), timezone.now())
+        run = define.run_now(
+            or_404(queries.export(request.tenant, uid)), actor(request), timezone.now()
+        )
     except Refused as refused:
         messages.error(request, str(refused))
         return redirect("export", uid)
@@ -123,8 +118,8 @@ def export_run(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require_POST
 @require(Role.MANAGER)
 def export_backfill(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Runs for a range of past dates."""
-    export, now = export_or_404(request, uid), timezone.now()
+    """Make runs for a range of past dates."""
+    export, now = or_404(queries.export(request.tenant, uid)), timezone.now()
     form = BackfillForm(define.newest_date(export, now), request.POST)
     if not form.is_valid():
         return _show_faults(request, export, form)
@@ -142,7 +137,7 @@ def export_backfill(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require(Role.ADMIN)
 def export_started(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Start or stop it, as `to` says."""
-    export = export_or_404(request, uid)
+    export = or_404(queries.export(request.tenant, uid))
     if request.POST.get("to") == "started":
         done = _("Started. The first file covers today and is made on the next night.")
         return _act(
@@ -156,7 +151,7 @@ def export_started(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require(Role.ADMIN)
 def export_delete(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Delete it with its runs and files."""
-    export = export_or_404(request, uid)
+    export = or_404(queries.export(request.tenant, uid))
     try:
         define.delete(export, actor(request))
     except Refused as refused:

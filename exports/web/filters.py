@@ -88,7 +88,7 @@ class DeliveryFilterForm(forms.Form):
 
 
 class BackfillForm(forms.Form):
-    """The first and the last past date to make files for."""
+    """The first and the last of the past dates to make files for."""
 
     first = day_field(_("First day"))
     last = day_field(_("Last day"))

@@ -1,4 +1,4 @@
-"""The list of exports, and the box that makes a place of an SFTP URL."""
+"""The list of exports, and the form that makes a server of an SFTP URL."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class PlaceRow:
     focus: str = ""
 
 
-def columns_sent(sent: QueryDict) -> list[ColumnRow]:
+def sent_columns(sent: QueryDict) -> list[ColumnRow]:
     """The columns in the order of the form."""
     rows = []
     for number in range(layout.MOST_COLUMNS + 1):
@@ -65,7 +65,7 @@ def columns_sent(sent: QueryDict) -> list[ColumnRow]:
     return rows
 
 
-def columns_stored(stored: Sequence[Mapping[str, str]]) -> list[ColumnRow]:
+def stored_columns(stored: Sequence[Mapping[str, str]]) -> list[ColumnRow]:
     """The columns of a saved export."""
     return [
         ColumnRow(column.get("name", ""), "constant", column["constant"])
@@ -75,15 +75,15 @@ def columns_stored(stored: Sequence[Mapping[str, str]]) -> list[ColumnRow]:
     ]
 
 
-def usual(source: Mapping[str, Any]) -> list[ColumnRow]:
-    """The columns that the source has where nobody chose any; none for an unfinished one."""
+def usual_columns(source: Mapping[str, Any]) -> list[ColumnRow]:
+    """The columns of the source where a person chose none; empty for an unfinished source."""
     try:
         return [ColumnRow(column.name, "path", column.path) for column in layout.defaults(source)]
     except Refused:
         return []
 
 
-def places_sent(sent: QueryDict) -> list[PlaceRow]:
+def sent_places(sent: QueryDict) -> list[PlaceRow]:
     """The destinations in the order of the form."""
     rows = []
     for number in range(100):
@@ -95,7 +95,7 @@ def places_sent(sent: QueryDict) -> list[PlaceRow]:
 
 
 def moved(rows: list[R], do: str, word: str) -> tuple[list[R], int]:
-    """The rows after a button such as column-up-2, and which row the cursor belongs to now.
+    """The rows after a button such as column-up-2, and which row gets the cursor.
 
     Unchanged with -1 for any other button.
     """
@@ -113,8 +113,9 @@ def moved(rows: list[R], do: str, word: str) -> tuple[list[R], int]:
     return rows, place
 
 
-def judge_columns(rows: list[ColumnRow], source: Mapping[str, Any], fmt: str) -> str:
-    """Put each fault at its row; returns the fault of all together, such as one name twice."""
+def check_columns(rows: list[ColumnRow], source: Mapping[str, Any], fmt: str) -> str:
+    """Put each fault beside its row. Returns the fault of all rows together, such as a name that is
+    used twice."""
     for row in rows:
         try:
             layout.columns(source, [row.stored()])
@@ -137,7 +138,7 @@ def _of_its_row(fault: Fault) -> Fault:
 
 
 def show_samples(rows: list[ColumnRow], samples: Samples) -> None:
-    """Put values beside each path, and say where no event has it."""
+    """Put sample values beside each path, and mark a path that no sample has."""
     for row in rows:
         if row.kind == "path" and row.value:
             row.samples = samples.values(row.value)
@@ -145,10 +146,10 @@ def show_samples(rows: list[ColumnRow], samples: Samples) -> None:
             row.near = samples.near(row.value) if row.lacks else ""
 
 
-def judge_places(
+def check_places(
     rows: list[PlaceRow], servers: Mapping[str, Server]
 ) -> tuple[tuple[Server, str], ...]:
-    """The destinations; each fault is put at its row."""
+    """The destinations. Puts each fault beside its row."""
     seen: set[tuple[int, str]] = set()
     return tuple(_places(rows, servers, seen))
 

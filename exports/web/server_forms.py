@@ -1,4 +1,4 @@
-"""The forms of the servers: their login, and a whole place as one URL."""
+"""The forms of the servers: their login, and a server with a folder as one URL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEY_BYTES = 20_000
 
 
 class UrlForm(forms.Form):
-    """A place as `sftp://user:password@host:22/path`; nothing is stripped, so that blanks show."""
+    """A server and a folder as one URL; nothing is stripped, so that stray blanks are reported."""
 
     url = forms.CharField(
         label=gettext_lazy("SFTP address"),
@@ -45,7 +45,7 @@ class UrlForm(forms.Form):
 
 
 class ServerForm(forms.Form):
-    """Name, host, port and login. The secrets go in and never come out again."""
+    """Name, host, port and login. Stored secrets are never shown."""
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -110,12 +110,12 @@ class ServerForm(forms.Form):
 
     @classmethod
     def of(cls, server: Server) -> ServerForm:
-        """The form as the server stands."""
+        """The form of a stored server."""
         names = ("name", "host", "port", "username")
         return cls(server, initial={name: getattr(server, name) for name in names})
 
     def clean_host(self) -> str:
-        """The host as it is used. Raises ValidationError for what is none, a pasted URL too."""
+        """The host as it is used. Raises ValidationError for what is no host, such as a URL."""
         host = str(self.cleaned_data["host"])
         if "://" in host or "@" in host or "/" in host:
             raise forms.ValidationError(
@@ -130,7 +130,7 @@ class ServerForm(forms.Form):
             raise forms.ValidationError(str(refused)) from None
 
     def clean_password(self) -> str:
-        """The password. Raises ValidationError for a blank at its ends, which is always a slip."""
+        """The password. Raises ValidationError for a blank at its beginning or end."""
         password = str(self.cleaned_data["password"])
         if password != password.strip():
             raise forms.ValidationError(
@@ -142,7 +142,7 @@ class ServerForm(forms.Form):
         return password
 
     def clean(self) -> dict[str, Any]:
-        """All. A login needs a password or a key."""
+        """Check that the login has a password or a key."""
         data = self.cleaned_data
         password = data.get("password") or (self.has_password and not data.get("no_password"))
         key = data.get("private_key") or (self.has_private_key and not data.get("no_private_key"))

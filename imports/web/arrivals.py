@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.core.paginator import Page, Paginator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
@@ -17,6 +17,7 @@ from imports.web import begin, verdicts
 from imports.web.filters import ArrivalFilterForm, SightingFilterForm
 from portal.models import Drop, Role
 from portal.web.permissions import TenantRequest, require
+from portal.web.shortcuts import or_404
 
 PER_PAGE = 50
 
@@ -44,9 +45,7 @@ def arrival_list(request: TenantRequest) -> HttpResponse:
 @require(Role.VIEWER)
 def arrival_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """One delivery: its files with their outcome, and its decision log."""
-    arrival = queries.arrival(request.tenant, uid)
-    if arrival is None:
-        raise Http404
+    arrival = or_404(queries.arrival(request.tenant, uid))
     context = {
         "section": "arrivals",
         "arrival": arrival,

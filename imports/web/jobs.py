@@ -64,7 +64,7 @@ def _duration(job: ImportJob) -> float | None:
 
 
 def _overview(request: TenantRequest) -> dict[str, Any]:
-    """The numbers on top: what ended today by the tenant's clock, and what waits."""
+    """The numbers at the top: jobs of today by the tenant's clock, and unfinished ones."""
     today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     counts = queries.counts_by_state(request.tenant, today)
     day = today.date().isoformat()

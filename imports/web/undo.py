@@ -7,31 +7,24 @@ import uuid
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from imports.jobs import actions, corrections, queries, undo
-from imports.models import ImportJob
 from portal.models import Role
 from portal.web import address, uploads
 from portal.web.permissions import TenantRequest, require
-
-
-def _job(request: TenantRequest, uid: uuid.UUID) -> ImportJob:
-    job = queries.job(request.tenant, uid)
-    if job is None:
-        raise Http404
-    return job
+from portal.web.shortcuts import or_404
 
 
 @require_GET
 @require(Role.MANAGER)
 def undo_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """What an undo of the job would restore, and what it would leave; or why it is refused."""
-    job = _job(request, uid)
+    job = or_404(queries.job(request.tenant, uid))
     why = undo.refusal(job)
     context = {
         "section": "jobs",
@@ -47,23 +40,23 @@ def undo_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require_POST
 @require(Role.MANAGER)
 def undo_confirm(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Ask for the undo; its page shows how it goes."""
-    job = _job(request, uid)
+    """Make the job that undoes this one; its page shows the progress."""
+    job = or_404(queries.job(request.tenant, uid))
     try:
-        asked = actions.undo(job, request.user, address.client(request) or None)
+        undoing = actions.undo(job, request.user, address.client(request) or None)
     except actions.NotPossible as why:
         messages.error(request, str(why))
         return redirect("job", uid)
     messages.success(request, _("The undo begins in a moment. This is its job."))
-    return redirect("job", asked.uid)
+    return redirect("job", undoing.uid)
 
 
 @require_POST
 @uploads.may_come_by_script
 @require(Role.MANAGER)
 def job_correct(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Take a corrected error attachment: a job for its rows."""
-    job, file = _job(request, uid), request.FILES.get("file")
+    """Take a corrected error attachment and make a job for its rows."""
+    job, file = or_404(queries.job(request.tenant, uid)), request.FILES.get("file")
     if uploads.too_large(request):
         words = _(
             "The file is larger than %(most)s, the most that may be uploaded here. Nothing of it"

@@ -1,0 +1,38 @@
+"""What many views do: answer 404 for a row that is not there, and hand out a stored file."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.core.files.storage import default_storage
+from django.http import FileResponse, Http404
+
+T = TypeVar("T")
+
+
+def or_404(row: T | None) -> T:
+    """The row. Raises Http404 where there is none."""
+    if row is None:
+        raise Http404
+    return row
+
+
+def stored_file(content: str, name: str) -> FileResponse:
+    """A stored file as an attachment, which no browser shows in place.
+
+    content: its name in the storage; name: that it is saved under. Raises Http404 where it is not
+    kept.
+    """
+    if not content:
+        raise Http404
+    try:
+        file = default_storage.open(content, "rb")
+    except OSError as error:
+        raise Http404 from error
+    return FileResponse(
+        file,
+        as_attachment=True,
+        filename=name,
+        content_type="application/octet-stream",
+        headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-store"},
+    )
