@@ -74,8 +74,8 @@ def _add(cast: Cast, number: int) -> dict[str, Any]:
     lookup = _lookup(cast, user, number)
     template = _template(cast, user, account, lookup, number)
     arrival = _arrival(cast, account, number)
-    job = _job(cast, user, arrival, template, number)
     _sessions(cast, account, number)
+    job = _job(cast, user, arrival, template, number)
     _sighting(cast, number)
     audit.record(cast.home.pk, "job.retry", str(job.uid), user=user, address="192.0.2.1")
     token, _secret = tokens.make(cast.home, f"Client {number}", ["events:write"], user=user)
@@ -182,6 +182,7 @@ def _job(
     file = ArrivalFile.objects.create(
         tenant=cast.home, arrival=arrival, index=1000 + number, name="more.csv", source=f"{number}"
     )
+    _upload(DropSession.objects.get(account=arrival.account), f"{arrival.drop.path}/more.csv")
     job = ImportJob.objects.create(
         tenant=cast.home, file_name=f"accounts_{number}.csv", feed="accounts",
         record_type="accounts", state=ImportJob.State.INCOMPLETE, arrival_file=file, user=user,
@@ -222,9 +223,13 @@ def _session(cast: Cast, account: Account, number: int) -> None:
         tenant=cast.home, account=account, name="key", line="ssh-ed25519 AAAA",
         fingerprint=f"SHA256:session-{session.pk}",
     )  # fmt: skip
+    _upload(session, f"Accounts/accounts{number}.csv")
+
+
+def _upload(session: DropSession, path: str) -> None:
     Upload.objects.create(
-        tenant=cast.home, session=session, account=account, endpoint=cast.endpoint,
-        path=f"Accounts/accounts{number}.csv", size=7, state=Upload.State.COMPLETE,
+        tenant=session.tenant, session=session, account=session.account,
+        endpoint=session.account.endpoint, path=path, size=7, state=Upload.State.COMPLETE,
     )  # fmt: skip
 
 
