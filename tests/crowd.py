@@ -78,7 +78,7 @@ def _add(cast: Cast, number: int) -> dict[str, Any]:
     job = _job(cast, user, arrival, template, number)
     _sighting(cast, number)
     audit.record(cast.home.pk, "job.retry", str(job.uid), user=user, address="192.0.2.1")
-    token, _secret = tokens.make(cast.home, f"Client {number}", ["events:write"], user=user)
+    token, secret = tokens.make(cast.home, f"Client {number}", ["events:read"], user=user)
     return {
         "account": account,
         "lookup": lookup,
@@ -86,6 +86,7 @@ def _add(cast: Cast, number: int) -> dict[str, Any]:
         "arrival": arrival,
         "job": job,
         "token": token,
+        "secret": secret,
         "record": _record(cast, job, number),
         "event": _event(cast, number),
         "draft": _draft(cast, user, number),
