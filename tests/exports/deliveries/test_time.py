@@ -16,7 +16,7 @@ from io import BytesIO
 import psutil
 import pytest
 
-from exports.sending import Parcel, Sent, limits, send
+from exports.sending import Parcel, SendResult, limits, send
 from portal.transports import targets
 from portal.transports.deadline import Deadline
 from portal.transports.faults import TransportFault, Unreachable
@@ -138,7 +138,7 @@ def test_a_transfer_cut_off_anywhere_leaves_no_half_file_under_the_name(sshd: Ss
     again = Parcel(
         again.folder, again.name, again.size, again.sha256, ".2.part", again.read, (".1.part",)
     )
-    assert send(sshd.place, again, Notes(), PATIENT) == Sent()
+    assert send(sshd.place, again, Notes(), PATIENT) == SendResult()
     assert final.read_bytes() == CONTENT
     assert [path.name for path in sshd.root.iterdir()] == [final.name]
 
