@@ -31,6 +31,7 @@ from imports.models import (
 from imports.templates import actions as template_actions
 from imports.templates.lookups import actions as lookup_actions
 from portal import audit, provision, tenancy
+from portal.changes import Actor
 from portal.events import recording, rules
 from portal.models import (
     Account,
@@ -104,7 +105,7 @@ def add_below(cast: Cast, rows: dict[str, Any], numbers: Sequence[int]) -> None:
             _session(cast, rows["account"], number)
             version = rows["template"].versions.order_by("-number")[0].number
             template_actions.save(
-                rows["template"], template_actions.Actor(user), parse(SPEC | _note(number)),
+                rows["template"], Actor(user), parse(SPEC | _note(number)),
                 based_on=version, note=f"Number {number}",
             )  # fmt: skip
             _run(cast, user, rows["export"], rows["server"], number)
@@ -129,7 +130,7 @@ def _beats(numbers: Sequence[int]) -> None:
 
 def _lookup(cast: Cast, user: User, number: int) -> LookupTable:
     table = Table(columns=("code", "school"), rows=(("1", "North"), ("2", "South")), fold=True)
-    actor = template_actions.Actor(user)
+    actor = Actor(user)
     return lookup_actions.create(cast.home, actor, f"schools {number}", table, "")
 
 
@@ -142,7 +143,7 @@ def _template(
     fields = {**SPEC["fields"]}
     fields["LastName"] = {"columns": ["Last"], "steps": [{"lookup": {"table": lookup.name}}]}
     spec = parse({**SPEC, "fields": fields})
-    return template_actions.create(cast.home, template_actions.Actor(user), face, "accounts", spec)
+    return template_actions.create(cast.home, Actor(user), face, "accounts", spec)
 
 
 def _arrival(cast: Cast, account: Account, number: int) -> Arrival:

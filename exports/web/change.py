@@ -24,9 +24,8 @@ from portal.changes import ChangedMeanwhile
 from portal.faults import Refused
 from portal.models import Role
 from portal.web import form_faults
-from portal.web.acting import actor
+from portal.web.acting import actor, changed_words, or_404
 from portal.web.permissions import TenantRequest, require
-from portal.web.shortcuts import or_404
 
 _SAVING = ("save", "start")
 
@@ -97,7 +96,7 @@ def _saved(
     except ChangedMeanwhile as changed:
         # To save again is then a decision: the page shows what differs.
         draft.version = changed.number
-        draft.form.add_error(None, _with_differences(changed, draft))
+        draft.form.add_error(None, changed_words(changed, _labels(draft)))
         return _show(request, export, draft, 409)
     except Refused as refused:
         form_faults.add(draft.form, refused)
@@ -108,15 +107,14 @@ def _saved(
     return redirect("export", export.uid)
 
 
-def _with_differences(changed: ChangedMeanwhile, draft: Draft) -> str:
+def _labels(draft: Draft) -> dict[str, str]:
+    """What the page calls the parts of an export."""
     labels = {name: str(field.label) for name, field in draft.form.fields.items()}
-    labels |= {
+    return labels | {
         "source": _("What is sent"),
         "columns": _("Columns"),
         "destinations": _("Destinations"),
     }
-    names = ", ".join(labels.get(name, name) for name in changed.differs)
-    return f"{changed} " + (_("Yours differs in: %(names)s.") % {"names": names} if names else "")
 
 
 def _start(request: TenantRequest, export: Export) -> None:

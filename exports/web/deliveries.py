@@ -16,8 +16,8 @@ from exports.web.filters import DeliveryFilterForm
 from portal.faults import Refused
 from portal.models import Role
 from portal.web import address, live
+from portal.web.acting import or_404
 from portal.web.permissions import TenantRequest, require
-from portal.web.shortcuts import or_404
 
 PER_PAGE = 50
 _EVERY = 15  # seconds between two polls

@@ -22,9 +22,8 @@ from exports.web.filters import BackfillForm, RunFilterForm
 from portal.faults import Refused
 from portal.models import Role
 from portal.web import form_faults, live
-from portal.web.acting import actor
+from portal.web.acting import actor, or_404
 from portal.web.permissions import TenantRequest, require
-from portal.web.shortcuts import or_404
 
 PER_PAGE = 25
 _FAST, _SLOW = 5, 30  # seconds between two polls: while something moves, and otherwise

@@ -15,8 +15,9 @@ from exports.web import words
 from portal import audit
 from portal.models import Role
 from portal.web import address, live
+from portal.web.acting import or_404
+from portal.web.downloads import stored_file
 from portal.web.permissions import TenantRequest, require
-from portal.web.shortcuts import or_404, stored_file
 
 _FAST, _SLOW = 2, 5  # seconds between two polls: while bytes move, and while it waits
 _RESENDABLE = (*Delivery.FINAL_STATES, Delivery.State.RETRYING)

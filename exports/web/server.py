@@ -20,9 +20,8 @@ from portal.models import Role
 from portal.transports.probing import Probe
 from portal.transports.ssh import pinned
 from portal.web import form_faults, live
-from portal.web.acting import actor
+from portal.web.acting import actor, or_404
 from portal.web.permissions import TenantRequest, require
-from portal.web.shortcuts import or_404
 
 _LONGEST_PATH = 500
 

@@ -16,8 +16,8 @@ from imports.models import Arrival, Decision, Sighting
 from imports.web import begin, verdicts
 from imports.web.filters import ArrivalFilterForm, SightingFilterForm
 from portal.models import Drop, Role
+from portal.web.acting import or_404
 from portal.web.permissions import TenantRequest, require
-from portal.web.shortcuts import or_404
 
 PER_PAGE = 50
 

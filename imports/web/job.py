@@ -21,8 +21,9 @@ from imports.web import outcome, progress
 from portal import audit
 from portal.models import Role, User
 from portal.web import address, live
+from portal.web.acting import or_404
+from portal.web.downloads import stored_file
 from portal.web.permissions import TenantRequest, require
-from portal.web.shortcuts import or_404, stored_file
 
 State = ImportJob.State
 

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_GET, require_POST
 from imports.jobs import actions, corrections, queries, undo
 from portal.models import Role
 from portal.web import address, uploads
+from portal.web.acting import or_404
 from portal.web.permissions import TenantRequest, require
-from portal.web.shortcuts import or_404
 
 
 @require_GET

@@ -1,20 +1,9 @@
-"""What many views do: answer 404 for a row that is not there, and hand out a stored file."""
+"""Stored files as downloads."""
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404
-
-T = TypeVar("T")
-
-
-def or_404(row: T | None) -> T:
-    """The row. Raises Http404 where there is none."""
-    if row is None:
-        raise Http404
-    return row
 
 
 def stored_file(content: str, name: str) -> FileResponse:
