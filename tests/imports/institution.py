@@ -1,7 +1,7 @@
-"""An institution under test: sends files to its feeds, runs its jobs, and looks at its records.
+"""An institution under test: sends files to its feeds, runs its jobs, and reads its records.
 
-Its rows are committed: COPY goes over a connection of its own, from which a test's transaction
-around everything would hide them. Emptying every table after each test takes 0.2 s; deleting the
+Its rows are committed: COPY uses a connection of its own, from which a transaction around the whole
+test would hide them. Emptying every table after each test takes 0.2 s; deleting the
 rows of one institution takes some milliseconds, and row-level security keeps it apart from others.
 """
 
@@ -56,22 +56,22 @@ class Institution:
         self.tenant = tenant
 
     def job(self, feed: str, content: str | bytes, **values: Any) -> ImportJob:
-        """A job that waits, as the collector makes them."""
+        """Create a job that waits, as the collector does."""
         data = content.encode() if isinstance(content, str) else content
         name = default_storage.save(f"tests/{self.tenant.uid}", ContentFile(data))
-        known = catalog().feed(feed)
+        definition = catalog().feed(feed)
         return ImportJob.objects.create(
             tenant=self.tenant,
             feed=feed,
-            record_type=known.record_type,
-            rank=known.rank,
+            record_type=definition.record_type,
+            rank=definition.rank,
             content=name,
             file_size=len(data),
-            **{"file_name": known.file_name, **values},
+            **{"file_name": definition.file_name, **values},
         )
 
     def send(self, feed: str, content: str | bytes, **values: Any) -> ImportJob:
-        """Import a file; the job at its end."""
+        """Import a file; return the job at its end."""
         job = self.job(feed, content, **values)
         self.work()
         job.refresh_from_db()
@@ -86,18 +86,18 @@ class Institution:
         return done
 
     def person(self) -> User:
-        """Somebody who decides about jobs."""
+        """Return the person who decides about jobs."""
         return User.objects.get_or_create(email=PERSON)[0]
 
     def release(self, job: ImportJob, **values: Any) -> ImportJob:
-        """Let a held job go on; the job at its end."""
+        """Release a held job; return it at its end."""
         actions.release(job, self.person(), **values)
         self.work()
         job.refresh_from_db()
         return job
 
     def undo(self, job: ImportJob) -> ImportJob:
-        """Undo a job; the undo at its end."""
+        """Undo a job; return the undo at its end."""
         undo = actions.undo(job, self.person())
         self.work()
         undo.refresh_from_db()
@@ -111,11 +111,11 @@ class Institution:
 
     def records(self, record_type: str, *, active: bool = True) -> dict[str, dict[str, Any]]:
         """The documents by key."""
-        found = Record.objects.filter(kind__name=record_type, active=active)
-        return dict(found.values_list("key", "data"))
+        records = Record.objects.filter(kind__name=record_type, active=active)
+        return dict(records.values_list("key", "data"))
 
     def writes(self) -> tuple[set[tuple[Any, ...]], int]:
-        """Changes with every row version of the store that is written."""
+        """Return what changes with every row version that is written to the store."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT id, xmin::text, ctid::text FROM portal_record")
             return set(cursor.fetchall()), RecordChange.objects.count()
@@ -124,8 +124,8 @@ class Institution:
 def counts(job: ImportJob) -> dict[str, int]:
     """The job's numbers of rows that are not zero."""
     names = ("read", "created", "updated", "unchanged", "removed", "rejected")
-    found = {name: getattr(job, f"rows_{name}") for name in names}
-    return {name: number for name, number in found.items() if number}
+    numbers = {name: getattr(job, f"rows_{name}") for name in names}
+    return {name: number for name, number in numbers.items() if number}
 
 
 def issues(job: ImportJob) -> dict[tuple[str, str], int]:
@@ -152,7 +152,7 @@ def states(job: ImportJob) -> list[str]:
 
 @contextmanager
 def committed() -> Iterator[Institution]:
-    """An institution with its record kinds, in scope; afterwards every row of it is deleted."""
+    """Create an institution with its record kinds, in scope; delete all its rows afterwards."""
     provision.record_kinds()  # a test that empties all tables takes them with it
     tenant = Tenant.objects.create(name="Test College", slug="test-college")
     try:
