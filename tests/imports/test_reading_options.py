@@ -14,6 +14,7 @@ from imports.dialect import Dialect, Wanted, detect
 from imports.issues import Code, FileRefused
 from imports.report import Reject, write_attachment
 from imports.scanning import Limits, read_header, scan
+from tests.sizes import examples
 
 SMALL = Limits(record=60, cell=20, columns=10)
 PIECES = st.lists(
@@ -107,7 +108,7 @@ def test_many_records_before_the_header_are_read_once() -> None:
 
 
 @given(PIECES, st.integers(1, 3), st.integers(1, 12), st.integers(1, 200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_the_last_records_are_left_out_whatever_they_are_and_however_it_is_cut(
     pieces: Sequence[str], columns: int, number: int, chunk_bytes: int
 ) -> None:
@@ -132,7 +133,7 @@ _SWAP = bytes.maketrans(b"\"'", b"'\"")
 
 
 @given(PIECES, st.integers(1, 3), st.integers(1, 200), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_single_quotes_are_read_as_double_ones_are(
     pieces: Sequence[str], columns: int, chunk_bytes: int, absorb: bool
 ) -> None:
@@ -149,7 +150,7 @@ def test_single_quotes_are_read_as_double_ones_are(
 
 
 @given(PIECES, st.integers(1, 3), st.integers(1, 200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_without_quotes_every_line_is_a_record(
     pieces: Sequence[str], columns: int, chunk_bytes: int
 ) -> None:

@@ -24,6 +24,7 @@ from imports.report import (
 )
 from imports.scanning import read_header, scan
 from portal.people_csv import restore
+from tests.sizes import examples
 
 COMMA = Dialect("utf-8", 0, ",")
 
@@ -86,7 +87,7 @@ REJECTS = st.builds(
 
 
 @given(st.lists(REJECTS, max_size=10))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_the_spool_gives_back_what_it_was_given(tmp_path_factory, rejects):
     rejects = sorted(rejects, key=lambda reject: reject.line)
     with RejectSpool(tmp_path_factory.getbasetemp()) as spool:
@@ -197,7 +198,7 @@ CELLS = st.text(st.sampled_from("ab\"',;|\t\n =+-@1é漢"), max_size=10)
     ),
     delimiter=st.sampled_from(",;\t|"),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_an_attachment_dropped_again_reads_as_the_original_rows(rows, delimiter):
     header = [f"Column {n}" for n in range(len(rows[0]))]
     raws = [delimiter.join(cells.quoted(cell, delimiter) for cell in row) for row in rows]
@@ -227,7 +228,7 @@ def test_a_corrected_attachment_of_cut_rows_is_read_without_cuts():
 
 
 @given(st.text(st.sampled_from('ab",\n '), max_size=30))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_splitting_any_text_loses_no_character_but_quotes_and_delimiters(text):
     parts = cells.split(text, ",")
     assert "".join(parts).replace('"', "").replace(",", "") == (
