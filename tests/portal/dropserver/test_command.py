@@ -46,7 +46,7 @@ def command(folder, *arguments, **environment):
         server.communicate()
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_it_serves_until_it_is_told_to_stop(settings, tmp_path):
     settings.DROPS_DIR = tmp_path / "drops"
     with (
