@@ -14,13 +14,19 @@ from django.utils import translation
 from tests import database, embedded, sizes
 
 if TYPE_CHECKING:
+    from django.conf import LazySettings
+
+    from tests.cast import Cast, Prepared
     from tests.database import Emptying
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Load settings now that their environment is set; pytest-django sets Django up after this."""
     assert settings.DATABASES
     sizes.load_profile()
+    if config.option.timeout is None:
+        config.option.timeout = sizes.TIME_LIMIT  # a test that hangs fails instead
     if config.getoption("numprocesses", None):
         # Workers that inherit it load their settings too early: all with the controller's folders.
         os.environ.pop("DJANGO_SETTINGS_MODULE", None)
@@ -61,6 +67,23 @@ def transactional_db(emptying: Emptying, django_db_blocker: Any) -> Iterator[Non
             yield
         finally:
             emptying.empty()
+
+
+@pytest.fixture(scope="session")
+def prepared_cast(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Prepared:
+    """The cast of the page tests, made once."""
+    from tests import cast  # noqa: PLC0415 - pytest loads this file before the models
+
+    with django_db_blocker.unblock():
+        return cast.prepare(tmp_path_factory.mktemp("stage"))
+
+
+@pytest.fixture
+def cast(prepared_cast: Prepared, db: None, settings: LazySettings, tmp_path: Path) -> Cast:
+    """The cast on a stage of the test's own."""
+    return prepared_cast.on_stage(settings, tmp_path)
 
 
 @pytest.fixture(autouse=True)
