@@ -20,7 +20,7 @@ from imports.issues import Code, FileRefused
 from imports.templates.sheet_values import format_kind, number_text
 from imports.templates.sheets import sheets, to_csv
 from imports.templates.sniff import sniff
-from tests.sizes import examples
+from tests.sizes import examples, scaled
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -355,7 +355,8 @@ def test_memory_does_not_grow_with_the_sheet() -> None:
         tracemalloc.stop()
         return size
 
-    assert peak(20_000) < peak(2_000) + (6 << 20)
+    few, many = scaled(500, 2_000), scaled(5_000, 20_000)
+    assert peak(many) < peak(few) + (scaled(2, 6) << 20)
 
 
 @given(st.binary(max_size=200))
