@@ -19,11 +19,8 @@ django.setup()
 from django.core.files.base import File  # noqa: E402 - needs Django set up
 from django.core.files.storage import default_storage  # noqa: E402
 
-from imports import (  # noqa: E402
-    pipeline,
-    queue,
-    tasks,  # noqa: F401 - a worker has it loaded
-)
+from imports import tasks  # noqa: E402, F401 - a worker has it loaded
+from imports.jobs import pipeline, queue  # noqa: E402
 from imports.models import ImportJob  # noqa: E402
 from portal import tenancy  # noqa: E402
 from portal.models import RecordKind, Tenant  # noqa: E402

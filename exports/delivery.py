@@ -23,8 +23,9 @@ from django.db.utils import Error as DatabaseError
 from exports import attempts, secrets, sending
 from exports.models import Attempt, Delivery
 from exports.sending import OurFault, Parcel
-from portal import bell, lifecycle, logs, vault
+from portal import bell, lifecycle, locks, logs, vault
 from portal.lifecycle import Heartbeat, LeaseLost
+from portal.locks import Lock
 from portal.transports.faults import Refused, Unreachable
 
 log = logs.get(__name__)
@@ -34,7 +35,6 @@ MOST_AT_ONCE = 4  # of one tenant
 _RETRIES_AT_ONCE = 12  # of a courier's 16 threads
 _RUNG_AT_ONCE = 64  # tenants; the next ring follows in a moment
 _SHOW_SECONDS = 1.0
-_LOCK = 0x1AD
 _NAMED = (Step.RENAME, Step.TRIGGER, Step.DONE)  # the file may have its final name
 
 _retries = threading.BoundedSemaphore(_RETRIES_AT_ONCE)
@@ -105,8 +105,7 @@ def _claimed(tenant_id: int, *, retries: bool) -> Delivery | None:
 
 def _has_room(tenant_id: int) -> bool:
     """Whether the tenant may have one more; the lock makes the answer hold until the claim."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, tenant_id % 2**31])
+    locks.hold_until_commit(Lock.CLAIM_DELIVERY, tenant_id)
     return _running().filter(tenant_id=tenant_id).count() < MOST_AT_ONCE
 
 

@@ -23,11 +23,11 @@ from exports.models import Delivery, Destination, Export, ExportRun
 from exports.selection import Before, Bounds
 from exports.windows import UnknownZone
 from exports.writing import Format, Written
-from portal import bell, lifecycle, logs
+from portal import bell, lifecycle, locks, logs
 from portal.lifecycle import Heartbeat, LeaseLost
+from portal.locks import Lock
 
 log = logs.get(__name__)
-_NAMES_LOCK = 0x1AA
 _NAMED = 3  # paths that no event has, in the run's sentence
 _UNFIT = (layout.LayoutFault, names.NameFault, UnknownZone)
 
@@ -194,10 +194,7 @@ def _claim_name(run: ExportRun, extension: str) -> str:
         return run.file_name
     name = _name(run, extension)
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(%s, %s)", [_NAMES_LOCK, run.tenant_id % 2**31]
-            )
+        locks.hold_until_commit(Lock.NAME_EXPORT_FILE, run.tenant_id)
         if _is_taken(run, name):
             name = names.told_apart(name, run.uid, extension)
         running = [ExportRun.State.RUNNING]

@@ -12,13 +12,16 @@ from django.core.files.storage import default_storage
 from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
-from imports import draft_files, queue, staging
-from imports.collect_template import forget_unmatched
+from imports.collect.template_files import forget_unmatched
+from imports.drafts import files
+from imports.jobs import queue
+from imports.load import staging
 from imports.models import ArrivalFile, ImportJob
-from portal import beats, bell, logs, scores
+from portal import beats, bell, logs
 from portal.dropserver.leftovers import clear_parts
 from portal.models import Drop
 from portal.notify import outbox, sending
+from portal.people import scores
 
 log = logs.get(__name__)
 
@@ -33,7 +36,7 @@ def sweep() -> str:
     telling = outbox.due() | set(sending.unsent().values_list("tenant_id", flat=True))
     _ring(bell.MAIL, telling)
     cleared = clear_staging() + forget_old_files() + forget_unmatched() + clear_parts()
-    cleared += draft_files.forget_old() + outbox.forget_old()
+    cleared += files.forget_old() + outbox.forget_old()
     scores.expire()
     return f"Rang for {len(importing)} imports, {len(collecting)} folders; cleared {cleared}."
 

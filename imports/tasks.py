@@ -6,7 +6,9 @@ from celery import shared_task
 from django.conf import settings
 from django.db import close_old_connections
 
-from imports import pipeline, queue, rounds, spool, sweep
+from imports import sweep
+from imports.collect import rounds
+from imports.jobs import pipeline, queue, spool
 from portal import bell, tenancy
 from portal.celery import app
 

@@ -2,7 +2,8 @@
 
 from django.urls import include, path
 
-from portal.web import health, metrics
+from portal.dashboard import metrics
+from portal.web import health
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),

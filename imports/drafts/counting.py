@@ -10,13 +10,13 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-from imports import cells
+from imports.check.columns import numbered
 from imports.drafts import keeping, sampling
 from imports.issues import FileRefused
-from imports.mapping import numbered
+from imports.mapping.opening import read_start
 from imports.models import ImportDraft
-from imports.scanning import Chunk, scan
-from imports.templates.opening import read_start
+from imports.scan import cells
+from imports.scan.scanner import Chunk, scan
 
 MOST_VALUES = 10_000
 SECONDS = 4.0

@@ -9,10 +9,10 @@ from typing import Any
 from django.db.models import F, Sum
 
 from imports.drafts import keeping, sampling
+from imports.mapping import automatch
+from imports.mapping.effective import applied, extended
+from imports.mapping.spec import BadSpec, OwnField, Spec, parse
 from imports.models import ImportDraft, LearnedMapping
-from imports.templates import automatch
-from imports.templates.effective import applied, extended
-from imports.templates.spec import BadSpec, OwnField, Spec, parse
 from portal import tenancy
 from portal.records.catalog import catalog
 from portal.records.definitions import Feed, Field, RecordType

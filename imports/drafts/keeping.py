@@ -8,8 +8,8 @@ from typing import Any
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
+from imports.mapping.spec import BadSpec, Settings, Spec, as_json, parse
 from imports.models import ImportDraft, Sighting
-from imports.templates.spec import BadSpec, Settings, Spec, as_json, parse
 from portal.models import Tenant, User
 
 _MOST_SHOWN = 20

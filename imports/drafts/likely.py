@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from imports.drafts import guessing, keeping, sampling
+from imports.mapping.automatch import normal_form, targets_of
+from imports.mapping.spec import BadSpec
 from imports.models import ImportDraft
-from imports.templates.automatch import normal_form, targets_of
-from imports.templates.spec import BadSpec
 from portal.models import User
 from portal.records.catalog import catalog
 from portal.records.definitions import Feed

@@ -13,10 +13,9 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from imports import draft_files
 from imports.arrivals.decisions import Verdict
-from imports.draft_files import folder_of
-from imports.drafts import guessing, keeping, sampling
+from imports.drafts import files, guessing, keeping, sampling
+from imports.drafts.files import folder_of
 from imports.issues import FileRefused
 from imports.models import Arrival, ArrivalFile, ImportDraft, ImportJob, Sighting
 from portal import bell
@@ -89,7 +88,7 @@ def want(draft: ImportDraft, user: User, version: int, file: Sighting, **more: A
     """Ask the collector for a copy of a file in the folders. Raises keeping.Stale."""
     before = draft.fetched.get("content", "")
     keeping.save(draft, user, version, wanted=file, fetched={}, **more)
-    draft_files.release(draft.tenant_id, before)
+    files.release(draft.tenant_id, before)
     bell.ring(bell.POLL, draft.tenant_id)
 
 
@@ -110,7 +109,7 @@ def take_fetched(draft: ImportDraft, user: User) -> None:
         })  # fmt: skip
     except (FileRefused, FileNotFoundError):
         if keeping.no_longer_wants(draft, found):
-            draft_files.release(draft.tenant_id, found.get("content", ""))
+            files.release(draft.tenant_id, found.get("content", ""))
         raise
 
 
@@ -152,7 +151,7 @@ def sender(draft: ImportDraft) -> int | None:
 
 
 def _take(draft: ImportDraft, user: User, version: int, file: dict[str, Any]) -> None:
-    before = draft_files.names_of(draft)
+    before = files.names_of(draft)
     try:
         names = sampling.sheet_names(file["content"])
         looked = _looked(draft, file["content"], names, names[0] if names else None)
@@ -162,19 +161,19 @@ def _take(draft: ImportDraft, user: User, version: int, file: dict[str, Any]) ->
     try:
         keeping.save(draft, user, version, step="file", **file, **looked)
     except keeping.Stale:
-        draft_files.release(draft.tenant_id, looked["table"])
+        files.release(draft.tenant_id, looked["table"])
         raise
     _release(draft, before)
 
 
 def _release(draft: ImportDraft, before: list[str]) -> None:
     """Delete those of the former files that are no longer the draft's."""
-    draft_files.release(draft.tenant_id, *{*before} - {*draft_files.names_of(draft)})
+    files.release(draft.tenant_id, *{*before} - {*files.names_of(draft)})
 
 
 def choose_sheet(draft: ImportDraft, user: User, version: int, sheet: str) -> None:
     """Read another sheet of the workbook. Raises FileRefused, keeping.Stale."""
-    before = draft_files.names_of(draft)
+    before = files.names_of(draft)
     looked = _looked(draft, draft.content, draft.sheets, sheet)
     keeping.save(draft, user, version, **looked)
     _release(draft, before)
@@ -188,7 +187,7 @@ def _looked(
     try:
         reading, notes, sure = sampling.sniffed(table or content, sheet)
     except FileRefused:
-        draft_files.release(draft.tenant_id, table)
+        files.release(draft.tenant_id, table)
         raise
     draft.table, draft.content = table, content
     draft.spec = keeping.with_part(draft, reading=reading)

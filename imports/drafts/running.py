@@ -10,12 +10,12 @@ from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from imports import actions, draft_files, lookups, outcome
-from imports.drafts import guessing, keeping
+from imports.drafts import files, guessing, keeping
+from imports.jobs import actions, outcome, pinned_lookups
+from imports.mapping.effective import unfit
+from imports.mapping.spec import BadSpec, Spec, as_json, parse
 from imports.models import ImportDraft, ImportJob, ImportTemplate, TemplateVersion
-from imports.template_rules import Face, Refused, alone, face_faults
-from imports.templates.effective import unfit
-from imports.templates.spec import BadSpec, Spec, as_json, parse
+from imports.templates.rules import Face, Refused, alone, face_faults
 from portal import audit, bell
 from portal.models import Account, User
 from portal.records.catalog import catalog
@@ -41,7 +41,7 @@ def ready_spec(draft: ImportDraft) -> Spec:
     except BadSpec as bad:
         raise NotReady(bad.faults) from bad
     feed = catalog().feed(draft.feed)
-    tables = lookups.columns(draft.tenant_id)
+    tables = pinned_lookups.columns(draft.tenant_id)
     reasons = unfit(spec, feed, catalog().record_type(feed.record_type), tables)
     if reasons:
         raise NotReady(reasons)
@@ -165,4 +165,4 @@ def discard(draft: ImportDraft, user: User, address: str | None) -> None:
         file=draft.file_name,
     )  # fmt: skip
     draft.delete()
-    draft_files.release_all(draft)
+    files.release_all(draft)

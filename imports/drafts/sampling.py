@@ -14,18 +14,18 @@ from typing import Any, BinaryIO, cast
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from imports import cells
-from imports.dialect import Dialect, detect
+from imports.check.columns import folded_names, numbered
 from imports.issues import Code, FileRefused
-from imports.mapping import folded_names, numbered
+from imports.mapping.opening import read_start
+from imports.mapping.parsing import parse
+from imports.mapping.readable import is_zip
+from imports.mapping.sheets import sheets, to_csv
+from imports.mapping.sniff import sniff
+from imports.mapping.spec import Reading
 from imports.models import ImportDraft
-from imports.scanning import Chunk, scan
-from imports.templates.opening import read_start
-from imports.templates.parsing import parse
-from imports.templates.sheets import sheets, to_csv
-from imports.templates.sniff import sniff
-from imports.templates.spec import Reading
-from imports.workbooks import is_zip
+from imports.scan import cells
+from imports.scan.dialect import Dialect, detect
+from imports.scan.scanner import Chunk, scan
 
 ROWS = 160
 TABLE_ROWS = 5_000  # of a workbook are looked at

@@ -8,10 +8,10 @@ from typing import Any
 
 import polars as pl
 
-from imports.templates.spec import BadSpec, FieldSpec, parse
-from imports.templates.steps import Lookup
-from imports.templates.tables import Table, Tables
-from imports.templates.transforms import compile_field
+from imports.mapping.spec import BadSpec, FieldSpec, parse
+from imports.mapping.steps import Lookup
+from imports.mapping.tables import Table, Tables
+from imports.mapping.transforms import compile_field
 from portal.records.definitions import Field
 
 

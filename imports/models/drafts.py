@@ -17,7 +17,7 @@ class ImportDraft(TenantOwned):
     """An import that is being prepared; each step of the wizard writes its part (seed 003).
 
     version: rises with each save, so that of two people who save at once one is told. spec: as in
-    `imports/templates/spec.py`, possibly not valid yet. content: storage name of the file. table:
+    `imports/mapping/spec.py`, possibly not valid yet. content: storage name of the file. table:
     of its first rows as CSV, where the file is a workbook. sample: the rows that pages show and
     what the columns most likely are (`imports/drafts/sampling.py`). counted: the distinct values
     of columns, by name. dry_run: the last validation; checked: the draft's version at that time.

@@ -23,13 +23,13 @@ class ImportJob(TenantOwned, Leased):
 
     spec: how a job of the wizard reads its file, where no template is saved; template_version says
     so otherwise. undoes: the job that this one takes back; such a job has no file
-    (`imports/undo.py`).
+    (`imports/jobs/undo.py`).
     What follows is filled from the template's settings at the start, where the job does not say it
-    (`imports/instructions.py`).
+    (`imports/jobs/instructions.py`).
     operation: what the file does, where that is not the feed's. absent_scope: a mirror removes only
-    records whose value of this field occurs in the file. limits, limits_per: `imports/limits.py`;
+    records whose value of this field occurs in the file. limits, limits_per: `load/limits.py`;
     released_plan: what a person agreed to. hold_reasons: a list of `limits.Hold`. plan_detail: the
-    first rows of a held or dry plan (`imports/diff.py`), or what an undo left alone.
+    first rows of a held or dry plan (`imports/load/diff.py`), or what an undo left alone.
     """
 
     class State(models.TextChoices):

@@ -1,1 +1,1 @@
-"""Import templates: how one institution's files become records, as data."""
+"""Saved import templates: making, changing, versions, and what may be saved at all."""

@@ -9,9 +9,9 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from imports import queries
 from imports.arrivals.decisions import Verdict
 from imports.drafts import receiving
+from imports.jobs import queries
 from imports.models import Arrival, Decision, Sighting
 from imports.web import begin, verdicts
 from imports.web.filters import ArrivalFilterForm, SightingFilterForm

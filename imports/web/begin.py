@@ -10,9 +10,9 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from imports import queries
 from imports.drafts import keeping, likely, receiving
 from imports.issues import FileRefused
+from imports.jobs import queries
 from imports.models import Arrival, ArrivalFile, ImportDraft
 from imports.web.job import has_original
 from portal.models import Role

@@ -7,8 +7,8 @@ from typing import Any, cast
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from imports.jobs.queries import JOB_ORDERS, ArrivalFilter, JobFilter, SightingFilter
 from imports.models import Arrival, ImportJob
-from imports.queries import JOB_ORDERS, ArrivalFilter, JobFilter, SightingFilter
 from portal.web import labels
 from portal.web.days import day_field, midnight
 

@@ -15,8 +15,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from imports import actions, corrections, queries, undo
-from imports.ceilings import MEASURES
+from imports.jobs import actions, corrections, queries, undo
+from imports.load.ceilings import MEASURES
 from imports.models import ImportJob, IssueGroup
 from imports.web import outcome, progress
 from portal import audit

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from imports import queries
+from imports.jobs import queries
 from imports.models import ImportJob
 from imports.web import progress
 from imports.web.filters import JobFilterForm

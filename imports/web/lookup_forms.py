@@ -7,9 +7,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from imports.template_rules import Refused
-from imports.templates.table_files import MOST_BYTES, MOST_ROWS, BadTable, read_table
-from imports.templates.tables import Table
+from imports.mapping.table_files import MOST_BYTES, MOST_ROWS, BadTable, read_table
+from imports.mapping.tables import Table
+from imports.templates.rules import Refused
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 _MOST_PASTED = 2_000_000  # characters; Django takes 2.5 MB of form

@@ -14,11 +14,12 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from imports import lookup_actions as acts
-from imports import lookup_queries, lookups
+from imports.jobs import pinned_lookups
 from imports.models import LookupTable
-from imports.template_actions import Actor
-from imports.template_rules import Refused
+from imports.templates.actions import Actor
+from imports.templates.lookups import actions as acts
+from imports.templates.lookups import queries
+from imports.templates.rules import Refused
 from imports.web.lookup_forms import ContentForm, NewForm, most_words, row_of
 from portal import audit
 from portal.models import Role
@@ -41,7 +42,7 @@ def _based_on(request: TenantRequest) -> int:
 
 def _found(request: TenantRequest, uid: uuid.UUID) -> LookupTable:
     """The tenant's table. Raises Http404."""
-    table = lookup_queries.table(request.tenant, uid)
+    table = queries.table(request.tenant, uid)
     if table is None or table.current is None:
         raise Http404
     return table
@@ -57,8 +58,8 @@ def lookup_list(request: TenantRequest) -> HttpResponse:
 def _list(
     request: TenantRequest, form: NewForm, faults: list[str] | None = None, status: int = 200
 ) -> HttpResponse:
-    using = lookup_queries.users(request.tenant.pk)
-    known = lookup_queries.tables(request.tenant)
+    using = queries.users(request.tenant.pk)
+    known = queries.tables(request.tenant)
     context = {
         "section": "templates",
         "tab": "lookups",
@@ -107,11 +108,9 @@ def _show(
     version = table.current
     if version is None:
         raise Http404
-    content = lookups.content(version)
+    content = pinned_lookups.content(version)
     find = request.GET.get("find", "").replace("\0", "")[:300]
-    page = Paginator(lookup_queries.matching(content, find), _ROWS).get_page(
-        request.GET.get("page")
-    )
+    page = Paginator(queries.matching(content, find), _ROWS).get_page(request.GET.get("page"))
     typed = cells or ("",) * len(content.columns)
     context = {
         "section": "templates",
@@ -122,8 +121,8 @@ def _show(
         "find": find,
         "inputs": list(zip(content.columns, typed, strict=True)),
         "form": form or _as_text(version.fold, content.columns, content.rows),
-        "versions": lookup_queries.versions(table),
-        "using": lookup_queries.users(table.tenant_id).get(table.name, []),
+        "versions": queries.versions(table),
+        "using": queries.users(table.tenant_id).get(table.name, []),
         "faults": faults,
         "most": most_words(),
     }

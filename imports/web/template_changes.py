@@ -12,10 +12,10 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from imports import template_actions as acts
+from imports.mapping.definitions import BadSpec
 from imports.models import ImportTemplate
-from imports.template_rules import Refused
-from imports.templates.definitions import BadSpec
+from imports.templates import actions as acts
+from imports.templates.rules import Refused
 from imports.web import templates
 from imports.web.template_forms import CloneForm, FaceForm, ReplayForm, YamlForm
 from portal.models import Role

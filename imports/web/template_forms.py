@@ -8,10 +8,10 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imports import template_queries
+from imports.mapping.yaml_form import MOST_BYTES
 from imports.models import ImportJob, ImportTemplate, TemplateVersion
-from imports.template_rules import Face
-from imports.templates.yaml_form import MOST_BYTES
+from imports.templates import queries
+from imports.templates.rules import Face
 from portal.models import Account, Tenant
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
@@ -119,10 +119,10 @@ class ReplayForm(forms.Form):
 
     def __init__(self, template: ImportTemplate, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        files = template_queries.past_files(template)
+        files = queries.past_files(template)
         if not self.is_bound:
-            newest = files.values_list("pk", flat=True)[: template_queries.MOST_FILES]
+            newest = files.values_list("pk", flat=True)[: queries.MOST_FILES]
             files = files.filter(pk__in=list(newest))
         cast("forms.ModelChoiceField[ImportJob]", self.fields["file"]).queryset = files
-        versions = template_queries.versions(template)
+        versions = queries.versions(template)
         cast("forms.ModelChoiceField[TemplateVersion]", self.fields["version"]).queryset = versions

@@ -12,9 +12,7 @@ from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_GET
 
-from imports import template_actions, template_queries
-from imports.models import ImportTemplate, TemplateVersion
-from imports.templates.spec import (
+from imports.mapping.spec import (
     BadSpec,
     Change,
     Spec,
@@ -24,6 +22,8 @@ from imports.templates.spec import (
     settings_words,
     source,
 )
+from imports.models import ImportTemplate, TemplateVersion
+from imports.templates import actions, queries
 from imports.web.template_forms import CloneForm, FaceForm, ReplayForm, YamlForm
 from portal import audit
 from portal.models import Role
@@ -55,7 +55,7 @@ def show_list(
 ) -> HttpResponse:
     """The list. form, faults: of an upload that was refused."""
     name = request.GET.get("name", "").replace("\x00", "")[:300]
-    found = Paginator(template_queries.templates(request.tenant, name), PER_PAGE)
+    found = Paginator(queries.templates(request.tenant, name), PER_PAGE)
     context = {
         "section": "templates",
         "tab": "templates",
@@ -78,7 +78,7 @@ def new_address() -> str:
 
 def found(request: TenantRequest, uid: uuid.UUID) -> ImportTemplate:
     """The tenant's template. Raises Http404."""
-    template = template_queries.template(request.tenant, uid)
+    template = queries.template(request.tenant, uid)
     if template is None:
         raise Http404
     return template
@@ -100,7 +100,7 @@ def show(
     **forms: Any,
 ) -> HttpResponse:
     """The page. faults: why what was sent was refused; forms: as they were sent."""
-    versions = list(template_queries.versions(template))
+    versions = list(queries.versions(template))
     spec, unreadable = _read(template.current)
     context = {
         "section": "templates",
@@ -113,13 +113,13 @@ def show(
         "fields": _fields(template, spec) if spec else [],
         "own_fields": spec.own_fields if spec else (),
         "compared": _compared(request, versions),
-        "jobs": template_queries.jobs(template)[:_RECENT],
+        "jobs": queries.jobs(template)[:_RECENT],
         "feed_label": labels.feed_label(template.feed),
         "face_form": FaceForm.of(template),
         "yaml_form": YamlForm(auto_id="id_yaml_%s"),
         "clone_form": CloneForm(auto_id="id_clone_%s"),
         "replay_form": ReplayForm(template, auto_id="id_replay_%s"),
-        "has_files": template_queries.past_files(template).exists(),
+        "has_files": queries.past_files(template).exists(),
         "faults": faults,
         **forms,
     }
@@ -164,7 +164,7 @@ def template_yaml(request: TenantRequest, uid: uuid.UUID, number: int) -> HttpRe
     if version is None:
         raise Http404
     try:
-        text = template_actions.as_yaml(version)
+        text = actions.as_yaml(version)
     except BadSpec as bad:
         return show(request, template, faults=bad.faults, status=422)
     audit.record(

@@ -13,7 +13,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from imports import actions, corrections, queries, undo
+from imports.jobs import actions, corrections, queries, undo
 from imports.models import ImportJob
 from portal.models import Role
 from portal.web import address, uploads

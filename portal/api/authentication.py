@@ -10,9 +10,9 @@ from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from portal import scores, tokens
 from portal.api.problems import Problem
 from portal.models import ApiToken
+from portal.people import scores, tokens
 from portal.web import address
 
 HOW = 'Send the header "Authorization: Bearer <token>"; a tenant admin makes tokens.'

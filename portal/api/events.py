@@ -11,12 +11,13 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal import event_rules, event_search, events, slices
+from portal import slices
 from portal.api import schemas
 from portal.api.problems import Problem
 from portal.api.reading import body
 from portal.api.scoping import TenantView
-from portal.event_rules import EventRefused, Incoming
+from portal.events import recording, rules, search
+from portal.events.rules import EventRefused, Incoming
 from portal.models import ApiToken, Event
 
 _MOST_FAULTS = 100
@@ -49,7 +50,7 @@ class Events(TenantView):
         documents = _documents(body(request))
         sound, faults = _sorted_out(documents)
         token = _token(request)
-        done = events.record_many(token.tenant_id, list(sound.values()), Event.Source.API)
+        done = recording.record_many(token.tenant_id, list(sound.values()), Event.Source.API)
         for index, one in sound.items():
             if one.uid in done.conflicts:
                 faults.append(_fault(index, one.uid, "id", _CONFLICT))
@@ -79,7 +80,7 @@ class Events(TenantView):
         """Read events in the order of their time, page by page, as long as `hasMore` says so."""
         _refuse_unknown(request)
         per_page = _number(request, "perPage", _PER_PAGE, _MOST_PER_PAGE)
-        rows = event_search.found(_token(request).tenant_id, _wanted(request))
+        rows = search.found(_token(request).tenant_id, _wanted(request))
         try:
             part = slices.oldest_first(rows, request.GET.get("cursor", ""), per_page)
         except slices.BadCursor:
@@ -88,7 +89,7 @@ class Events(TenantView):
         page = {
             "perPage": per_page,
             "cursor": part.after or None,
-            "total": event_search.total(rows),
+            "total": search.total(rows),
             "hasMore": bool(part.after),
         }
         return Response({"pageInfo": page, "events": [_shown(event) for event in part.rows]})
@@ -107,10 +108,10 @@ def _documents(document: Any) -> list[Any]:
     if wrapped and set(document) == {"events"}:
         document = document["events"]
     found = document if isinstance(document, list) else [document]
-    if not 1 <= len(found) <= events.MOST_AT_ONCE:
+    if not 1 <= len(found) <= recording.MOST_AT_ONCE:
         raise Problem(
             422,
-            f"The request has {len(found):,} events, expected 1 to {events.MOST_AT_ONCE:,}."
+            f"The request has {len(found):,} events, expected 1 to {recording.MOST_AT_ONCE:,}."
             " Send them in parts.",
         )
     return found
@@ -123,7 +124,7 @@ def _sorted_out(documents: list[Any]) -> tuple[dict[int, Incoming], list[dict[st
     seen: set[str] = set()
     for index, document in enumerate(documents):
         try:
-            event = event_rules.read(document)
+            event = rules.read(document)
         except EventRefused as refused:
             uid = document.get("id") if isinstance(document, dict) else None
             faults += [_fault(index, uid, one.field, one.message) for one in refused.faults]
@@ -167,14 +168,12 @@ def _refuse_unknown(request: Request) -> None:
             raise Problem(400, f'The parameter "{name[:100]}" is unknown. Use: {words}.')
 
 
-def _wanted(request: Request) -> event_search.Wanted:
+def _wanted(request: Request) -> search.Wanted:
     texts = {name: request.GET.get(name, "") for name in ("type", "subject")}
     for name, value in texts.items():
         if "\0" in value:
             raise Problem(400, f'"{name}" holds a NUL character.')
-    return event_search.Wanted(
-        **texts, start=_moment(request, "start"), end=_moment(request, "end")
-    )
+    return search.Wanted(**texts, start=_moment(request, "start"), end=_moment(request, "end"))
 
 
 def _moment(request: Request, name: str) -> datetime | None:

@@ -9,8 +9,8 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
-from portal import event_rules
 from portal.api.problems import Problem
+from portal.events import rules
 
 LARGEST_BODY = 16 << 20  # bytes
 _DRAINED = 64 << 20
@@ -46,7 +46,7 @@ def body(request: Request) -> Any:
     if not data.strip():
         raise Problem(400, "The body is empty, expected JSON.")
     try:
-        return event_rules.parse(data.decode("utf-8-sig"))
+        return rules.parse(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         detail = f"The body is not UTF-8: the byte at {error.start:,} does not fit. Encode it anew."
         raise Problem(400, detail) from None

@@ -6,8 +6,8 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiResponse
 
-from portal import event_rules, events
 from portal.api.problems import CONTENT_TYPE
+from portal.events import recording, rules
 
 _KINDS = {"text": "string", "choice": "string", "number": "number"}
 
@@ -20,7 +20,7 @@ def _object(properties: dict[str, Any], *required: str, **more: Any) -> dict[str
 def _types() -> str:
     """The known types and their members, in words."""
     lines = ["Any name; of these the portal knows the payload:"]
-    for one in event_rules.known_types().values():
+    for one in rules.known_types().values():
         members = ", ".join(
             f"{member.name} ({' | '.join(member.values) or _KINDS[member.kind]})"
             for member in one.members
@@ -29,18 +29,18 @@ def _types() -> str:
     return "\n".join(lines)
 
 
-_ID = {"type": "string", "maxLength": event_rules.LONGEST_ID, "description": "Yours, and stable."}
-_TYPE = {"type": "string", "maxLength": event_rules.LONGEST_TYPE, "description": _types()}
+_ID = {"type": "string", "maxLength": rules.LONGEST_ID, "description": "Yours, and stable."}
+_TYPE = {"type": "string", "maxLength": rules.LONGEST_TYPE, "description": _types()}
 _TIME = {"type": "string", "format": "date-time", "description": "With its offset."}
 _SUBJECT = {
     "type": "string",
-    "maxLength": event_rules.LONGEST_SUBJECT,
+    "maxLength": rules.LONGEST_SUBJECT,
     "description": "Whom or what it happened to; without it, `user`.",
 }
 _PAYLOAD = {
     "type": "object",
     "additionalProperties": True,
-    "description": f"At most {event_rules.LARGEST_PAYLOAD:,} bytes and {event_rules.DEEPEST}"
+    "description": f"At most {rules.LARGEST_PAYLOAD:,} bytes and {rules.DEEPEST}"
     " levels. Without it all members but the others are the payload; then `event`, where it is"
     " there, names the type.",
 }
@@ -49,7 +49,7 @@ _EVENT = _object(
     *("id", "timestamp"),
     additionalProperties=True,
 )
-_MANY = {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": events.MOST_AT_ONCE}
+_MANY = {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": recording.MOST_AT_ONCE}
 INCOMING = {
     "application/json": {"oneOf": [_EVENT, _MANY, _object({"events": _MANY}, "events")]},
 }

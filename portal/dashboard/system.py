@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from imports import queries
+from imports.jobs import queries
 from portal import tenancy
 from portal.models import Beat, Tenant
 from portal.web.permissions import TenantRequest, operator_only

@@ -17,12 +17,13 @@ from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.db.models.functions import Lower
 
-from portal import logs, scores
+from portal import logs
 from portal.dropserver.folders import folders
 from portal.dropserver.gate import Limits, Login
 from portal.dropserver.paths import canonical
 from portal.dropserver.usernames import account_name
 from portal.models import Account, AccountKey
+from portal.people import scores
 
 log = logs.get(__name__)
 

@@ -1,6 +1,6 @@
 """The record store: one table for every record type, with who made and last changed each row.
 
-The import engine writes it in sets by SQL (`imports/apply.py`); pages read it here.
+The import engine writes it in sets by SQL (`imports/load/apply.py`); pages read it here.
 """
 
 from __future__ import annotations

@@ -9,26 +9,23 @@ from __future__ import annotations
 
 import smtplib
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from portal import lifecycle, logs, tenancy
+from portal import lifecycle, locks, logs, tenancy
+from portal.locks import Lock
 from portal.models import Mail
 from portal.notify.summary import sum_up
 
 log = logs.get(__name__)
 State = Mail.State
 
-_LOCK = 0x1AC
 _SECONDS = 20.0  # of one turn
 _WAITS = (1, 5, 15, 60)  # minutes
 _MOST_ATTEMPTS = 30  # some 26 hours
@@ -47,22 +44,9 @@ def send(tenant_id: int) -> str:
     Returns a sentence. Never raises for the mail server's sake.
     """
     made = sum_up(tenant_id)
-    with _turn() as ours:
+    with locks.if_free(Lock.SEND_MAIL) as ours:
         sent = _send_all(tenant_id) if ours else 0
     return f"Tenant {tenant_id}: {made} mails made, {sent} sent."
-
-
-@contextmanager
-def _turn() -> Iterator[bool]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, 0)", [_LOCK])
-        (ours,) = cursor.fetchone()
-    try:
-        yield bool(ours)
-    finally:
-        if ours:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, 0)", [_LOCK])
 
 
 def _send_all(tenant_id: int) -> int:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 
 class FieldType(enum.StrEnum):
-    """How a cell is read. The accepted spellings of each are in `imports/fields.py`."""
+    """How a cell is read. The accepted spellings of each are in `imports/check/fields.py`."""
 
     TEXT = "text"
     EMAIL = "email"
@@ -150,7 +150,7 @@ class Feed:
     header_strict: every column must be there, in the declared order (Engage).
     absorb_extra: cells beyond the last column belong to the last column's list (programs).
     keep_unknown: columns that no field takes are kept as texts under their own names (events).
-    json_lines: a file of JSON objects, one a line, is read too (imports/json_lines.py).
+    json_lines: a file of JSON objects, one a line, is read too (imports/scan/json_lines.py).
     rank: order among feeds that arrive together (a removal runs after the additions).
     """
 

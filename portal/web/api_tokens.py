@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from portal import audit, tokens
+from portal import audit
 from portal.models import ApiToken, Role
+from portal.people import tokens
 from portal.web import address
 from portal.web.permissions import TenantRequest, require
 

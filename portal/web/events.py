@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from portal import event_rules, event_search, slices
-from portal.event_search import Wanted
+from portal import slices
+from portal.events import rules, search
+from portal.events.search import Wanted
 from portal.models import Event, Role
 from portal.web.days import day_field, midnight
 from portal.web.permissions import TenantRequest, require
@@ -30,13 +31,13 @@ class EventFilterForm(forms.Form):
     type = forms.CharField(
         label=_("Type"),
         required=False,
-        max_length=event_rules.LONGEST_TYPE,
+        max_length=rules.LONGEST_TYPE,
         widget=forms.TextInput(attrs={**_TEXT, "list": "event-types"}),
     )
     subject = forms.CharField(
         label=_("Subject begins with"),
         required=False,
-        max_length=event_rules.LONGEST_SUBJECT,
+        max_length=rules.LONGEST_SUBJECT,
         widget=forms.TextInput(attrs=_TEXT),
     )
     source = forms.ChoiceField(
@@ -67,14 +68,14 @@ def event_list(request: TenantRequest) -> HttpResponse:
     """The events, the newest first."""
     form = EventFilterForm(request.GET)
     wanted = form.wanted()
-    rows = event_search.found(request.tenant, wanted)
+    rows = search.found(request.tenant, wanted)
     part = slices.shown(rows, request.GET.get("after", ""), request.GET.get("before", ""))
     context = {
         "section": "events",
         "form": form,
-        "types": event_rules.known_types().values(),
+        "types": rules.known_types().values(),
         "part": part,
-        "rows": [(event, event_rules.type_label(event.type)) for event in part.rows],
+        "rows": [(event, rules.type_label(event.type)) for event in part.rows],
         "filtered": wanted != Wanted(),
         "address": settings.PUBLIC_URL.rstrip("/") + reverse("api-events"),
     }
@@ -88,7 +89,7 @@ def event_page(request: TenantRequest, number: int) -> HttpResponse:
     event = Event.objects.filter(tenant=request.tenant, pk=number).first()
     if event is None:
         raise Http404
-    known = event_rules.known_types().get(event.type)
+    known = rules.known_types().get(event.type)
     context = {
         "section": "events",
         "event": event,

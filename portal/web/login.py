@@ -13,8 +13,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from portal import scores
 from portal.models import User
+from portal.people import scores
 from portal.web import address
 
 

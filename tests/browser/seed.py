@@ -11,8 +11,9 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from imports import lookup_actions, template_actions
 from imports.drafts import keeping, receiving
+from imports.mapping.parsing import parse
+from imports.mapping.tables import Table
 from imports.models import (
     Arrival,
     ArrivalFile,
@@ -25,9 +26,10 @@ from imports.models import (
     LookupTable,
     Sighting,
 )
-from imports.templates.parsing import parse
-from imports.templates.tables import Table
-from portal import event_rules, events, provision, tenancy, tokens
+from imports.templates import actions
+from imports.templates.lookups import actions as lookup_actions
+from portal import provision, tenancy
+from portal.events import recording, rules
 from portal.models import (
     AccountKey,
     ApiToken,
@@ -39,6 +41,7 @@ from portal.models import (
     RecordKind,
     Upload,
 )
+from portal.people import tokens
 from tests.cast import Cast
 
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\u202egnp.csv'
@@ -244,7 +247,7 @@ def _lookup(cast: Cast) -> LookupTable:
     content = Table(
         columns=("code", "school", LONG[:60]), rows=((HOSTILE, LONG, HOSTILE), *rows), fold=True
     )
-    actor = template_actions.Actor(cast.admin)
+    actor = actions.Actor(cast.admin)
     name = HOSTILE.replace("\u202e", "")
     return lookup_actions.create(cast.home, actor, name, content, HOSTILE)
 
@@ -263,19 +266,19 @@ def _template(cast: Cast, job: ImportJob) -> ImportTemplate:
         },
         "settings": {"operation": "mirror", "limits": {"removes": "5%"}},
     }  # fmt: skip
-    actor = template_actions.Actor(cast.admin)
-    face = template_actions.Face(
+    actor = actions.Actor(cast.admin)
+    face = actions.Face(
         name="People of the registrar", account=cast.account, file_names=("people.csv", LONG)
     )
-    made = template_actions.create(cast.home, actor, face, "accounts", parse(spec))
+    made = actions.create(cast.home, actor, face, "accounts", parse(spec))
     lookup = {"lookup": {"table": HOSTILE.replace("\u202e", "")}}
     spec["fields"]["Email"]["steps"] = [lookup]
     spec["fields"]["FirstName"]["steps"] = [{"case": "title"}, {"map": {"values": {"NN": ""}}}]
-    version = template_actions.save(made, actor, parse(spec), based_on=1, note=HOSTILE)
+    version = actions.save(made, actor, parse(spec), based_on=1, note=HOSTILE)
     for name in (HOSTILE, "Terms"):
-        face = template_actions.Face(name=name[:100])
-        other = template_actions.create(cast.home, actor, face, "accounts", parse(spec))
-    template_actions.set_enabled(other, actor, enabled=False)
+        face = actions.Face(name=name[:100])
+        other = actions.create(cast.home, actor, face, "accounts", parse(spec))
+    actions.set_enabled(other, actor, enabled=False)
     ImportJob.objects.filter(pk=job.pk).update(template_version=version)
     return made
 
@@ -397,11 +400,11 @@ def _happenings(cast: Cast) -> Event:
         "subject": HOSTILE,
         "payload": {HOSTILE: [HOSTILE, {"deep": "x" * 300}]},
     }
-    events.record_many(
-        cast.home.pk, [event_rules.read(one) for one in (*ordinary, hostile)], Event.Source.API
+    recording.record_many(
+        cast.home.pk, [rules.read(one) for one in (*ordinary, hostile)], Event.Source.API
     )
     job = {"job": "0", "number": 1, "state": "complete", "created": 3}
-    events.announce(cast.home.pk, "import-0", "importFinished", "accounts.csv", job)
+    recording.announce(cast.home.pk, "import-0", "importFinished", "accounts.csv", job)
     return Event.objects.get(tenant=cast.home, uid=hostile["id"])
 
 

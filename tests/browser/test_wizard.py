@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from imports import pipeline, queue
+from imports.jobs import pipeline, queue
 from imports.models import ImportDraft, ImportTemplate
 from portal import tenancy
 from portal.models import Record

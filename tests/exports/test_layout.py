@@ -8,7 +8,7 @@ import pytest
 
 from exports import layout
 from exports.layout import Column, LayoutFault
-from portal.event_rules import known_types
+from portal.events.rules import known_types
 
 HEADER = (
     "id,source,timestamp,type,user,companyId,event,notifiableId,title,userDetail.id,"

@@ -8,7 +8,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
-from imports import rounds  # noqa: E402 - needs Django
+from imports.collect import rounds  # noqa: E402 - needs Django
 from portal import tenancy  # noqa: E402
 
 if __name__ == "__main__":

@@ -7,9 +7,8 @@ import time
 
 import pytest
 
-from imports import rounds
 from imports.models import Arrival, ArrivalFile, ImportJob
-from portal import bell
+from portal import bell, locks
 from portal.demo.samples import manifest, md5
 from tests.faults import invariants
 from tests.faults.harness import LEASE, Rig, eventually
@@ -162,7 +161,7 @@ def test_a_long_round_of_one_institution_holds_up_no_other(
     working.intake.kill()
     left = working.new_intake(WORKER_CONCURRENCY="1")
     with working.connect() as mine, left.running():
-        mine.execute("SELECT pg_advisory_lock(%s, %s)", [rounds._RUNNING, sender.tenant.pk])
+        mine.execute("SELECT pg_advisory_lock(%s, %s)", [locks.Lock.COLLECT, sender.tenant.pk])
         sender.send("waits", rows(1, 100))
         working.ring(bell.POLL, sender.tenant.pk, 10)
         other.send_and_ring("small", rows(1, 100))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from imports import rounds
+from imports.collect import rounds
 from imports.models import Arrival, ImportJob, Sighting
 from portal.models import Drop, Endpoint
 from portal.records.catalog import catalog

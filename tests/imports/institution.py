@@ -18,7 +18,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 
-from imports import actions, pipeline, queue
+from imports.jobs import actions, pipeline, queue
 from imports.models import ImportJob
 from portal import tenancy
 from portal.models import Endpoint, Record, RecordChange, Tenant, User

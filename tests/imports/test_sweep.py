@@ -8,7 +8,9 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
-from imports import queue, spool, staging, sweep
+from imports import sweep
+from imports.jobs import queue, spool
+from imports.load import staging
 from imports.models import ImportJob
 from portal import tenancy
 from tests.imports.institution import CAMPUS, Institution

@@ -14,12 +14,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from imports import queries
 from imports.drafts import keeping, receiving, running, sampling
+from imports.jobs import queries
+from imports.mapping.differences import source
+from imports.mapping.spec import BadSpec, Spec, parse
 from imports.models import ImportDraft, ImportJob
-from imports.template_rules import Refused
-from imports.templates.differences import source
-from imports.templates.spec import BadSpec, Spec, parse
+from imports.templates.rules import Refused
 from imports.web import progress
 from imports.web.wizard import frame
 from imports.web.wizard.mapping import problems

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from imports.drafts import guessing, keeping, running
-from imports.templates.automatch import targets_of
+from imports.mapping.automatch import targets_of
 from imports.web.wizard import frame
 from portal.models import Role
 from portal.people_csv import write_rows

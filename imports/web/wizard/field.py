@@ -11,11 +11,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from imports import lookups
 from imports.drafts import counting, guessing, keeping, sampling, trying
+from imports.jobs import pinned_lookups
+from imports.mapping.tables import written_in
+from imports.mapping.values import value_map
 from imports.models import ImportDraft
-from imports.templates.tables import written_in
-from imports.templates.values import value_map
 from imports.web.wizard import frame, step_form
 from imports.web.wizard.mapping import header_of
 from portal.models import Role
@@ -74,7 +74,7 @@ def _begun(draft: ImportDraft, wanted: Field, made: dict[str, Any], kind: str) -
     """What a new step starts with; a value map with what the values most likely mean."""
     begun = step_form.KINDS[kind][1]
     if kind == "lookup":
-        known = lookups.columns(draft.tenant_id)
+        known = pinned_lookups.columns(draft.tenant_id)
         first = next(iter(known), "")
         return {"table": first, "column": known[first][1], "other": "reject"} if known else begun
     if kind != "map" or not made["columns"] or not wanted.values:
@@ -119,7 +119,7 @@ def _context(
     spec, faults = trying.parsed(made, header) if made != {"columns": []} else (None, [])
     sample = sampling.take(draft, sampling.reading_of(draft))
     rows = [cells for _line, cells in sample.rows[:_TRIED]]
-    tables = lookups.current(draft.tenant_id, written_in({"fields": {"field": made}}))
+    tables = pinned_lookups.current(draft.tenant_id, written_in({"fields": {"field": made}}))
     tried = trying.run(spec, wanted, sample.header, rows, tables) if spec and sample.rows else []
     join = step_form.joining(made)
     return {
@@ -169,7 +169,7 @@ def _step(
 
 def _looked_up(draft: ImportDraft, given: dict[str, Any]) -> dict[str, Any]:
     """The columns that values can be taken from, the one that is chosen marked."""
-    known = lookups.columns(draft.tenant_id)
+    known = pinned_lookups.columns(draft.tenant_id)
     table, column = given.get("table", ""), given.get("column")
     if column is None and table in known:
         column = known[table][1]

@@ -12,12 +12,12 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from imports.check.columns import near_names
 from imports.drafts import guessing, keeping, running, trying
-from imports.mapping import near_names
+from imports.mapping.definitions import BadSpec
+from imports.mapping.differences import source
+from imports.mapping.spec import parse
 from imports.models import ImportDraft
-from imports.templates.definitions import BadSpec
-from imports.templates.differences import source
-from imports.templates.spec import parse
 from imports.web.wizard import frame
 from portal.models import Role
 from portal.records.definitions import Field, FieldType

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from imports.drafts import guessing, keeping
+from imports.mapping.definitions import MEASURES
 from imports.models import ImportDraft
-from imports.templates.definitions import MEASURES
 from imports.web.wizard import frame
 from portal.models import Role
 from portal.web.permissions import TenantRequest, require

@@ -13,9 +13,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal import logs
-from portal.dropserver import hostkey
 from portal.dropserver.ledger import Ledger
-from portal.dropserver.server import DropServer, Rules
+from portal.dropserver.sftp import hostkey
+from portal.dropserver.sftp.server import DropServer, Rules
 
 log = logs.get(__name__)
 

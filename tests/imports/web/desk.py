@@ -8,9 +8,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from imports import template_actions as acts
+from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
-from imports.templates.parsing import parse
+from imports.templates import actions as acts
 from portal.models import AuditEntry, Membership, Role
 from tests.imports.institution import Institution
 

@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from imports.models import Arrival, ArrivalFile, ImportDraft, ImportJob, ImportTemplate
 from portal import bell
+from tests.imports.collect.test_template_files import Desk as Home
 from tests.imports.conftest import institution as institution
 from tests.imports.institution import CAMPUS, Institution
-from tests.imports.test_template_files import Desk as Home
 from tests.imports.web.test_wizard import Admin, words
 from tests.imports.web.test_wizard import admin as admin
 

@@ -15,7 +15,9 @@ from django.core.files.storage import default_storage
 from django.urls import reverse
 from django.utils import timezone
 
-from imports import draft_files, snapshot, sweep
+from imports import sweep
+from imports.collect import snapshot
+from imports.drafts import files as draft_files
 from imports.drafts import receiving, sampling
 from imports.models import ImportDraft, ImportJob, Sighting
 from portal import bell, tenancy

@@ -8,7 +8,7 @@ from unittest.mock import ANY
 import pytest
 from django.urls import reverse
 
-from imports import actions
+from imports.jobs import actions
 from imports.models import ImportJob, JobEvent
 from portal import tenancy
 from portal.models import AuditEntry

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from imports.mapping.parsing import parse
 from imports.models import LookupTable
-from imports.templates.parsing import parse
 from imports.web import lookup_forms
 from tests.imports.web.desk import SPEC, Desk, file
 
@@ -52,7 +52,7 @@ def test_what_is_wrong_with_a_table_is_said_and_what_was_typed_stays(desk: Desk)
 
 def test_a_file_that_is_too_large_is_refused_in_words(desk: Desk, monkeypatch: Any) -> None:
     monkeypatch.setattr(lookup_forms, "MOST_BYTES", 100)
-    monkeypatch.setattr("imports.templates.table_files.MOST_BYTES", 100)
+    monkeypatch.setattr("imports.mapping.table_files.MOST_BYTES", 100)
     big = file("t.csv", CSV + "3,x" * 100)
     text = desk.post("lookup-create", name="Big", file=big, status=422)
     assert "The table is larger than" in text

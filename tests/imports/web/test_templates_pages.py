@@ -9,10 +9,10 @@ import pytest
 from django.db import connection
 from django.urls import reverse
 
-from imports import template_actions as acts
+from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
-from imports.template_rules import Refused
-from imports.templates.parsing import parse
+from imports.templates import actions as acts
+from imports.templates.rules import Refused
 from portal import bell, tenancy
 from portal.models import Account, Endpoint
 from tests.imports.institution import counts

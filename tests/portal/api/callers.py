@@ -8,8 +8,9 @@ from typing import Any
 
 from django.test import Client
 
-from portal import tenancy, tokens
+from portal import tenancy
 from portal.models import ApiToken, Event, Tenant
+from portal.people import tokens
 
 ADDRESS = "/api/v1/events/"
 ALL = (ApiToken.Scope.EVENTS_WRITE, ApiToken.Scope.EVENTS_READ)

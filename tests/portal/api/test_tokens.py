@@ -9,8 +9,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from portal import tenancy, tokens
+from portal import tenancy
 from portal.models import ApiToken, LoginScore, Membership, Tenant, User
+from portal.people import tokens
 from tests.portal.api.callers import ADDRESS, Callers, caller, event
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from portal.dropserver.jail import Jail
 from portal.dropserver.memory import MemoryGate
-from portal.dropserver.server import DropServer
+from portal.dropserver.sftp.server import DropServer
 
 PASSWORD = "correct horse battery"
 FOLDER = ("Accounts", "AccountImports")

@@ -5,12 +5,13 @@ import io
 import paramiko
 import pytest
 
-from imports import pipeline, queue, rounds
+from imports.collect import rounds
+from imports.jobs import pipeline, queue
 from imports.models import Arrival, ImportTemplate, TemplateVersion
 from portal import provision, tenancy
 from portal.dropserver.ledger import Ledger
 from portal.models import LoginScore, Upload
-from tests.imports.test_template_files import PLAIN
+from tests.imports.collect.test_template_files import PLAIN
 from tests.portal.dropserver.conftest import Running
 
 pytestmark = pytest.mark.usefixtures("transactional_db")

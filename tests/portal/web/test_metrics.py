@@ -8,8 +8,9 @@ from django.http import HttpResponse
 from django.test import Client
 
 from imports.models import ImportJob
-from portal import beats, scores, tenancy
+from portal import beats, tenancy
 from portal.models import Beat, Tenant
+from portal.people import scores
 
 pytestmark = pytest.mark.django_db
 

@@ -1,0 +1,143 @@
+"""Rules across the rows: duplicate keys, references inside the file, one-of-a-kind, no cycles.
+
+Pure over compact arrays that were gathered while the file was read (`gathered.py`). Rows found
+wrong here were accepted by their own cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from imports.check.row_numbers import Gathered, Ints
+from imports.check.validation import ReferenceSet
+from imports.issues import Code
+
+
+@dataclass(slots=True)
+class LateBatch:
+    """Rows rejected for one cause. other: per row a number that the message's {other} names."""
+
+    code: Code
+    column: str | None
+    message: str
+    lines: Ints
+    other: Ints
+
+    def sentence(self, position: int) -> str:
+        return self.message.replace("{other}", f"{int(self.other[position]):,}")
+
+
+def duplicates(gathered: Gathered, columns: Sequence[str]) -> LateBatch | None:
+    """Second and later rows of a key within the file; the first one stands."""
+    lines, first = _repeated(gathered)
+    if not lines.size:
+        return None
+    named = " and ".join(columns)
+    message = (
+        f"The same {named} stands on line {{other}} already. "
+        "Keep one of the two rows; the first one was taken."
+    )
+    return LateBatch(Code.DUPLICATE_KEY, columns[0], message, lines, first)
+
+
+def _repeated(gathered: Gathered) -> tuple[Ints, Ints]:
+    """Lines of repeated keys and the line of each key's first row, part by part."""
+    found: list[tuple[Ints, Ints]] = []
+    for unsorted, places in gathered.parts():
+        order = np.argsort(unsorted, kind="stable")
+        keys, lines = unsorted[order], places[order].astype(np.int64)
+        again = np.zeros(keys.size, dtype=bool)
+        again[1:] = keys[1:] == keys[:-1]
+        starts = np.maximum.accumulate(np.where(again, 0, np.arange(keys.size)))
+        found.append((lines[again], lines[starts[again]]))
+    repeated = np.concatenate([pair[0] for pair in found])
+    first = np.concatenate([pair[1] for pair in found])
+    order = np.argsort(repeated)
+    return repeated[order], first[order]
+
+
+def unknown_own(
+    gathered: Gathered, column: str, label: str, stored: ReferenceSet, rejected: Ints
+) -> LateBatch | None:
+    """Rows whose reference to their own type is neither in the store nor an accepted row.
+
+    A row whose parent is rejected is rejected too, down the whole chain.
+    """
+    keys, lines = gathered.joined()
+    parents = np.concatenate(gathered.own[column]) if column in gathered.own else None
+    if parents is None:
+        return None
+    standing = ~np.isin(lines, rejected)
+    wants = (parents != 0) & stored.missing(pl.Series(parents))
+    while True:
+        lost = standing & wants & ~np.isin(parents, keys[standing])
+        if not lost.any():
+            break
+        standing &= ~lost
+    bad = wants & ~standing & ~np.isin(lines, rejected)
+    if not bad.any():
+        return None
+    message = (
+        f'"{column}" refers to {label}: no accepted row of this file and no stored record has that '
+        "identifier. Add the missing row, or correct the value."
+    )
+    return LateBatch(Code.UNKNOWN_REFERENCE, column, message, lines[bad], lines[bad])
+
+
+def cycles(
+    gathered: Gathered, column: str, stored: dict[int, int], rejected: Ints
+) -> LateBatch | None:
+    """Rows that would be their own ancestor. stored: key hash → parent hash of the store's rows."""
+    if column not in gathered.own:
+        return None
+    keys, lines = gathered.joined()
+    parents = np.concatenate(gathered.own[column])
+    standing = ~np.isin(lines, rejected)
+    tree = dict(stored)
+    tree.update(zip(keys[standing].tolist(), parents[standing].tolist(), strict=True))
+    looped = set(_looped(tree))
+    bad = standing & np.isin(keys, np.fromiter(looped, np.int64, len(looped)))
+    if not bad.any():
+        return None
+    message = (
+        f"Following {column} upwards comes back to this row. Give one row of the circle "
+        "another parent."
+    )
+    return LateBatch(Code.CYCLE, column, message, lines[bad], lines[bad])
+
+
+def _looped(tree: dict[int, int]) -> Iterator[int]:
+    """Nodes that stand on a cycle of a parent map (0 is no parent)."""
+    safe: set[int] = set()
+    for start in tree:
+        path: dict[int, None] = {}
+        node = start
+        while node and node in tree and node not in safe and node not in path:
+            path[node] = None
+            node = tree[node]
+        if node in path:
+            chain = list(path)
+            yield from chain[chain.index(node) :]
+        safe.update(path)
+
+
+def more_than_one(
+    gathered: Gathered, column: str, value: str, taken: bool, rejected: Ints
+) -> LateBatch | None:
+    """Rows beyond the one that may have the value. taken: another stored record has it already."""
+    lines = np.concatenate(gathered.only.get(column, [np.empty(0, np.int64)]))
+    lines = lines[~np.isin(lines, rejected)]
+    extra = lines if taken else lines[1:]
+    if not extra.size:
+        return None
+    where = "a record of the portal" if taken else "line {other}"
+    message = (
+        f"Only one row may have {value} as its {column}; {where} has it already. "
+        "Correct one of the two."
+    )
+    first = np.full(extra.size, lines[0], dtype=np.int64)
+    return LateBatch(Code.ONLY_ONE, column, message, extra, first)

@@ -1,0 +1,28 @@
+"""A field's cell that is made of a file's columns by steps, as a mapping holds it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from imports.check.fields import Check
+from portal.records.definitions import Field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A field whose cell is not just one column: several of them, steps, a constant, a default.
+
+    slot: number of its columns in a frame, beyond the file's. header: the columns' names, for
+    issues. positions: the columns that it is made of. stages: named expressions, each over the
+    ones before and the first over the raw columns r + position; the last is the cell, c + slot.
+    faults: over the stages, where a value could not be read (the cell is null there).
+    """
+
+    field: Field
+    slot: int
+    header: str
+    positions: tuple[int, ...]
+    stages: tuple[pl.Expr, ...]
+    faults: tuple[Check, ...] = ()

@@ -1,0 +1,255 @@
+"""What a cell may look like, type by type, and what is stored for it: whole columns at a time.
+
+Stored values are JSON: text, numbers, booleans, dates as ISO text, lists of text. The accepted
+spellings are those of the Core Data dictionary (research notes, 1.5). Pure: polars expressions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import polars as pl
+
+from imports.check import moments
+from imports.issues import Code
+from portal.events import rules
+from portal.people_csv import ACTIVE, PLAIN_NUMBER
+from portal.records.definitions import Field, FieldType
+
+# Compared as they are written here: "Null" is a family name.
+MISSING = ("", "NULL", "NA", "N/A", "na", "n/a")
+
+_DIGITS = r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)"
+_INTEGER = rf"^-?{_DIGITS}(?:\.0*)?$"
+_NUMBER = rf"^-?(?:{_DIGITS}(?:\.[0-9]*)?|\.[0-9]+)$"
+_CREDIT = r"^[0-9]{1,2}(?:\.[0-9]{0,2})?$"
+_ATOM = r"[^\s\x00-\x1f\x7f@,;<>()\"]"
+_EMAIL = rf"^{_ATOM}+@(?:[^\s\x00-\x1f\x7f@,;<>()\".]+\.)+[^\s\x00-\x1f\x7f@,;<>()\".]{{2,}}$"
+_CIP = r"^[0-9]{2}(?:\.[0-9]{2}(?:[0-9]{2})?)?$"
+_ZIP = r"^[0-9]{5}(?:-[0-9]{4})?$"
+_GUID = r"^[A-Za-z0-9.\-_/@]{1,255}$"
+_CONTROL = r"[\x00-\x1f\x7f]"
+_BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+_WHOLLY_A_NUMBER = rf"^{PLAIN_NUMBER}$"
+_NAMED_VALUES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One way in which a cell may fail.
+
+    failed: Boolean, true where the cell is wrong; null counts as false. message: what was found,
+    what was expected; `{column}` and `{found}` stand for the header and the cell.
+    """
+
+    code: Code
+    failed: pl.Expr
+    message: str
+
+
+def clean(
+    raw: pl.Expr, *, neutralised: bool = False, missing: Collection[str] = MISSING
+) -> pl.Expr:
+    """The cell without surrounding white space; null where it is blank or a missing token.
+
+    neutralised: the file is an error attachment of ours, in whose cells an apostrophe keeps
+    spreadsheets from seeing a formula; it is taken off again.
+    """
+    text = (_restored(raw) if neutralised else raw).str.strip_chars()
+    return pl.when(~text.is_in(list(missing))).then(text)
+
+
+def _restored(raw: pl.Expr) -> pl.Expr:
+    """The cell that `portal.people_csv.neutralise` was given, whole columns at a time."""
+    core = raw.str.strip_chars_start("'")
+    active = core.str.slice(0, 1).is_in(list(ACTIVE)) & ~core.str.contains(_WHOLLY_A_NUMBER)
+    return pl.when(active & raw.str.starts_with("'")).then(raw.str.slice(1)).otherwise(raw)
+
+
+def parse(field: Field, cell: pl.Expr) -> pl.Expr:
+    """What is stored for a cleaned cell; null where it is blank or cannot be read."""
+    return _elements(cell) if field.many else _PARSERS[field.type](field, cell)
+
+
+def is_blank(field: Field, cell: pl.Expr, value: pl.Expr) -> pl.Expr:
+    """True where the field has no value; a list without elements is none."""
+    return value.is_null() if field.many else cell.is_null()
+
+
+def checks(field: Field, cell: pl.Expr, value: pl.Expr, *, key: bool = False) -> tuple[Check, ...]:
+    """All ways in which a cleaned cell of that field may fail by itself, blankness left aside.
+
+    value: the column that `parse` made of the cell. key: the field is part of the record's key.
+    """
+    found = []
+    if field.type is not FieldType.TEXT:
+        code, expected = _EXPECTED[field.type]
+        unread = cell.is_not_null() & value.is_null()
+        found.append(Check(code, unread, f'"{{column}}" is "{{found}}". {expected(field)}'))
+    if field.max_length is not None:
+        found.append(_length_check(field, cell, value))
+    if field.pattern is not None:
+        found.append(_pattern_check(field, cell, value))
+    if key:
+        message = 'The key "{column}" holds a control character in "{found}". Take it out.'
+        found.append(Check(Code.BAD_FORMAT, cell.str.contains(_CONTROL), message))
+    return tuple(found)
+
+
+def _length_check(field: Field, cell: pl.Expr, value: pl.Expr) -> Check:
+    limit = field.max_length
+    lengths = value.list.eval(pl.element().str.len_chars()).list.max() if field.many else None
+    failed = (cell.str.len_chars() if lengths is None else lengths) > limit
+    message = (
+        f'"{{column}}" is longer than {limit} characters: it begins with "{{found}}".'
+        f" Shorten it to at most {limit}."
+    )
+    return Check(Code.TOO_LONG, failed, message)
+
+
+def _pattern_check(field: Field, cell: pl.Expr, value: pl.Expr) -> Check:
+    pattern = rf"^(?:{field.pattern})$"
+    if field.many:
+        failed = value.list.eval(~pl.element().str.contains(pattern)).list.any()
+    else:
+        failed = ~cell.str.contains(pattern)
+    message = (
+        f'"{{column}}" is "{{found}}". It must have the form of the expression {field.pattern}.'
+    )
+    return Check(Code.BAD_FORMAT, failed, message)
+
+
+def _elements(cell: pl.Expr) -> pl.Expr:
+    """The list in a cell, parted by comma, semicolon or bar; blanks and repetitions left out."""
+    parts = cell.str.replace_all(r"[;|]", ",").str.split(",")
+    kept = parts.list.eval(clean(pl.element())).list.drop_nulls().list.unique(maintain_order=True)
+    return pl.when(kept.list.len() > 0).then(kept)
+
+
+def _text(_: Field, cell: pl.Expr) -> pl.Expr:
+    return cell
+
+
+def _shaped(shape: str) -> Callable[[Field, pl.Expr], pl.Expr]:
+    def parser(_: Field, cell: pl.Expr) -> pl.Expr:
+        return pl.when(cell.str.contains(shape)).then(cell)
+
+    return parser
+
+
+def _enum(field: Field, cell: pl.Expr) -> pl.Expr:
+    spellings = {alias.lower(): canonical for alias, canonical in field.value_aliases.items()}
+    spellings |= {value.lower(): value for value in field.values}
+    return cell.str.to_lowercase().replace_strict(spellings, default=None, return_dtype=pl.String)
+
+
+def _boolean(_: Field, cell: pl.Expr) -> pl.Expr:
+    return cell.str.to_lowercase().replace_strict(_BOOLEANS, default=None, return_dtype=pl.Boolean)
+
+
+def _integer(_: Field, cell: pl.Expr) -> pl.Expr:
+    shaped = pl.when(cell.str.contains(_INTEGER)).then(cell)
+    return shaped.str.replace_all(r",|\..*", "").cast(pl.Int64, strict=False)
+
+
+def _number(shape: str) -> Callable[[Field, pl.Expr], pl.Expr]:
+    def parser(_: Field, cell: pl.Expr) -> pl.Expr:
+        shaped = pl.when(cell.str.contains(shape)).then(cell)
+        number = shaped.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
+        return pl.when(number.is_finite()).then(number)
+
+    return parser
+
+
+def _date(_: Field, cell: pl.Expr) -> pl.Expr:
+    return moments.date(cell)
+
+
+def _moment(_: Field, cell: pl.Expr) -> pl.Expr:
+    return moments.moment(cell)
+
+
+def _object(_: Field, cell: pl.Expr) -> pl.Expr:
+    return cell.map_elements(rules.object_text, return_dtype=pl.String, skip_nulls=True)
+
+
+def _says(sentence: str) -> Callable[[Field], str]:
+    return lambda _: sentence
+
+
+def _one_of(field: Field) -> str:
+    named = ", ".join(field.values[:_NAMED_VALUES])
+    rest = len(field.values) - _NAMED_VALUES
+    return f"Use one of: {named}{f' (and {rest} more)' if rest > 0 else ''}."
+
+
+_PARSERS: Mapping[FieldType, Callable[[Field, pl.Expr], pl.Expr]] = MappingProxyType(
+    {
+        FieldType.TEXT: _text,
+        FieldType.EMAIL: _shaped(_EMAIL),
+        FieldType.ENUM: _enum,
+        FieldType.INTEGER: _integer,
+        FieldType.NUMBER: _number(_NUMBER),
+        FieldType.CREDIT: _number(_CREDIT),
+        FieldType.BOOLEAN: _boolean,
+        FieldType.DATE: _date,
+        FieldType.DATETIME: _moment,
+        FieldType.CIP: _shaped(_CIP),
+        FieldType.ZIP: _shaped(_ZIP),
+        FieldType.GUID: _shaped(_GUID),
+        FieldType.OBJECT: _object,
+    }
+)
+_EXPECTED: Mapping[FieldType, tuple[Code, Callable[[Field], str]]] = MappingProxyType(
+    {
+        FieldType.EMAIL: (
+            Code.NOT_AN_EMAIL,
+            _says("Expected one e-mail address such as name@example.edu."),
+        ),
+        FieldType.ENUM: (Code.NOT_IN_LIST, _one_of),
+        FieldType.INTEGER: (
+            Code.NOT_A_NUMBER,
+            _says("Expected a whole number such as 1200, 1,200 or -3."),
+        ),
+        FieldType.NUMBER: (
+            Code.NOT_A_NUMBER,
+            _says("Expected a number such as 3.75, 1,200.5 or -3."),
+        ),
+        FieldType.CREDIT: (
+            Code.NOT_A_NUMBER,
+            _says("Expected credits such as 3, 3.5 or 12.25: at most 2 digits on either side."),
+        ),
+        FieldType.BOOLEAN: (Code.NOT_A_BOOLEAN, _says("Expected true, false, T, F, 1 or 0.")),
+        FieldType.DATE: (
+            Code.NOT_A_DATE,
+            _says("Expected a date that exists, such as 2026-08-24 or 8/24/2026."),
+        ),
+        FieldType.DATETIME: (
+            Code.NOT_A_DATE,
+            _says(
+                "Expected a date that exists, with or without a time, such as 2026-08-24,"
+                " 2026-08-24T17:00:00-07:00, 8/24/2026 or 8/24/2026 5:00 PM."
+            ),
+        ),
+        FieldType.CIP: (
+            Code.BAD_FORMAT,
+            _says("Expected a CIP code such as 26, 26.01 or 26.0101."),
+        ),
+        FieldType.ZIP: (
+            Code.BAD_FORMAT,
+            _says("Expected a ZIP code such as 05401 or 05401-1234."),
+        ),
+        FieldType.GUID: (
+            Code.BAD_FORMAT,
+            _says("Expected at most 255 letters, digits and . - _ / @."),
+        ),
+        FieldType.OBJECT: (
+            Code.BAD_FORMAT,
+            _says(
+                'Expected a JSON object such as {"score": 0.9}, of at most 64 KiB and 20 levels.'
+            ),
+        ),
+    }
+)

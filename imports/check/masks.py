@@ -1,0 +1,208 @@
+"""Every way in which a row of one file may fail, each as a Boolean column: compiled once a file.
+
+Rows that remove a record are checked in their key only. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from imports.check import columns
+from imports.check.fields import Check, checks, is_blank
+from imports.check.keys import ReferenceSet, key_hash
+from imports.check.row_rules import Cell, row_check
+from imports.issues import Code, Severity
+from portal.records.definitions import Feed, Field, Operation, RecordType, RowOperation
+
+OPERATION = "operation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """A check with its place. name: of its Boolean column. positions, others: columns of the file
+    that are shown as what was found."""
+
+    name: str
+    check: Check
+    header: str
+    positions: tuple[int, ...]
+    others: tuple[int, ...] = ()
+    severity: Severity = Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A field whose value is the key of a record of another type. mask: where it is not known.
+
+    hashes: of the values, a list of them in each row where the field is `many`.
+    """
+
+    mask: Mask
+    cell: Cell
+    known: ReferenceSet
+    hashes: pl.Expr
+
+
+def cells_of(found: columns.Mapping) -> dict[str, Cell]:
+    """The mapped fields by name. Their columns in the frame are c and v + slot.
+
+    The slot of a plain column is its position.
+    """
+    plain = [_cell(field, found.header[at], at, (at,)) for at, field in found.columns]
+    made = [_cell(one.field, one.header, one.slot, one.positions, one.faults) for one in found.made]
+    return {c.field.name: c for c in sorted((*plain, *made), key=lambda cell: cell.positions)}
+
+
+def _cell(
+    field: Field, header: str, slot: int, positions: tuple[int, ...], faults: tuple[Check, ...] = ()
+) -> Cell:
+    cell, value = pl.col(f"c{slot}"), pl.col(f"v{slot}")
+    blank = is_blank(field, cell, value)
+    for fault in faults:
+        blank &= ~fault.failed
+    return Cell(field, header, slot, positions, cell, value, blank, faults)
+
+
+def operation_of(feed: Feed, found: columns.Mapping) -> pl.Expr:
+    """What each row does, as text; null where its operation column cannot be read."""
+    rule, cell = feed.row_operation, _operation_cell(found)
+    if rule is None or cell is None:
+        return pl.lit(feed.operation.value).alias(OPERATION)
+    named = {spelling: operation.value for spelling, operation in rule.values.items()}
+    read = cell.cell.str.to_lowercase()
+    operation = read.replace_strict(named, default=None, return_dtype=pl.String)
+    if rule.blank is not None:
+        operation = pl.when(read.is_null()).then(pl.lit(rule.blank.value)).otherwise(operation)
+    return operation.alias(OPERATION)
+
+
+def compile_masks(
+    found: columns.Mapping, feed: Feed, record_type: RecordType, cells: Mapping[str, Cell]
+) -> tuple[Mask, ...]:
+    """All masks but those of references, in the order in which issues are told."""
+    loads = _loads(feed)
+    masks: list[Mask] = []
+    operation = _operation_cell(found)
+    if feed.row_operation is not None and operation is not None:
+        masks += _operation_masks(feed.row_operation, operation)
+    for cell in cells.values():
+        masks += _cell_masks(cell, record_type, loads)
+    masks += _rule_masks(record_type, cells, loads)
+    return tuple(
+        replace(mask, name=f"m{number}", check=_settled(mask)) for number, mask in enumerate(masks)
+    )
+
+
+def compile_references(
+    record_type: RecordType,
+    cells: Mapping[str, Cell],
+    types: Callable[[str], RecordType],
+    references: Mapping[str, ReferenceSet],
+) -> tuple[Reference, ...]:
+    """The references to other types. Raises KeyError where a type or its set is not given."""
+    return tuple(
+        _reference(cell, types(cell.field.references), references[cell.field.references])
+        for cell in cells.values()
+        if cell.field.references is not None and cell.field.references != record_type.name
+    )
+
+
+def hashes_of(cell: Cell, fold: bool) -> pl.Expr:
+    """The hashes of what a field refers to; a list of them in each row where it is `many`."""
+    if cell.field.many:
+        return cell.value.list.eval(key_hash([pl.element()], fold))
+    return key_hash([cell.value], fold)
+
+
+def _reference(cell: Cell, target: RecordType, known: ReferenceSet) -> Reference:
+    name = f"x{cell.slot}"
+    message = (
+        f'"{{column}}" is "{{found}}", but there is no such record in "{target.label}".'
+        f' Correct the cell, or send the "{target.label}" file with it first.'
+    )
+    check = _named(Check(Code.UNKNOWN_REFERENCE, pl.col(name), message), cell.header)
+    mask = Mask(name=name, check=check, header=cell.header, positions=cell.positions)
+    return Reference(
+        mask=mask, cell=cell, known=known, hashes=hashes_of(cell, target.fold_key).alias(name)
+    )
+
+
+def _loads(feed: Feed) -> pl.Expr | None:
+    """True where a row loads values and does not only name a record to remove; None for nowhere."""
+    if feed.row_operation is not None:
+        return pl.col(OPERATION).ne_missing(Operation.REMOVE.value)
+    return None if feed.operation is Operation.REMOVE else pl.lit(True)
+
+
+def _operation_cell(found: columns.Mapping) -> Cell | None:
+    """The cell that says what a row does; its value is not read from it."""
+    made, at = found.operation, found.operation_column
+    if made is not None:
+        return _cell(made.field, made.header, made.slot, made.positions, made.faults)
+    return None if at is None else _cell(Field(name=OPERATION), found.header[at], at, (at,))
+
+
+def _operation_masks(rule: RowOperation, operation: Cell) -> Iterator[Mask]:
+    named = ", ".join(rule.values)
+    unread = operation.cell.is_not_null() & pl.col(OPERATION).is_null()
+    message = f'"{{column}}" is "{{found}}". Use one of: {named} (case does not count).'
+    found = [*operation.faults, Check(Code.NOT_IN_LIST, unread, message)]
+    if rule.blank is None:
+        message = f'"{{column}}" is blank. Say what to do with the row: {named}.'
+        found.append(Check(Code.REQUIRED, operation.blank, message))
+    for check in found:
+        yield _mask(check, operation.header, operation.positions)
+
+
+def _cell_masks(cell: Cell, record_type: RecordType, loads: pl.Expr | None) -> Iterator[Mask]:
+    field = cell.field
+    key = field.name in record_type.key
+    if not key and loads is None:
+        return
+    found = [*cell.faults, *([_required(cell)] if field.required or key else [])]
+    found += checks(field, cell.cell, cell.value, key=key)
+    for check in found:
+        limited = check if key else _only_where(check, loads)
+        yield _mask(limited, cell.header, cell.positions)
+
+
+def _required(cell: Cell) -> Check:
+    message = (
+        '"{column}" is blank, but each row needs a value there. Fill it in'
+        " (NULL, NA and N/A count as blank)."
+    )
+    return Check(Code.REQUIRED, cell.blank, message)
+
+
+def _rule_masks(
+    record_type: RecordType, cells: Mapping[str, Cell], loads: pl.Expr | None
+) -> Iterator[Mask]:
+    for rule in record_type.rules if loads is not None else ():
+        check = row_check(rule, cells)
+        if check is None or rule.other is None:
+            continue
+        subject, other = cells[rule.field], cells[rule.other]
+        yield replace(
+            _mask(_only_where(check, loads), subject.header, subject.positions),
+            others=other.positions,
+            severity=Severity(rule.severity),
+        )
+
+
+def _mask(check: Check, header: str, positions: tuple[int, ...]) -> Mask:
+    return Mask(name="", check=_named(check, header), header=header, positions=positions)
+
+
+def _only_where(check: Check, condition: pl.Expr | None) -> Check:
+    return check if condition is None else replace(check, failed=check.failed & condition)
+
+
+def _named(check: Check, header: str) -> Check:
+    return replace(check, message=check.message.replace("{column}", header))
+
+
+def _settled(mask: Mask) -> Check:
+    return replace(mask.check, failed=mask.check.failed.fill_null(False))

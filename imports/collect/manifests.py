@@ -1,0 +1,264 @@
+"""Collecting a delivery: claim its manifest, check what it names, take snapshots, make the jobs.
+
+The order is the seed's (001, "File Transmissions & Manifest"): claim by rename with a second
+attempt, structure, then per file existence, checksum, configuration. Every step may be cut off and
+done again: renames have one winner, arrivals and snapshots are UNIQUE, and the names in the folder
+follow from the database (`imports/collect/settle.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from imports.arrivals.decisions import Decision as Decided
+from imports.arrivals.decisions import shown
+from imports.arrivals.listing import Entry
+from imports.arrivals.references import Resolution, resolve
+from imports.collect import folders, snapshot
+from imports.collect.copies import Copies
+from imports.collect.deliveries import Folder, forget_copy, is_first, make_job, note, sender
+from imports.jobs import mail
+from imports.manifest import (
+    InvalidSchema,
+    Manifest,
+    Problem,
+    identity,
+    parse,
+    parse_state,
+    state_name,
+)
+from imports.manifest import State as Shown
+from imports.models import Arrival, ArrivalFile
+from portal import lifecycle, logs
+from portal.models import Drop
+from portal.records.catalog import catalog
+from portal.records.definitions import Feed
+
+log = logs.get(__name__)
+State = Arrival.State
+
+# More than the largest manifest that is read; a longer file is refused by its length.
+_MOST_BYTES = 512 << 10
+
+
+def claim(folder: Folder, entry: Entry) -> str | None:
+    """Rename a manifest to its PROCESSING name. Returns the name, or None: not this time.
+
+    Tried twice, as the seed asks; then the round goes on to the next manifest.
+    """
+    for attempt in (1, 2):
+        name = folder.free_name(state_name(entry.name, Shown.PROCESSING))
+        try:
+            folder.jail.rename(folder.file(entry.name), folder.file(name))
+        except FileNotFoundError:
+            return None  # another collector was first
+        except OSError as exc:
+            log.warning(
+                "claim_failed",
+                manifest=entry.name,
+                drop_id=folder.drop.pk,
+                attempt=attempt,
+                error=repr(exc),
+            )
+            continue
+        return name
+    return None
+
+
+def collect(folder: Folder, name: str) -> Arrival | None:
+    """Take the claimed manifest `name` through to its jobs. None where somebody else has it."""
+    try:
+        with folders.reading(folder.jail, folder.file(name)) as file:
+            found = os.fstat(file.fileno())
+            data = file.read(_MOST_BYTES)
+    except FileNotFoundError:
+        return None
+    arrival = _arrival(folder, name, found, data)
+    if arrival is None:
+        return None
+    try:
+        manifest = parse(data)
+    except InvalidSchema as refused:
+        _refuse(arrival, refused)
+        return arrival
+    _collect_files(folder, arrival, manifest)
+    return arrival
+
+
+def _arrival(folder: Folder, name: str, found: os.stat_result, data: bytes) -> Arrival | None:
+    """The delivery's row under our lease; None where another collector holds it or it is done."""
+    key = identity(
+        str(folder.drop.pk),
+        inode=found.st_ino,
+        mtime_ns=found.st_mtime_ns,
+        size=found.st_size,
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+    base = parse_state(name)
+    sent = base[0] if base else name
+    arrival, _ = Arrival.objects.get_or_create(
+        tenant_id=folder.drop.tenant_id,
+        identity=key,
+        defaults={
+            "drop": folder.drop,
+            "name": sent,
+            "current_name": name,
+            "account_id": sender(folder, sent),
+        },
+    )
+    free = Arrival.objects.filter(
+        pk=arrival.pk, state__in=[State.COLLECTING, State.CONFIG_MISSING]
+    ).exclude(lease_until__gt=Now())
+    claimed = lifecycle.claim(free, owner=lifecycle.owner(), state=State.COLLECTING)
+    if claimed is None:
+        return None
+    if claimed.token > 1:
+        snapshot.keep_only(_storage(claimed), claimed.token)
+    if claimed.current_name != name:
+        Arrival.objects.filter(pk=claimed.pk).update(current_name=name)
+        claimed.current_name = name
+    return claimed
+
+
+def _storage(arrival: Arrival) -> str:
+    """The folder in storage for the delivery's copies."""
+    return f"arrivals/{arrival.tenant_id}/{arrival.uid}"
+
+
+def _refuse(arrival: Arrival, refused: InvalidSchema) -> None:
+    with transaction.atomic():
+        note(arrival, Decided(arrival.name, "invalid_schema", str(refused)))
+        lifecycle.advance(
+            arrival, to=State.INVALID_SCHEMA, allowed=[State.COLLECTING], **lifecycle.released()
+        )
+
+
+def _collect_files(folder: Folder, arrival: Arrival, manifest: Manifest) -> None:
+    feed = _configuration(folder.drop)
+    try:
+        if feed is None and _has_good(folder, manifest):
+            _without_configuration(folder, arrival)
+        else:
+            _copy_and_take(folder, arrival, manifest, feed)
+    except lifecycle.LeaseLost as lost:
+        log.warning("delivery_taken_over", arrival_id=arrival.pk, reason=str(lost))
+
+
+def _has_good(folder: Folder, manifest: Manifest) -> bool:
+    """Whether a reference waits for the configuration: nothing is copied before there is one."""
+
+    def digest(entry: Entry) -> str:
+        return snapshot.md5_of(folder.jail, folder.file(entry.name))
+
+    return any(one.problem is None for one in resolve(manifest, folder.listing(), digest))
+
+
+def _copy_and_take(folder: Folder, arrival: Arrival, manifest: Manifest, feed: Feed | None) -> None:
+    """Raises LeaseLost."""
+    copies = Copies(folder, f"{_storage(arrival)}/{arrival.token}")
+    resolutions = resolve(manifest, folder.listing(), copies.digest)
+    for one in resolutions:
+        if one.problem is None and one.entry:
+            copies.take(one.entry)
+    judged = [_judged(one, copies) for one in resolutions]
+    try:
+        if feed is None and any(one.problem is None for one in judged):
+            copies.discard()
+            _without_configuration(folder, arrival)
+        else:
+            _take_all(folder, arrival, judged, copies, feed)
+    except lifecycle.LeaseLost:
+        copies.discard()
+        raise
+
+
+def _take_all(
+    folder: Folder,
+    arrival: Arrival,
+    judged: list[Resolution],
+    copies: Copies,
+    feed: Feed | None,
+) -> None:
+    """Rows and jobs of all references in one transaction. Raises LeaseLost."""
+    with transaction.atomic():
+        lifecycle.fence(arrival)
+        for one in judged:
+            _take(folder, arrival, one, copies, feed)
+        lifecycle.advance(
+            arrival, to=State.PROCESSING, allowed=[State.COLLECTING], **lifecycle.released()
+        )
+
+
+def _judged(one: Resolution, copies: Copies) -> Resolution:
+    """The resolution after copying: a file that changed under our hands is an invalid reference."""
+    name = one.reference.name
+    if name in copies.changed:
+        reason = (
+            f"{shown(name)} was written to while it was being collected. "
+            "Send the file again, and its manifest when the upload has ended."
+        )
+        return Resolution(one.reference, one.entry, Problem.FILE_CHANGED, reason)
+    if one.problem is None and name not in copies.taken:
+        reason = f"{shown(name)} vanished while it was being collected. Send it again."
+        return Resolution(one.reference, one.entry, Problem.FILE_NOT_FOUND, reason)
+    return one
+
+
+def _configuration(drop: Drop) -> Feed | None:
+    """What is to be done with files of this folder; None where that cannot be told."""
+    try:
+        return catalog().feed(drop.feed)
+    except KeyError:
+        return None
+
+
+def _without_configuration(folder: Folder, arrival: Arrival) -> None:
+    log.error("configuration_missing", drop_id=folder.drop.pk, feed=folder.drop.feed)
+    reason = (
+        "What is to be done with files of this folder is not configured. The operator has been "
+        "told; the portal tries again every few minutes. Nothing needs to be sent again."
+    )
+    with transaction.atomic():
+        note(arrival, Decided(arrival.name, "configuration_missing", reason))
+        mail.configuration_missing(arrival)
+        lifecycle.advance(
+            arrival, to=State.CONFIG_MISSING, allowed=[State.COLLECTING], **lifecycle.released()
+        )
+
+
+def _take(
+    folder: Folder,
+    arrival: Arrival,
+    one: Resolution,
+    copies: Copies,
+    feed: Feed | None,
+) -> None:
+    """One reference becomes a row, and a job where it is good and not taken already."""
+    name = one.reference.name
+    # The copy belongs to the line that named the file first.
+    copy = None if one.problem is Problem.DUPLICATE else copies.taken.get(name)
+    row = ArrivalFile(
+        tenant_id=arrival.tenant_id,
+        arrival=arrival,
+        index=one.reference.index,
+        name=name[:300],
+        problem=one.problem or "",
+        reason=one.reason,
+    )
+    if copy is not None:
+        row.size, row.md5, row.sha256 = copy.size, copy.md5, copy.sha256
+        row.source, row.content = copy.source, copy.content
+    if one.problem is not None or copy is None or feed is None:
+        forget_copy(row)
+        row.save()
+        note(arrival, Decided(name, str(one.problem), one.reason))
+        return
+    if is_first(row):
+        note(arrival, Decided(name, "accepted", one.reason))
+        make_job(row, feed, folder.drop.limits, f"Named by {row.arrival.name}.")
+    else:
+        note(arrival, Decided(name, "duplicate", row.reason))

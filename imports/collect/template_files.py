@@ -1,0 +1,278 @@
+"""Collecting the files of a template account: each file that a template names is one delivery.
+
+Seed 003: "the system will search existing templates that contain a file with a matching file name.
+If a matching template is found, it is used to import the file." One that no template names becomes
+a visible arrival, with a copy to make a template from; it stays in the folder and may match later,
+when it is renamed or a template is made. Every step may be cut off and done again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models.functions import Now
+
+from imports.arrivals.decisions import Decision as Decided
+from imports.arrivals.decisions import Verdict, shown
+from imports.arrivals.listing import Entry, Listing
+from imports.arrivals.names import result_name
+from imports.arrivals.template import Detection, Match, Unmatched, detect
+from imports.collect import snapshot
+from imports.collect.deliveries import Folder, is_first, make_job, note, sender
+from imports.collect.folders import source_of_entry
+from imports.collect.sightings import Seen
+from imports.collect.snapshot import ChangedWhileCopied, Snapshot
+from imports.collect.template_home import Home, locked, look_up
+from imports.jobs import mail
+from imports.manifest import identity
+from imports.models import Arrival, ArrivalFile, ImportTemplate
+from portal import lifecycle, logs
+from portal.records.catalog import catalog
+from portal.records.definitions import Feed
+
+log = logs.get(__name__)
+State = Arrival.State
+
+_OPEN = (State.COLLECTING, State.UNMATCHED, State.CONFIG_MISSING)
+_RETRY_AFTER = timedelta(minutes=5)
+
+Decide = Callable[[Arrival, ArrivalFile], str]
+
+
+def collect(folder: Folder) -> None:
+    """Take the home's new files. One file's trouble stops no other."""
+    home = look_up(folder.drop)
+    listing = folder.listing()
+    detection = _detect(listing, home)
+    known = _known(folder, listing)
+    for match in detection.matches:
+        row = known.get(source_of_entry(match.entry))
+        if _is_due(row) and not _waits_on(row, match):
+            _try(folder, home, match.entry, _importing(folder, match))
+    for found in detection.unmatched:
+        row = known.get(source_of_entry(found.entry))
+        if _is_due(row) and not _is_shown(row, found.entry):
+            _try(folder, home, found.entry, _showing(found))
+
+
+def seen(folder: Folder) -> Iterator[Seen]:
+    """What lies in the home now and was not taken, with the reason."""
+    listing = folder.listing()
+    detection = _detect(listing, look_up(folder.drop))
+    known = _known(folder, listing)
+    decisions = {one.subject: one for one in detection.decisions}
+    for entry in listing:
+        row = known.get(source_of_entry(entry))
+        decision = (row and _taken(row, entry)) or decisions.get(entry.name)
+        if decision:
+            path = f"{folder.drop.path}/{entry.name}"
+            yield Seen(path, entry.size, decision.verdict, decision.reason, folder.drop)
+
+
+def forget_unmatched() -> int:
+    """Delete copies of unmatched files whose days are over. Returns how many went."""
+    oldest = Now() - timedelta(days=settings.KEEP_FILES_DAYS)
+    old = ArrivalFile.objects.filter(problem=Verdict.UNMATCHED, arrival__created_at__lt=oldest)
+    rows = list(old.exclude(content="")[:100])
+    for row in rows:
+        default_storage.delete(row.content)
+        ArrivalFile.objects.filter(pk=row.pk).update(content="")
+    return len(rows)
+
+
+def _detect(listing: Listing, home: Home) -> Detection:
+    quiet = timedelta(seconds=settings.TEMPLATE_QUIET_SECONDS)
+    return detect(listing, datetime.now(UTC), home.names, quiet, home.elsewhere)
+
+
+def _known(folder: Folder, listing: Listing) -> dict[str, ArrivalFile]:
+    """The rows of files that lie there now, by source."""
+    sources = [source_of_entry(entry) for entry in listing]
+    rows = ArrivalFile.objects.filter(tenant_id=folder.drop.tenant_id, source__in=sources)
+    rows = rows.filter(arrival__drop=folder.drop).select_related("arrival").order_by("pk")
+    return {row.source: row for row in rows}
+
+
+def _is_due(row: ArrivalFile | None) -> bool:
+    """Whether a file is new, or its delivery did not come to an end."""
+    if row is None:
+        return True
+    waits = row.arrival.state == State.CONFIG_MISSING and row.arrival.ready_at > datetime.now(UTC)
+    return row.arrival.state in _OPEN and not waits
+
+
+def _waits_on(row: ArrivalFile | None, match: Match) -> bool:
+    """Whether the file waits for a configuration that is still not there; it is not copied then."""
+    if row is None or row.arrival.state != State.CONFIG_MISSING:
+        return False
+    template = ImportTemplate.objects.filter(pk=match.template).first()
+    if template is None or _feed(template.feed) is not None:
+        return False
+    waiting = Arrival.objects.filter(pk=row.arrival_id, state=State.CONFIG_MISSING)
+    waiting.update(ready_at=Now() + _RETRY_AFTER)
+    return True
+
+
+def _is_shown(row: ArrivalFile | None, entry: Entry) -> bool:
+    return row is not None and row.arrival.state == State.UNMATCHED and row.name == entry.name
+
+
+def _taken(row: ArrivalFile, entry: Entry) -> Decided | None:
+    """Of a file that was taken already; None where it may still be."""
+    if row.arrival.state == State.CONFIG_MISSING:
+        return Decided(entry.name, Verdict.CONFIGURATION_MISSING, row.reason)
+    if row.arrival.state in _OPEN:
+        return None
+    if row.arrival.settled_at is None:
+        return Decided(entry.name, Verdict.IN_PROGRESS, f"{shown(entry.name)} is being imported.")
+    reason = (
+        f"{shown(entry.name)} is the very file that was taken as {shown(row.name)}; it is imported "
+        "once. Send it again if it is to be imported again."
+    )
+    return Decided(entry.name, Verdict.TAKEN_BEFORE, reason)
+
+
+def _try(folder: Folder, home: Home, entry: Entry, decide: Decide) -> None:
+    try:
+        _deliver(folder, home, entry, decide)
+    except (FileNotFoundError, ChangedWhileCopied):
+        pass  # it went, or is written to again: the next round sees what is there
+    except Exception as exc:  # one file's trouble is not the others'
+        log.exception("collect_failed", drop_id=folder.drop.pk, file=entry.name, exc_info=exc)
+
+
+def _deliver(folder: Folder, home: Home, entry: Entry, decide: Decide) -> None:
+    """One file becomes a delivery under our lease; `decide` says which state that goes to."""
+    name = f"arrivals/{folder.drop.tenant_id}/{folder.drop.pk}/{uuid.uuid4().hex}"
+    copy = snapshot.take(folder.jail, folder.file(entry.name), name)
+    used = ""
+    try:
+        arrival = _claimed(folder, home, entry, copy)
+        if arrival is not None:
+            used = _decided(folder, arrival, entry, copy, decide)
+    finally:
+        if used != copy.content:
+            default_storage.delete(copy.content)
+
+
+def _claimed(folder: Folder, home: Home, entry: Entry, copy: Snapshot) -> Arrival | None:
+    inode, mtime_ns, size = (int(part) for part in copy.source.split(":"))
+    key = identity(
+        str(folder.drop.pk), inode=inode, mtime_ns=mtime_ns, size=size, sha256=copy.sha256
+    )
+    account = sender(folder, entry.name) or (home.account.pk if home.account else None)
+    defaults = {
+        "drop": folder.drop,
+        "name": entry.name,
+        "current_name": entry.name,
+        "account_id": account,
+    }
+    arrival, _ = Arrival.objects.get_or_create(
+        tenant_id=folder.drop.tenant_id, identity=key, defaults=defaults
+    )
+    free = Arrival.objects.filter(pk=arrival.pk, state__in=_OPEN).exclude(lease_until__gt=Now())
+    return lifecycle.claim(free, owner=lifecycle.owner(), state=State.COLLECTING)
+
+
+def _decided(folder: Folder, arrival: Arrival, entry: Entry, copy: Snapshot, decide: Decide) -> str:
+    """Carry the decision out in one transaction. Returns the storage name that is in use then."""
+    row = arrival.files.first() or ArrivalFile(
+        tenant_id=arrival.tenant_id, arrival=arrival, index=0
+    )
+    before, told = row.content, row.name if row.told else ""
+    row.name, row.told, row.problem, row.reason = entry.name, "", "", ""
+    row.size, row.md5, row.sha256 = copy.size, copy.md5, copy.sha256
+    row.source, row.content = copy.source, copy.content
+    with transaction.atomic():
+        lifecycle.fence(arrival)
+        state = decide(arrival, row)
+        lifecycle.advance(
+            arrival,
+            to=state,
+            allowed=[State.COLLECTING],
+            name=entry.name,
+            current_name=entry.name,
+            settled_at=None,
+            ready_at=Now() + _RETRY_AFTER,
+            **lifecycle.released(),
+        )
+    if before and before != row.content:
+        default_storage.delete(before)
+    if told and told != entry.name:
+        _take_back(folder, told)
+    return row.content
+
+
+def _take_back(folder: Folder, name: str) -> None:
+    """Remove what the portal said of the file under its former name."""
+    try:
+        folder.jail.remove(folder.file(result_name(name)))
+    except FileNotFoundError:
+        pass
+
+
+def _importing(folder: Folder, match: Match) -> Decide:
+    """Make the job with the template's version of this moment; it keeps that whatever happens."""
+
+    def decide(arrival: Arrival, row: ArrivalFile) -> str:
+        template = locked(match.template)
+        if template is None or template.current is None:
+            return _put_off(row)
+        feed = _feed(template.feed)
+        if feed is None:
+            return _without_configuration(arrival, row)
+        version = template.current
+        named = f"the template “{shown(template.name)}”, version {version.number}"
+        if not is_first(row):
+            note(arrival, Decided(row.name, "duplicate", row.reason))
+            return State.PROCESSING
+        note(arrival, Decided(row.name, "accepted", f"{shown(row.name)} is named by {named}."))
+        make_job(row, feed, folder.drop.limits, f"Named by {named}.", version)
+        return State.PROCESSING
+
+    return decide
+
+
+def _showing(found: Unmatched) -> Decide:
+    """Show people the file that no template names, and keep a copy to make one from."""
+
+    def decide(arrival: Arrival, row: ArrivalFile) -> str:
+        row.problem, row.reason = Verdict.UNMATCHED, found.reason
+        row.save()
+        note(arrival, Decided(row.name, Verdict.UNMATCHED, found.reason))
+        for miss in found.near:
+            note(arrival, Decided(miss.name, Verdict.NEAR_MISS, miss.reason))
+        mail.unmatched(arrival, row)
+        return State.UNMATCHED
+
+    return decide
+
+
+def _put_off(row: ArrivalFile) -> str:
+    """The template was switched off meanwhile: nothing is changed, the next round looks again."""
+    row.content = ArrivalFile.objects.get(pk=row.pk).content if row.pk else ""
+    return State.COLLECTING
+
+
+def _without_configuration(arrival: Arrival, row: ArrivalFile) -> str:
+    reason = (
+        "What the template's feed means is not configured any more. The operator has been told; "
+        "the portal tries again every few minutes. Nothing needs to be sent again."
+    )
+    row.problem, row.reason, row.content = Verdict.CONFIGURATION_MISSING, reason, ""
+    row.save()
+    note(arrival, Decided(row.name, Verdict.CONFIGURATION_MISSING, reason))
+    mail.configuration_missing(arrival)
+    return State.CONFIG_MISSING
+
+
+def _feed(name: str) -> Feed | None:
+    try:
+        return catalog().feed(name)
+    except KeyError:
+        return None

@@ -1,0 +1,165 @@
+"""What a person may do: release or discard a held job, retry a failed one, undo an applied one.
+
+Who may is checked by the caller (page or API). The state changes by one conditional UPDATE, so
+that of two people, or of a person and the engine, one wins and the other is told.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from imports.jobs import mail
+from imports.jobs import undo as undoing
+from imports.load.ceilings import BadLimit, Limits, check
+from imports.load.limits import MISSING_COLUMNS
+from imports.models import ImportJob, JobEvent
+from portal import audit, bell
+from portal.models import User
+
+State = ImportJob.State
+
+
+# Back to the queue, as if it had never run.
+_AGAIN: dict[str, Any] = {
+    "state": State.READY,
+    "stage": "",
+    "attempt": 0,
+    "ready_at": Now(),
+    "finished_at": None,
+}
+
+
+class NotPossible(Exception):
+    """The job is not in a state that allows this any more. Nothing was changed."""
+
+
+class BadLimits(NotPossible):
+    """A limit that cannot be read. Nothing was changed."""
+
+
+def plan_counts(job: ImportJob) -> dict[str, int]:
+    """What the job's plan will do: the counts a person agrees to when releasing it."""
+    return {
+        "created": job.rows_created,
+        "updated": job.rows_updated,
+        "unchanged": job.rows_unchanged,
+        "removed": job.rows_removed,
+        "rejected": job.rows_rejected,
+    }
+
+
+def release(
+    job: ImportJob, user: User, address: str | None = None, limits: Limits | None = None
+) -> None:
+    """Let a held job apply the plan its page shows, and no more than that.
+
+    limits: higher ones for this job only, for a plan that may grow up to them until it is applied.
+    A file that lacked columns has no plan yet: it runs anew with its template's newest version.
+    Raises NotPossible, also for a limit that cannot be read.
+    """
+    if lacks_columns(job):
+        plan, note = None, "Run again with the newest version of its template."
+    else:
+        plan, note = {**plan_counts(job), "holds": job.hold_reasons}, _released(limits)
+    changes = {**_AGAIN, "released_plan": plan, "limits": {**job.limits, **_readable(limits)}}
+    if plan is None and job.template_version is not None:
+        changes["template_version"] = job.template_version.template.current
+    detail = {"plan": plan, "limits": dict(limits or {})}
+    with transaction.atomic():
+        _change(job, State.HELD, changes)
+        _tell(job, user, address, "job.release", State.READY, note, **detail)
+        mail.decided(job, user, "released")
+        bell.ring_on_commit(bell.IMPORT, job.tenant_id)
+
+
+def lacks_columns(job: ImportJob) -> bool:
+    """Whether the job is held because its file lacks columns of its template."""
+    return any(hold.get("code") == MISSING_COLUMNS for hold in job.hold_reasons)
+
+
+def _readable(limits: Limits | None) -> Limits:
+    try:
+        check(limits or {})
+    except BadLimit as bad:
+        raise BadLimits(str(bad)) from bad
+    return limits or {}
+
+
+def _released(limits: Limits | None) -> str:
+    if not limits:
+        return "Released as planned."
+    named = ", ".join(f"{name} {limit}" for name, limit in limits.items())
+    return f"Released with limits for this job only: {named}."
+
+
+def discard(job: ImportJob, user: User, address: str | None = None) -> None:
+    """Give a held job up: nothing of it is ever applied. Raises NotPossible."""
+    with transaction.atomic():
+        _change(job, State.HELD, {"state": State.DISCARDED, "finished_at": Now()})
+        _tell(job, user, address, "job.discard", State.DISCARDED)
+        mail.decided(job, user, "discarded")
+        bell.ring_on_commit(bell.IMPORT, job.tenant_id)
+
+
+def retry(job: ImportJob, user: User, address: str | None = None) -> None:
+    """Run a job again that failed by our fault, with the same file. Raises NotPossible."""
+    asked = {"asked_by": ImportJob.AskedBy.RETRY, "user": user, "reason": "", "fault": ""}
+    with transaction.atomic():
+        _change(job, State.FAILED, {**_AGAIN, **asked}, only_fault=ImportJob.Fault.PORTAL)
+        _tell(job, user, address, "job.retry", State.READY)
+        bell.ring_on_commit(bell.IMPORT, job.tenant_id)
+
+
+def undo(job: ImportJob, user: User, address: str | None = None) -> ImportJob:
+    """Ask for the undo of an applied job; the job that will do it. Raises NotPossible with words.
+
+    The caller shows `imports.jobs.undo.preview` beforehand.
+    """
+    with transaction.atomic():
+        locked = ImportJob.objects.select_for_update(no_key=True).filter(tenant_id=job.tenant_id)
+        fresh = locked.get(pk=job.pk)
+        if why := undoing.refusal(fresh):
+            raise NotPossible(why)
+        asked = undoing.ask(fresh, user=user)
+        note = f"Undo of job {job.uid}."
+        _tell(asked, user, address, "job.undo", State.READY, note, undoes=str(job.uid))
+        bell.ring_on_commit(bell.IMPORT, job.tenant_id)
+    return asked
+
+
+def _change(
+    job: ImportJob, allowed: str, changes: dict[str, Any], only_fault: str | None = None
+) -> None:
+    rows = ImportJob.objects.filter(tenant_id=job.tenant_id, pk=job.pk, state=allowed)
+    # A plan that was made anew meanwhile is not the one that was agreed to.
+    rows = rows.filter(token=job.token)
+    if only_fault is not None:
+        rows = rows.filter(fault=only_fault).exclude(content="")
+    if not rows.update(owner="", lease_until=None, **changes):
+        raise NotPossible(f"Job {job.uid} is not {allowed} any more.")
+
+
+def _tell(
+    job: ImportJob,
+    user: User,
+    address: str | None,
+    action: str,
+    state: str,
+    note: str = "",
+    **detail: Any,
+) -> None:
+    JobEvent.objects.create(
+        tenant_id=job.tenant_id, job=job, state=state, actor=str(user), note=note
+    )
+    audit.record(
+        job.tenant_id,
+        action,
+        str(job.uid),
+        user=user,
+        address=address,
+        file=job.file_name,
+        **detail,
+    )

@@ -1,0 +1,72 @@
+"""The error attachment of a job, written to storage: what the sender corrects and drops again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from django.core.files import File
+from django.core.files.storage import default_storage
+
+from imports.issues import Issue
+from imports.load.file_rules import Late
+from imports.load.reading import Reading, Source
+from imports.models import ImportJob
+from imports.report.attachment_rows import write_attachment
+from imports.report.rejects import Reject, merge
+
+
+def of_rejects(job: ImportJob, folder: Path, source: Source, reading: Reading, found: Late) -> str:
+    """Storage name of the attachment with every rejected row; empty where none was rejected."""
+    wanted, mapping = found.by_line(), source.mapping
+    header = mapping.as_written or mapping.header
+    if not reading.rejected and not wanted:
+        return ""
+
+    def fill(target: BinaryIO) -> None:
+        records = reading.again(source, found.lines)
+        late = (Reject(line, raw, tuple(wanted[line])) for line, raw in records)
+        rejects = merge(reading.spool, late)
+        dialect = source.dialect
+        write_attachment(target, header, dialect.delimiter, rejects, dialect.quote)
+
+    return _save(job, folder, fill)
+
+
+def of_refusal(job: ImportJob, folder: Path, issues: Sequence[Issue]) -> str:
+    """Storage name of the attachment of a file that was refused as a whole: its issues only."""
+
+    def fill(target: BinaryIO) -> None:
+        rejects = (Reject(issue.line or 0, b"", (issue,)) for issue in issues)
+        write_attachment(target, (), ",", rejects)
+
+    return _save(job, folder, fill)
+
+
+def tidy(job: ImportJob) -> None:
+    """Remove what this attempt and earlier ones wrote, save what the job's row names.
+
+    An attempt may be cut off, or find its job taken, after its attachment is in storage.
+    """
+    try:
+        _, names = default_storage.listdir(_folder(job))
+    except FileNotFoundError:
+        return
+    named = ImportJob.objects.filter(pk=job.pk).values_list("attachment", flat=True).first()
+    for name in names:
+        path = f"{_folder(job)}/{name}"
+        if path != named and int(name.partition(".")[0]) <= job.token:
+            default_storage.delete(path)
+
+
+def _folder(job: ImportJob) -> str:
+    return f"attachments/{job.tenant_id}/{job.uid}"
+
+
+def _save(job: ImportJob, folder: Path, fill: Callable[[BinaryIO], None]) -> str:
+    path = folder / "attachment.csv"
+    with path.open("wb") as target:
+        fill(target)
+    with path.open("rb") as written:
+        return default_storage.save(f"{_folder(job)}/{job.token}.errors.csv", File(written))

@@ -1,0 +1,93 @@
+"""What people are told of imports: which event, about what, in which words, with which link.
+
+Each call makes at most one notice, in the transaction of what it tells of; `portal.notify` makes
+mails of them. Which people get it is the audience's matter.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+
+from imports.arrivals.decisions import shown
+from imports.jobs.instructions import settings_of
+from imports.models import Arrival, ArrivalFile, ImportJob
+from portal.models import Notice, User
+from portal.notify import audience, outbox
+
+Event = Notice.Event
+State = ImportJob.State
+
+_SUCCESS = (State.COMPLETE, State.INCOMPLETE)
+
+
+def unmatched(arrival: Arrival, row: ArrivalFile) -> None:
+    """A file that no template names: told always (seed 003)."""
+    outbox.add(
+        arrival.tenant_id,
+        Event.UNMATCHED,
+        f"unmatched:{arrival.uid}:{arrival.token}",
+        f"{shown(row.name)}: no import template has this file name",
+        row.reason,
+        reverse("arrival", args=[arrival.uid]),
+    )
+
+
+def configuration_missing(arrival: Arrival) -> None:
+    """A delivery that waits for the operator; told once, however often it is tried."""
+    outbox.add(
+        arrival.tenant_id,
+        Event.PORTAL_FAULT,
+        f"configuration:{arrival.uid}",
+        f"{shown(arrival.name)}: what is to be done with it is not configured",
+        f"Folder {shown(arrival.drop.path)}.",
+        reverse("arrival", args=[arrival.uid]),
+    )
+
+
+def moved(job: ImportJob) -> None:
+    """A job that ended or is held. A dry run is told to nobody: who asked is looking at it."""
+    if job.state == State.HELD:
+        _tell(job, Event.HELD, "is held: nothing is imported until somebody decides", job.reason)
+    elif job.state == State.FAILED:
+        _tell(job, Event.FAILED, "failed", job.reason)
+        if job.fault == ImportJob.Fault.PORTAL:
+            _tell(job, Event.PORTAL_FAULT, "failed by the portal's fault", job.reason)
+    elif job.state in _SUCCESS and job.asked_by == ImportJob.AskedBy.UNDO:
+        _tell(job, Event.UNDONE, "was undone", _counts(job))
+    elif job.state in _SUCCESS:
+        _finished(job)
+
+
+def decided(job: ImportJob, user: User, word: str) -> None:
+    """A person decided about a held job. word: "released" or "discarded"."""
+    _tell(job, Event.DECIDED, f"was {word} by {user}", job.reason)
+
+
+def _finished(job: ImportJob) -> None:
+    """Told if the template says so, to who saved it; and to whoever asked to be told of all."""
+    version = job.template_version
+    wanted = version is not None and bool(settings_of(version).get("mail"))
+    if not wanted and not audience.asked_for_completion(job.tenant_id):
+        return
+    word = "complete" if job.state == State.COMPLETE else "incomplete: some rows were rejected"
+    user_id = version.user_id if wanted and version is not None else None
+    _tell(job, Event.FINISHED, f"is {word}", f"{job.reason} {_counts(job)}", user_id=user_id)
+
+
+def _tell(job: ImportJob, event: Notice.Event, word: str, text: str, **more: Any) -> None:
+    outbox.add(
+        job.tenant_id,
+        event,
+        f"{event}:{job.uid}:{job.token}",
+        f"{shown(job.file_name)} {word}",
+        text,
+        reverse("job", args=[job.uid]),
+        **more,
+    )
+
+
+def _counts(job: ImportJob) -> str:
+    names = ("read", "created", "updated", "unchanged", "removed", "rejected")
+    return ", ".join(f"{getattr(job, f'rows_{name}'):,} {name}" for name in names) + "."

@@ -1,0 +1,1 @@
+"""Good rows become records: read, staged, compared with the store, limited, applied."""

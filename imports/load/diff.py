@@ -1,0 +1,103 @@
+"""The first rows of a plan, as a page shows them: created, changed field by field, removed.
+
+Kept with a job that is held or a dry run, bounded in rows, fields and characters. Source: design.md
+section 7 (a field-level diff).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db import connection, transaction
+
+from imports.load.plan import Absent, Value, steer
+from imports.load.staging import StagingTable
+from imports.load.stored import Target
+
+ROWS = 20
+FIELDS = 100
+CHARACTERS = 200
+
+Detail = dict[str, list[dict[str, Any]]]
+
+
+def detail(staging: StagingTable, target: Target, staged: int, absent: Absent | None) -> Detail:
+    """The first ROWS of each kind, as JSON: {"creates": […], "updates": […], "removes": […]}.
+
+    A create or remove is {line, key, record: {field: value}}; an update is {line, key, changes:
+    {field: [before, after]}, returns} where returns tells that the record was removed before.
+    line is null where no row of the file asks for it (a mirror's absent records). Where fields are
+    left out, left_out says how many.
+    """
+    with transaction.atomic():
+        steer(staged)
+        return {
+            "creates": [_whole(*row) for row in _creates(staging)],
+            "updates": [_changed(*row) for row in _updates(staging)],
+            "removes": [_whole(*row) for row in _removes(staging, target, absent)],
+        }
+
+
+def _creates(staging: StagingTable) -> list[tuple[Any, ...]]:
+    return _rows(
+        f"SELECT s.line, s.key, s.data FROM {staging.rows} s WHERE NOT EXISTS "  # noqa: S608
+        f"(SELECT FROM {staging.matches} m WHERE m.line = s.line) ORDER BY s.line LIMIT {ROWS}"
+    )
+
+
+def _updates(staging: StagingTable) -> list[tuple[Any, ...]]:
+    return _rows(
+        "WITH first AS (SELECT line, id FROM "  # noqa: S608
+        f"{staging.matches} WHERE verdict = 'update' ORDER BY line LIMIT {ROWS}) "
+        "SELECT line, r.key, r.active, r.data, s.data FROM first "
+        f"JOIN {staging.rows} s USING (line) JOIN portal_record r USING (id) ORDER BY line"
+    )
+
+
+def _removes(staging: StagingTable, target: Target, absent: Absent | None) -> list[tuple[Any, ...]]:
+    values: list[Value] = []
+    removed = f"SELECT line, id FROM {staging.matches} WHERE verdict = 'remove'"  # noqa: S608
+    if absent is not None:
+        query, values = absent.query(staging, target)
+        removed += f" UNION ALL SELECT NULL, id FROM ({query}) a"  # noqa: S608
+    return _rows(
+        f"WITH first AS (SELECT line, id FROM ({removed}) x ORDER BY line, id LIMIT {ROWS}) "  # noqa: S608
+        "SELECT line, r.key, r.data FROM first JOIN portal_record r USING (id) ORDER BY line, id",
+        *values,
+    )
+
+
+def _rows(query: str, *values: Value) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
+
+
+def _whole(line: int | None, key: str, data: str) -> dict[str, Any]:
+    record = {name: _short(value) for name, value in json.loads(data).items()}
+    return {"line": line, "key": _short(key), **_bounded("record", record)}
+
+
+def _changed(line: int, key: str, active: bool, before: str, after: str) -> dict[str, Any]:
+    old, new = json.loads(before), json.loads(after)
+    changes = {
+        name: [_short(old.get(name)), _short(value)]
+        for name, value in new.items()
+        if old.get(name) != value
+    }
+    return {"line": line, "key": _short(key), "returns": not active, **_bounded("changes", changes)}
+
+
+def _bounded(name: str, fields: dict[str, Any]) -> dict[str, Any]:
+    kept = dict(list(fields.items())[:FIELDS])
+    left_out = len(fields) - len(kept)
+    return {name: kept, **({"left_out": left_out} if left_out else {})}
+
+
+def _short(value: Any) -> Any:
+    """The value, its texts cut at CHARACTERS; of a list the first ROWS."""
+    if isinstance(value, str):
+        return value if len(value) <= CHARACTERS else value[: CHARACTERS - 1] + "…"
+    return [_short(one) for one in value[:ROWS]] if isinstance(value, list) else value

@@ -1,0 +1,273 @@
+"""Limits that turn a plan into a hold: how much one file may do before a person is asked.
+
+Pure. Limits are data on the drop or template: {"removes": "10%", "rejects": 500, …}. A percentage
+of creates, updates and removes is of the type's active records, of rejects of the file's rows, and
+never bites below FLOOR rows (PER_FLOOR for one value of a field). size_change is percent or bytes
+against the last applied file; key_churn is percent or records.
+Source: design.md section 7; reliability.md rule 11; peers.md on mass deletion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from imports.load.ceilings import Limits, ceiling, check, is_percent, percent
+
+DEFAULTS: Limits = {"removes": "10%"}
+PER_FLOOR = 10
+# "Did the identifiers change?" is asked from this share on, and from so many known people on.
+CHANGED_PERCENT = 50
+CHANGED_LEAST = 10
+MOST_VALUES = 20
+MISSING_COLUMNS = "missing_columns"
+_COUNTED = {
+    "creates": ("created", "create"),
+    "updates": ("updated", "change"),
+    "removes": ("removed", "remove"),
+    "rejects": ("rejected", "reject"),
+}
+PER_MEASURES = ("creates", "updates", "removes")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a job will do. read = created + updated + unchanged + removed + rejected.
+
+    removed also counts the absent ones, which a mirror's file does not name. stored: the type's
+    active records before.
+    """
+
+    read: int
+    created: int
+    updated: int
+    unchanged: int
+    removed: int
+    rejected: int
+    stored: int = 0
+    absent: int = 0
+
+    @property
+    def accepted(self) -> int:
+        return self.read - self.rejected
+
+
+@dataclass(frozen=True, slots=True)
+class ValueCounts:
+    """What a plan does to the records with one value of a field."""
+
+    created: int = 0
+    updated: int = 0
+    removed: int = 0
+    stored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A plan with what was measured beside it. size, last_size: bytes; None where none came before.
+
+    missing: active records that the file does not name. checked, known: how many of the new rows
+    were looked up by name and e-mail, and how many of these the store has under another identifier.
+    """
+
+    plan: Plan
+    size: int = 0
+    last_size: int | None = None
+    missing: int = 0
+    checked: int = 0
+    known: int = 0
+    per_value: Mapping[str, ValueCounts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One reason to wait for a person.
+
+    code: stable name of the cause. measure: the limit that, raised, lets it pass; empty where only
+    a person's yes does. count: what was measured, in the unit of the limit (percent, records or
+    bytes). value: the field's value that a limit per value is about.
+    """
+
+    code: str
+    sentence: str
+    measure: str
+    count: int
+    limit: str | int
+    value: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def holds(
+    measured: Measured,
+    limits: Limits,
+    limits_per: Mapping[str, Any] | None = None,
+    released: Mapping[str, Any] | None = None,
+) -> list[Hold]:
+    """Why the plan must wait for a person; empty where it may go on. Raises BadLimit.
+
+    limits_per: {"field": name, "limits": {…}}. released: the plan that a person has agreed to, with
+    its holds; what stays within it needs no new yes.
+    """
+    check(limits)
+    found = [*_counted(measured.plan, {**DEFAULTS, **limits}), *_mirror(measured.plan)]
+    found += [*_size(measured, limits), *_churn(measured, limits), *_identifiers(measured)]
+    if limits_per:
+        found += _per_value(measured, str(limits_per["field"]), limits_per["limits"])
+    agreed = _agreed(released or {})
+    return [hold for hold in found if hold.count > agreed.get((hold.code, hold.value), -1)]
+
+
+def of_header(reasons: Iterable[str], code: str = "header") -> list[Hold]:
+    """What a template holds for because of the file's header; a release is a yes to all of it."""
+    return [Hold(code, reason, "", 0, "") for reason in reasons]
+
+
+def differences(plan: Plan, released: Mapping[str, Any]) -> str:
+    """What a new plan does otherwise than the released one, as a sentence; empty where nothing."""
+    changed = [
+        f"{name} {getattr(plan, name):,} instead of {released[name]:,}"
+        for name in ("created", "updated", "removed", "rejected")
+        if name in released and released[name] != getattr(plan, name)
+    ]
+    if not changed:
+        return ""
+    return (
+        f"The store has changed since the release, so it was planned again: {', '.join(changed)}."
+    )
+
+
+def _agreed(released: Mapping[str, Any]) -> dict[tuple[str, str | None], int]:
+    """How much a person has said yes to, by cause and value."""
+    agreed: dict[tuple[str, str | None], int] = {
+        (name, None): released[attribute]
+        for name, (attribute, _) in _COUNTED.items()
+        if attribute in released
+    }
+    for hold in released.get("holds", ()):
+        agreed[hold["code"], hold.get("value")] = hold["count"]
+    return agreed
+
+
+def _counted(plan: Plan, limits: Limits) -> Iterator[Hold]:
+    for name, limit in limits.items():
+        if name not in _COUNTED:
+            continue
+        attribute, verb = _COUNTED[name]
+        count = getattr(plan, attribute)
+        base = plan.read if name == "rejects" else plan.stored
+        allowed = ceiling(limit, base)
+        if count > allowed:
+            sentence = f"The file would {verb} {count:,} records; the limit is {limit}"
+            sentence += f" ({allowed:,} of {base:,})." if is_percent(limit) else "."
+            yield Hold(name, sentence, name, count, limit)
+
+
+def _mirror(plan: Plan) -> Iterator[Hold]:
+    """A mirror never empties the store for want of rows, nor takes rejected ones for absent."""
+    if plan.absent and not plan.read:
+        sentence = (
+            f"The file has no rows. All {plan.absent:,} records that it does not name would be "
+            "removed. Is it cut off?"
+        )
+        yield Hold("empty_mirror", sentence, "", plan.absent, 0)
+    elif plan.absent and plan.rejected:
+        sentence = (
+            f"{plan.rejected:,} rows are rejected, and {plan.absent:,} records that no accepted "
+            "row names would be removed: those of the rejected rows may be among them."
+        )
+        yield Hold("rejected_in_mirror", sentence, "", plan.absent, 0)
+
+
+def _size(measured: Measured, limits: Limits) -> Iterator[Hold]:
+    limit, last = limits.get("size_change"), measured.last_size
+    if limit is None or not last:
+        return
+    change = abs(measured.size - last)
+    count = -(-change * 100 // last) if is_percent(limit) else change
+    if change > (last * percent(str(limit)) / 100 if is_percent(limit) else int(limit)):
+        way = "smaller" if measured.size < last else "larger"
+        by = f"{count:,} %" if is_percent(limit) else f"{change:,} bytes"
+        sentence = (
+            f"The file is {by} {way} than the last one that was imported ({measured.size:,} bytes "
+            f"after {last:,}); the limit is {limit}."
+        )
+        yield Hold("size_change", sentence, "size_change", count, limit)
+
+
+def _churn(measured: Measured, limits: Limits) -> Iterator[Hold]:
+    limit = limits.get("key_churn")
+    if limit is None:
+        return
+    records = min(measured.plan.created, measured.missing)
+    count = _churn_percent(measured) if is_percent(limit) else records
+    if count > (percent(str(limit)) if is_percent(limit) else int(limit)):
+        sentence = (
+            f"{measured.plan.created:,} rows have new identifiers, and {measured.missing:,} of "
+            f"{measured.plan.stored:,} stored records are not in the file; the limit is {limit}."
+        )
+        yield Hold("key_churn", sentence, "key_churn", count, limit)
+
+
+def _identifiers(measured: Measured) -> Iterator[Hold]:
+    """Asked without a limit being set: nobody expects it, and it doubles every person."""
+    if not identifiers_suspect(measured.plan, measured.missing):
+        return
+    if measured.known < CHANGED_LEAST or measured.known * 100 < CHANGED_PERCENT * measured.checked:
+        return
+    share = _share(measured.plan.created, measured.plan.accepted)
+    sentence = (
+        f"{share} % of the identifiers are new, while {measured.known:,} of {measured.checked:,} "
+        "of these rows look like records that are stored under other identifiers. Did the "
+        "identifiers change?"
+    )
+    yield Hold("identifiers_changed", sentence, "", share, f"{CHANGED_PERCENT}%")
+
+
+def identifiers_suspect(plan: Plan, missing: int) -> bool:
+    """Whether so many identifiers came and went that the new rows should be looked up by name."""
+    if plan.created < CHANGED_LEAST:
+        return False
+    return _churn_percent(Measured(plan, missing=missing)) >= CHANGED_PERCENT
+
+
+def _per_value(measured: Measured, name: str, limits: Limits) -> list[Hold]:
+    check(limits, PER_MEASURES)
+    return [
+        hold
+        for measure, limit in limits.items()
+        for hold in _of_values(measured, name, measure, limit)
+    ]
+
+
+def _of_values(measured: Measured, name: str, measure: str, limit: str | int) -> list[Hold]:
+    """The values beyond a limit, the worst first, the many as one: its count is their largest."""
+    attribute, verb = _COUNTED[measure]
+    beyond = []
+    for value, counts in measured.per_value.items():
+        count, allowed = getattr(counts, attribute), ceiling(limit, counts.stored, PER_FLOOR)
+        if count > allowed:
+            of = f" ({allowed:,} of {counts.stored:,})" if is_percent(limit) else ""
+            sentence = (
+                f"{name} {value or '(blank)'}: the file would {verb} {count:,} records; the limit "
+                f"is {limit}{of}."
+            )
+            beyond.append(Hold(f"{measure}_per_value", sentence, measure, count, limit, value))
+    beyond.sort(key=lambda hold: (-hold.count, hold.value or ""))
+    if more := beyond[MOST_VALUES:]:
+        sentence = f"{len(more):,} more values of {name} are beyond the limit of {limit}."
+        rest = Hold(f"{measure}_per_value_more", sentence, measure, more[0].count, limit)
+        return [*beyond[:MOST_VALUES], rest]
+    return beyond
+
+
+def _churn_percent(measured: Measured) -> int:
+    """The smaller of two shares: new ones among the file's rows, missing ones among the stored."""
+    plan = measured.plan
+    return min(_share(plan.created, plan.accepted), _share(measured.missing, plan.stored))
+
+
+def _share(part: int, whole: int) -> int:
+    return part * 100 // whole if whole else 0

@@ -1,0 +1,202 @@
+"""Reading a job's file: scan → skip what is stored → validate → stage, chunk by chunk.
+
+Constant memory in the file's size. Good rows leave through the staging writer, rejected ones
+through the spool; what the rules across rows need is gathered as numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from imports.check.columns import Mapping
+from imports.check.row_numbers import Gathered
+from imports.check.validation import Checked, Validator
+from imports.issues import Issue, Severity
+from imports.load.staging import Writer
+from imports.load.stored import KnownRecords
+from imports.report.rejects import Reject, RejectSpool, reject_of
+from imports.report.summary import Summary
+from imports.scan.cells import QUOTE
+from imports.scan.dialect import Dialect
+from imports.scan.json_lines import explained
+from imports.scan.prefetch import ahead
+from imports.scan.rereading import records_of, records_on
+from imports.scan.scanner import Chunk, merged, record_hashes, scan
+
+_PROGRESS_SECONDS = 0.7
+_MOST_KEPT = 4 << 20
+_ENOUGH = 1 << 20  # bytes of records worth a round of all rules
+
+
+@dataclass(slots=True)
+class Source:
+    """The job's file, how it is written, and what its columns are.
+
+    json_lines: the file is the CSV form of JSON lines (`imports/scan/json_lines.py`).
+    """
+
+    file: BinaryIO
+    size: int
+    dialect: Dialect
+    mapping: Mapping
+    absorb_extra: bool = False
+    json_lines: bool = False
+
+    @property
+    def width(self) -> int:
+        return len(self.mapping.header)
+
+    @property
+    def layout(self) -> int:
+        """Seed of the records' hashes: the same bytes mean the same only in the same layout."""
+        quote = 0 if self.dialect.quote == QUOTE else 1 + ord(self.dialect.quote or "\0")
+        return self.mapping.fingerprint ^ ord(self.dialect.delimiter) ^ quote << 8
+
+    def records_on(self, lines: npt.NDArray[np.int64]) -> Iterator[tuple[int, bytes]]:
+        """The well-formed records that begin on these lines, in order."""
+        if self.absorb_extra or self.json_lines:  # a record is not what stands on that line
+            return records_of(self.chunks(), lines)
+        return records_on(self.file, self.dialect, lines)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All chunks of the file from its beginning."""
+        chunks = scan(self.file, self.dialect, self.width, absorb_extra=self.absorb_extra)
+        return explained(chunks) if self.json_lines else chunks
+
+
+@dataclass(slots=True)
+class Reading:
+    """What reading found: the numbers, the issues by cause, and what is needed across rows.
+
+    kept: the records that were checked, while they are few; they spare a second pass over the file
+    where some of them are rejected later. None where they became many.
+    """
+
+    summary: Summary
+    spool: RejectSpool
+    known: KnownRecords
+    gathered: Gathered = field(default_factory=Gathered)
+    seen: int = 0
+    staged: int = 0
+    rejected: int = 0
+    warnings: int = 0
+    consumed: int = 0
+    kept: list[Chunk] | None = field(default_factory=list)
+    kept_bytes: int = 0
+
+    def keep(self, chunk: Chunk) -> None:
+        """Keep the records of a chunk, or give all up where they are too many."""
+        self.kept_bytes += len(chunk.data)
+        if self.kept is not None and self.kept_bytes <= _MOST_KEPT:
+            self.kept.append(Chunk(chunk.data, chunk.lines, chunk.offsets))
+        else:
+            self.kept = None
+
+    def again(self, source: Source, lines: npt.NDArray[np.int64]) -> Iterator[tuple[int, bytes]]:
+        """The accepted records on these lines: as they were kept, or else from the file."""
+        if self.kept:
+            has_all = np.isin(lines, np.concatenate([chunk.lines for chunk in self.kept])).all()
+            if has_all:
+                return records_of(iter(self.kept), lines)
+        return source.records_on(lines)
+
+
+def read(
+    source: Source,
+    validator: Validator,
+    reading: Reading,
+    writer: Writer,
+    progress: Callable[[Reading], None],
+) -> None:
+    """Run the whole file through. progress is called about once a second and may raise to stop."""
+    told = time.monotonic()
+    pending = _Pending()
+    for chunk in ahead(source.chunks()):
+        _take(chunk, source, reading, pending)
+        if pending.weight >= _ENOUGH:
+            _work_off(pending, validator, reading, writer)
+        if time.monotonic() - told > _PROGRESS_SECONDS:
+            progress(reading)
+            told = time.monotonic()
+    _work_off(pending, validator, reading, writer)
+    progress(reading)
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What is left of chunks after the skipping, until it is worth a round of all rules.
+
+    Where nearly all is stored already, most of the time would else go into tiny rounds.
+    """
+
+    chunks: list[Chunk] = field(default_factory=list)
+    hashes: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    weight: int = 0
+
+
+def _take(chunk: Chunk, source: Source, reading: Reading, pending: _Pending) -> None:
+    reading.consumed = chunk.consumed
+    reading.seen += len(chunk.lines) + len(chunk.cut)
+    hashes = record_hashes(chunk, source.layout)
+    rest, hashes = reading.known.skip(chunk, hashes)
+    pending.chunks.append(rest)
+    pending.hashes.append(hashes)
+    pending.weight += len(rest.data) + sum(len(cut.raw) for cut in rest.cut)
+
+
+def _work_off(pending: _Pending, validator: Validator, reading: Reading, writer: Writer) -> None:
+    if not pending.chunks:
+        return
+    rest, hashes = merged(pending.chunks), np.concatenate(pending.hashes)
+    pending.chunks, pending.hashes, pending.weight = [], [], 0
+    rejects = [reject_of(cut) for cut in rest.cut]
+    for reject in rejects:
+        reading.summary.add(reject.issues[0])
+    if len(rest.lines):
+        checked = _checked(rest, hashes, validator)
+        reading.keep(rest)
+        writer.write(checked.good)
+        reading.staged += checked.good.height
+        reading.gathered.add(checked.good)
+        rejects += _rejected(rest, checked)
+        _summarise(checked, reading)
+    for reject in sorted(rejects, key=lambda one: one.line):
+        reading.spool.add(reject)
+    reading.rejected += len(rejects)
+
+
+def _checked(chunk: Chunk, hashes: npt.NDArray[np.int64], validator: Validator) -> Checked:
+    starts, ends = chunk.offsets[:-1], chunk.offsets[1:]
+
+    def raw(position: int) -> bytes:
+        return chunk.data[int(starts[position]) : int(ends[position]) - 1]
+
+    return validator.check(chunk.data, chunk.lines, hashes, raw)
+
+
+def _rejected(chunk: Chunk, checked: Checked) -> Iterator[Reject]:
+    """The rows that the rules rejected, each with all its issues."""
+    by_line: dict[int, list[Issue]] = {}
+    for batch in checked.issues:
+        if batch.severity == Severity.ERROR:
+            for issue in batch.issues():
+                by_line.setdefault(issue.line or 0, []).append(issue)
+    for position, raw in zip(checked.rejected.tolist(), checked.rejected_records, strict=True):
+        line = int(chunk.lines[position])
+        yield Reject(line, raw, tuple(by_line[line]))
+
+
+def _summarise(checked: Checked, reading: Reading) -> None:
+    for batch in checked.issues:
+        first = next(batch.issues())
+        reading.summary.add_many(
+            batch.code, batch.column, batch.severity, first.message, batch.lines, batch.found
+        )
+        if batch.severity == Severity.WARNING:
+            reading.warnings += len(batch.lines)

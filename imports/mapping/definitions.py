@@ -1,0 +1,133 @@
+"""An import template's spec as plain data: what `parsing.parse` makes of JSON or YAML. Pure.
+
+Source: seed 003 (import templates); the meaning of each part is told at its attribute.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from imports.mapping.steps import Step
+from portal.records.definitions import FieldType, Operation
+
+VERSION = 1
+AUTO = "auto"
+ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "cp1252")
+DELIMITERS: Mapping[str, str] = MappingProxyType({",": ",", ";": ";", "tab": "\t", "|": "|"})
+QUOTES: Mapping[str, str] = MappingProxyType({'"': '"', "'": "'", "none": ""})
+MEASURES = ("creates", "updates", "removes", "rejects", "size_change", "key_churn")
+
+Limits = Mapping[str, int | str]
+
+
+class BlankRule(enum.StrEnum):
+    """What a blank cell of an optional field means."""
+
+    KEEP = "keep"
+    CLEAR = "clear"
+    DEFAULT = "default"
+
+
+class Unknown(enum.StrEnum):
+    """What a column that the template does not know does to the file."""
+
+    IGNORE = "ignore"
+    WARN = "warn"
+    HOLD = "hold"
+
+
+class Missing(enum.StrEnum):
+    """What a column that the file lacks does to it."""
+
+    SUGGEST = "suggest"  # the file is refused, with what is near
+    HOLD = "hold"  # the file waits for a person
+
+
+class BadSpec(ValueError):
+    """A spec that cannot be used. faults: all, each "path: what was found, what was expected"."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How the file is written; "auto" is detected. The attributes hold the words of the spec.
+
+    header_row: which record after the skipped lines names the columns, blank ones not counted;
+    0 where none does. skip_rows: lines at the top. skip_last: records at the end (a footer).
+    sheet: of a spreadsheet, by name or by number from 1; None for the first.
+    """
+
+    encoding: str = AUTO
+    delimiter: str = AUTO
+    quote: str = '"'
+    header_row: int = 1
+    skip_rows: int = 0
+    skip_last: int = 0
+    sheet: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldSpec:
+    """Where one field's value comes from: columns by name and steps, or a constant.
+
+    default: taken where the cell is blank in the end.
+    """
+
+    columns: tuple[str, ...] = ()
+    constant: str | None = None
+    default: str | None = None
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnField:
+    """A field that the tenant adds to the record type, stored in the document under its name."""
+
+    name: str
+    type: FieldType = FieldType.TEXT
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsPer:
+    """Limits for each value of one field, such as school."""
+
+    field: str
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the file does to the store. operation, blank: None for the feed's.
+
+    absent_scope: a mirror only removes records whose value of that field occurs in the file.
+    keep_days: days that files are kept; None for the installation's.
+    """
+
+    operation: Operation | None = None
+    absent_scope: str | None = None
+    blank: BlankRule | None = None
+    unknown_columns: Unknown = Unknown.WARN
+    missing_columns: Missing = Missing.SUGGEST
+    limits: Limits = field(default_factory=lambda: MappingProxyType({}))
+    limits_per: LimitsPer | None = None
+    mail: bool = False
+    keep_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """One version of a template. columns: the header of the sample, in order."""
+
+    columns: tuple[str, ...]
+    fields: Mapping[str, FieldSpec]
+    reading: Reading = Reading()
+    own_fields: tuple[OwnField, ...] = ()
+    settings: Settings = field(default_factory=Settings)
+    version: int = VERSION

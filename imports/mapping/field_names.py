@@ -1,0 +1,150 @@
+"""A header against the names of a feed's fields: how sure it is for each, and why. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from imports.mapping.naming import Name, likeness, meaning, parse, plain, vocabulary
+from portal.records.definitions import Field, RecordType
+
+_CERTAIN = 0.97  # from here on no other field is thought of
+_BY_WORDS = 0.88  # the best that a likeness of words can give
+_BY_LETTERS = 0.8
+_ALIKE = 0.8  # difflib's ratio
+_FIRST = 0.95  # of the sureness where a number is missing that could be 1
+_OTHER = 0.3  # of the sureness where the numbers in two names differ
+
+
+@dataclass(frozen=True, slots=True)
+class Idea:
+    """That a column is some field. sure: 0 to 1. reason: a sentence."""
+
+    sure: float
+    reason: str
+
+
+NO_IDEA = Idea(0.0, "No field is like it.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """What one field is called. spelled: normal forms and what each is worth. reach: words of
+    which a name must have one to be like it. pairs: letter pairs of its name."""
+
+    folded: str
+    name: Name
+    spelled: Mapping[str, Idea]
+    reach: frozenset[str]
+    pairs: frozenset[str]
+
+
+class FieldNames:
+    """The names of all fields of one feed."""
+
+    def __init__(self, record_type: RecordType, fields: Sequence[Field]) -> None:
+        known = vocabulary()
+        self._faint = known.faint | known.context.get(record_type.name, frozenset())
+        self._called = [_called(record_type, field) for field in fields]
+        self._meanings = [
+            (
+                Idea(sure, "Its words mean the same."),
+                left_out,
+                _meanings(record_type, fields, left_out),
+            )
+            for sure, left_out in ((_BY_WORDS, self._faint), (0.9, known.faint))
+        ]
+
+    def ideas(self, header: str) -> list[Idea]:
+        """For each field how sure its name makes us that the column is it."""
+        name, folded = parse(header), header.strip().lower()
+        certain = [self._certain(folded, name, called) for called in self._called]
+        if any(idea.sure >= _CERTAIN for idea in certain):
+            return certain
+        meant = {
+            at: idea
+            for idea, left_out, meanings in self._meanings
+            for at in meanings.get(meaning(name, left_out), ())
+        }
+        words, pairs = frozenset(name.words), _pairs(name.plain)
+        return [
+            max(
+                (called.spelled.get(name.plain, NO_IDEA), meant.get(at, NO_IDEA)),
+                key=lambda idea: idea.sure,
+            )
+            if at in meant or name.plain in called.spelled
+            else self._alike(name, words, pairs, called)
+            for at, called in enumerate(self._called)
+        ]
+
+    def _certain(self, folded: str, name: Name, called: _Called) -> Idea:
+        if folded == called.folded:
+            return Idea(1.0, "The same name.")
+        idea = called.spelled.get(name.plain, NO_IDEA)
+        return idea if idea.sure >= _CERTAIN else NO_IDEA
+
+    def _alike(
+        self, name: Name, words: frozenset[str], pairs: frozenset[str], called: _Called
+    ) -> Idea:
+        best = NO_IDEA
+        if not called.reach.isdisjoint(words):
+            alike = likeness(name, called.name, self._faint)
+            alike *= _BY_WORDS * _numbered(name.numbers, called.name.numbers)
+            best = Idea(alike, "Its words are like it.")
+        if (
+            len(pairs & called.pairs) * 3 > len(called.pairs)
+            and name.numbers == called.name.numbers
+        ):
+            ratio = difflib.SequenceMatcher(None, name.plain, called.name.plain).ratio()
+            if ratio >= _ALIKE and ratio * _BY_LETTERS > best.sure:
+                return Idea(ratio * _BY_LETTERS, "It is spelled much alike.")
+        return best
+
+
+def _called(record_type: RecordType, field: Field) -> _Called:
+    """What the field is called; the surest spelling goes last, so that it stays."""
+    others = vocabulary().spellings(record_type.name, field.name)
+    spelled = {
+        **_worth(others, Idea(0.92, "Other systems call the field so.")),
+        **_worth([field.label], Idea(0.95, "The field's label.")),
+        **_worth(field.aliases, Idea(0.97, "Another name of the field.")),
+        **_worth([field.name], Idea(0.98, "The same name but for case, blanks and punctuation.")),
+    }
+    name = parse(field.name)
+    reach = vocabulary().reach(name.words)
+    return _Called(field.name.lower(), name, spelled, reach, _pairs(name.plain))
+
+
+def _worth(spellings: Iterable[str], idea: Idea) -> dict[str, Idea]:
+    return {normal: idea for normal in map(plain, spellings) if normal}
+
+
+def _meanings(
+    record_type: RecordType, fields: Sequence[Field], left_out: frozenset[str]
+) -> dict[tuple[str, ...], set[int]]:
+    """The fields by what they are called; what two fields are called alike says nothing."""
+    found: dict[tuple[str, ...], set[int]] = {}
+    for at, field in enumerate(fields):
+        for spelling in _spellings(record_type, field):
+            found.setdefault(meaning(parse(spelling), left_out), set()).add(at)
+    return {words: at for words, at in found.items() if words and len(at) == 1}
+
+
+def _spellings(record_type: RecordType, field: Field) -> Iterator[str]:
+    others = vocabulary().spellings(record_type.name, field.name)
+    yield from filter(None, (field.name, field.label, *field.aliases, *others))
+
+
+def _numbered(found: tuple[str, ...], expected: tuple[str, ...]) -> float:
+    """Numbers in a name must agree; the first of several may go without: Email is EmailAddress1."""
+    found = tuple(number.lstrip("0") or "0" for number in found)
+    if found == expected:
+        return 1.0
+    filled = ("1",) * (len(expected) - len(found)) + found
+    return _FIRST if filled == expected else _OTHER
+
+
+def _pairs(text: str) -> frozenset[str]:
+    return frozenset(chain((text[at : at + 2] for at in range(len(text) - 1)), text[:1]))

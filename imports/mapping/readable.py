@@ -1,0 +1,67 @@
+"""A job's file as the engine reads it: as it is, or a workbook's sheet or JSON lines as CSV.
+
+Only a template reads workbooks: it says which sheet. Source: issue of the templates (XLSX is read
+too, first sheet or a chosen one). JSON lines are read where the feed says so; they name their own
+members, so that a template has nothing to say about them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from imports.mapping.definitions import Spec
+from imports.mapping.sheets import to_csv
+from imports.scan import json_lines
+
+_ZIP = b"PK\x03\x04"
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """size: bytes. spec: how this file is read, which of a sheet is known.
+
+    json_lines: whether it was made of JSON lines.
+    """
+
+    file: BinaryIO
+    size: int
+    spec: Spec | None
+    json_lines: bool = False
+
+
+def is_zip(file: BinaryIO) -> bool:
+    """Whether the file begins as a zip archive does, which every workbook is."""
+    file.seek(0)
+    start = file.read(len(_ZIP))
+    file.seek(0)
+    return start == _ZIP
+
+
+@contextmanager
+def readable(
+    file: BinaryIO, size: int, spec: Spec | None, folder: Path, json_name: str = ""
+) -> Iterator[Readable]:
+    """The file, or its CSV form in the folder. Raises FileRefused for an unreadable workbook.
+
+    size: bytes of the file. json_name: its name where it may be of JSON lines; empty elsewhere.
+    """
+    if json_name and json_lines.recognised(file, json_name):
+        with (folder / "lines.csv").open("w+b") as table:
+            json_lines.to_csv(file, table)
+            length = table.tell()
+            table.seek(0)
+            yield Readable(table, length, None, json_lines=True)
+        return
+    if spec is None or not is_zip(file):
+        yield Readable(file, size, spec)
+        return
+    with (folder / "sheet.csv").open("w+b") as sheet:
+        to_csv(file, spec.reading.sheet, sheet)
+        length = sheet.tell()
+        sheet.seek(0)
+        reading = replace(spec.reading, encoding="utf-8", delimiter=",", quote='"')
+        yield Readable(sheet, length, replace(spec, reading=reading))

@@ -1,0 +1,230 @@
+"""A template's spec against the header of one file: its mapping, or why there is none. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import xxhash
+
+from imports.check import columns as mapping
+from imports.check.columns import ATTACHMENT_COLUMNS, near_names
+from imports.check.computed import Made
+from imports.issues import Code, FileRefused, Issue
+from imports.mapping.definitions import FieldSpec, Missing, Spec, Unknown
+from imports.mapping.effective import applied, extended, filled, unfit
+from imports.mapping.parsing import as_json
+from imports.mapping.tables import Tables, named_in
+from imports.mapping.transforms import compile_field
+from portal.records.definitions import Feed, Field, RecordType
+
+_SHOWN = 200
+_NAMED = 5
+
+
+class HoldNeeded(FileRefused):
+    """The file lacks columns, and the template says that a person decides.
+
+    reasons: one sentence a column. Where it is not asked for, it is as any refusal.
+    """
+
+    def __init__(self, *issues: Issue) -> None:
+        super().__init__(*issues)
+        self.reasons = tuple(issue.message for issue in issues)
+
+
+def resolve(
+    spec: Spec, header: Sequence[str], feed: Feed, record_type: RecordType, lookups: Tables
+) -> mapping.Mapping:
+    """The mapping of a file with that header.
+
+    feed, record_type: the catalog's. lookups: the tenant's tables by name. A mapping with
+    `reasons` is held after its plan is made. Raises FileRefused (HoldNeeded, where the template
+    holds a file that lacks columns) with every fault.
+    """
+    _refuse_unfit(unfit(spec, feed, record_type, _columns_of(lookups)))
+    feed, record_type = applied(spec, feed), extended(record_type, spec.own_fields)
+    written, header = header, _known_names(spec, header)
+    folded = mapping.folded_names(header)
+    at = _positions(spec, header, folded)
+    own, place = _own_operation(spec, feed), mapping.operation_position(folded, feed)
+    rule = feed.row_operation
+    _refuse_missing(spec, header, at, [rule.column] if rule and not own and place is None else [])
+    neutralised = mapping.is_attachment(folded)
+    binder = _Binder(header, at, lookups, neutralised)
+    columns, made = _bound(spec, binder, feed, record_type)
+    operation = None
+    if own is not None and rule is not None:
+        place = at[own.columns[0]] if _is_plain(own, own.default) else None
+        if place is None:
+            operation = binder.made(own, Field(name=rule.column), len(made), own.default)
+    free = _free(at, folded, place, neutralised)
+    kept = mapping.kept_columns(header, free, feed, spec.fields)
+    free = [i for i in free if i not in dict(kept)]
+    columns = tuple(sorted((*columns, *kept), key=lambda column: column[0]))
+    return mapping.Mapping(
+        header=tuple(header),
+        columns=columns,
+        operation_column=place,
+        ignored=tuple(header[i] for i in free),
+        warnings=(*_warnings(spec, header, free, at), *mapping.unnamed(len(header) - len(folded))),
+        neutralised=neutralised,
+        fingerprint=_fingerprint(spec, header, feed, record_type, lookups),
+        made=made,
+        reasons=tuple(_reasons(spec, header, free)),
+        operation=operation,
+        as_written=tuple(written),
+    )
+
+
+def _known_names(spec: Spec, header: Sequence[str]) -> list[str]:
+    """The header with those of its numbered names that the template was made with.
+
+    A name that is there twice all of a sudden stays so, and is refused: which one is meant?
+    """
+    numbered = zip(header, mapping.numbered(header), strict=True)
+    return [made if made in spec.columns else cell for cell, made in numbered]
+
+
+def _columns_of(lookups: Tables) -> dict[str, tuple[str, ...]]:
+    return {name: table.columns for name, table in lookups.items()}
+
+
+def _refuse_unfit(sentences: Sequence[str]) -> None:
+    if sentences:
+        advice = "Correct the template."
+        raise FileRefused(*(Issue(Code.BAD_TEMPLATE, f"{one} {advice}") for one in sentences))
+
+
+def _positions(spec: Spec, header: Sequence[str], folded: Sequence[str]) -> dict[str, int]:
+    """The position of each column of the template that the file has."""
+    used = [name for made in spec.fields.values() for name in made.columns]
+    exact = {cell.strip(): i for i, cell in enumerate(header[: len(folded)])}
+    loose = {name: i for i, name in enumerate(folded)}
+    found = {}
+    for name in dict.fromkeys([*used, *spec.columns]):
+        place = exact.get(name.strip(), loose.get(mapping.fold(name)))
+        if place is not None and name.strip():
+            found[name] = place
+    return found
+
+
+def _own_operation(spec: Spec, feed: Feed) -> FieldSpec | None:
+    """What the template says of the column that says what a row does."""
+    return spec.fields.get(feed.row_operation.column) if feed.row_operation else None
+
+
+def _refuse_missing(
+    spec: Spec, header: Sequence[str], at: Mapping[str, int], also: Sequence[str]
+) -> None:
+    wanted: dict[str, list[str]] = {name: [] for name in also}
+    for field, made in spec.fields.items():
+        for name in made.columns:
+            if name not in at:
+                wanted.setdefault(name, []).append(field)
+    taken = set(at.values())
+    free = [cell.strip() for i, cell in enumerate(header) if i not in taken and cell.strip()]
+    candidates = free if spec.reading.header_row else []
+    issues = [_missing(name, fields, candidates) for name, fields in wanted.items()]
+    if issues:
+        held = spec.settings.missing_columns is Missing.HOLD
+        raise HoldNeeded(*issues) if held else FileRefused(*issues)
+
+
+def _missing(name: str, fields: Sequence[str], candidates: Sequence[str]) -> Issue:
+    near = near_names(name, candidates)
+    taken = ", ".join(f'"{field}"' for field in fields[:_NAMED])
+    why = f", from which the template takes {taken}" if fields else ""
+    named = " and ".join(f'"{candidate[:_SHOWN]}"' for candidate in near)
+    which = "it" if len(near) == 1 else "the right one"
+    advice = f"The file has {named}: rename {which}" if near else "Add it, spelled like this"
+    return Issue(
+        Code.MISSING_COLUMN,
+        f'The column "{name[:_SHOWN]}" is missing{why}. {advice}, or correct the template.',
+        column=name,
+        found=", ".join(near)[:_SHOWN],
+    )
+
+
+def _free(
+    at: Mapping[str, int],
+    folded: Sequence[str],
+    operation: int | None,
+    neutralised: bool,
+) -> list[int]:
+    """The columns that neither the template nor we ourselves know."""
+    known = {*at.values(), operation}
+    ours = ATTACHMENT_COLUMNS if neutralised else ()
+    return [i for i, name in enumerate(folded) if i not in known and name not in ours]
+
+
+@dataclass(frozen=True, slots=True)
+class _Binder:
+    """What all fields of one file are bound with. at: column's name to position."""
+
+    header: Sequence[str]
+    at: Mapping[str, int]
+    lookups: Tables
+    neutralised: bool
+
+    def made(self, one: FieldSpec, field: Field, number: int, default: str | None) -> Made:
+        """The field that takes more than a column. number: of such fields before it."""
+        return compile_field(
+            one,
+            field,
+            self.header,
+            [self.at[name] for name in one.columns],
+            slot=len(self.header) + number,
+            lookups=self.lookups,
+            neutralised=self.neutralised,
+            default=default,
+        )
+
+
+def _bound(
+    spec: Spec, binder: _Binder, feed: Feed, record_type: RecordType
+) -> tuple[tuple[tuple[int, Field], ...], tuple[Made, ...]]:
+    """The plain columns in the file's order, and the fields that are more than one."""
+    operation = feed.row_operation.column if feed.row_operation else None
+    plain: dict[int, Field] = {}
+    made: list[Made] = []
+    for name, one in spec.fields.items():
+        if name == operation:
+            continue
+        field = record_type.field(name)
+        default = filled(spec, one, field, record_type)
+        if _is_plain(one, default) and binder.at[one.columns[0]] not in plain:
+            plain[binder.at[one.columns[0]]] = field
+        else:
+            made.append(binder.made(one, field, len(made), default))
+    return tuple(sorted(plain.items(), key=lambda column: column[0])), tuple(made)
+
+
+def _is_plain(one: FieldSpec, default: str | None) -> bool:
+    return one.constant is None and not one.steps and default is None
+
+
+def _warnings(
+    spec: Spec, header: Sequence[str], free: Sequence[int], at: Mapping[str, int]
+) -> Iterator[Issue]:
+    if spec.settings.unknown_columns is not Unknown.IGNORE:
+        absent = [name for name in spec.columns if name not in at]
+        yield from mapping.unknown_columns(header, free, absent)
+
+
+def _reasons(spec: Spec, header: Sequence[str], free: Sequence[int]) -> Iterator[str]:
+    if free and spec.settings.unknown_columns is Unknown.HOLD:
+        named = ", ".join(f'"{header[i].strip()[:_SHOWN]}"' for i in free[:_NAMED])
+        more = f" and {len(free) - _NAMED} more" if len(free) > _NAMED else ""
+        yield f"The file has columns that the template does not know: {named}{more}."
+
+
+def _fingerprint(
+    spec: Spec, header: Sequence[str], feed: Feed, record_type: RecordType, lookups: Tables
+) -> int:
+    """Everything that decides what a row's bytes come to; the order of JSON's keys does not."""
+    written = json.dumps(as_json(spec), sort_keys=True)
+    tables = [(name, lookups[name].digest) for name in named_in(spec)]
+    facts = repr((list(header), feed, record_type, written, tables))
+    return xxhash.xxh3_64_intdigest(facts.encode("utf-8", "surrogatepass"))

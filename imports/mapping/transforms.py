@@ -1,0 +1,157 @@
+"""A field's spec to polars expressions: a file's raw columns to the text that is checked. Pure.
+
+A step works on what the step before has left. Its column has a name, `s` + slot + "." + number,
+so that no expression holds another twice: polars does not share its deeper parts.
+A blank cell stays blank through all steps. What a step cannot read becomes blank and a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
+
+import polars as pl
+
+from imports.check.computed import Made
+from imports.check.fields import MISSING, Check, clean
+from imports.mapping.definitions import FieldSpec
+from imports.mapping.reading_steps import RECOGNISERS, known_values
+from imports.mapping.steps import Case, FirstNonBlank, Join, Pad, Part, Replace, Split, Step, Trim
+from imports.mapping.tables import Tables
+from portal.records.definitions import Field
+
+_Rewriter: TypeAlias = Callable[[pl.Expr, Step], pl.Expr]
+_NO_TABLES: Tables = MappingProxyType({})
+_HEADER = 200  # characters of the columns' names in an issue
+
+
+def compile_field(
+    made: FieldSpec,
+    field: Field,
+    header: Sequence[str],
+    positions: Sequence[int],
+    *,
+    slot: int,
+    lookups: Tables = _NO_TABLES,
+    neutralised: bool = False,
+    default: str | None = None,
+) -> Made:
+    """The field's cell over the raw columns r + position.
+
+    positions: of the spec's columns in the file. slot: number of its columns in the frame.
+    default: what a blank cell takes in the end. Raises KeyError where a table is not in `lookups`.
+    """
+    stages = [_gathered(made, positions, lookups, neutralised).alias(_stage(slot, 0))]
+    faults: list[Check] = []
+    for number, step in enumerate(_rest(made.steps), start=1):
+        before = pl.col(_stage(slot, number - 1))
+        expression, fault = _applied(step, before, pl.col(_stage(slot, number)), lookups)
+        stages.append(expression.alias(_stage(slot, number)))
+        faults += fault
+    last = _finished(pl.col(_stage(slot, len(stages) - 1)), faults, default)
+    return Made(
+        field=field,
+        slot=slot,
+        header=", ".join(header[at] for at in positions)[:_HEADER] or field.name,
+        positions=tuple(positions),
+        stages=(*stages, last.alias(f"c{slot}")),
+        faults=tuple(faults),
+    )
+
+
+def _stage(slot: int, number: int) -> str:
+    return f"s{slot}.{number}"
+
+
+def _rest(steps: Sequence[Step]) -> Sequence[Step]:
+    """The steps after the gathering of columns."""
+    return steps[1:] if steps and isinstance(steps[0], Join | FirstNonBlank) else steps
+
+
+def _gathered(
+    made: FieldSpec, positions: Sequence[int], lookups: Tables, neutralised: bool
+) -> pl.Expr:
+    """One text of the columns, null where all are blank."""
+    if made.constant is not None:
+        return pl.lit(made.constant, pl.String)
+    named = {value for step in made.steps for value in known_values(step, lookups)}
+    missing = ["", *(token for token in MISSING if token not in named)]
+    cells = [clean(pl.col(f"r{at}"), neutralised=neutralised, missing=missing) for at in positions]
+    first = made.steps[0] if made.steps else None
+    if isinstance(first, Join):
+        return pl.concat_str(cells, separator=first.between, ignore_nulls=True)
+    return pl.coalesce(cells)
+
+
+def _applied(
+    step: Step, before: pl.Expr, after: pl.Expr, lookups: Tables
+) -> tuple[pl.Expr, Iterator[Check]]:
+    """The step's expression and its checks. before, after: columns of its input and result."""
+    rewriter = _REWRITERS.get(type(step))
+    if rewriter is not None:
+        return rewriter(before, step), iter(())
+    text = _not_blank(before)
+    recognised = RECOGNISERS[type(step)](step, lookups)
+    failed = text.is_not_null() & after.is_null()
+    checks = (
+        Check(recognised.code, failed, f'"{{column}}" is "{{found}}". {sentence}')
+        for sentence in recognised.rejects
+    )
+    return recognised.read(text), checks
+
+
+def _finished(text: pl.Expr, faults: Sequence[Check], default: str | None) -> pl.Expr:
+    cell = _not_blank(text)
+    if default is None:
+        return cell
+    unread = pl.any_horizontal([pl.lit(False), *(fault.failed for fault in faults)])
+    return pl.when(cell.is_null() & ~unread).then(pl.lit(default)).otherwise(cell)
+
+
+def _not_blank(text: pl.Expr) -> pl.Expr:
+    stripped = text.str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
+
+
+def _trim(text: pl.Expr, _: Step) -> pl.Expr:
+    return text.str.strip_chars().str.replace_all(r"\s+", " ")
+
+
+def _case(text: pl.Expr, step: Case) -> pl.Expr:
+    spelled: Mapping[str, Callable[[], pl.Expr]] = {
+        "upper": text.str.to_uppercase,
+        "lower": text.str.to_lowercase,
+        "title": text.str.to_titlecase,
+    }
+    return spelled[step.to]()
+
+
+def _replace(text: pl.Expr, step: Replace) -> pl.Expr:
+    return text.str.replace_all(step.find, step.by, literal=not step.regex)
+
+
+def _split(text: pl.Expr, step: Split) -> pl.Expr:
+    at = step.part - 1 if step.part > 0 else step.part
+    return text.str.split(step.on).list.get(at, null_on_oob=True)
+
+
+def _part(text: pl.Expr, step: Part) -> pl.Expr:
+    return text.str.slice(step.start - 1, step.length)
+
+
+def _pad(text: pl.Expr, step: Pad) -> pl.Expr:
+    value = _not_blank(text).str
+    return (value.pad_start if step.side == "left" else value.pad_end)(step.width, step.fill)
+
+
+_REWRITERS: Mapping[type, Callable[..., pl.Expr]] = MappingProxyType(
+    {
+        Trim: _trim,
+        Case: _case,
+        Replace: _replace,
+        Split: _split,
+        Part: _part,
+        Pad: _pad,
+    }
+)

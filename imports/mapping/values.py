@@ -1,0 +1,96 @@
+"""Which value of an enumeration a file's value means: `M` is Male, `enr` is Enrolled. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from imports.mapping.naming import plain, vocabulary
+from portal.records.definitions import Field
+
+_MOST = 1_000  # distinct values that are compared: an enumeration has never more
+_SHOWN = 200
+_ALIKE = 0.75  # difflib's ratio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueSuggestion:
+    """What one value of the file means. found: as the file spells it. count: rows that have it.
+
+    value: the canonical value, None where there is no idea. confidence: 0 to 1. reason: a sentence.
+    """
+
+    found: str
+    count: int
+    value: str | None
+    confidence: float
+    reason: str
+
+
+def value_map(field: Field, distinct: Mapping[str, int]) -> list[ValueSuggestion]:
+    """For each value of the file (blank ones aside) the field's value that it most likely means.
+
+    Values beyond the thousandth get no suggestion. The order is that of `distinct`.
+    """
+    known = _Values(field)
+    filled = [(found, count) for found, count in distinct.items() if found.strip()]
+    return [
+        ValueSuggestion(
+            found=found,
+            count=count,
+            value=meant[0],
+            confidence=meant[1],
+            reason=meant[2],
+        )
+        for number, (found, count) in enumerate(filled)
+        for meant in [known.meant(found) if number < _MOST else _NO_IDEA]
+    ]
+
+
+def share_known(field: Field, distinct: frozenset[str]) -> float:
+    """The part of some values that an enumeration surely has."""
+    known = _Values(field)
+    hits = sum(known.meant(value)[1] >= 0.85 for value in islice(distinct, _MOST))
+    return hits / len(distinct) if distinct else 0.0
+
+
+_Meant = tuple[str | None, float, str]
+_NO_IDEA: _Meant = (None, 0.0, "None of the values is like it.")
+
+
+class _Values:
+    """The spellings of one field's values, the surest first."""
+
+    def __init__(self, field: Field) -> None:
+        self._values = field.values
+        self._exact = {value.strip().lower(): value for value in field.values}
+        self._alias = {k.strip().lower(): v for k, v in field.value_aliases.items()}
+        self._plain = {plain(value): value for value in field.values}
+        self._other: dict[str, set[str]] = {}
+        for value in field.values:
+            for spelling in vocabulary().values.get(value, ()):
+                self._other.setdefault(plain(spelling), set()).add(value)
+
+    def meant(self, found: str) -> _Meant:
+        """The value it means, how sure that is, and why."""
+        folded, normal = found.strip().lower()[:_SHOWN], plain(found)
+        return next(self._ideas(folded, normal), _NO_IDEA)
+
+    def _ideas(self, folded: str, normal: str) -> Iterator[_Meant]:
+        if folded in self._exact:
+            yield self._exact[folded], 1.0, "The same value."
+        if folded in self._alias:
+            yield self._alias[folded], 0.98, "Another spelling that the field accepts."
+        if normal in self._plain:
+            yield self._plain[normal], 0.95, "The same but for blanks and punctuation."
+        others = self._other.get(normal, set())
+        if len(others) == 1:
+            yield next(iter(others)), 0.9 if len(normal) > 1 else 0.85, "Often written like this."
+        begins = [v for v in self._values if normal and plain(v).startswith(normal)]
+        if len(begins) == 1:
+            yield begins[0], 0.8 if len(normal) > 2 else 0.7, "The only value that begins so."
+        near = difflib.get_close_matches(normal, self._plain, 1, _ALIKE)
+        if near:
+            yield self._plain[near[0]], 0.7, "Spelled much alike."

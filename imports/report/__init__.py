@@ -1,0 +1,1 @@
+"""What a sender is shown about the rows: summary, rejected rows, attachment. Pure."""

@@ -1,0 +1,104 @@
+"""The issues of a file, grouped by cause, with a few examples of each: memory is bounded. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from imports.issues import Code, Issue, Severity
+
+EXAMPLES = 5
+
+_MOST_GROUPS = 2_000
+_FOUND = 200  # characters of Issue.found
+
+_Key = tuple[Severity, Code, str | None]
+
+
+@dataclass(slots=True)
+class IssueGroup:
+    """Issues of one cause. message: the first one's. examples: at most 5 (line, found) pairs."""
+
+    severity: Severity
+    code: Code
+    column: str | None
+    message: str
+    count: int = 0
+    examples: list[tuple[int | None, str]] = field(default_factory=list)
+
+
+class Summary:
+    """Counts issues by severity, code and column.
+
+    Beyond 2,000 groups (a file may have 1,000 columns) further columns of a code share one group
+    without a column.
+    """
+
+    def __init__(self) -> None:
+        self._groups: dict[_Key, IssueGroup] = {}
+
+    def add(self, issue: Issue) -> None:
+        """Count one issue."""
+        group = self._group(issue.code, issue.column, issue.severity, issue.message)
+        group.count += 1
+        if len(group.examples) < EXAMPLES:
+            group.examples.append((issue.line, issue.found[:_FOUND]))
+
+    def add_many(
+        self,
+        code: Code,
+        column: str | None,
+        severity: Severity,
+        message: str,
+        lines: Sequence[int] | npt.NDArray[np.int64],
+        found: Sequence[str],
+    ) -> None:
+        """Count one issue a line. found: the offending values of at least the first five lines."""
+        if not len(lines):
+            return
+        group = self._group(code, column, severity, message)
+        group.count += len(lines)
+        wanted = EXAMPLES - len(group.examples)
+        for line, value in zip(lines[:wanted], found[:wanted], strict=False):
+            group.examples.append((int(line), value[:_FOUND]))
+
+    def groups(self) -> list[IssueGroup]:
+        """The groups, largest first."""
+        return sorted(
+            self._groups.values(), key=lambda g: (-g.count, g.severity, g.code, g.column or "")
+        )
+
+    def _group(
+        self, code: Code, column: str | None, severity: Severity, message: str
+    ) -> IssueGroup:
+        key: _Key = (severity, code, column)
+        if key not in self._groups and len(self._groups) >= _MOST_GROUPS:
+            key = (severity, code, None)
+        return self._groups.setdefault(key, IssueGroup(severity, code, key[2], message))
+
+
+# Beyond as many, unknown columns are told as one cause.
+_MOST_TOLD = 5
+
+
+def warn(summary: Summary, warnings: Sequence[Issue]) -> None:
+    """Tell of the header's warnings; many unknown columns are one cause, not hundreds."""
+    unknown = [w for w in warnings if w.code == Code.UNKNOWN_COLUMN]
+    if len(unknown) > _MOST_TOLD:
+        message = f"{len(unknown)} columns of the file are unknown and were ignored."
+        found = [issue.column or "" for issue in unknown]
+        summary.add_many(
+            Code.UNKNOWN_COLUMN, None, Severity.WARNING, message, [1] * len(found), found
+        )
+        warnings = [w for w in warnings if w.code != Code.UNKNOWN_COLUMN]
+    for warning in warnings:
+        summary.add(warning)
+
+
+def no_rows() -> Issue:
+    """The warning of a file without rows."""
+    message = "The file has a header but no rows; nothing was changed."
+    return Issue(Code.NO_ROWS, message, severity=Severity.WARNING)

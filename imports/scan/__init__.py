@@ -1,0 +1,1 @@
+"""Bytes become records with true line numbers: encoding, dialect, header, record bounds. Pure."""

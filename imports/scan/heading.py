@@ -1,0 +1,166 @@
+"""The beginning of a file: the lines to skip, and the header with the columns' names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imports.issues import Code, FileRefused, Issue
+from imports.scan import cells
+from imports.scan.chunks import Limits
+from imports.scan.decoding import CleanStream
+from imports.scan.dialect import Dialect
+from imports.scan.record_bounds import find_records
+
+BLOCK = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The file's column names, trimmed; "Column 1" ... where it names none.
+
+    line: physical line where the header starts, or the first record where there is none.
+    """
+
+    cells: tuple[str, ...]
+    line: int
+
+
+@dataclass(slots=True)
+class Place:
+    """Bytes read but not yet used, and the physical line they begin on."""
+
+    carry: bytes = b""
+    line: int = 1
+
+
+def take_header(
+    stream: CleanStream, dialect: Dialect, limits: Limits, place: Place, size: int = BLOCK
+) -> Header:
+    """Read and check the header; afterwards the place is behind it.
+
+    A file without a header has its first record judged in the place of it, which stays to be
+    read. Raises FileRefused: EMPTY_FILE, UNREADABLE_HEADER, TOO_MANY_COLUMNS.
+    """
+    _skip_lines(stream, place, dialect.skip_rows, size)
+    for _ in range(dialect.header_row - 1):
+        _next_record(stream, dialect, limits, place, size)
+    line, record = _next_record(stream, dialect, limits, place, size)
+    names = _header_cells(record, dialect, line, limits)
+    if not dialect.header_row:
+        place.carry, place.line = record + b"\n" + place.carry, line
+        names = tuple(f"Column {number}" for number in range(1, len(names) + 1))
+    return Header(names, line)
+
+
+def _skip_lines(stream: CleanStream, place: Place, number: int, size: int) -> None:
+    """Leave out lines whatever is in them; the place moves behind them."""
+    skipped = 0
+    while skipped < number:
+        _, end, rest = place.carry.partition(b"\n")
+        if end:
+            place.carry, place.line, skipped = rest, place.line + 1, skipped + 1
+            continue
+        place.carry = stream.read(size)
+        if not place.carry:
+            return
+
+
+def _next_record(
+    stream: CleanStream, dialect: Dialect, limits: Limits, place: Place, size: int
+) -> tuple[int, bytes]:
+    """The first record that is not blank, and its line; the place moves behind it."""
+    final = False
+    while True:
+        place.carry = _without_blank_lines(place, place.carry, dialect.delimiter)
+        if final and not place.carry:
+            raise _empty(dialect)
+        end = _record_end(place.carry, dialect.quote, limits.record, final)
+        if end is not None:
+            line, record = place.line, place.carry[:end]
+            if len(record) >= limits.record:
+                raise _unreadable(line, f"it does not end within {limits.record:,} bytes")
+            place.carry = place.carry[end + 1 :]
+            place.line += record.count(b"\n") + 1
+            return line, record
+        if final:
+            raise _unreadable(
+                place.line, f"a {_quote_name(dialect)} opens in it and is never closed"
+            )
+        block = stream.read(max(size, len(place.carry)))
+        final = not block
+        place.carry += block
+
+
+def _quote_name(dialect: Dialect) -> str:
+    return "double quote" if dialect.quote == cells.QUOTE else "single quote"
+
+
+def _empty(dialect: Dialect) -> FileRefused:
+    if not dialect.skip_rows and dialect.header_row < 2:
+        return _refused(Code.EMPTY_FILE, "The file is empty. Send a file with a header and rows.")
+    return _refused(
+        Code.EMPTY_FILE,
+        f"The file ends before its header: {dialect.skip_rows} lines are skipped, and the header"
+        f" is expected in row {dialect.header_row} after them. Correct the template, or the file.",
+    )
+
+
+def _without_blank_lines(place: Place, buffer: bytes, delimiter: str) -> bytes:
+    """The buffer from its first line that is not blank; the place counts the lines."""
+    blank = b" \t\r\v\f\n".replace(delimiter.encode(), b"")
+    skipped = len(buffer) - len(buffer.lstrip(blank))
+    begin = skipped if skipped == len(buffer) else buffer.rfind(b"\n", 0, skipped) + 1
+    place.line += buffer.count(b"\n", 0, begin)
+    return buffer[begin:]
+
+
+def _record_end(buffer: bytes, quote: str, limit: int, final: bool) -> int | None:
+    """Where the first record's line feed is; None if it is not in the buffer yet.
+
+    A header without an end within the limit ends at the limit.
+    """
+    at, quotes, sign = 0, 0, quote.encode()
+    while (end := buffer.find(b"\n", at)) >= 0 and end <= limit:
+        quotes += buffer.count(sign, at, end) if sign else 0
+        if quotes % 2 == 0:
+            return end
+        at = end + 1
+    if len(buffer) > limit:
+        return limit
+    even = not sign or (quotes + buffer.count(sign, at)) % 2 == 0
+    return len(buffer) if final and even else None
+
+
+def _header_cells(record: bytes, dialect: Dialect, line: int, limits: Limits) -> tuple[str, ...]:
+    """The names in a header record. Raises FileRefused."""
+    if b"\0" in record:
+        raise _unreadable(line, "it contains a NUL character")
+    delimiter, quote = dialect.delimiter, dialect.quote
+    layout = find_records(record + b"\n", delimiter, limits.record, True, quote)
+    if layout.misplaced.any() or layout.broken.any():
+        raise _unreadable(line, f"a {_quote_name(dialect)} stands in the wrong place")
+    try:
+        text = record.decode("utf-8")
+    except UnicodeDecodeError as error:
+        bad = record[error.start : error.end].hex(" ")
+        raise _unreadable(line, f"it contains bytes that are not text ({bad})") from None
+    names = tuple(name.strip("\ufeff").strip() for name in cells.split(text, delimiter, quote))
+    if len(names) > limits.columns:
+        raise _refused(
+            Code.TOO_MANY_COLUMNS,
+            f"The header has {len(names):,} columns, the most a file may have is "
+            f"{limits.columns:,}. Remove the columns that are not needed.",
+            line,
+        )
+    return names
+
+
+def _unreadable(line: int, why: str) -> FileRefused:
+    advice = "Correct the first line, or save the file again as CSV in UTF-8."
+    return _refused(
+        Code.UNREADABLE_HEADER, f"The header in line {line} cannot be read: {why}. {advice}", line
+    )
+
+
+def _refused(code: Code, message: str, line: int | None = None) -> FileRefused:
+    return FileRefused(Issue(code, message, line))

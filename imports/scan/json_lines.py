@@ -1,0 +1,105 @@
+"""JSON lines as the engine reads them: each line's event becomes one record of a CSV file. Pure.
+
+The lines keep their numbers. What is wrong with a line travels in its record, which has only one
+cell, so that the scanner cuts it out; `explained` then tells it as what it is. Members beyond the
+known ones stay JSON, in the column `payload`, so that no number becomes a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from imports.issues import Code, FileRefused, Issue
+from imports.scan import cells
+from imports.scan.chunks import Chunk, Cut
+from portal.events import rules
+from portal.events.rules import EventRefused, Incoming
+
+COLUMNS = ("id", "event", "timestamp", "subject", "payload")
+ENDINGS = (".jsonl", ".ndjson")
+
+_LONGEST = 1 << 20  # bytes of a line that is read as JSON
+_KEPT = 32 << 10  # bytes of a wrong line that are given back
+_FOUND = 200  # characters of Issue.found
+_MARK, _PART = "\x1ejson\x1e", "\x1f"
+_BOM = b"\xef\xbb\xbf"
+_HEAD = 4 << 10
+
+
+def recognised(file: BinaryIO, name: str) -> bool:
+    """Whether the file is one of JSON lines, by its name's ending or its first character.
+
+    Raises FileRefused for another kind of JSON.
+    """
+    file.seek(0)
+    start = file.read(_HEAD).removeprefix(_BOM).lstrip()[:1]
+    file.seek(0)
+    if start == b"[":
+        message = (
+            "The file is one JSON array, expected JSON lines: an object on each line, without"
+            " brackets around them and commas between them."
+        )
+        raise FileRefused(Issue(Code.NOT_JSON, message, 1, found="["))
+    return start == b"{" or (bool(start) and name.lower().endswith(ENDINGS))
+
+
+def to_csv(source: BinaryIO, target: BinaryIO) -> None:
+    """Write the lines as CSV with COLUMNS, in constant memory."""
+    source.seek(0)
+    target.write(f"{','.join(COLUMNS)}\n".encode())
+    for number, line in enumerate(_lines(source)):
+        text = _record(line.removeprefix(_BOM) if number == 0 else line)
+        target.write(text.encode() + b"\n")
+
+
+def explained(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """The chunks of such a CSV file with the numbers of the JSON lines, and their faults."""
+    for chunk in chunks:
+        cut = [_explained(one) for one in chunk.cut]
+        yield Chunk(chunk.data, chunk.lines - 1, chunk.offsets, cut, chunk.consumed)
+
+
+def _lines(source: BinaryIO) -> Iterator[bytes]:
+    """The lines without their ends; of one that is too long its first part and one byte more."""
+    while line := source.readline(_LONGEST + 2):
+        rest = line
+        while not rest.endswith(b"\n") and (rest := source.readline(_LONGEST)):
+            pass
+        yield line.rstrip(b"\r\n")
+
+
+def _record(line: bytes) -> str:
+    if not line.strip():
+        return ""
+    if len(line) > _LONGEST:
+        return _wrong(line, f"This line has more than {_LONGEST:,} bytes. Shorten it.")
+    try:
+        event = rules.read(rules.parse(line.decode()))
+    except UnicodeDecodeError:
+        return _wrong(line, "This line is not UTF-8. Write the whole file anew as UTF-8.")
+    except EventRefused as refused:
+        return _wrong(line, str(refused))
+    except ValueError as error:
+        return _wrong(line, f"This line is not a JSON object: {error}.")
+    return _good(event)
+
+
+def _good(event: Incoming) -> str:
+    values = (event.uid, event.type, event.at.isoformat(), event.subject, event.payload)
+    return ",".join(cells.quoted(value, ",") for value in values)
+
+
+def _wrong(line: bytes, message: str) -> str:
+    raw = line[:_KEPT].decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    told = f"{_MARK}{message}{_PART}{raw}".replace("\n", " ").replace("\r", " ")
+    return '"' + told.replace('"', '""') + '"'
+
+
+def _explained(cut: Cut) -> Cut:
+    text = cells.split(cut.raw.decode("utf-8", "replace"), ",")[0]
+    if not text.startswith(_MARK):
+        return Cut(cut.line - 1, cut.code, cut.raw, cut.message, cut.found)
+    message, _, raw = text.removeprefix(_MARK).partition(_PART)
+    record = "," * (len(COLUMNS) - 1) + cells.quoted(raw, ",")
+    return Cut(cut.line - 1, Code.NOT_JSON, record.encode(), message, raw[:_FOUND])

@@ -1,0 +1,1 @@
+"""Look-up tables: what the codes of a file stand for, kept in versions."""

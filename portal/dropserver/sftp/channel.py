@@ -1,0 +1,108 @@
+"""One SSH session channel: SFTP is served, a shell or a command is answered with words.
+
+asyncssh calls the same `close` for a file that the client closed and for one that it left open
+when it went away; only its handler knows which, hence the subclass (seen in asyncssh 2.24).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, cast
+
+import asyncssh
+from asyncssh.constants import FXP_OPEN, FXP_OPENDIR, FXP_STATUS
+from asyncssh.packet import SSHPacket, UInt32
+from asyncssh.sftp import SFTPServerHandler
+from asyncssh.stream import SSHReader, SSHServerStreamSession, SSHWriter
+
+from portal.dropserver.sftp.requests import DropFiles
+from portal.dropserver.sftp.uploads import Visit
+
+_SFTP_VERSION = 3
+_SERVED_EXTENSIONS = (
+    b"posix-rename@openssh.com",
+    b"fsync@openssh.com",
+    b"lsetstat@openssh.com",
+    b"limits@openssh.com",
+)
+_REFUSAL = (
+    b"This server takes files over SFTP only: no shell, no commands, no scp.\r\n"
+    b"Connect with an SFTP client, for example: sftp -P PORT NAME@HOST\r\n"
+)
+
+
+class DropHandler(SFTPServerHandler):
+    """Reads one channel's requests, in their order."""
+
+    _extensions = [(name, b"1") for name in _SERVED_EXTENSIONS]
+    # copy-data and ranges would keep the event loop; links and locks have no use here.
+    _packet_handlers = {
+        key: handler
+        for key, handler in SFTPServerHandler._packet_handlers.items()
+        if isinstance(key, int) or key in (*_SERVED_EXTENSIONS, b"hardlink@openssh.com")
+    }
+
+    def __init__(
+        self, files: DropFiles, reader: SSHReader[bytes], writer: SSHWriter[bytes], most: int
+    ) -> None:
+        """most: files and folders that may be open at a time."""
+        super().__init__(files, reader, writer, _SFTP_VERSION)
+        self._files = files
+        self._most = most
+
+    async def _process_packet(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
+        self._files.last_request = time.monotonic()
+        if pkttype in (FXP_OPEN, FXP_OPENDIR) and self._is_full():
+            refusal = asyncssh.SFTPFailure(f"At most {self._most} files may be open at a time.")
+            self.send_packet(FXP_STATUS, pktid, UInt32(pktid), refusal.encode(self._version))
+            return
+        await super()._process_packet(pkttype, pktid, packet)
+        if self._writer:
+            # Or a client that asks and does not take the answers would fill the memory.
+            await self._writer.drain()
+        self._files.last_request = time.monotonic()
+
+    async def _cleanup(self, exc: Exception | None) -> None:
+        self._files.lost()
+        await super()._cleanup(exc)
+
+    def _is_full(self) -> bool:
+        return len(self._file_handles) + len(self._dir_handles) >= self._most
+
+
+class DropChannel(SSHServerStreamSession[bytes]):
+    """What a client opened on its connection."""
+
+    def __init__(self, visit: Visit) -> None:
+        super().__init__(None)
+        self._visit = visit
+        self.files: DropFiles | None = None
+
+    def shell_requested(self) -> bool:
+        """Granted, to say why there is none."""
+        return True
+
+    def exec_requested(self, command: str) -> bool:
+        """Granted, to say why there is none; the command is not looked at."""
+        return True
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        """SFTP only."""
+        return subsystem == "sftp"
+
+    def pty_requested(self, term_type: str, term_size: Any, term_modes: Any) -> bool:
+        """Refused."""
+        return False
+
+    def session_started(self) -> None:
+        """Serve SFTP, or refuse with words and exit status 1."""
+        channel = cast("asyncssh.SSHServerChannel[bytes]", self._chan)
+        if channel.get_subsystem() != "sftp":
+            channel.write_stderr(_REFUSAL)
+            channel.exit(1)
+            return
+        self.files = DropFiles(channel, self._visit)
+        reader, writer = SSHReader[bytes](self, channel), SSHWriter[bytes](self, channel)
+        most = self._visit.login.limits.open_files
+        handler = DropHandler(self.files, reader, writer, most)
+        channel.get_connection().create_task(handler.run(), reader.logger)

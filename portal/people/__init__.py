@@ -1,0 +1,1 @@
+"""Who may log in: people and programs, their failed logins and their tokens."""

@@ -1,0 +1,247 @@
+"""Each type of field: the spellings it reads, what it stores for them, and those it refuses."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imports.check import fields, moments
+from imports.issues import Code
+from portal.records.definitions import Field, FieldType
+
+
+def read(field: Field, text: str | None) -> tuple[Any, set[Code]]:
+    """What is stored for a cell, and the codes of the checks that it fails."""
+    frame = pl.DataFrame({"raw": [text]}, schema={"raw": pl.String})
+    frame = frame.select(cell=fields.clean(pl.col("raw")))
+    frame = frame.with_columns(value=fields.parse(field, pl.col("cell")))
+    found = fields.checks(field, pl.col("cell"), pl.col("value"), key=True)
+    failed = {c.code for c in found if frame.select(c.failed.fill_null(False)).item()}
+    value = frame["value"].to_list()[0]
+    return value, failed
+
+
+def of(kind: FieldType, **more: Any) -> Field:
+    return Field(name="F", type=kind, **more)
+
+
+ROLE = of(
+    FieldType.ENUM,
+    values=("Primary", "TeachingAssistant"),
+    value_aliases={"ta": "TeachingAssistant"},
+)
+
+GOOD = [
+    (of(FieldType.TEXT), "  00012 ", "00012"),
+    (of(FieldType.TEXT), "\u00a0Zoë\t", "Zoë"),
+    (of(FieldType.TEXT), "Null", "Null"),
+    (of(FieldType.TEXT), ".", "."),
+    (of(FieldType.EMAIL), "ada.o'neil+x@mail.example.edu", "ada.o'neil+x@mail.example.edu"),
+    (of(FieldType.EMAIL), "jürgen@müller.example", "jürgen@müller.example"),
+    (ROLE, "PRIMARY", "Primary"),
+    (ROLE, "teachingassistant", "TeachingAssistant"),
+    (ROLE, "Ta", "TeachingAssistant"),
+    (of(FieldType.INTEGER), "0042", 42),
+    (of(FieldType.INTEGER), "-7", -7),
+    (of(FieldType.INTEGER), "1,234,567", 1234567),
+    (of(FieldType.INTEGER), "12.0", 12),
+    (of(FieldType.INTEGER), "12.", 12),
+    (of(FieldType.NUMBER), "3.75", 3.75),
+    (of(FieldType.NUMBER), "-1,234.5", -1234.5),
+    (of(FieldType.NUMBER), ".5", 0.5),
+    (of(FieldType.CREDIT), "3", 3.0),
+    (of(FieldType.CREDIT), "3.", 3.0),
+    (of(FieldType.CREDIT), "12.25", 12.25),
+    *((of(FieldType.BOOLEAN), t, True) for t in ("true", "TRUE", "True", "T", "1")),
+    *((of(FieldType.BOOLEAN), t, False) for t in ("false", "FALSE", "F", "0")),
+    *((of(FieldType.CIP), t, t) for t in ("01", "26.01", "26.0101")),
+    *((of(FieldType.ZIP), t, t) for t in ("05401", "05401-1234")),
+    *((of(FieldType.GUID), t, t) for t in ("a-b.c_d/e@f", "6F9619FF-8B86")),
+    *((of(FieldType.OBJECT), t, t) for t in ("{}", '{"a":[1,null,"é"]}')),
+    (of(FieldType.OBJECT), ' { "a" : 1.0 } ', '{"a":1.0}'),
+]
+BAD = [
+    (of(FieldType.EMAIL), Code.NOT_AN_EMAIL, ("ada", "ada@", "@b.co", "a@b", "a b@c.de")),
+    (
+        of(FieldType.EMAIL),
+        Code.NOT_AN_EMAIL,
+        ("a@b.de,c@d.de", "a@b..de", "a@.de", "a@b.d", "<a@b.de>"),
+    ),
+    (ROLE, Code.NOT_IN_LIST, ("Prim", "Primary ta", "1")),
+    (of(FieldType.INTEGER), Code.NOT_A_NUMBER, ("1.5", "1,23", "+1", "1e3", "--1", "x", "٣")),
+    (of(FieldType.INTEGER), Code.NOT_A_NUMBER, ("9" * 30, "0x10", "1 000")),
+    (of(FieldType.NUMBER), Code.NOT_A_NUMBER, ("1e3", "nan", "inf", ".", "-", "1,2.5", "9" * 400)),
+    (of(FieldType.CREDIT), Code.NOT_A_NUMBER, ("100", "3.255", "-3", "3,5", ".5")),
+    (of(FieldType.BOOLEAN), Code.NOT_A_BOOLEAN, ("yes", "2", "tru", "on")),
+    (of(FieldType.CIP), Code.BAD_FORMAT, ("1", "26.1", "26.010", "26.01011", "26-01")),
+    (of(FieldType.ZIP), Code.BAD_FORMAT, ("5401", "054011", "05401-12", "05401 1234")),
+    (of(FieldType.GUID), Code.BAD_FORMAT, ("a b", "{a}", "x" * 256)),
+    (of(FieldType.OBJECT), Code.BAD_FORMAT, ("[1]", "1", "{a: 1}", '{"a": NaN}', '{"a": 1e999}')),
+    (of(FieldType.OBJECT), Code.BAD_FORMAT, ('{"a": "\\u0000"}', '{"a": "\\ud800"}', "{" * 5000)),
+]
+
+
+@pytest.mark.parametrize(("field", "text", "stored"), GOOD)
+def test_it_reads(field: Field, text: str, stored: Any) -> None:
+    value, failed = read(field, text)
+    assert failed == set()
+    assert value == stored
+    assert type(value) is type(stored)
+
+
+@pytest.mark.parametrize(("field", "code", "text"), [(f, c, t) for f, c, ts in BAD for t in ts])
+def test_it_rejects(field: Field, code: Code, text: str) -> None:
+    assert read(field, text) == (None, {code})
+
+
+@pytest.mark.parametrize("kind", FieldType)
+@pytest.mark.parametrize("text", [None, "", " \t ", "NULL", "NA", "N/A", "na", " n/a "])
+def test_a_missing_token_is_no_value_and_no_fault(kind: FieldType, text: str | None) -> None:
+    assert read(of(kind, values=("a",), max_length=1), text) == (None, set())
+
+
+# spelling, as a moment, as a date
+DATES = [
+    ("2023-08-01", "2023-08-01", "2023-08-01"),
+    ("2024-02-29", "2024-02-29", "2024-02-29"),
+    ("0001-01-01", "0001-01-01", "0001-01-01"),
+    ("9999-12-31", "9999-12-31", "9999-12-31"),
+    ("2023-08-01T17:00:00-07:00", "2023-08-02T00:00:00Z", "2023-08-01"),
+    ("2023-08-01T17:00:00-0700", "2023-08-02T00:00:00Z", "2023-08-01"),
+    ("2023-08-01T17:00:00+05", "2023-08-01T12:00:00Z", "2023-08-01"),
+    ("2023-08-01T17:00+05:30", "2023-08-01T11:30:00Z", "2023-08-01"),
+    ("2023-08-01T17:00:00 +05:30", "2023-08-01T11:30:00Z", "2023-08-01"),
+    ("2023-08-01T17:00:00Z", "2023-08-01T17:00:00Z", "2023-08-01"),
+    ("2023-08-01t17:00z", "2023-08-01T17:00:00Z", "2023-08-01"),
+    ("2023-08-01 17:00", "2023-08-01T17:00:00", "2023-08-01"),
+    ("2023-08-01T17:00:09", "2023-08-01T17:00:09", "2023-08-01"),
+    ("2023-08-01T17:00:00.0000000Z", "2023-08-01T17:00:00Z", "2023-08-01"),
+    ("2023-08-01 17:00:00.250", "2023-08-01T17:00:00.250", "2023-08-01"),
+    ("8/1/2023", "2023-08-01", "2023-08-01"),
+    ("08/01/2023", "2023-08-01", "2023-08-01"),
+    ("8/1/2023 5:00 PM", "2023-08-01T17:00:00", "2023-08-01"),
+    ("8/1/2023 5:00:09pm", "2023-08-01T17:00:09", "2023-08-01"),
+    ("08/01/2023 12:00 am", "2023-08-01T00:00:00", "2023-08-01"),
+    ("8/1/2023  12:30 PM", "2023-08-01T12:30:00", "2023-08-01"),
+]
+NO_DATES = [
+    "2023-02-29",
+    "2023-13-01",
+    "2023-00-10",
+    "0000-01-01",
+    "2023-8-1",
+    "23-08-01",
+    "20230801",
+    "12023-08-01",
+    "13/1/2023",
+    "8/1/23",
+    "1.8.2023",
+    "8/1/2023 17:00",
+    "8/1/2023 13:00 PM",
+    "2023-08-01T24:00:00",
+    "2023-08-01T10:60",
+    "2023-08-01T10",
+    "2023-08-01T17:00:00+99:00",
+    "0001-01-01T00:00:00+07:00",
+    "2023-08-01 x",
+    "٢٠٢٣-08-01",
+    "today",
+    "45139",
+]
+
+
+@pytest.mark.parametrize(("text", "moment", "date"), DATES)
+def test_it_reads_a_date(text: str, moment: str, date: str) -> None:
+    assert read(of(FieldType.DATETIME), text) == (moment, set())
+    assert read(of(FieldType.DATE), text) == (date, set())
+
+
+@pytest.mark.parametrize("kind", [FieldType.DATE, FieldType.DATETIME])
+@pytest.mark.parametrize("text", NO_DATES)
+def test_it_rejects_what_is_no_date(kind: FieldType, text: str) -> None:
+    assert read(of(kind), text) == (None, {Code.NOT_A_DATE})
+
+
+def test_a_column_may_mix_all_spellings() -> None:
+    cells = [text for text, _, _ in DATES] + NO_DATES + [None]
+    frame = pl.DataFrame({"c": cells}).select(m=moments.moment(pl.col("c")))
+    assert frame["m"].to_list() == [m for _, m, _ in DATES] + [None] * (len(NO_DATES) + 1)
+
+
+@settings(deadline=None)
+@given(st.datetimes(), st.sampled_from(["T", " "]))
+def test_any_local_time_is_stored_as_it_is(when: Any, middle: str) -> None:
+    text = when.replace(microsecond=0).isoformat(sep=middle)
+    assert read(of(FieldType.DATETIME), text) == (text.replace(" ", "T"), set())
+
+
+@settings(deadline=None)
+@given(st.text(max_size=30))
+def test_no_text_makes_a_type_stumble(text: str) -> None:
+    for kind in FieldType:
+        value, failed = read(of(kind, values=("a",)), text.replace("\0", ""))
+        assert value is None or isinstance(value, (str, int, float, bool))
+        assert len(failed) <= 2
+
+
+LATER = [
+    ("2023-08-02", "2023-08-01", True),
+    ("2023-08-01", "2023-08-01", False),
+    ("2023-08-01T10:00:00Z", "2023-08-01T09:59:59Z", True),
+    ("2023-08-01T10:00:00", "2023-08-01T10:00:00.500", False),
+    ("2023-08-01T10:00:00.500Z", "2023-08-01T10:00:00Z", True),
+    ("2023-08-01T10:00:00Z", "2023-08-01", False),
+    ("2023-08-01T10:00:00Z", "2023-08-01T09:00:00", False),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "later"), LATER)
+def test_it_compares_only_what_both_dates_say(one: str, other: str, later: bool) -> None:
+    frame = pl.DataFrame({"a": [one], "b": [other]})
+    assert frame.select(moments.later(pl.col("a"), pl.col("b"))).item() is later
+
+
+def test_a_list_may_be_parted_in_three_ways() -> None:
+    field = Field(name="F", many=True)
+    assert read(field, " a, b;c |NA|a,, 00 ") == (["a", "b", "c", "00"], set())
+    assert read(field, " ; ,|") == (None, set())
+
+
+def test_length_counts_characters_and_the_limit_is_within() -> None:
+    field = of(FieldType.TEXT, max_length=4)
+    assert read(field, " žluť ") == ("žluť", set())
+    assert read(field, "žlutý")[1] == {Code.TOO_LONG}
+    assert read(Field(name="F", many=True, max_length=2), "aa,bbb")[1] == {Code.TOO_LONG}
+
+
+def test_a_pattern_must_fit_the_whole_cell() -> None:
+    field = of(FieldType.TEXT, pattern="[A-Z]{2}|[0-9]{3}")
+    assert read(field, "AB")[1] == set()
+    assert read(field, "ABC")[1] == {Code.BAD_FORMAT}
+    assert read(field, "1234")[1] == {Code.BAD_FORMAT}
+
+
+def test_a_key_may_not_hold_control_characters() -> None:
+    assert read(of(FieldType.TEXT), "a\x1fb")[1] == {Code.BAD_FORMAT}
+
+
+def test_the_apostrophe_of_an_error_attachment_is_taken_off_again() -> None:
+    cells = ["'=1+1", "'@x", "'-5", "'+1", "'\ttab", "'quoted'", "''=x", "plain"]
+    frame = pl.DataFrame({"c": cells})
+    cleaned = frame.select(fields.clean(pl.col("c"), neutralised=True)).to_series().to_list()
+    # The writer puts none before a plain number, so those are the sender's own.
+    assert cleaned == ["=1+1", "@x", "'-5", "'+1", "tab", "'quoted'", "'=x", "plain"]
+    untouched = frame.select(fields.clean(pl.col("c"))).to_series().to_list()
+    assert untouched == cells
+
+
+@pytest.mark.parametrize("kind", [k for k in FieldType if k is not FieldType.TEXT])
+def test_every_message_says_what_was_found_and_what_is_expected(kind: FieldType) -> None:
+    first, *_ = fields.checks(of(kind, values=("One", "Two")), pl.col("c"), pl.col("v"))
+    assert first.message.startswith('"{column}" is "{found}". ')
+    assert re.search(r"Expected .+\.$|Use one of: One, Two\.$", first.message)

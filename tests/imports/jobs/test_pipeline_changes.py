@@ -1,0 +1,279 @@
+"""What a later file does to stored records: change, keep, clear, add, remove, bring back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from imports.jobs import instructions
+from imports.load import staging
+from portal.models import RecordChange
+from portal.records.catalog import Catalog, catalog
+from portal.records.definitions import Blank
+from tests.imports.institution import CAMPUS, Institution, counts, issues, rejected
+
+ACCOUNTS = "PersonIdentifier,FirstName,LastName,Email\n"
+ENROLLMENTS = "PersonIdentifier,SectionIdentifier,Status\n"
+INSTRUCTORS = "PersonIdentifier,SectionIdentifier,Role\n0001,S1,Primary\n0002,S2,Secondary\n"
+PROGRAMS = "ProgramIdentifier,OrgUnitIdentifier,Name,Type,CourseIdentifiers\n"
+
+
+def test_only_the_rows_that_changed_are_written(institution: Institution) -> None:
+    institution.load_campus("accounts")
+    before, _ = institution.writes()
+    job = institution.send("accounts", CAMPUS["accounts"].replace("Noether", "N."))
+    after, changes = institution.writes()
+    assert counts(job) == {"read": 3, "updated": 1, "unchanged": 2}
+    assert (len(after - before), len(after & before), changes) == (1, 2, 1)
+    assert institution.records("accounts")["0002"]["LastName"] == "N."
+
+
+def test_the_same_bytes_read_with_another_delimiter_are_another_row(
+    institution: Institution,
+) -> None:
+    row = "1;2,A;B,C;D,x@y.org\n"
+    assert institution.send("accounts", ACCOUNTS + row).state == "complete"
+    job = institution.send("accounts", ACCOUNTS.replace(",", ";") + row)
+    assert counts(job) == {"read": 1, "rejected": 1}
+
+
+def test_an_identical_file_is_skipped_before_anything_is_staged(
+    institution: Institution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    institution.load_campus("accounts")
+    staged: list[int] = []
+    write = staging.Writer.write
+
+    def counted(writer: staging.Writer, frame: pl.DataFrame) -> None:
+        staged.append(frame.height)
+        write(writer, frame)
+
+    monkeypatch.setattr(staging.Writer, "write", counted)
+    assert counts(institution.send("accounts", CAMPUS["accounts"])) == {"read": 3, "unchanged": 3}
+    assert sum(staged) == 0
+    institution.send("accounts", CAMPUS["accounts"].replace("Noether", "N."))
+    assert sum(staged) == 1
+
+
+def test_the_change_log_holds_what_was_replaced(institution: Institution) -> None:
+    first = institution.send("accounts", CAMPUS["accounts"])
+    old = institution.records("accounts")["0002"]
+    job = institution.send("accounts", CAMPUS["accounts"].replace("Noether", "N."))
+    (change,) = RecordChange.objects.all()
+    assert (change.job_id, change.data, change.active) == (job.pk, old, True)
+    assert change.changed_job == first.pk
+    assert change.source_hash is not None
+
+
+def test_columns_may_come_in_any_order_and_case(institution: Institution) -> None:
+    job = institution.send("accounts", "EMAIL,personidentifier,LastName,FirstName\nx@y.org,1,B,A\n")
+    assert counts(job) == {"read": 1, "created": 1}
+    assert institution.records("accounts")["1"] == {
+        "PersonIdentifier": "1",
+        "FirstName": "A",
+        "LastName": "B",
+        "Email": "x@y.org",
+    }
+
+
+def test_a_blank_cell_keeps_the_stored_value_where_the_feed_says_so(
+    institution: Institution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the built-in feeds only accounts keep, and no field of theirs may be blank."""
+    packs = [
+        replace(pack, feeds=tuple(replace(feed, blank=Blank.KEEP) for feed in pack.feeds))
+        for pack in catalog().packs
+    ]
+    monkeypatch.setattr(instructions, "catalog", lambda: Catalog(packs))
+    institution.load_campus()
+    header, first, _ = CAMPUS["courses"].splitlines()
+    job = institution.send(
+        "courses", f"{header}\n{first.replace('Cells', '').replace('Biology I', 'Renamed')}\n"
+    )
+    assert counts(job) == {"read": 1, "updated": 1}
+    stored = institution.records("courses")
+    assert (stored["bio101"]["Description"], stored["bio101"]["Title"]) == ("Cells", "Renamed")
+    assert "Description" not in stored["bio102"]
+    institution.send("sections", CAMPUS["sections"].replace("Online,XL-1", "Online,"))
+    assert institution.records("sections")["s1"]["CrossListingIdentifier"] is None
+
+
+def test_a_blank_cell_clears_elsewhere_and_a_missing_column_keeps(institution: Institution) -> None:
+    institution.load_campus("accounts", "org_units", "academic_terms", "courses")
+    header, first, _ = CAMPUS["courses"].splitlines()
+    institution.send("courses", f"{header}\n{first.replace('Cells', '').replace('3.5', '')}\n")
+    course = institution.records("courses")["bio101"]
+    assert (course["Description"], course["Credits"], course["CIPCode"]) == (None, None, "26.0101")
+    institution.send(
+        "courses",
+        "CourseIdentifier,Subject,Number,Title,OrgUnitIdentifier,Type\n"
+        "BIO101,BIO,101,Renamed,SCI,Graduate\n",
+    )
+    course = institution.records("courses")["bio101"]
+    assert (course["Title"], course["CIPCode"]) == ("Renamed", "26.0101")
+
+
+def test_a_blank_cross_listing_takes_the_section_out_of_its_group(institution: Institution) -> None:
+    institution.load_campus()
+    institution.send("sections", CAMPUS["sections"].replace("Online,XL-1", "Online,"))
+    stored = institution.records("sections")
+    assert stored["s1"]["CrossListingIdentifier"] is None
+    assert stored["s2"]["CrossListingIdentifier"] == "XL-1"
+
+
+def test_section_attributes_are_only_added(institution: Institution) -> None:
+    institution.load_campus()
+    header = "Identifier,Key,Value\n"
+    first = institution.send("section_attributes", f"{header}S1,Honors,Honors\nS1,Honors,Honors\n")
+    assert (first.state, issues(first)) == ("complete", {})
+    assert counts(first) == {"read": 2, "created": 1, "unchanged": 1}
+    before = institution.writes()
+    again = institution.send(
+        "section_attributes", f"{header}s1,HONORS,honors\nS1,Honors,Honors\nS1,Honors,Honors\n"
+    )
+    assert counts(again) == {"read": 3, "unchanged": 3}
+    assert institution.writes() == before
+    other = institution.send("section_attributes", f"{header}S2,Lab,Yes\n")
+    assert counts(other) == {"read": 1, "created": 1}
+    assert len(institution.records("section_attributes")) == 2
+
+
+def test_enrollments_change_their_status_and_are_never_removed(institution: Institution) -> None:
+    institution.load_campus()
+    institution.send("enrollments", f"{ENROLLMENTS}0001,S1,Enrolled\n0002,S1,Enrolled\n")
+    job = institution.send("enrollments", f"{ENROLLMENTS}0001,s1,WITHDRAWN\n")
+    assert counts(job) == {"read": 1, "updated": 1}
+    stored = institution.records("enrollments")
+    assert {key: row["Status"] for key, row in stored.items()} == {
+        "0001\x1fs1": "Withdrawn",
+        "0002\x1fs1": "Enrolled",
+    }
+
+
+def test_instructors_are_removed_by_their_own_feed_only(institution: Institution) -> None:
+    institution.load_campus()
+    institution.send("instructors", INSTRUCTORS)
+    job = institution.send(
+        "remove_instructors", "PersonIdentifier,SectionIdentifier\n0001,s1\n0003,S1\n0002,S1\n"
+    )
+    assert job.state == "incomplete"
+    assert counts(job) == {"read": 3, "removed": 1, "rejected": 2}
+    assert issues(job) == {("unknown_key", "PersonIdentifier"): 2}
+    assert [row["_line"] for row in rejected(job)] == ["3", "4"]
+    assert list(institution.records("instructors")) == ["0002\x1fs2"]
+    assert list(institution.records("instructors", active=False)) == ["0001\x1fs1"]
+
+
+def test_an_assignment_is_not_removed_twice(institution: Institution) -> None:
+    institution.load_campus()
+    institution.send("instructors", INSTRUCTORS)
+    rows = "PersonIdentifier,SectionIdentifier\n0001,S1\n"
+    assert counts(institution.send("remove_instructors", rows)) == {"read": 1, "removed": 1}
+    again = institution.send("remove_instructors", rows)
+    assert (again.state, counts(again)) == ("failed", {"read": 1, "rejected": 1})
+
+
+def test_a_removed_record_that_is_sent_again_is_active_again(institution: Institution) -> None:
+    institution.load_campus()
+    institution.send("instructors", INSTRUCTORS)
+    institution.send("remove_instructors", "PersonIdentifier,SectionIdentifier\n0001,S1\n")
+    job = institution.send("instructors", INSTRUCTORS)
+    assert counts(job) == {"read": 2, "updated": 1, "unchanged": 1}
+    assert len(institution.records("instructors")) == 2
+    assert RecordChange.objects.get(job_id=job.pk).active is False
+
+
+def test_a_program_replaces_its_list_of_courses(institution: Institution) -> None:
+    institution.load_campus()
+    institution.send("academic_programs", f'{PROGRAMS}P,SCI,Biology,Graduate,"BIO101|BIO102"\n')
+    institution.send("academic_programs", f"{PROGRAMS}P,SCI,Biology,Graduate,bio102\n")
+    assert institution.records("academic_programs")["p"]["CourseIdentifiers"] == ["bio102"]
+
+
+def test_a_program_may_have_its_courses_in_cells_of_their_own(institution: Institution) -> None:
+    institution.load_campus()
+    file = f"{PROGRAMS}P,SCI,Biology,Graduate,BIO101,BIO102\nQ,SCI,Law,Graduate,BIO101,NOPE,,\n"
+    job = institution.send("academic_programs", file)
+    assert job.state == "incomplete"
+    stored = institution.records("academic_programs")
+    assert stored["p"]["CourseIdentifiers"] == ["BIO101", "BIO102"]
+    (row,) = rejected(job)
+    assert row["ProgramIdentifier"] == "Q"
+    assert "NOPE" in row["_error"]
+    assert row["CourseIdentifiers"].startswith("BIO101,NOPE")
+
+
+@pytest.mark.parametrize("feed", ["student_demographics", "faculty_demographics"])
+def test_demographics_are_for_existing_accounts_only(institution: Institution, feed: str) -> None:
+    institution.load_campus("accounts")
+    header = "ExternalId,PersonIdentifier,EffectiveOn,FirstName,LastName\n"
+    job = institution.send(feed, f"{header}0001,0001,2026-01-01,A,B\n9,9,2026-01-01,A,B\n")
+    assert counts(job) == {"read": 2, "created": 1, "rejected": 1}
+    assert issues(job) == {("unknown_reference", "PersonIdentifier"): 1}
+    snapshot = institution.send(feed, f"{header}0001,0001,2026-06-01,A,B\n")
+    assert counts(snapshot) == {"read": 1, "created": 1}
+    assert len(institution.records(feed)) == 2
+
+
+def test_leading_zeros_and_case_of_keys(institution: Institution) -> None:
+    institution.send("accounts", f"{ACCOUNTS}007,A,B,a@b.org\n7,C,D,c@d.org\nabc,E,F,e@f.org\n")
+    job = institution.send("accounts", f"{ACCOUNTS}ABC,E,F,e@f.org\n")
+    assert counts(job) == {"read": 1, "updated": 1}
+    stored = institution.records("accounts")
+    assert set(stored) == {"007", "7", "abc"}
+    assert stored["abc"]["PersonIdentifier"] == "ABC"
+
+
+@pytest.mark.parametrize("token", ["", " ", "NULL", "NA", "N/A", "na", "n/a"])
+def test_missing_tokens_are_no_values(institution: Institution, token: str) -> None:
+    job = institution.send("accounts", f"{ACCOUNTS}1,{token},B,a@b.org\n2,Null,B,a@b.org\n")
+    assert issues(job) == {("required", "FirstName"): 1}
+    assert institution.records("accounts")["2"]["FirstName"] == "Null"
+
+
+def test_engage_rows_say_what_to_do(institution: Institution) -> None:
+    header = "Action,Username,FirstName,LastName,CampusEmail\n"
+    institution.send("engage_users", f"{header}add,a,A,B,a@b.org\nUPDATE,b,A,B,b@b.org\n")
+    job = institution.send(
+        "engage_users",
+        f"{header}Delete,A,,,\nUpdate,b,A,New,b@b.org\n,c,A,B,c@c.org\nDrop,d,A,B,d@d.org\n"
+        "Delete,z,,,\n",
+    )
+    assert counts(job) == {"read": 5, "updated": 1, "removed": 1, "rejected": 3}
+    assert issues(job) == {
+        ("required", "Action"): 1,
+        ("not_in_list", "Action"): 1,
+        ("unknown_key", "Username"): 1,
+    }
+    assert {key: row["LastName"] for key, row in institution.records("engage_users").items()} == {
+        "b": "New"
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ("Username,Action,FirstName,LastName,CampusEmail", "wrong_column_order"),
+        ("Action,Username,FirstName,CampusEmail", "missing_column"),
+        ("Username,FirstName,LastName,CampusEmail", "missing_column"),
+    ],
+)
+def test_engage_wants_every_column_in_order(
+    institution: Institution, header: str, code: str
+) -> None:
+    job = institution.send("engage_users", header + "\n" + "x," * header.count(",") + "x\n")
+    assert job.state == "failed"
+    assert [group.code for group in job.issue_groups.all()] == [code]
+
+
+def test_beacon_connects_and_disconnects(institution: Institution) -> None:
+    institution.load_campus("accounts")
+    header = "AdvisorExternalID,ExternalID,Action\n"
+    institution.send("beacon_connections", f"{header}0001,0002,\n0001,0003,connect\n")
+    job = institution.send(
+        "beacon_connections", f"{header}0001,0002,Disconnect\n0001,0003,\n0003,0001,DISCONNECT\n"
+    )
+    assert counts(job) == {"read": 3, "removed": 1, "unchanged": 1, "rejected": 1}
+    assert list(institution.records("beacon_connections")) == ["0001\x1f0003"]

@@ -1,0 +1,148 @@
+"""Sample files are read as a person would: header, rows, and what belongs to neither."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imports.issues import Code, FileRefused
+from imports.mapping.sniff import Sniffed, sniff
+from tests.sizes import examples
+
+HERE = Path(__file__).parent
+EXPECTED: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "corpus.yaml").read_text("utf-8"))
+USUAL = {
+    "encoding": "utf-8",
+    "bom": 0,
+    "delimiter": ",",
+    "quote": '"',
+    "line_end": "lf",
+    "header_row": 1,
+    "skip_rows": 0,
+    "skip_last": 0,
+}
+
+
+def of(data: bytes) -> Sniffed:
+    return sniff(io.BytesIO(data), len(data))
+
+
+def facts(found: Sniffed) -> dict[str, Any]:
+    return {
+        "encoding": found.dialect.encoding,
+        "bom": found.dialect.bom,
+        "delimiter": found.dialect.delimiter,
+        "quote": found.quote,
+        "line_end": found.dialect.line_end,
+        "header_row": found.header_row,
+        "skip_rows": found.skip_rows,
+        "skip_last": found.skip_last,
+        "columns": list(found.columns) if found.header_row else len(found.columns),
+    }
+
+
+def test_the_corpus_is_large_and_hardly_ambiguous() -> None:
+    files = {path.name for path in (HERE / "corpus").iterdir()} - {".gitattributes"}
+    assert files == EXPECTED.keys()
+    assert len(files) >= 60
+    assert sum("accept" in expected for expected in EXPECTED.values()) <= 5
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_it_reads_the_file_of_the_corpus(name: str) -> None:
+    expected = EXPECTED[name]
+    accepted = [USUAL | one for one in expected.get("accept", [expected])]
+    assert facts(of((HERE / "corpus" / name).read_bytes())) in accepted
+
+
+def test_the_first_rows_are_shown_without_title_and_footer() -> None:
+    found = of((HERE / "corpus" / "title_and_total.csv").read_bytes())
+    assert found.first_rows == (
+        ("100", "BIO", "12,5"),
+        ("101", "CHE", "30,0"),
+        ("102", "MAT", "18,0"),
+    )
+    assert found.notes == (
+        "Left out before the header: 2 lines.",
+        "Left out at the end, since they are no rows: 2 records.",
+    )
+
+
+def test_a_file_without_header_has_numbered_columns_and_says_so() -> None:
+    found = of((HERE / "corpus" / "no_header.csv").read_bytes())
+    assert found.columns == ("Column 1", "Column 2", "Column 3", "Column 4")
+    assert found.first_rows[0][1] == "Ada"
+    assert any("looks like data" in note for note in found.notes)
+
+
+def test_a_clear_file_is_surer_than_a_doubtful_one() -> None:
+    clear = of((HERE / "corpus" / "plain_comma.csv").read_bytes())
+    doubtful = of((HERE / "corpus" / "text_without_known_words.csv").read_bytes())
+    assert clear.confidence >= 0.9 > doubtful.confidence
+
+
+def test_footers_are_found_at_the_end_of_a_large_file() -> None:
+    rows = b"".join(b"%08d,Ada,Lovelace,ada@example.edu\n" % i for i in range(40_000))
+    found = of(b"Id,First,Last,Email\n" + rows + b"\nTotal: 40000\n-- end --\n")
+    assert (found.skip_last, found.header_row) == (2, 1)
+    assert len(found.first_rows) == 20
+
+
+class Counting(io.BytesIO):
+    total = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.total += len(data)
+        return data
+
+
+def test_it_reads_a_bounded_sample() -> None:
+    source = Counting(b"a,b\n" + b"1,2\n" * 3_000_000)
+    sniff(source, len(source.getvalue()))
+    assert source.total < 1_800_000
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", Code.EMPTY_FILE),
+        (b"%PDF-1.7\n", Code.NOT_TEXT),
+        (b"PK\x03\x04" + b"xl/workbook.xml" + bytes(50), Code.SPREADSHEET),
+    ],
+)
+def test_what_is_no_text_is_refused(data: bytes, code: Code) -> None:
+    with pytest.raises(FileRefused) as refused:
+        of(data)
+    assert refused.value.issues[0].code is code
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+@settings(max_examples=examples(300), deadline=None)
+def test_any_bytes_are_sniffed_or_refused(data: bytes) -> None:
+    try:
+        found = of(data)
+    except FileRefused as refused:
+        assert refused.issues[0].message
+    else:
+        assert found.columns
+        assert 0 <= found.confidence <= 1
+
+
+@given(
+    st.lists(st.text("ab1,;|\t\" '\r\n=-:.@", max_size=30), min_size=1, max_size=12).map("\n".join)
+)
+@settings(max_examples=examples(500), deadline=None)
+def test_any_text_of_awkward_characters_is_sniffed_or_refused(text: str) -> None:
+    try:
+        found = of(text.encode())
+    except FileRefused as refused:
+        assert refused.issues[0].code is Code.EMPTY_FILE
+    else:
+        assert found.columns

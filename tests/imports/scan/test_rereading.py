@@ -1,0 +1,58 @@
+"""Records that are read a second time, by the lines that they begin on."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imports.scan import rereading
+from imports.scan.dialect import Dialect
+from imports.scan.rereading import records_of, records_on
+from imports.scan.scanner import scan
+
+COMMA = Dialect("utf-8", 0, ",")
+CELLS = st.sampled_from(["", "x", '"a,b"', '"two\nlines"', '"a ""word"" more"', "é" * 40])
+
+
+def lines(*numbers: int):
+    return np.array(numbers, np.int64)
+
+
+def test_records_are_found_by_the_line_they_begin_on():
+    data = b"a,b\n" + b'1,"x\ny"\nbad\n' * 1000 + b"7,z"
+    found = list(records_on(io.BytesIO(data), COMMA, lines(2, 5, 3002)))
+    assert found == [(2, b'1,"x\ny"'), (5, b'1,"x\ny"'), (3002, b"7,z")]
+
+
+def test_no_line_needs_no_reading():
+    source = io.BytesIO(b"a,b\n1,2\n")
+    assert list(records_on(source, COMMA, lines())) == []
+    assert source.tell() == 0
+
+
+def test_a_quote_is_text_where_the_dialect_has_none():
+    data = b'a,b\n1,6"\n2,7"\n'
+    assert list(records_on(io.BytesIO(data), Dialect("utf-8", 0, ",", ""), lines(2, 3))) == [
+        (2, b'1,6"'),
+        (3, b'2,7"'),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@given(rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=40), every=st.integers(1, 5))
+def test_they_are_what_the_scan_has_whatever_the_block(
+    encoding: str, end: str, rows: list[tuple[str, str]], every: int
+):
+    text = "".join(f"{','.join(row)}\n" for row in [("a", "b"), *rows]).replace("\n", end)
+    dialect = Dialect(encoding, 0, ",")
+    data = io.BytesIO(text.encode(encoding))
+    chunks = list(scan(data, dialect, 2))
+    wanted = np.concatenate([chunk.lines for chunk in chunks])[::every]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rereading, "_BLOCK", 7)
+        assert list(records_on(data, dialect, wanted)) == list(records_of(iter(chunks), wanted))

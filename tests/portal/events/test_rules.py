@@ -1,0 +1,133 @@
+"""What an event must look like, told field by field; what is sound is stored as it was meant."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.events import rules
+from portal.events.rules import EventRefused, Incoming, read
+
+SOUND = {"id": "a", "type": "free", "timestamp": "2026-05-18T18:00:13.5+02:00"}
+
+
+def faults(**members: Any) -> list[str]:
+    with pytest.raises(EventRefused) as refused:
+        read({**SOUND, **members})
+    return [fault.field for fault in refused.value.faults]
+
+
+def test_the_time_keeps_its_offset_and_its_fraction() -> None:
+    assert read(SOUND).at.isoformat() == "2026-05-18T18:00:13.500000+02:00"
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["2026-05-18T18:00Z", "2026-05-18 18:00:00z", "2026-05-18t18:00:00.123456789-0400"],
+)
+def test_times_as_programs_write_them_are_read(moment: str) -> None:
+    assert read({**SOUND, "timestamp": moment}).at.utcoffset() is not None
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["2026-05-18", "20260518T180000Z", "2026-W20-1T00:00Z", "2026-05-18T24:01:00Z", "x", "", 5,
+     "2026-05-18T18:00:60Z", "1899-12-31T00:00:00Z", "9999-12-31T23:59:59-12:00", None, True],
+)  # fmt: skip
+def test_other_times_are_refused(moment: object) -> None:
+    assert faults(timestamp=moment) == ["timestamp"]
+
+
+def test_without_a_payload_the_other_members_are_it() -> None:
+    assert json.loads(read({**SOUND, "n": 1, "user": "lee"}).payload) == {"n": 1, "user": "lee"}
+    assert read({**SOUND, "user": "lee"}).subject == "lee"
+    assert read({**SOUND, "user": "lee", "subject": "kim"}).subject == "kim"
+    assert read({**SOUND, "user": {"name": "lee"}}).subject == ""
+
+
+def test_the_type_stands_in_event_where_that_is() -> None:
+    both = read({**SOUND, "event": "courseCompletion"})
+    assert (both.type, json.loads(both.payload)) == ("courseCompletion", {"type": "free"})
+
+
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(EventRefused) as refused:
+        read({"id": 1, "type": "", "timestamp": 2, "subject": 3, "payload": 4})
+    assert [fault.field for fault in refused.value.faults] == [
+        "id",
+        "type",
+        "timestamp",
+        "subject",
+        "payload",
+    ]
+
+
+def test_null_stands_for_nothing_in_what_may_be_left_out() -> None:
+    assert read({**SOUND, "subject": None, "payload": None}).payload == "{}"
+
+
+def test_the_largest_payload_is_64_kib_and_one_byte_more_is_refused() -> None:
+    room = rules.LARGEST_PAYLOAD - len('{"x":""}')
+    assert len(read({**SOUND, "payload": {"x": "y" * room}}).payload) == 65_536
+    assert faults(payload={"x": "y" * (room + 1)}) == ["payload"]
+    assert faults(payload={"x": "é" * (room // 2 + 1)}) == ["payload"]
+
+
+def test_a_text_that_only_spells_nul_is_sound() -> None:
+    text = "a backslash and u0000: \\u0000"
+    assert json.loads(read({**SOUND, "payload": {"x": text}}).payload) == {"x": text}
+
+
+def test_every_known_type_accepts_its_own_samples() -> None:
+    for known in rules.known_types().values():
+        payload: dict[str, Any] = {}
+        for member in known.members:
+            branch, names = payload, member.name.split(".")
+            for name in names[:-1]:
+                branch = branch.setdefault(name, {})
+            number = member.kind == "number"
+            branch[names[-1]] = 1 if number else member.sample or None
+        assert read({**SOUND, "type": known.name, "payload": payload}).type == known.name
+
+
+def test_course_completions_have_the_members_of_the_platforms_file() -> None:
+    """Research notes 4.2, without what an event has anyway."""
+    names = [one.name for one in rules.known_types()["courseCompletion"].members]
+    assert " ".join(names) == (
+        "source type user companyId notifiableId title userDetail.id userDetail.firstName"
+        " userDetail.lastName userDetail.externalCustomerId userDetail.sfContactId"
+        " userDetail.sfAccountId userDetail.client userDetail.ref1 userDetail.ref2 userDetail.ref3"
+    )
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(ANY | st.fixed_dictionaries({"id": ANY, "type": ANY, "timestamp": ANY, "payload": ANY}))
+def test_whatever_comes_is_an_event_or_refused_in_words(document: Any) -> None:
+    try:
+        found = read(document)
+    except EventRefused as refused:
+        assert all(len(fault.message) > 10 for fault in refused.faults)
+    else:
+        assert isinstance(found, Incoming)
+        assert isinstance(json.loads(found.payload), dict)
+
+
+@given(st.dictionaries(st.text(), ANY, max_size=5))
+def test_a_sound_payload_is_stored_as_it_is(payload: dict[str, Any]) -> None:
+    try:
+        found = read({**SOUND, "payload": payload})
+    except EventRefused as refused:
+        assert {fault.field for fault in refused.faults} == {"payload"}
+    else:
+        assert json.loads(found.payload) == payload
+        found.payload.encode()
