@@ -52,11 +52,9 @@ def django_db_setup(servers: Path, django_db_blocker: Any) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def emptying(servers: Path, django_db_setup: None) -> Iterator[Emptying]:
+def emptying(servers: Path, django_db_setup: None) -> Emptying:
     """What deletes the rows that tests commit."""
-    made = database.Emptying(servers)
-    yield made
-    made.close()
+    return database.Emptying(servers)
 
 
 @pytest.fixture

@@ -56,34 +56,32 @@ class Emptying:
     """Deletes what a test has committed; what the migrations have put in stays.
 
     Truncating takes 0.3 s, this some milliseconds. It connects as the superuser, whom neither a
-    policy nor a trigger keeps from deleting.
+    policy nor a trigger keeps from deleting; only when it is needed, for tests cut connections.
     """
 
     def __init__(self, servers: Path) -> None:
-        self._connection = psycopg.connect(
-            host=str(servers), user=SUPERUSER, dbname=connection.settings_dict["NAME"],
-            autocommit=True, options="-c session_replication_role=replica -c lock_timeout=20s",
-        )  # fmt: skip
-        tables = self._connection.execute(
-            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-            " AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY relname"
+        self._where = (
+            f"host={servers} user={SUPERUSER} dbname={connection.settings_dict['NAME']} "
+            "options='-c session_replication_role=replica -c lock_timeout=20s'"
         )
-        self.kept, emptied = [], []
-        for (name,) in tables.fetchall():
-            (self.kept if self._has_rows(name) else emptied).append(name)
-        self._statements = sql.SQL("; ").join(
-            sql.SQL("DELETE FROM {}").format(sql.Identifier(name)) for name in emptied
-        )
-
-    def _has_rows(self, table: str) -> bool:
-        query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table))
-        return self._connection.execute(query).fetchone() == (True,)
+        with psycopg.connect(self._where) as mine:
+            tables = mine.execute(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+                " AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY relname"
+            ).fetchall()
+            self._statements = sql.SQL("; ").join(
+                sql.SQL("DELETE FROM {}").format(sql.Identifier(name))
+                for (name,) in tables
+                if not _has_rows(mine, name)
+            )
 
     def empty(self) -> None:
         """Delete all rows of the tables that were empty in the beginning."""
         connection.close()  # whatever state the test has left it in
-        self._connection.execute(self._statements)
+        with psycopg.connect(self._where) as mine:
+            mine.execute(self._statements)
 
-    def close(self) -> None:
-        """Take the connection back."""
-        self._connection.close()
+
+def _has_rows(mine: psycopg.Connection, table: str) -> bool:
+    query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table))
+    return mine.execute(query).fetchone() == (True,)
