@@ -9,8 +9,8 @@ import pytest
 from django.conf import LazySettings
 from django.db import connection
 
-from portal.people import scores
 from portal.models import LoginScore
+from portal.people import scores
 
 HERE = "192.0.2.7"
 
