@@ -31,7 +31,7 @@ def server_list(request: TenantRequest) -> HttpResponse:
         "section": "exports",
         "tab": "servers",
         "page": page,
-        "addresses": settings.EXPORT_PUBLIC_ADDRESSES,
+        "addresses": "\n".join(settings.EXPORT_PUBLIC_ADDRESSES),
     }
     return render(request, "exports/servers.html", context)
 

@@ -161,7 +161,7 @@ def test_a_held_job_is_released_with_the_keyboard_alone(
             break
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Yes, release it"
+    assert page.evaluate("document.activeElement.textContent.trim()") == "Yes, release it"
     page.keyboard.press("Enter")
     page.get_by_text("Released. The import goes on").wait_for()
 

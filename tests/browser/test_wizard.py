@@ -31,8 +31,8 @@ FILE = (
 def focused(page: Page) -> str:
     script = """() => { const e = document.activeElement;
       if (e === document.body) return "";
-      return [e.id, e.name, e.textContent.trim(), e.labels?.[0]?.textContent.trim()].join("|") }"""
-    return str(page.evaluate(script))
+      return [e.id, e.name, e.textContent, e.labels?.[0]?.textContent].join("|") }"""
+    return " ".join(str(page.evaluate(script)).split())
 
 
 def tab_to(page: Page, words: str, most: int = 120) -> None:

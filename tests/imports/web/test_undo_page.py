@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.conf import LazySettings
 
@@ -33,8 +35,8 @@ def test_the_page_says_beforehand_what_it_will_do_and_then_it_does_it(desk: Desk
     later = send(desk, row("2", "Noether"))
     assert "Undo this import" in desk.get("job", job.uid)
     text = desk.get("job-undo", job.uid)
-    figures = [text.split(f"<dt>{word}</dt><dd>")[1][0] for word in ("Restored", "Removed")]
-    assert figures == ["1", "1"]
+    figures = re.findall(r"<dt>(Restored|Removed)</dt>\s*<dd>\s*(\d+)", text)
+    assert figures == [("Restored", "1"), ("Removed", "1")]
     assert f"/jobs/{later.uid}/" in text
     assert names(desk)["1"] == "Augusta", "Looking changes nothing."
     desk.post("job-undo-confirm", job.uid)

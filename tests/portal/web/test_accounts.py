@@ -97,7 +97,7 @@ def test_a_part_that_makes_no_login_name_is_told_at_its_field(
     answer = template_account(cast, **{part: value})
     assert answer.status_code == 422
     text = answer.content.decode()
-    error = re.search(rf'id="id_template-{part}_error">(.*?)</p>', text)
+    error = re.search(rf'id="id_template-{part}_error">(.*?)</p>', text, re.DOTALL)
     assert error
     assert said in error.group(1)
     assert acts(cast) == []
