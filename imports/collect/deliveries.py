@@ -12,8 +12,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from imports.arrivals.decisions import Decision as Decided
-from imports.arrivals.decisions import shown
+from imports.arrivals.decisions import DecisionEntry, shown
 from imports.arrivals.listing import Listing
 from imports.collect import folders
 from imports.jobs import outcome
@@ -116,7 +115,7 @@ def make_job(
     return job
 
 
-def note(arrival: Arrival, decided: Decided) -> None:
+def note(arrival: Arrival, decided: DecisionEntry) -> None:
     """Write a line of the delivery's log."""
     Decision.objects.create(
         tenant_id=arrival.tenant_id,

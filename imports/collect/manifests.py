@@ -14,8 +14,7 @@ import os
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports.arrivals.decisions import Decision as Decided
-from imports.arrivals.decisions import shown
+from imports.arrivals.decisions import DecisionEntry, shown
 from imports.arrivals.listing import Entry
 from imports.arrivals.references import Resolution, resolve
 from imports.collect import folders, snapshot
@@ -25,13 +24,13 @@ from imports.jobs import mail
 from imports.manifest import (
     InvalidSchema,
     Manifest,
+    ManifestState,
     Problem,
     identity,
     parse,
     parse_state,
     state_name,
 )
-from imports.manifest import State as Shown
 from imports.models import Arrival, ArrivalFile
 from portal import lifecycle, logs
 from portal.models import Drop
@@ -51,7 +50,7 @@ def claim(folder: Folder, entry: Entry) -> str | None:
     Tried twice, as the seed asks; then the round goes on to the next manifest.
     """
     for attempt in (1, 2):
-        name = folder.free_name(state_name(entry.name, Shown.PROCESSING))
+        name = folder.free_name(state_name(entry.name, ManifestState.PROCESSING))
         try:
             folder.jail.rename(folder.file(entry.name), folder.file(name))
         except FileNotFoundError:
@@ -131,7 +130,7 @@ def _storage(arrival: Arrival) -> str:
 
 def _refuse(arrival: Arrival, refused: InvalidSchema) -> None:
     with transaction.atomic():
-        note(arrival, Decided(arrival.name, "invalid_schema", str(refused)))
+        note(arrival, DecisionEntry(arrival.name, "invalid_schema", str(refused)))
         lifecycle.advance(
             arrival, to=State.INVALID_SCHEMA, allowed=[State.COLLECTING], **lifecycle.released()
         )
@@ -223,7 +222,7 @@ def _without_configuration(folder: Folder, arrival: Arrival) -> None:
         "told; the portal tries again every few minutes. Nothing needs to be sent again."
     )
     with transaction.atomic():
-        note(arrival, Decided(arrival.name, "configuration_missing", reason))
+        note(arrival, DecisionEntry(arrival.name, "configuration_missing", reason))
         mail.configuration_missing(arrival)
         lifecycle.advance(
             arrival, to=State.CONFIG_MISSING, allowed=[State.COLLECTING], **lifecycle.released()
@@ -255,10 +254,10 @@ def _take(
     if one.problem is not None or copy is None or feed is None:
         forget_copy(row)
         row.save()
-        note(arrival, Decided(name, str(one.problem), one.reason))
+        note(arrival, DecisionEntry(name, str(one.problem), one.reason))
         return
     if is_first(row):
-        note(arrival, Decided(name, "accepted", one.reason))
+        note(arrival, DecisionEntry(name, "accepted", one.reason))
         make_job(row, feed, folder.drop.limits, f"Named by {row.arrival.name}.")
     else:
-        note(arrival, Decided(name, "duplicate", row.reason))
+        note(arrival, DecisionEntry(name, "duplicate", row.reason))

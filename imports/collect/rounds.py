@@ -18,14 +18,14 @@ from django.db.models.functions import Now
 from imports.arrivals import misplaced
 from imports.arrivals.decisions import Verdict
 from imports.arrivals.listing import Listing
-from imports.arrivals.manifest import Detection, detect
+from imports.arrivals.manifest import ManifestDetection, detect
 from imports.arrivals.names import is_result
 from imports.collect import fetch, folders, sightings, template_files, template_home
 from imports.collect.deliveries import ROUND, Folder
 from imports.collect.manifests import claim, collect
 from imports.collect.settle import settle
 from imports.collect.sightings import Seen
-from imports.manifest import State, parse_state
+from imports.manifest import ManifestState, parse_state
 from imports.models import Arrival, ImportJob
 from portal import bell, locks, logs
 from portal.dropserver.jail import Jail
@@ -136,7 +136,7 @@ def _manifests(folder: Folder) -> Iterator[Seen]:
     return _seen(folder, {entry.name for entry in detection.claims})
 
 
-def _claimed(folder: Folder, detection: Detection, listing: Listing) -> Iterator[str]:
+def _claimed(folder: Folder, detection: ManifestDetection, listing: Listing) -> Iterator[str]:
     """Names of manifests to collect: adopted from a cut-off round, due again, newly claimed."""
     mine = set(
         Arrival.objects.filter(drop=folder.drop, settled_at=None)
@@ -145,7 +145,7 @@ def _claimed(folder: Folder, detection: Detection, listing: Listing) -> Iterator
     )
     for entry in listing:
         state = parse_state(entry.name)
-        claimed = state is not None and state[1] == State.PROCESSING and not entry.is_dir
+        claimed = state is not None and state[1] == ManifestState.PROCESSING and not entry.is_dir
         if claimed and entry.name not in mine and _is_text(entry.name):
             yield entry.name
     for entry in detection.retry:

@@ -16,7 +16,14 @@ from imports.arrivals.names import errors_name, result_name
 from imports.collect import folders, receipts
 from imports.collect.deliveries import Folder
 from imports.collect.folders import source_of_entry
-from imports.manifest import InvalidSchema, Problem, State, annotate, parse_state, state_name
+from imports.manifest import (
+    InvalidSchema,
+    ManifestState,
+    Problem,
+    annotate,
+    parse_state,
+    state_name,
+)
 from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import logs
 from portal.dropserver.paths import Path
@@ -25,8 +32,8 @@ from portal.models import Drop, Upload
 log = logs.get(__name__)
 _BLOCK = 1 << 20
 _SHOWN = {
-    Arrival.State.INVALID_SCHEMA: State.INVALIDSCHEMA,
-    Arrival.State.CONFIG_MISSING: State.IMPORTCONFIGMISSING,
+    Arrival.State.INVALID_SCHEMA: ManifestState.INVALIDSCHEMA,
+    Arrival.State.CONFIG_MISSING: ManifestState.IMPORTCONFIGMISSING,
 }
 
 
@@ -72,12 +79,12 @@ def _lies(folder: Folder, file: ArrivalFile, lying: Collection[str]) -> bool:
 def _one(folder: Folder, arrival: Arrival) -> None:
     if shown := _SHOWN.get(Arrival.State(arrival.state)):
         _rename(folder, arrival, shown)
-        if shown == State.INVALIDSCHEMA:
+        if shown == ManifestState.INVALIDSCHEMA:
             _settled(arrival, Arrival.State.INVALID_SCHEMA)
         return
     files = list(arrival.files.select_related("job", "duplicate_of__job").order_by("index"))
     problems = {f.index: Problem(f.problem) for f in files if f.problem}
-    if problems and arrival.current_name.endswith(State.PROCESSING):
+    if problems and arrival.current_name.endswith(ManifestState.PROCESSING):
         _mark(folder, arrival, problems)
     finished = [_file(folder, file) for file in files if not file.problem]
     if not all(finished):
@@ -89,9 +96,9 @@ def _one(folder: Folder, arrival: Arrival) -> None:
         _settled(arrival, Arrival.State.DONE)
 
 
-def _rename(folder: Folder, arrival: Arrival, shown: State) -> None:
+def _rename(folder: Folder, arrival: Arrival, shown: ManifestState) -> None:
     """Give the manifest the name of its state, once."""
-    if not arrival.current_name.endswith(State.PROCESSING):
+    if not arrival.current_name.endswith(ManifestState.PROCESSING):
         return
     name = folder.free_name(state_name(arrival.current_name, shown))
     try:
@@ -102,7 +109,7 @@ def _rename(folder: Folder, arrival: Arrival, shown: State) -> None:
     _named(arrival, name)
 
 
-def _nobodys(folder: Folder, arrival: Arrival, shown: State) -> Iterator[str]:
+def _nobodys(folder: Folder, arrival: Arrival, shown: ManifestState) -> Iterator[str]:
     """The manifests in that state which lie there and which no other delivery calls its own."""
     wanted = parse_state(state_name(arrival.current_name, shown))
     lying = sorted(e.name for e in folder.listing() if parse_state(e.name) == wanted)
@@ -113,7 +120,7 @@ def _nobodys(folder: Folder, arrival: Arrival, shown: State) -> Iterator[str]:
 
 def _mark(folder: Folder, arrival: Arrival, problems: dict[int, Problem]) -> None:
     """Write the manifest with its INVALID attributes under the name that says so."""
-    old, shown = folder.file(arrival.current_name), State.CONTAINSINVALIDFILES
+    old, shown = folder.file(arrival.current_name), ManifestState.CONTAINSINVALIDFILES
     try:
         with folders.reading(folder.jail, old) as file:
             data = _marked(file.read(), problems)
@@ -128,7 +135,7 @@ def _mark(folder: Folder, arrival: Arrival, problems: dict[int, Problem]) -> Non
     _named(arrival, name)
 
 
-def _written_before(folder: Folder, arrival: Arrival, shown: State, data: bytes) -> str:
+def _written_before(folder: Folder, arrival: Arrival, shown: ManifestState, data: bytes) -> str:
     """The name under which an earlier round, that was cut off, has written it; empty without."""
     for name in _nobodys(folder, arrival, shown):
         with folders.reading(folder.jail, folder.file(name)) as file:

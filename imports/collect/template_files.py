@@ -17,11 +17,10 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports.arrivals.decisions import Decision as Decided
-from imports.arrivals.decisions import Verdict, shown
+from imports.arrivals.decisions import DecisionEntry, Verdict, shown
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.names import result_name
-from imports.arrivals.template import Detection, Match, Unmatched, detect
+from imports.arrivals.template import Match, TemplateDetection, Unmatched, detect
 from imports.collect import snapshot
 from imports.collect.deliveries import Folder, is_first, make_job, note, sender
 from imports.collect.folders import source_of_entry
@@ -85,7 +84,7 @@ def forget_unmatched() -> int:
     return len(rows)
 
 
-def _detect(listing: Listing, home: Home) -> Detection:
+def _detect(listing: Listing, home: Home) -> TemplateDetection:
     quiet = timedelta(seconds=settings.TEMPLATE_QUIET_SECONDS)
     return detect(listing, datetime.now(UTC), home.names, quiet, home.elsewhere)
 
@@ -122,19 +121,21 @@ def _is_shown(row: ArrivalFile | None, entry: Entry) -> bool:
     return row is not None and row.arrival.state == State.UNMATCHED and row.name == entry.name
 
 
-def _taken(row: ArrivalFile, entry: Entry) -> Decided | None:
+def _taken(row: ArrivalFile, entry: Entry) -> DecisionEntry | None:
     """Of a file that was taken already; None where it may still be."""
     if row.arrival.state == State.CONFIG_MISSING:
-        return Decided(entry.name, Verdict.CONFIGURATION_MISSING, row.reason)
+        return DecisionEntry(entry.name, Verdict.CONFIGURATION_MISSING, row.reason)
     if row.arrival.state in _OPEN:
         return None
     if row.arrival.settled_at is None:
-        return Decided(entry.name, Verdict.IN_PROGRESS, f"{shown(entry.name)} is being imported.")
+        return DecisionEntry(
+            entry.name, Verdict.IN_PROGRESS, f"{shown(entry.name)} is being imported."
+        )
     reason = (
         f"{shown(entry.name)} is the very file that was taken as {shown(row.name)}; it is imported "
         "once. Send it again if it is to be imported again."
     )
-    return Decided(entry.name, Verdict.TAKEN_BEFORE, reason)
+    return DecisionEntry(entry.name, Verdict.TAKEN_BEFORE, reason)
 
 
 def _try(folder: Folder, home: Home, entry: Entry, decide: Decide) -> None:
@@ -229,9 +230,11 @@ def _importing(folder: Folder, match: Match) -> Decide:
         version = template.current
         named = f"the template “{shown(template.name)}”, version {version.number}"
         if not is_first(row):
-            note(arrival, Decided(row.name, "duplicate", row.reason))
+            note(arrival, DecisionEntry(row.name, "duplicate", row.reason))
             return State.PROCESSING
-        note(arrival, Decided(row.name, "accepted", f"{shown(row.name)} is named by {named}."))
+        note(
+            arrival, DecisionEntry(row.name, "accepted", f"{shown(row.name)} is named by {named}.")
+        )
         make_job(row, feed, folder.drop.limits, f"Named by {named}.", version)
         return State.PROCESSING
 
@@ -244,9 +247,9 @@ def _showing(found: Unmatched) -> Decide:
     def decide(arrival: Arrival, row: ArrivalFile) -> str:
         row.problem, row.reason = Verdict.UNMATCHED, found.reason
         row.save()
-        note(arrival, Decided(row.name, Verdict.UNMATCHED, found.reason))
+        note(arrival, DecisionEntry(row.name, Verdict.UNMATCHED, found.reason))
         for miss in found.near:
-            note(arrival, Decided(miss.name, Verdict.NEAR_MISS, miss.reason))
+            note(arrival, DecisionEntry(miss.name, Verdict.NEAR_MISS, miss.reason))
         mail.unmatched(arrival, row)
         return State.UNMATCHED
 
@@ -266,7 +269,7 @@ def _without_configuration(arrival: Arrival, row: ArrivalFile) -> str:
     )
     row.problem, row.reason, row.content = Verdict.CONFIGURATION_MISSING, reason, ""
     row.save()
-    note(arrival, Decided(row.name, Verdict.CONFIGURATION_MISSING, reason))
+    note(arrival, DecisionEntry(row.name, Verdict.CONFIGURATION_MISSING, reason))
     mail.configuration_missing(arrival)
     return State.CONFIG_MISSING
 

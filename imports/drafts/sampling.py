@@ -89,7 +89,7 @@ def _taken(file: BinaryIO, size: int, reading: Reading) -> Sample:
     return Sample(
         header=names,
         rows=tuple(_rows(chunk, dialect)),
-        torn=tuple((cut.line, cut.message) for cut in chunk.cut[:3]),
+        torn=tuple((cut.line, cut.message) for cut in chunk.malformed[:3]),
         encoding=dialect.encoding,
         delimiter=dialect.delimiter,
     )

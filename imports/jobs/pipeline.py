@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.db.utils import Error as DatabaseError
 
-from imports.check.row_numbers import Gathered
+from imports.check.row_numbers import RowNumbers
 from imports.check.validation import ReferenceSet, Validator
 from imports.issues import FileRefused
 from imports.jobs import attachment, instructions, outcome, pinned_lookups, spool, undo
@@ -149,7 +149,7 @@ def _import(work: Work) -> None:
     ):
         source = _source(work, file)
         with staging.table(work.job) as stage, RejectSpool(work.folder) as rejects:
-            reading = Reading(Summary(), rejects, _known(work), Gathered(work.folder))
+            reading = Reading(Summary(), rejects, _known(work), RowNumbers(work.folder))
             warn(reading.summary, source.mapping.warnings)
             _read(work, source, reading, stage)
             _stage(work, Stage.PLANNING)

@@ -12,8 +12,7 @@ from typing import Any
 
 from django.db import connection
 
-from imports.check.columns import Mapping as Columns
-from imports.check.columns import fold
+from imports.check.columns import ColumnMapping, fold
 from imports.load.staging import StagingTable
 from imports.load.stored import Target
 from portal.events.rules import DEEPEST
@@ -42,7 +41,7 @@ Tree = dict[str, Any]
 
 
 def pass_on(
-    record_type: RecordType, staging: StagingTable, target: Target, columns: Columns
+    record_type: RecordType, staging: StagingTable, target: Target, columns: ColumnMapping
 ) -> int:
     """Insert the events, if the rows are such; how many. Must run in the apply's transaction."""
     if record_type.name != RECORD_TYPE:
@@ -56,7 +55,7 @@ def pass_on(
         return int(cursor.rowcount)
 
 
-def payload_members(columns: Columns) -> dict[str, str]:
+def payload_members(columns: ColumnMapping) -> dict[str, str]:
     """The payload's members, to the fields that they are taken from.
 
     A column `user` that gives the subject stays a member too.

@@ -11,13 +11,13 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from imports.issues import SHOWN_CHARACTERS
 from imports.load.plan import Absent, Value, steer
 from imports.load.staging import StagingTable
 from imports.load.stored import Target
 
 ROWS = 20
 FIELDS = 100
-CHARACTERS = 200
 
 Detail = dict[str, list[dict[str, Any]]]
 
@@ -97,7 +97,7 @@ def _bounded(name: str, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _short(value: Any) -> Any:
-    """The value, its texts cut at CHARACTERS; of a list the first ROWS."""
+    """The value, its texts cut at SHOWN_CHARACTERS; of a list the first ROWS."""
     if isinstance(value, str):
-        return value if len(value) <= CHARACTERS else value[: CHARACTERS - 1] + "…"
+        return value if len(value) <= SHOWN_CHARACTERS else value[: SHOWN_CHARACTERS - 1] + "…"
     return [_short(one) for one in value[:ROWS]] if isinstance(value, list) else value

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imports.check import across_rows
-from imports.check.across_rows import LateBatch
+from imports.check.across_rows import RejectedRows
 from imports.issues import Code, Issue, Severity
 from imports.load import plan
 from imports.load import stored as known
@@ -33,10 +33,10 @@ _NONE = np.empty(0, np.int64)
 class Late:
     """Rows rejected late, by cause. tolerated: doubled rows of an additive feed, no fault."""
 
-    batches: list[LateBatch] = field(default_factory=list)
+    batches: list[RejectedRows] = field(default_factory=list)
     tolerated: int = 0
 
-    def add(self, batch: LateBatch) -> None:
+    def add(self, batch: RejectedRows) -> None:
         self.batches.append(batch)
 
     @property
@@ -97,7 +97,7 @@ class _Work:
         """The key's headers."""
         return [self.headers[name] for name in self.record_type.key]
 
-    def reject(self, batch: LateBatch | None) -> None:
+    def reject(self, batch: RejectedRows | None) -> None:
         """Note the rows of a batch, and take them out of what is staged and matched."""
         if batch is None or not batch.lines.size:
             return
@@ -188,7 +188,7 @@ def _doubled_by_skipped(work: _Work) -> None:
         "Keep one of the two rows; the first one was taken."
     )
     late_lines, early = np.maximum(staged, skipped), np.minimum(staged, skipped)
-    work.reject(LateBatch(Code.DUPLICATE_KEY, work.key[0], message, late_lines, early))
+    work.reject(RejectedRows(Code.DUPLICATE_KEY, work.key[0], message, late_lines, early))
 
 
 def _needs_record(feed: Feed) -> bool:
@@ -203,7 +203,7 @@ def _without_record(work: _Work) -> None:
         f"{work.record_type.label}: no record has this {' and '.join(work.key)}, so there is "
         "nothing to change or remove. Correct the value, or leave the row out."
     )
-    work.reject(LateBatch(Code.UNKNOWN_KEY, work.key[0], message, missing, missing))
+    work.reject(RejectedRows(Code.UNKNOWN_KEY, work.key[0], message, missing, missing))
 
 
 def _between_rows(work: _Work, doubled: Ints) -> None:
@@ -228,7 +228,7 @@ def _between_rows(work: _Work, doubled: Ints) -> None:
             work.reject(across_rows.unknown_own(gathered, column, label, stored, gone))
 
 
-def _only_one(rule: Rule, work: _Work, gone: Ints) -> LateBatch | None:
+def _only_one(rule: Rule, work: _Work, gone: Ints) -> RejectedRows | None:
     value = rule.values[0]
     if not any(part.size for part in work.reading.gathered.only.get(rule.field, [])):
         return None
@@ -236,7 +236,7 @@ def _only_one(rule: Rule, work: _Work, gone: Ints) -> LateBatch | None:
     return across_rows.more_than_one(work.reading.gathered, rule.field, value, taken, gone)
 
 
-def _summarise(reading: Reading, batch: LateBatch) -> None:
+def _summarise(reading: Reading, batch: RejectedRows) -> None:
     reading.summary.add_many(
         batch.code, batch.column, Severity.ERROR, batch.sentence(0), batch.lines, [""] * EXAMPLES
     )

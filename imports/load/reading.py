@@ -14,9 +14,9 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from imports.check.columns import Mapping
-from imports.check.row_numbers import Gathered
-from imports.check.validation import Checked, Validator
+from imports.check.columns import ColumnMapping
+from imports.check.row_numbers import RowNumbers
+from imports.check.validation import CheckedChunk, Validator
 from imports.issues import Issue, Severity
 from imports.load.staging import Writer
 from imports.load.stored import KnownRecords
@@ -25,7 +25,7 @@ from imports.report.summary import Summary
 from imports.scan.cells import QUOTE
 from imports.scan.dialect import Dialect
 from imports.scan.json_lines import explained
-from imports.scan.prefetch import ahead
+from imports.scan.prefetch import prefetched
 from imports.scan.rereading import records_of, records_on
 from imports.scan.scanner import Chunk, merged, record_hashes, scan
 
@@ -44,7 +44,7 @@ class Source:
     file: BinaryIO
     size: int
     dialect: Dialect
-    mapping: Mapping
+    mapping: ColumnMapping
     absorb_extra: bool = False
     json_lines: bool = False
 
@@ -81,7 +81,7 @@ class Reading:
     summary: Summary
     spool: RejectSpool
     known: KnownRecords
-    gathered: Gathered = field(default_factory=Gathered)
+    gathered: RowNumbers = field(default_factory=RowNumbers)
     seen: int = 0
     staged: int = 0
     rejected: int = 0
@@ -117,7 +117,7 @@ def read(
     """Run the whole file through. progress is called about once a second and may raise to stop."""
     told = time.monotonic()
     pending = _Pending()
-    for chunk in ahead(source.chunks()):
+    for chunk in prefetched(source.chunks()):
         _take(chunk, source, reading, pending)
         if pending.weight >= _ENOUGH:
             _work_off(pending, validator, reading, writer)
@@ -142,12 +142,12 @@ class _Pending:
 
 def _take(chunk: Chunk, source: Source, reading: Reading, pending: _Pending) -> None:
     reading.consumed = chunk.consumed
-    reading.seen += len(chunk.lines) + len(chunk.cut)
+    reading.seen += len(chunk.lines) + len(chunk.malformed)
     hashes = record_hashes(chunk, source.layout)
     rest, hashes = reading.known.skip(chunk, hashes)
     pending.chunks.append(rest)
     pending.hashes.append(hashes)
-    pending.weight += len(rest.data) + sum(len(cut.raw) for cut in rest.cut)
+    pending.weight += len(rest.data) + sum(len(cut.raw) for cut in rest.malformed)
 
 
 def _work_off(pending: _Pending, validator: Validator, reading: Reading, writer: Writer) -> None:
@@ -155,7 +155,7 @@ def _work_off(pending: _Pending, validator: Validator, reading: Reading, writer:
         return
     rest, hashes = merged(pending.chunks), np.concatenate(pending.hashes)
     pending.chunks, pending.hashes, pending.weight = [], [], 0
-    rejects = [reject_of(cut) for cut in rest.cut]
+    rejects = [reject_of(cut) for cut in rest.malformed]
     for reject in rejects:
         reading.summary.add(reject.issues[0])
     if len(rest.lines):
@@ -171,7 +171,7 @@ def _work_off(pending: _Pending, validator: Validator, reading: Reading, writer:
     reading.rejected += len(rejects)
 
 
-def _checked(chunk: Chunk, hashes: npt.NDArray[np.int64], validator: Validator) -> Checked:
+def _checked(chunk: Chunk, hashes: npt.NDArray[np.int64], validator: Validator) -> CheckedChunk:
     starts, ends = chunk.offsets[:-1], chunk.offsets[1:]
 
     def raw(position: int) -> bytes:
@@ -180,7 +180,7 @@ def _checked(chunk: Chunk, hashes: npt.NDArray[np.int64], validator: Validator) 
     return validator.check(chunk.data, chunk.lines, hashes, raw)
 
 
-def _rejected(chunk: Chunk, checked: Checked) -> Iterator[Reject]:
+def _rejected(chunk: Chunk, checked: CheckedChunk) -> Iterator[Reject]:
     """The rows that the rules rejected, each with all its issues."""
     by_line: dict[int, list[Issue]] = {}
     for batch in checked.issues:
@@ -192,11 +192,11 @@ def _rejected(chunk: Chunk, checked: Checked) -> Iterator[Reject]:
         yield Reject(line, raw, tuple(by_line[line]))
 
 
-def _summarise(checked: Checked, reading: Reading) -> None:
+def _summarise(checked: CheckedChunk, reading: Reading) -> None:
     for batch in checked.issues:
         first = next(batch.issues())
         reading.summary.add_many(
-            batch.code, batch.column, batch.severity, first.message, batch.lines, batch.found
+            batch.code, batch.column, batch.severity, first.message, batch.lines, batch.values
         )
         if batch.severity == Severity.WARNING:
             reading.warnings += len(batch.lines)

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from django.db import connection
 
-from imports.check.row_numbers import Gathered
+from imports.check.row_numbers import RowNumbers
 from imports.check.validation import ReferenceSet, key_hash
 from imports.load.sorted_hashes import Flags, Hashes, SortedHashes, collected
 from imports.scan.scanner import Chunk, keep
@@ -45,7 +45,7 @@ class KnownRecords:
 
     hashes: SortedHashes
     seen: Flags
-    met: Gathered
+    met: RowNumbers
     records: int | None = None
     skipped: int = field(default=0)
 
@@ -87,7 +87,7 @@ class KnownRecords:
 
 def nothing_known() -> KnownRecords:
     """For feeds that must look at every row."""
-    return KnownRecords(SortedHashes(np.empty(0, np.int64)), np.empty(0, np.bool_), Gathered())
+    return KnownRecords(SortedHashes(np.empty(0, np.int64)), np.empty(0, np.bool_), RowNumbers())
 
 
 def load(target: Target, directory: Path) -> KnownRecords:
@@ -104,7 +104,7 @@ def load(target: Target, directory: Path) -> KnownRecords:
     hashes = collected(batches(), directory)
     met = directory / "met"
     met.mkdir()
-    return KnownRecords(hashes, np.zeros(hashes.size, dtype=bool), Gathered(met), records)
+    return KnownRecords(hashes, np.zeros(hashes.size, dtype=bool), RowNumbers(met), records)
 
 
 def _bucket(target: Target, low: int) -> Hashes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import BinaryIO
 
-from imports.check.columns import Mapping, fold, is_attachment, match
+from imports.check.columns import ColumnMapping, fold, is_attachment
+from imports.check.matching import match
 from imports.issues import FileRefused
 from imports.mapping.definitions import AUTO, DELIMITERS, QUOTES, Reading, Spec
 from imports.mapping.resolving import resolve
 from imports.mapping.tables import Tables
-from imports.scan.dialect import Dialect, Wanted, detect
+from imports.scan.dialect import Dialect, DialectHints, detect
 from imports.scan.scanner import Header, read_header
 from portal.records.definitions import Feed, RecordType
 
@@ -25,7 +26,7 @@ def opened(
     record_type: RecordType,
     spec: Spec | None = None,
     lookups: Tables = _NO_TABLES,
-) -> tuple[Dialect, Mapping]:
+) -> tuple[Dialect, ColumnMapping]:
     """How the file is written and what its columns are; by name where there is no template.
 
     size: bytes. feed, record_type: the catalog's. Raises FileRefused.
@@ -51,9 +52,9 @@ def read_start(file: BinaryIO, size: int, reading: Reading) -> tuple[Dialect, He
     return dialect, read_header(file, dialect)
 
 
-def wanted(reading: Reading) -> Wanted:
+def wanted(reading: Reading) -> DialectHints:
     """What the template says about how a file is written."""
-    return Wanted(
+    return DialectHints(
         encoding=None if reading.encoding == AUTO else reading.encoding,
         delimiter=None if reading.delimiter == AUTO else DELIMITERS[reading.delimiter],
         quote=QUOTES[reading.quote],

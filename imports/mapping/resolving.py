@@ -10,8 +10,8 @@ import xxhash
 
 from imports.check import columns as mapping
 from imports.check.columns import ATTACHMENT_COLUMNS, near_names
-from imports.check.computed import Made
-from imports.issues import Code, FileRefused, Issue
+from imports.check.computed import ComputedField
+from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
 from imports.mapping.definitions import FieldSpec, Missing, Spec, Unknown
 from imports.mapping.effective import applied, extended, filled, unfit
 from imports.mapping.parsing import as_json
@@ -19,7 +19,6 @@ from imports.mapping.tables import Tables, named_in
 from imports.mapping.transforms import compile_field
 from portal.records.definitions import Feed, Field, RecordType
 
-_SHOWN = 200
 _NAMED = 5
 
 
@@ -36,7 +35,7 @@ class HoldNeeded(FileRefused):
 
 def resolve(
     spec: Spec, header: Sequence[str], feed: Feed, record_type: RecordType, lookups: Tables
-) -> mapping.Mapping:
+) -> mapping.ColumnMapping:
     """The mapping of a file with that header.
 
     feed, record_type: the catalog's. lookups: the tenant's tables by name. A mapping with
@@ -63,7 +62,7 @@ def resolve(
     kept = mapping.kept_columns(header, free, feed, spec.fields)
     free = [i for i in free if i not in dict(kept)]
     columns = tuple(sorted((*columns, *kept), key=lambda column: column[0]))
-    return mapping.Mapping(
+    return mapping.ColumnMapping(
         header=tuple(header),
         columns=columns,
         operation_column=place,
@@ -71,7 +70,7 @@ def resolve(
         warnings=(*_warnings(spec, header, free, at), *mapping.unnamed(len(header) - len(folded))),
         neutralised=neutralised,
         fingerprint=_fingerprint(spec, header, feed, record_type, lookups),
-        made=made,
+        computed=made,
         reasons=tuple(_reasons(spec, header, free)),
         operation=operation,
         as_written=tuple(written),
@@ -136,14 +135,15 @@ def _missing(name: str, fields: Sequence[str], candidates: Sequence[str]) -> Iss
     near = near_names(name, candidates)
     taken = ", ".join(f'"{field}"' for field in fields[:_NAMED])
     why = f", from which the template takes {taken}" if fields else ""
-    named = " and ".join(f'"{candidate[:_SHOWN]}"' for candidate in near)
+    named = " and ".join(f'"{candidate[:SHOWN_CHARACTERS]}"' for candidate in near)
     which = "it" if len(near) == 1 else "the right one"
     advice = f"The file has {named}: rename {which}" if near else "Add it, spelled like this"
     return Issue(
         Code.MISSING_COLUMN,
-        f'The column "{name[:_SHOWN]}" is missing{why}. {advice}, or correct the template.',
+        f'The column "{name[:SHOWN_CHARACTERS]}" is missing{why}.'
+        f" {advice}, or correct the template.",
         column=name,
-        found=", ".join(near)[:_SHOWN],
+        value=", ".join(near)[:SHOWN_CHARACTERS],
     )
 
 
@@ -168,7 +168,7 @@ class _Binder:
     lookups: Tables
     neutralised: bool
 
-    def made(self, one: FieldSpec, field: Field, number: int, default: str | None) -> Made:
+    def made(self, one: FieldSpec, field: Field, number: int, default: str | None) -> ComputedField:
         """The field that takes more than a column. number: of such fields before it."""
         return compile_field(
             one,
@@ -184,11 +184,11 @@ class _Binder:
 
 def _bound(
     spec: Spec, binder: _Binder, feed: Feed, record_type: RecordType
-) -> tuple[tuple[tuple[int, Field], ...], tuple[Made, ...]]:
+) -> tuple[tuple[tuple[int, Field], ...], tuple[ComputedField, ...]]:
     """The plain columns in the file's order, and the fields that are more than one."""
     operation = feed.row_operation.column if feed.row_operation else None
     plain: dict[int, Field] = {}
-    made: list[Made] = []
+    made: list[ComputedField] = []
     for name, one in spec.fields.items():
         if name == operation:
             continue
@@ -215,7 +215,7 @@ def _warnings(
 
 def _reasons(spec: Spec, header: Sequence[str], free: Sequence[int]) -> Iterator[str]:
     if free and spec.settings.unknown_columns is Unknown.HOLD:
-        named = ", ".join(f'"{header[i].strip()[:_SHOWN]}"' for i in free[:_NAMED])
+        named = ", ".join(f'"{header[i].strip()[:SHOWN_CHARACTERS]}"' for i in free[:_NAMED])
         more = f" and {len(free) - _NAMED} more" if len(free) > _NAMED else ""
         yield f"The file has columns that the template does not know: {named}{more}."
 

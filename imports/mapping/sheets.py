@@ -15,7 +15,7 @@ from itertools import islice
 from typing import BinaryIO
 from xml.sax.xmlreader import AttributesImpl
 
-from imports.issues import Code, FileRefused, Issue
+from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
 from imports.mapping.sheet_parts import Elements, open_zip, stream, unreadable
 from imports.mapping.sheet_values import number_text
 from imports.mapping.workbook import Texts, Workbook, read_texts, read_workbook
@@ -72,7 +72,7 @@ def _chosen(workbook: Workbook, sheet: str | int | None) -> str:
             Code.SPREADSHEET,
             f"The workbook has no sheet {wanted}; it has {listed}. Choose one of these, or rename "
             "the sheet.",
-            found=listed[:200],
+            value=listed[:SHOWN_CHARACTERS],
         )
     )
 

@@ -131,7 +131,7 @@ def _rows(file: io.BytesIO, dialect: Dialect, width: int) -> tuple[list[int], li
     rows: list[Row] = []
     torn: list[str] = []
     for chunk in scan(file, dialect, width):
-        torn += [f"Line {cut.line:,}: {cut.message}" for cut in chunk.cut]
+        torn += [f"Line {cut.line:,}: {cut.message}" for cut in chunk.malformed]
         lines += chunk.lines.tolist()
         if len(rows) + len(torn) > MOST_ROWS or len(lines) > MOST_ROWS:
             raise BadTable([f"The table has more than {MOST_ROWS:,} rows, the most it may have."])

@@ -13,8 +13,9 @@ from typing import TypeAlias
 
 import polars as pl
 
-from imports.check.computed import Made
+from imports.check.computed import ComputedField
 from imports.check.fields import MISSING, Check, clean
+from imports.issues import SHOWN_CHARACTERS
 from imports.mapping.definitions import FieldSpec
 from imports.mapping.reading_steps import RECOGNISERS, known_values
 from imports.mapping.steps import Case, FirstNonBlank, Join, Pad, Part, Replace, Split, Step, Trim
@@ -23,7 +24,6 @@ from portal.records.definitions import Field
 
 _Rewriter: TypeAlias = Callable[[pl.Expr, Step], pl.Expr]
 _NO_TABLES: Tables = MappingProxyType({})
-_HEADER = 200  # characters of the columns' names in an issue
 
 
 def compile_field(
@@ -36,7 +36,7 @@ def compile_field(
     lookups: Tables = _NO_TABLES,
     neutralised: bool = False,
     default: str | None = None,
-) -> Made:
+) -> ComputedField:
     """The field's cell over the raw columns r + position.
 
     positions: of the spec's columns in the file. slot: number of its columns in the frame.
@@ -50,10 +50,10 @@ def compile_field(
         stages.append(expression.alias(_stage(slot, number)))
         faults += fault
     last = _finished(pl.col(_stage(slot, len(stages) - 1)), faults, default)
-    return Made(
+    return ComputedField(
         field=field,
         slot=slot,
-        header=", ".join(header[at] for at in positions)[:_HEADER] or field.name,
+        header=", ".join(header[at] for at in positions)[:SHOWN_CHARACTERS] or field.name,
         positions=tuple(positions),
         stages=(*stages, last.alias(f"c{slot}")),
         faults=tuple(faults),
@@ -95,7 +95,7 @@ def _applied(
     recognised = RECOGNISERS[type(step)](step, lookups)
     failed = text.is_not_null() & after.is_null()
     checks = (
-        Check(recognised.code, failed, f'"{{column}}" is "{{found}}". {sentence}')
+        Check(recognised.code, failed, f'"{{column}}" is "{{value}}". {sentence}')
         for sentence in recognised.rejects
     )
     return recognised.read(text), checks

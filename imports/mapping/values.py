@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from imports.issues import SHOWN_CHARACTERS
 from imports.mapping.naming import plain, vocabulary
 from portal.records.definitions import Field
 
 _MOST = 1_000  # distinct values that are compared: an enumeration has never more
-_SHOWN = 200
 _ALIKE = 0.75  # difflib's ratio
 
 
@@ -75,7 +75,7 @@ class _Values:
 
     def meant(self, found: str) -> _Meant:
         """The value it means, how sure that is, and why."""
-        folded, normal = found.strip().lower()[:_SHOWN], plain(found)
+        folded, normal = found.strip().lower()[:SHOWN_CHARACTERS], plain(found)
         return next(self._ideas(folded, normal), _NO_IDEA)
 
     def _ideas(self, folded: str, normal: str) -> Iterator[_Meant]:

@@ -12,7 +12,7 @@ Path = tuple[str, ...]
 
 ROOT: Path = ()
 MAX_PATH_BYTES = 4096
-MAX_NAME_BYTES = 255
+MAX_NAME_BYTES = 255  # of one name in a directory, on every file system in use
 MAX_NEW_CHARACTERS = 1000  # what the portal can record of a path
 
 PARTS_DIRECTORY = ".parts"

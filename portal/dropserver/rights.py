@@ -22,13 +22,21 @@ NO_LINKS = "Links are not served."
 # Below it each template account has its home, which it sees as its root.
 HOMES = "homes"
 
-CLAIMED_SUFFIX = ".PROCESSING"
-STATE_SUFFIXES = (
-    CLAIMED_SUFFIX,
-    ".INVALIDSCHEMA",
-    ".CONTAINSINVALIDFILES",
-    ".IMPORTCONFIGMISSING",
-)
+
+class ManifestState(enum.StrEnum):
+    """What the last extension of a manifest's name tells the sender (seed 001).
+
+    Only the portal gives it; `imports.manifest` says how.
+    """
+
+    PROCESSING = "PROCESSING"  # claimed: the import of its files has begun
+    INVALIDSCHEMA = "INVALIDSCHEMA"  # not a readable manifest
+    CONTAINSINVALIDFILES = "CONTAINSINVALIDFILES"  # see its INVALID attributes
+    IMPORTCONFIGMISSING = "IMPORTCONFIGMISSING"  # our configuration is at fault; tried again
+
+
+CLAIMED_SUFFIX = f".{ManifestState.PROCESSING}"
+STATE_SUFFIXES = tuple(f".{state}" for state in ManifestState)
 
 
 class Protocol(enum.StrEnum):

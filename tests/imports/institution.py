@@ -1,4 +1,4 @@
-"""An institution under test: sends files to its feeds, runs its jobs, and looks at its records.
+"""An institution under test: sends files to its feeds, runs its jobs, and reads its records.
 
 Its rows are committed: COPY goes over a connection of its own, from which a test's transaction
 around everything would hide them. The fixture `transactional_db` deletes them.
@@ -55,22 +55,22 @@ class Institution:
         self.tenant = tenant
 
     def job(self, feed: str, content: str | bytes, **values: Any) -> ImportJob:
-        """A job that waits, as the collector makes them."""
+        """Create a job that waits, as the collector does."""
         data = content.encode() if isinstance(content, str) else content
         name = default_storage.save(f"tests/{self.tenant.uid}", ContentFile(data))
-        known = catalog().feed(feed)
+        definition = catalog().feed(feed)
         return ImportJob.objects.create(
             tenant=self.tenant,
             feed=feed,
-            record_type=known.record_type,
-            rank=known.rank,
+            record_type=definition.record_type,
+            rank=definition.rank,
             content=name,
             file_size=len(data),
-            **{"file_name": known.file_name, **values},
+            **{"file_name": definition.file_name, **values},
         )
 
     def send(self, feed: str, content: str | bytes, **values: Any) -> ImportJob:
-        """Import a file; the job at its end."""
+        """Import a file; return the job at its end."""
         job = self.job(feed, content, **values)
         self.work()
         job.refresh_from_db()
@@ -85,18 +85,18 @@ class Institution:
         return done
 
     def person(self) -> User:
-        """Somebody who decides about jobs."""
+        """Return the person who decides about jobs."""
         return User.objects.get_or_create(email=PERSON)[0]
 
     def release(self, job: ImportJob, **values: Any) -> ImportJob:
-        """Let a held job go on; the job at its end."""
+        """Release a held job; return it at its end."""
         actions.release(job, self.person(), **values)
         self.work()
         job.refresh_from_db()
         return job
 
     def undo(self, job: ImportJob) -> ImportJob:
-        """Undo a job; the undo at its end."""
+        """Undo a job; return the undo at its end."""
         undo = actions.undo(job, self.person())
         self.work()
         undo.refresh_from_db()
@@ -110,11 +110,11 @@ class Institution:
 
     def records(self, record_type: str, *, active: bool = True) -> dict[str, dict[str, Any]]:
         """The documents by key."""
-        found = Record.objects.filter(kind__name=record_type, active=active)
-        return dict(found.values_list("key", "data"))
+        records = Record.objects.filter(kind__name=record_type, active=active)
+        return dict(records.values_list("key", "data"))
 
     def writes(self) -> tuple[set[tuple[Any, ...]], int]:
-        """Changes with every row version of the store that is written."""
+        """Return what changes with every row version that is written to the store."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT id, xmin::text, ctid::text FROM portal_record")
             return set(cursor.fetchall()), RecordChange.objects.count()
@@ -123,8 +123,8 @@ class Institution:
 def counts(job: ImportJob) -> dict[str, int]:
     """The job's numbers of rows that are not zero."""
     names = ("read", "created", "updated", "unchanged", "removed", "rejected")
-    found = {name: getattr(job, f"rows_{name}") for name in names}
-    return {name: number for name, number in found.items() if number}
+    numbers = {name: getattr(job, f"rows_{name}") for name in names}
+    return {name: number for name, number in numbers.items() if number}
 
 
 def issues(job: ImportJob) -> dict[tuple[str, str], int]:
@@ -151,7 +151,7 @@ def states(job: ImportJob) -> list[str]:
 
 @contextmanager
 def committed() -> Iterator[Institution]:
-    """An institution in scope; afterwards its folders are removed."""
+    """Create an institution, in scope; remove its folders afterwards."""
     tenant = Tenant.objects.create(name="Test College", slug="test-college")
     try:
         with tenancy.scope(tenant.pk):

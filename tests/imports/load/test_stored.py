@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imports.check import row_numbers
-from imports.check.row_numbers import Gathered
+from imports.check.row_numbers import RowNumbers
 from imports.load import sorted_hashes
 from imports.load.sorted_hashes import Hashes, collected
 from imports.load.stored import KnownRecords, nothing_known
@@ -39,7 +39,7 @@ def test_each_known_record_is_skipped_where_it_stands_first(
     stored = random.permutation(4_000)[:2_000].astype(np.int64)
     rows = random.integers(0, 4_000, 3_000)  # many of them twice
     made = collected(np.array_split(stored, 10), tmp_path)
-    known = KnownRecords(made, np.zeros(made.size, dtype=bool), Gathered(tmp_path))
+    known = KnownRecords(made, np.zeros(made.size, dtype=bool), RowNumbers(tmp_path))
 
     left, seen = [], {}
     expected = []

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports.check import columns as mapping
-from imports.check.validation import Checked, ReferenceSet, Validator
+from imports.check.matching import match
+from imports.check.validation import CheckedChunk, ReferenceSet, Validator
 from imports.issues import Code, FileRefused
 from imports.load.reading import Source
 from imports.mapping.effective import applied, extended, unfit
@@ -80,7 +81,9 @@ def spec(fields: MappingOf[str, Any] = FIELDS, **parts: Any) -> Spec:
     return parse({"version": 1, "columns": HEADER, "fields": fields, **parts})
 
 
-def resolved(header: list[str], one: Spec | None = None, feed: Feed = FEED) -> mapping.Mapping:
+def resolved(
+    header: list[str], one: Spec | None = None, feed: Feed = FEED
+) -> mapping.ColumnMapping:
     return resolve(one or spec(), header, feed, PEOPLE, {})
 
 
@@ -90,7 +93,7 @@ def refusal(header: list[str], one: Spec | None = None, feed: Feed = FEED) -> Fi
     return refused.value
 
 
-def read(text: str, one: Spec, feed: Feed = FEED, record_type: RecordType = PEOPLE) -> Checked:
+def read(text: str, one: Spec, feed: Feed = FEED, record_type: RecordType = PEOPLE) -> CheckedChunk:
     """The file's only chunk, checked with the template."""
     file = io.BytesIO(text.encode())
     dialect, found = opened(file, len(text.encode()), feed, record_type, one)
@@ -109,16 +112,16 @@ def read(text: str, one: Spec, feed: Feed = FEED, record_type: RecordType = PEOP
     return validator.check(chunk.data, chunk.lines, hashes, lambda at: f"raw {at}".encode())
 
 
-def documents(found: Checked) -> list[dict[str, Any]]:
+def documents(found: CheckedChunk) -> list[dict[str, Any]]:
     return [json.loads(text) for text in found.good["data"]]
 
 
-def told(found: Checked) -> list[tuple[int | None, str | None, str, str]]:
+def told(found: CheckedChunk) -> list[tuple[int | None, str | None, str, str]]:
     every = [issue for batch in found.issues for issue in batch.issues()]
-    return [(one.line, one.column, one.code.value, one.found) for one in every]
+    return [(one.line, one.column, one.code.value, one.value) for one in every]
 
 
-def sentences(found: Checked) -> list[str]:
+def sentences(found: CheckedChunk) -> list[str]:
     return [issue.message for batch in found.issues for issue in batch.issues()]
 
 
@@ -271,7 +274,7 @@ def test_an_error_attachment_is_read_as_we_wrote_it() -> None:
 def test_columns_match_exactly_and_then_without_case() -> None:
     found = resolved(["mail", " ID ", "FIRST", "last", "Sex", "Born", "extra"])
     assert found.columns == ((0, PEOPLE.field("Email")),)
-    by_name = {made.field.name: made for made in found.made}
+    by_name = {made.field.name: made for made in found.computed}
     assert by_name["Name"].positions == (2, 3)
     assert by_name["Name"].header == "FIRST, last"
     assert by_name["Tags"].positions == ()
@@ -281,7 +284,7 @@ def test_columns_match_exactly_and_then_without_case() -> None:
 def test_a_missing_column_is_refused_with_what_is_near() -> None:
     found = refusal(["ID", "First", "Surname", "E-Mail", "Sex", "Born"])
     assert not isinstance(found, HoldNeeded)
-    assert [(issue.code, issue.column, issue.found) for issue in found.issues] == [
+    assert [(issue.code, issue.column, issue.value) for issue in found.issues] == [
         (Code.MISSING_COLUMN, "Last", ""),
         (Code.MISSING_COLUMN, "Mail", "E-Mail"),
     ]
@@ -446,9 +449,9 @@ def test_a_draft_of_each_feeds_own_header_maps_as_the_names_do(name: str) -> Non
         header.append(feed.row_operation.column)
     draft = from_mapping(header, feed, record_type)
     found = resolve(draft, header, feed, record_type, {})
-    plain = mapping.match(header, feed, record_type)
+    plain = match(header, feed, record_type)
     assert (found.columns, found.operation_column) == (plain.columns, plain.operation_column)
-    assert found.made == ()
+    assert found.computed == ()
 
 
 @settings(deadline=None, max_examples=examples(60))
@@ -460,7 +463,7 @@ def test_any_header_is_resolved_or_refused(header: list[str]) -> None:
         except FileRefused as refused:
             assert refused.issues
         else:
-            assert len(found.columns) + len(found.made) == len(FIELDS)
+            assert len(found.columns) + len(found.computed) == len(FIELDS)
 
 
 _ROW = st.lists(

@@ -188,10 +188,10 @@ def test_only_the_step_that_failed_is_told_once_a_cell() -> None:
     cells, told = run([("1",), ("x",), ("2",), ("",)], steps)
     assert cells == ["one", BAD, BAD, None]
     assert told == [
-        (Code.NOT_A_NUMBER, '"{column}" is "{found}". Expected a number written as 1,234.5.'),
+        (Code.NOT_A_NUMBER, '"{column}" is "{value}". Expected a number written as 1,234.5.'),
         (
             Code.NOT_IN_LIST,
-            '"{column}" is "{found}". The template\'s value map does not have it.'
+            '"{column}" is "{value}". The template\'s value map does not have it.'
             " Correct the cell, or add it to the map.",
         ),
     ]

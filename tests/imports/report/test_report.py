@@ -33,9 +33,9 @@ def issue(line: int = 2, column: str | None = "Email", code: Code = Code.REQUIRE
 
 def test_issues_are_grouped_by_cause_the_largest_first():
     summary = Summary()
-    summary.add(issue(2, "Name", found="x"))
+    summary.add(issue(2, "Name", value="x"))
     for line in range(10, 17):
-        summary.add(issue(line, found=f"v{line}"))
+        summary.add(issue(line, value=f"v{line}"))
     summary.add(issue(5, severity=Severity.WARNING))
     email, name, warning = summary.groups()
     assert (email.column, email.count, email.message) == ("Email", 7, "It is blank.")
@@ -45,24 +45,24 @@ def test_issues_are_grouped_by_cause_the_largest_first():
 
 
 def test_many_issues_at_once_count_as_one_by_one():
-    one, many = Summary(), Summary()
+    single, many = Summary(), Summary()
     for line in range(100):
-        one.add(issue(line, found=f"v{line}"))
+        single.add(issue(line, value=f"v{line}"))
     for lines in (range(3), range(3, 100), range(0)):
-        found = [f"v{n}" for n in lines]
-        many.add_many(Code.REQUIRED, "Email", Severity.ERROR, "It is blank.", lines, found)
-    assert one.groups() == many.groups()
+        values = [f"v{n}" for n in lines]
+        many.add_many(Code.REQUIRED, "Email", Severity.ERROR, "It is blank.", lines, values)
+    assert single.groups() == many.groups()
 
 
 def test_the_summary_is_bounded():
     summary = Summary()
     for number in range(10_000):
-        summary.add(issue(number, f"column {number}", found="x" * 1000))
+        summary.add(issue(number, f"column {number}", value="x" * 1000))
     groups = summary.groups()
     assert len(groups) <= 2_100
     assert sum(group.count for group in groups) == 10_000
     assert groups[0].column is None and groups[0].count > 7_000
-    assert all(len(found) <= 200 for group in groups for _, found in group.examples)
+    assert all(len(value) <= 200 for group in groups for _, value in group.examples)
 
 
 # --- the spool ---------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_an_attachment_dropped_again_reads_as_the_original_rows(rows, delimiter)
     assert names == (*header, *ATTACHMENT_COLUMNS)
     read = []
     for chunk in scan(io.BytesIO(data), dialect, len(names), chunk_bytes=50):
-        assert not chunk.cut
+        assert not chunk.malformed
         for start, end in zip(chunk.offsets[:-1], chunk.offsets[1:], strict=True):
             record = cells.split(chunk.data[start : end - 1].decode(), delimiter)
             read.append([restore(cell) for cell in record[: len(header)]])
@@ -215,12 +215,12 @@ def test_an_attachment_dropped_again_reads_as_the_original_rows(rows, delimiter)
 
 def test_a_corrected_attachment_of_cut_rows_is_read_without_cuts():
     data = b'a,b\n1,x\n2\n3,p"q\n4,r,s\n5,"open\n6,\xff\n7,y\n'
-    cuts = [reject_of(cut) for chunk in scan(io.BytesIO(data), COMMA, 2) for cut in chunk.cut]
+    cuts = [reject_of(cut) for chunk in scan(io.BytesIO(data), COMMA, 2) for cut in chunk.malformed]
     assert [cut.line for cut in cuts] == [3, 4, 5, 6, 7]
     again = attachment(["a", "b"], cuts)
     chunks = list(scan(io.BytesIO(again), Dialect("utf-8", 3, ","), 6))
     assert sum(chunk.lines.size for chunk in chunks) == 5
-    assert not [cut for chunk in chunks for cut in chunk.cut]
+    assert not [cut for chunk in chunks for cut in chunk.malformed]
 
 
 @given(st.text(st.sampled_from('ab",\n '), max_size=30))

@@ -18,18 +18,26 @@ from hypothesis import strategies as st
 
 from imports.issues import Code, FileRefused
 from imports.scan.dialect import Dialect
-from imports.scan.scanner import Chunk, Cut, Limits, keep, read_header, record_hashes, scan
+from imports.scan.scanner import (
+    Chunk,
+    MalformedRecord,
+    ScanLimits,
+    keep,
+    read_header,
+    record_hashes,
+    scan,
+)
 from tests.sizes import examples
 
 COMMA = Dialect("utf-8", 0, ",")
-SMALL = Limits(record=60, cell=20, columns=10)
-TINY = Limits(record=12, cell=8, columns=10)
+SMALL = ScanLimits(record=60, cell=20, columns=10)
+TINY = ScanLimits(record=12, cell=8, columns=10)
 
 
 @dataclass
 class Result:
     records: list[tuple[int, bytes]]
-    cuts: list[Cut]
+    cuts: list[MalformedRecord]
     chunks: list[Chunk]
 
     @property
@@ -71,7 +79,7 @@ def run(data: bytes, columns: int, dialect: Dialect = COMMA, **options) -> Resul
         ):
             assert chunk.data[end - 1 : end] == b"\n"
             records.append((int(line), chunk.data[start : end - 1]))
-        cuts += chunk.cut
+        cuts += chunk.malformed
     return Result(records, cuts, chunks)
 
 
@@ -96,7 +104,7 @@ def judged(record: str, delimiter: str) -> tuple[str, int]:
     return ("open" if state == "inside" else "good"), cells
 
 
-def modelled(body: str, columns: int, limits: Limits) -> tuple[list, list]:
+def modelled(body: str, columns: int, limits: ScanLimits) -> tuple[list, list]:
     """Good records and cuts of a body whose header was line 1, by the documented rules."""
     lines = body.split("\n")
     if lines and not lines[-1]:
@@ -252,7 +260,7 @@ def test_it_says_how_many_cells_were_found_and_expected():
     assert result.codes == [(2, Code.TOO_FEW_CELLS), (4, Code.TOO_MANY_CELLS)]
     assert result.cuts[0].message.startswith("This row has 2 cells, the header has 3. Add")
     assert result.cuts[1].message.startswith("This row has 4 cells, the header has 3. Put double")
-    assert result.cuts[1].raw == b"1,2,3,4" and result.cuts[1].found == "1,2,3,4"
+    assert result.cuts[1].raw == b"1,2,3,4" and result.cuts[1].value == "1,2,3,4"
 
 
 def test_an_inch_mark_costs_its_own_row_only():
@@ -293,7 +301,7 @@ def test_a_nul_byte_costs_its_own_row_only():
 def test_broken_utf8_costs_its_own_row_only_and_shows_the_byte():
     result = run("a,b\n1,ñ\n2,x\n3,漢\n".encode().replace(b"x", b"caf\xe9 x"), 2)
     assert result.codes == [(3, Code.BAD_ENCODING)]
-    assert result.cuts[0].found == "2,caf\\xe9 x"
+    assert result.cuts[0].value == "2,caf\\xe9 x"
     assert result.rows == [["1", "ñ"], ["3", "漢"]]
 
 
@@ -306,7 +314,7 @@ def test_a_broken_byte_on_a_later_line_of_a_record_costs_the_whole_record():
 
 @pytest.mark.parametrize("chunk_bytes", [8, 4 << 20])
 def test_a_record_of_several_lines_may_be_as_long_as_the_limit_and_no_longer(chunk_bytes):
-    limits = Limits(record=10)
+    limits = ScanLimits(record=10)
     fits = run(b'a,b\n1,"345\n89"\n2,x\n', 2, limits=limits, chunk_bytes=chunk_bytes)
     assert fits.records == [(2, b'1,"345\n89"'), (4, b"2,x")]
     over = run(b'a,b\n1,"345\n890"\n2,x\n', 2, limits=limits, chunk_bytes=chunk_bytes)
@@ -343,7 +351,7 @@ def test_a_quoted_field_of_10_mb_with_line_ends_leaves_its_neighbours():
     assert result.records == [(2, b"1,x"), (4 + (10 << 14), b"3,z")]
     assert result.codes[0] == (3, Code.OPEN_QUOTE)
     assert len(result.cuts) == 1 + (10 << 14)
-    assert max(len(chunk.cut) for chunk in result.chunks) <= 5_001
+    assert max(len(chunk.malformed) for chunk in result.chunks) <= 5_001
 
 
 def test_a_cell_beyond_its_limit_is_named():
@@ -449,7 +457,7 @@ class Endless(io.RawIOBase):
 )
 def test_memory_does_not_grow_with_the_file(row):
     peaks = []
-    limits = Limits(record=8 << 10, cell=4 << 10)
+    limits = ScanLimits(record=8 << 10, cell=4 << 10)
     for size in (128 << 10, 768 << 10):
         tracemalloc.start()
         for chunk in scan(Endless(row, size), COMMA, 2, limits=limits, chunk_bytes=8 << 10):
@@ -462,7 +470,7 @@ def test_memory_does_not_grow_with_the_file(row):
 # --- the header --------------------------------------------------------------------------------
 
 
-def header_of(data: bytes, dialect: Dialect = COMMA, limits: Limits = SMALL):
+def header_of(data: bytes, dialect: Dialect = COMMA, limits: ScanLimits = SMALL):
     return read_header(io.BytesIO(data), dialect, limits)
 
 
@@ -527,6 +535,6 @@ def test_only_the_records_of_the_mask_are_kept():
     assert kept.data == b"1,p\n4,r\n5,s\n"
     assert kept.lines.tolist() == [2, 5, 6]
     assert kept.offsets.tolist() == [0, 4, 8, 12]
-    assert kept.cut == chunk.cut and kept.consumed == chunk.consumed
+    assert kept.malformed == chunk.malformed and kept.consumed == chunk.consumed
     assert keep(chunk, np.zeros(4, bool)).data == b""
     assert keep(chunk, np.ones(4, bool)).data == chunk.data
