@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from exports import names
 from portal.faults import Refused
+from tests.sizes import examples
 
 CREATED = datetime(2020, 5, 18, 22, 0, 13, tzinfo=UTC)
 RUN, EXPORT = uuid.UUID(int=7), uuid.UUID(int=9)
@@ -90,7 +91,7 @@ def test_too_long_and_reserved_names_are_refused() -> None:
     assert str(fault) == "The name may grow to 274 bytes; 200 is the most."
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.text(max_size=60), st.text(max_size=300))
 def test_whatever_stands_in_it_a_name_is_one_safe_name(pattern: str, event: str) -> None:
     for candidate in (pattern, names.DEFAULT):

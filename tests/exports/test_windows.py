@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from exports import windows
 from portal.faults import Refused
+from tests.sizes import examples
 
 ZONES = (
     "America/New_York",
@@ -83,7 +84,7 @@ def test_a_day_that_the_calendar_leaves_out_is_empty() -> None:
     assert start == end == windows.day(date(2011, 12, 31), "Pacific/Apia")[0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.sampled_from(sorted(available_timezones())),
     st.dates(date(1975, 1, 1), date(2037, 12, 31)),

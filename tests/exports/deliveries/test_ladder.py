@@ -24,7 +24,7 @@ from portal.transports.ssh import ServerLogin
 from tests.exports.deliveries.dispatch import Dispatch
 from tests.sshd import Sshd
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 State, Outcome = Delivery.State, Attempt.Outcome
 FINGERPRINT = "SHA256:" + "A" * 43
 

@@ -14,7 +14,6 @@ from imports.models import Arrival, ArrivalFile, ImportDraft, ImportJob, ImportT
 from portal import bell
 from tests.imports.collect.test_template_files import Desk as Home
 from tests.imports.conftest import institution as institution
-from tests.imports.conftest import transactional_db as transactional_db
 from tests.imports.institution import CAMPUS, Institution
 from tests.imports.web.test_wizard import Admin, words
 from tests.imports.web.test_wizard import admin as admin
