@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from exports import mail, retry
 from exports.models import Attempt, Delivery
-from exports.sending import Sent
+from exports.sending import SendResult
 from portal import lifecycle, logs
 
 log = logs.get(__name__)
@@ -25,8 +25,8 @@ OURS = "The portal's fault, not the server's: "
 _CUT_OFF = OURS + "the process that was sending ended in the middle."
 
 
-def delivered(delivery: Delivery, attempt: Attempt, sent: Sent) -> None:
-    """The file arrived whole. Raises LeaseLost."""
+def delivered(delivery: Delivery, attempt: Attempt, sent: SendResult) -> None:
+    """It is there, whole. Raises LeaseLost."""
     outcome = Outcome.ALREADY_THERE if sent.already_there else Outcome.DELIVERED
     with transaction.atomic():
         _move(delivery, State.DELIVERED, delivered_at=Now(), reason=sent.note)

@@ -22,7 +22,7 @@ from django.db.utils import Error as DatabaseError
 
 from exports import attempts, secrets, sending
 from exports.models import Attempt, Delivery
-from exports.sending import OurFault, Parcel, Sent
+from exports.sending import OurFault, Parcel, SendResult
 from portal import bell, lifecycle, locks, logs, vault
 from portal.lifecycle import Heartbeat
 from portal.locks import Lock
@@ -135,7 +135,7 @@ def _attempt(delivery: Delivery, beat: Heartbeat) -> None:
         attempts.delivered(delivery, attempt, sent)
 
 
-def _send(delivery: Delivery, attempt: Attempt, beat: Heartbeat) -> Sent | None:
+def _send(delivery: Delivery, attempt: Attempt, beat: Heartbeat) -> SendResult | None:
     """Send the file; None where it did not arrive, and the attempt is ended. Raises LeaseLost."""
     try:
         parcel = _parcel(delivery, attempt)

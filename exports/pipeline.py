@@ -20,15 +20,14 @@ from django.db.models import Exists, OuterRef, Q
 from exports import layout, names, outcome, queue, selection, writing
 from exports.models import Delivery, Destination, Export, ExportRun
 from exports.selection import Before, Bounds
-from exports.windows import UnknownZone
 from exports.writing import Format, Written
 from portal import bell, lifecycle, locks, logs, storage
+from portal.faults import Refused
 from portal.lifecycle import Heartbeat
 from portal.locks import Lock
 from portal.storage import SpooledFile
 
 _NAMED = 3  # paths that no event has, in the run's sentence
-_UNFIT = (layout.LayoutFault, names.NameFault, UnknownZone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ def _attempt_or_refuse(run: ExportRun, beat: Heartbeat) -> None:
     try:
         outcome.begun(run)
         _attempt(run, beat)
-    except _UNFIT as fault:
+    except Refused as fault:
         outcome.refused(run, str(fault))
 
 
@@ -114,7 +113,7 @@ def _attempt(run: ExportRun, beat: Heartbeat) -> None:
 
 
 def _form(run: ExportRun) -> Format:
-    """How the file will look. Raises LayoutFault and NameFault; claims the file's name."""
+    """How the file will look. Raises Refused; claims the file's name."""
     definition = run.definition
     stored = definition["columns"]
     chosen = (
@@ -185,7 +184,7 @@ def _claim_name(run: ExportRun, extension: str) -> str:
     with transaction.atomic():
         locks.hold_until_commit(Lock.NAME_EXPORT_FILE, run.tenant_id)
         if _is_taken(run, name):
-            name = names.told_apart(name, run.uid, extension)
+            name = names.distinct(name, run.uid, extension)
         running = [ExportRun.State.RUNNING]
         lifecycle.advance(run, to=ExportRun.State.RUNNING, allowed=running, file_name=name)
     return name

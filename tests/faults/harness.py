@@ -40,18 +40,12 @@ from portal.runtime.valkey import ValkeyServer
 from tests import embedded
 
 T = TypeVar("T")
-FULL = os.environ.get("FAULTS") == "full"
 LEASE, HEARTBEAT, SWEEP = 4, 1, 1
 START_SECONDS = 60.0
 RESUME_SECONDS = 90.0  # reliability.md, A1 and A2: no interruption may cost more
 # A crash must lose nothing that was committed: a row that is forgotten leaves its file behind.
 DURABLE = embedded.FAST | {"synchronous_commit": "on"}
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
-
-
-def scaled(small: int, full: int) -> int:
-    """A count: small in the ordinary run, full with FAULTS=full."""
-    return full if FULL else small
 
 
 def eventually(condition: Callable[[], T], what: str, seconds: float = RESUME_SECONDS) -> T:

@@ -6,8 +6,9 @@ from imports.models import ImportJob, JobEvent
 from portal import bell
 from tests.faults import clients, invariants, stages
 from tests.faults import sender as senders
-from tests.faults.harness import RESUME_SECONDS, Rig, eventually, scaled
+from tests.faults.harness import RESUME_SECONDS, Rig, eventually
 from tests.faults.sender import FOLDER, PASSWORD, Sender, csv, rows
+from tests.sizes import scaled
 
 READY = scaled(20, 200)
 MEANWHILE = scaled(4, 20)

@@ -11,8 +11,9 @@ from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import bell, locks
 from portal.demo.samples import manifest, md5
 from tests.faults import invariants
-from tests.faults.harness import LEASE, Rig, eventually, scaled
+from tests.faults.harness import LEASE, Rig, eventually
 from tests.faults.sender import Sender, csv, rows
+from tests.sizes import scaled
 
 MANIFESTS = scaled(40, 100)
 COLLECTORS, ROUNDS = 3, 6

@@ -7,8 +7,9 @@ import pytest
 from imports.models import ImportJob
 from tests.faults import invariants, stages
 from tests.faults import sender as senders
-from tests.faults.harness import Rig, eventually, scaled
+from tests.faults.harness import Rig, eventually
 from tests.faults.sender import Sender, rows
+from tests.sizes import scaled
 
 IMPORTS = scaled(12, 20)
 ROWS = scaled(2_000, 20_000)

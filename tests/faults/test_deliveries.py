@@ -15,7 +15,8 @@ from portal.models import Tenant
 from tests import sshd as openssh
 from tests.exports.deliveries import farside, proxy
 from tests.exports.deliveries.dispatch import NAME, Dispatch
-from tests.faults.harness import LEASE, SWEEP, Rig, eventually, scaled
+from tests.faults.harness import LEASE, SWEEP, Rig, eventually
+from tests.sizes import scaled
 
 State, Outcome, Step = Delivery.State, Attempt.Outcome, Attempt.Step
 CONTENT = bytes(range(256)) * (32 << 10)

@@ -12,8 +12,9 @@ from portal import bell
 from portal.runtime import processes
 from portal.runtime.datadir import DataDirectory
 from tests.faults import nights
-from tests.faults.harness import LEASE, SWEEP, Process, Rig, eventually, scaled
+from tests.faults.harness import LEASE, SWEEP, Process, Rig, eventually
 from tests.faults.nights import Night
+from tests.sizes import scaled
 
 ROWS = scaled(100_000, 400_000)
 KILLS = scaled(3, 20)

@@ -11,8 +11,9 @@ import pytest
 from imports.models import ImportJob, JobEvent
 from tests.faults import invariants, stages
 from tests.faults import sender as senders
-from tests.faults.harness import LEASE, RESUME_SECONDS, SWEEP, Rig, eventually, scaled
+from tests.faults.harness import LEASE, RESUME_SECONDS, SWEEP, Rig, eventually
 from tests.faults.sender import Sender, pid_of, rows
+from tests.sizes import scaled
 
 IMPORTS = scaled(40, 200)
 ROWS = scaled(1_000, 5_000)

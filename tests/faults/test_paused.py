@@ -18,9 +18,9 @@ from tests.faults.harness import (
     Process,
     Rig,
     eventually,
-    scaled,
 )
 from tests.faults.sender import Sender, pid_of, rows
+from tests.sizes import scaled
 
 PAUSES = scaled(4, 20)
 IMPORTS = scaled(32, 1_000)

@@ -7,8 +7,9 @@ from django.db import connection
 
 from imports.models import ImportJob
 from tests.faults import invariants, stages
-from tests.faults.harness import Rig, eventually, scaled
+from tests.faults.harness import Rig, eventually
 from tests.faults.sender import Row, Sender, rows
+from tests.sizes import scaled
 
 ROWS = scaled(100_000, 1_000_000)
 FIRST_SECONDS, AGAIN_SECONDS = 120, 90

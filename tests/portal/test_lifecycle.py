@@ -23,11 +23,11 @@ from portal.models import Tenant
 
 READY, RUNNING = ImportJob.State.READY, ImportJob.State.RUNNING
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 @pytest.fixture
-def oak() -> Tenant:
+def oak(transactional_db: None) -> Tenant:
     return Tenant.objects.create(name="oak", slug="oak")
 
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from portal import locks
 from portal.locks import Lock
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -21,7 +21,7 @@ from portal.web.middleware import TenantMiddleware
 
 T = TypeVar("T")
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from django.utils import timezone
 from exports import define, names
 from exports.models import Export
 from portal import provision, tenancy
+from portal.changes import Actor
 from portal.demo import samples, sender
 from portal.models import Role, Tenant, User
 from portal.runtime.keys import fingerprint
@@ -91,7 +92,7 @@ class Command(BaseCommand):
     def _export(self, tenant: Tenant) -> None:
         """Make an export of what was completed yesterday; it has no destination yet."""
         admin = User.objects.get(email="admin@riverbend.example")
-        actor = define.Actor(admin)
+        actor = Actor(admin)
         definition = define.Definition(
             name="Course completions",
             source={"events": ["courseCompletion"]},

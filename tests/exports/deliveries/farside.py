@@ -50,7 +50,7 @@ class FarSide:
     opened: list[str] = field(default_factory=list)
 
     def names(self) -> list[str]:
-        return sorted(one.name for one in self.root.iterdir())
+        return sorted(file.name for file in self.root.iterdir())
 
 
 class Files(asyncssh.SFTPServer):
@@ -76,19 +76,19 @@ class Files(asyncssh.SFTPServer):
         return super().write(file_obj, offset, data)
 
     def stat(self, path: bytes) -> Any:
-        return self._told(super().stat(path))
+        return self._falsified(super().stat(path))
 
     def lstat(self, path: bytes) -> Any:
-        return self._told(super().lstat(path))
+        return self._falsified(super().lstat(path))
 
-    def _told(self, found: Any) -> Any:
+    def _falsified(self, attributes: Any) -> Any:
         if not self.side.faults.stats:
             raise SFTPOpUnsupported("no sizes here")
         if self.side.faults.lies_about_size:
-            told = asyncssh.SFTPAttrs.from_local(found)
-            told.size = self.side.faults.lies_about_size
-            return told
-        return found
+            falsified = asyncssh.SFTPAttrs.from_local(attributes)
+            falsified.size = self.side.faults.lies_about_size
+            return falsified
+        return attributes
 
     def remove(self, path: bytes) -> None:
         self.side.removed.append(path.decode())

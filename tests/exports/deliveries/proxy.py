@@ -81,17 +81,17 @@ class Proxy:
 
     @staticmethod
     def _end(*sockets: socket.socket) -> None:
-        for one in sockets:
+        for each in sockets:
             with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                each.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._over.set()
         self._end(*self._sockets)
         for thread in list(self._threads):
             thread.join(10)
-        for one in self._sockets:
-            one.close()
+        for each in self._sockets:
+            each.close()
 
 
 @contextlib.contextmanager
@@ -137,5 +137,5 @@ def answering(says: bytes, *, again: float = 0.0, close: bool = False) -> Iterat
         Proxy._end(*sockets)
         for thread in list(threads):
             thread.join(10)
-        for one in sockets:
-            one.close()
+        for each in sockets:
+            each.close()

@@ -24,7 +24,7 @@ from portal.transports.ssh import ServerLogin
 from tests.exports.deliveries.dispatch import Dispatch
 from tests.sshd import Sshd
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 State, Outcome = Delivery.State, Attempt.Outcome
 FINGERPRINT = "SHA256:" + "A" * 43
 
@@ -86,10 +86,12 @@ def test_the_last_attempt_may_succeed(dispatch: Dispatch, sshd: Sshd, dead: Serv
 def running(dispatch: Dispatch, place: ServerLogin, count: int) -> list[Delivery]:
     """Deliveries that couriers hold, each to a server of its own."""
     run = dispatch.run()
-    made = [dispatch.delivery(dispatch.server(place, f"Busy {n}"), run=run) for n in range(count)]
-    rows = Delivery.objects.filter(pk__in=[one.pk for one in made])
+    deliveries = [
+        dispatch.delivery(dispatch.server(place, f"Busy {n}"), run=run) for n in range(count)
+    ]
+    rows = Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries])
     rows.update(state=State.SENDING, lease_until=Now() + timedelta(seconds=60))
-    return made
+    return deliveries
 
 
 def test_a_server_gets_one_file_at_a_time(dispatch: Dispatch, dead: ServerLogin):

@@ -16,7 +16,7 @@ from io import BytesIO
 import psutil
 import pytest
 
-from exports.sending import Parcel, Sent, limits, send
+from exports.sending import Parcel, SendResult, limits, send
 from portal.transports import targets
 from portal.transports.deadline import Deadline
 from portal.transports.faults import TransportFault, Unreachable
@@ -138,7 +138,7 @@ def test_a_transfer_cut_off_anywhere_leaves_no_half_file_under_the_name(sshd: Ss
     again = Parcel(
         again.folder, again.name, again.size, again.sha256, ".2.part", again.read, (".1.part",)
     )
-    assert send(sshd.place, again, Notes(), PATIENT) == Sent()
+    assert send(sshd.place, again, Notes(), PATIENT) == SendResult()
     assert final.read_bytes() == CONTENT
     assert [path.name for path in sshd.root.iterdir()] == [final.name]
 
@@ -167,7 +167,7 @@ def test_a_hundred_faults_leave_neither_threads_nor_descriptors(sshd: Sshd):
         lambda: through(proxy.DRIP, AFTER_LOGIN),
     ]
 
-    def one(number: int) -> str:
+    def attempt(number: int) -> str:
         with kinds[number % len(kinds)]() as place:
             try:
                 send(place, parcel(number), Notes(), SILENT)
@@ -179,7 +179,7 @@ def test_a_hundred_faults_leave_neither_threads_nor_descriptors(sshd: Sshd):
     me = psutil.Process()
     threads, descriptors = threading.active_count(), me.num_fds()
     with ThreadPoolExecutor(10) as pool:
-        ends = list(pool.map(one, range(100)))
+        ends = list(pool.map(attempt, range(100)))
     assert ends == ["Unreachable"] * 100
     assert threading.active_count() <= threads  # one of an earlier test may have ended
     assert me.num_fds() == descriptors

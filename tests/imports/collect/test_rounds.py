@@ -21,6 +21,9 @@ from portal.dropserver.jail import Jail
 from portal.models import Account, Drop, Upload
 from tests.imports.folder import CSV, Folders, arrivals
 from tests.imports.institution import CAMPUS, Institution, counts
+from tests.sizes import scaled
+
+MANY = scaled(200, 1_000)
 
 
 @pytest.fixture
@@ -182,17 +185,17 @@ def test_a_file_replaced_while_it_is_processed_stays(sender: Folders) -> None:
     assert "p.csv" not in sender.names()
 
 
-def test_a_thousand_files_in_one_manifest(sender: Folders) -> None:
-    names = [f"{number}.csv" for number in range(1000)]
+def test_very_many_files_in_one_manifest(sender: Folders) -> None:
+    names = [f"{number}.csv" for number in range(MANY)]
     for name in names:
         (sender.folder() / name).write_text("no header")
     sender.put("all.done", sender.manifest(*names))
     sender.poll()
-    assert ImportJob.objects.filter(state="ready").count() == 1000
+    assert ImportJob.objects.filter(state="ready").count() == MANY
     assert ArrivalFile.objects.exclude(removed_at=None).count() == 0
     assert sender.names() == {*names, "all.done.PROCESSING"}
     sender.poll()
-    assert ImportJob.objects.count() == 1000
+    assert ImportJob.objects.count() == MANY
 
 
 class Killed(BaseException):

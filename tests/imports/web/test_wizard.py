@@ -21,7 +21,6 @@ from imports.models import ImportDraft, ImportJob, ImportTemplate, LearnedMappin
 from portal import provision, tenancy
 from portal.models import AuditEntry, Role
 from tests.imports.conftest import institution as institution
-from tests.imports.conftest import transactional_db as transactional_db
 from tests.imports.institution import PERSON, Institution
 
 PEOPLE = (

@@ -29,7 +29,7 @@ from portal.models import (
 )
 from tests.portal.dropserver.conftest import FOLDER, Running, eventually
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 HERE = "/Accounts/AccountImports"
 PATH = "/".join(FOLDER)

@@ -14,7 +14,7 @@ from portal.models import LoginScore, Upload
 from tests.imports.collect.test_template_files import PLAIN
 from tests.portal.dropserver.conftest import Running
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 RIGHT = "correct horse battery"
 
 

@@ -19,7 +19,7 @@ from portal import tenancy
 from portal.models import Mail, Membership, Notice, Role, Tenant, User
 from portal.notify import outbox, sending, summary
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 Event = Notice.Event
 # Told by one switch.
 FAILED = {"failed", "undone", "export_failed", "given_up", "refused"}

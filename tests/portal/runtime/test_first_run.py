@@ -194,6 +194,41 @@ def test_bin_up_says_what_to_install_where_python_is_missing():
     assert "apt-get install python3" in ended.stderr
 
 
+@pytest.mark.parametrize(("version", "directory"), [("3.11", "a"), ("3.13", "a-3.13")])
+def test_a_python_that_is_named_has_an_environment_of_its_own(tmp_path, version, directory):
+    named = python_that_says(tmp_path, version)
+    script = (
+        '. bin/environment; install_requirements() { mkdir -p "$2"; echo "$1"; }; '
+        f'make_environment {tmp_path}/a requirements.txt; echo "$environment"'
+    )
+    ended = environment_script(script, PYTHON=named)
+    assert ended.stdout.split() == [named, str(tmp_path / directory)], ended.stderr
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.14"])
+def test_a_python_that_is_named_and_does_not_fit_is_refused(tmp_path, version):
+    ended = environment_script(
+        ". bin/environment; find_python", PYTHON=python_that_says(tmp_path, version)
+    )
+    assert ended.returncode == 1
+    assert "no Python 3.11, 3.12 or 3.13" in ended.stderr
+
+
+def python_that_says(folder, version):
+    """A program that answers the question for its version."""
+    path = folder / "python"
+    path.write_text(f"#!/bin/sh\necho {version}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def environment_script(script, **environment):
+    return subprocess.run(
+        ["/bin/sh", "-euc", script], env={"PATH": "/usr/bin:/bin", **environment},
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+
+
 def test_a_launcher_without_settings_shows_its_options():
     ended = subprocess.run(
         [sys.executable, "manage.py", "up", "--help"],
