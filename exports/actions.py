@@ -18,7 +18,7 @@ from exports.sending import limits
 from portal import audit, bell, vault
 from portal.faults import Fault, Refused
 from portal.models import User
-from portal.transports.probing import Probe, Step, probe
+from portal.transports.probing import Probe, ProbeStep, probe
 
 State = Delivery.State
 _RESENDABLE = (State.DELIVERED, State.GIVEN_UP, State.REFUSED, State.CANCELLED, State.RETRYING)
@@ -110,7 +110,7 @@ def test(server: Server, path: str) -> Probe:
         place = secrets.place_of(server)
     except vault.VaultError as error:
         message = f"The stored password or key cannot be opened, by the portal's fault: {error}"
-        return Probe(False, [Step("login", False, message)])
+        return Probe(False, [ProbeStep("login", False, message)])
     return probe(place, path, limits())
 
 

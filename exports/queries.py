@@ -11,7 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 
 from exports.layout import RECORD_CHANGE
 from exports.models import Attempt, Delivery, Destination, Export, ExportRun, Server
-from portal.events.rules import known_types
+from portal.events.types import known_types
 from portal.models import Event, Tenant
 
 # Dictionary 4.3, and what the portal itself reports.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from exports.models import Server
 from portal import vault
 from portal.faults import Fault, Refused
-from portal.transports import ssh
+from portal.transports import private_keys, ssh
 
 MODEL = "exports.Server"
 
@@ -30,8 +30,8 @@ def seal_private_key(server: Server, text: str) -> str:
     """
     try:
         if text.strip():
-            ssh.read_private_key(text)
-    except ssh.KeyRefused as error:
+            private_keys.read(text)
+    except private_keys.PrivateKeyRefused as error:
         fault = Fault(("private_key",), "bad_private_key", "%(why)s", {"why": str(error)})
         raise Refused(fault) from error
     return _sealed(server, "private_key", text.strip())
@@ -42,9 +42,9 @@ def private_key_of(server: Server) -> str:
     return _opened(server, "private_key", server.private_key)
 
 
-def place_of(server: Server) -> ssh.Place:
+def place_of(server: Server) -> ssh.ServerLogin:
     """How to reach the server, with its secrets open. Raises VaultError."""
-    return ssh.Place(
+    return ssh.ServerLogin(
         host=server.host,
         port=server.port,
         username=server.username,
@@ -63,5 +63,5 @@ def _opened(server: Server, field: str, sealed: str) -> str:
     return vault.unseal(sealed, _owner(server, field)) if sealed else ""
 
 
-def _owner(server: Server, field: str) -> vault.Place:
-    return vault.Place(server.tenant_id, MODEL, str(server.uid), field)
+def _owner(server: Server, field: str) -> vault.SecretLocation:
+    return vault.SecretLocation(server.tenant_id, MODEL, str(server.uid), field)

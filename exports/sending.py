@@ -20,9 +20,9 @@ from exports import trigger
 from exports.models import Attempt
 from portal.transports import targets
 from portal.transports.client import LOST
-from portal.transports.faults import Refused, TransportFault
+from portal.transports.faults import PermanentRefusal, TransportFault
 from portal.transports.probing import joined
-from portal.transports.sftp import Limits, Place, Session, foreign, session
+from portal.transports.sftp import ConnectionLimits, ServerLogin, SftpSession, foreign, session
 
 Step = Attempt.Step
 _READ_SIZE = 1 << 20
@@ -75,17 +75,20 @@ class Watch(Protocol):
         """So many bytes of the file were handed over; called often."""
 
 
-def limits() -> Limits:
+def limits() -> ConnectionLimits:
     """The limits of seed 000, and the networks that the operator allows."""
-    return Limits(
+    return ConnectionLimits(
         settings.EXPORT_CONNECT_SECONDS,
         settings.EXPORT_TRANSFER_SECONDS,
         targets.networks(settings.EXPORT_ALLOWED_NETWORKS),
     )
 
 
-def send(place: Place, parcel: Parcel, watch: Watch, bounds: Limits) -> SendResult:
-    """Bring the file there once. Raises OurFault, Unreachable, Refused, or what `watch` raises."""
+def send(place: ServerLogin, parcel: Parcel, watch: Watch, bounds: ConnectionLimits) -> SendResult:
+    """Bring the file there once.
+
+    Raises OurFault, Unreachable, PermanentRefusal, or what `watch` raises.
+    """
     _check_stored(parcel)
     with session(place, bounds, watch.step) as opened:
         watch.step(Step.FOLDER)
@@ -108,13 +111,13 @@ def _check_stored(parcel: Parcel) -> None:
         raise OurFault(f"The stored file has {size:,} bytes; {parcel.size:,} were written.")
 
 
-def _data_file(opened: Session, parcel: Parcel, watch: Watch) -> SendResult:
+def _data_file(opened: SftpSession, parcel: Parcel, watch: Watch) -> SendResult:
     final = parcel.path(parcel.name)
     size = opened.size_of(final)
     if size is not None and size == parcel.size and parcel.settled:
         return SendResult(already_there=True)
     if size is not None and not parcel.may_replace:
-        raise Refused(foreign(final, size))
+        raise PermanentRefusal(foreign(final, size))
     temporary = parcel.path(parcel.temporary)
     with _removed_on_failure(opened, temporary):
         watch.step(Step.UPLOAD)
@@ -127,7 +130,7 @@ def _data_file(opened: Session, parcel: Parcel, watch: Watch) -> SendResult:
     return SendResult(note=note)
 
 
-def _trigger_file(opened: Session, parcel: Parcel) -> None:
+def _trigger_file(opened: SftpSession, parcel: Parcel) -> None:
     """Send the trigger file last and complete: whoever waits for it finds the data file whole."""
     md5 = _md5(parcel) if parcel.trigger == trigger.MANIFEST else ""
     content = trigger.content(parcel.trigger, parcel.name, md5)
@@ -139,7 +142,7 @@ def _trigger_file(opened: Session, parcel: Parcel) -> None:
 
 
 @contextlib.contextmanager
-def _removed_on_failure(opened: Session, path: str) -> Iterator[None]:
+def _removed_on_failure(opened: SftpSession, path: str) -> Iterator[None]:
     """Remove the temporary file where the connection allows it; else the next attempt does."""
     try:
         yield

@@ -8,7 +8,7 @@ from django.db import close_old_connections
 
 from exports import delivery, pipeline, queue, sweep
 from portal import bell, tenancy
-from portal.celery import app
+from portal.celery import tick
 
 
 @shared_task(name=bell.EXPORT)
@@ -46,18 +46,6 @@ def ring_due() -> str:
         return f"Rang for {delivery.ring_due()} tenants."
 
 
-app.conf.beat_schedule = {
-    **(app.conf.beat_schedule or {}),
-    "exports": {
-        "task": "exports.sweep",
-        "schedule": settings.SWEEP_SECONDS,
-        # A sweep that no worker took in time can be dropped: the next one does its work.
-        "options": {"expires": settings.SWEEP_SECONDS},
-    },
-    # Seed 000's first waits are 20 and 40 seconds: the sweep alone would be too coarse.
-    "ring_due": {
-        "task": bell.RING_DUE,
-        "schedule": settings.EXPORT_TICK_SECONDS,
-        "options": {"expires": settings.EXPORT_TICK_SECONDS, "queue": "deliver"},
-    },
-}
+tick("exports", "exports.sweep", settings.SWEEP_SECONDS)
+# Seed 000's first waits are 20 and 40 seconds: the sweep alone would be too coarse.
+tick("ring_due", bell.RING_DUE, settings.EXPORT_TICK_SECONDS, queue="deliver")

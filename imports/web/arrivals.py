@@ -94,5 +94,5 @@ def _fetchable(request: TenantRequest, page: Page[Sighting]) -> set[int]:
     """The files of the page that a template can be made from; none for who may not make one."""
     if not request.membership.allows(Role.ADMIN):
         return set()
-    shown = receiving.lying(request.tenant).filter(pk__in=[file.pk for file in page])
+    shown = receiving.in_folders(request.tenant).filter(pk__in=[file.pk for file in page])
     return set(shown.values_list("pk", flat=True))

@@ -98,7 +98,7 @@ def _first_steps(request: TenantRequest) -> dict[str, Any]:
 def job_csv(request: TenantRequest) -> StreamingHttpResponse:
     """The filtered list as a CSV file for people, streamed, newest first."""
     jobs = queries.jobs(request.tenant, JobFilterForm(request.GET).as_filter(""))
-    parts, zone = queries.stretch(jobs), timezone.get_current_timezone()
+    parts, zone = queries.in_slices(jobs), timezone.get_current_timezone()
     name = f"jobs-{timezone.localtime():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
         streamed(CSV_HEADER, ((_csv_cells(job, zone) for job in part) for part in parts)),

@@ -28,7 +28,9 @@ from imports.models import (
 )
 from imports.templates import actions
 from imports.templates.lookups import actions as lookup_actions
+from imports.templates.rules import TemplateIdentity
 from portal import provision, tenancy
+from portal.changes import Actor
 from portal.events import recording, rules
 from portal.models import (
     AccountKey,
@@ -247,7 +249,7 @@ def _lookup(cast: Cast) -> LookupTable:
     content = Table(
         columns=("code", "school", LONG[:60]), rows=((HOSTILE, LONG, HOSTILE), *rows), fold=True
     )
-    actor = actions.Actor(cast.admin)
+    actor = Actor(cast.admin)
     name = HOSTILE.replace("\u202e", "")
     return lookup_actions.create(cast.home, actor, name, content, HOSTILE)
 
@@ -266,18 +268,18 @@ def _template(cast: Cast, job: ImportJob) -> ImportTemplate:
         },
         "settings": {"operation": "mirror", "limits": {"removes": "5%"}},
     }  # fmt: skip
-    actor = actions.Actor(cast.admin)
-    face = actions.Face(
+    actor = Actor(cast.admin)
+    identity = TemplateIdentity(
         name="People of the registrar", account=cast.account, file_names=("people.csv", LONG)
     )
-    made = actions.create(cast.home, actor, face, "accounts", parse(spec))
+    made = actions.create(cast.home, actor, identity, "accounts", parse(spec))
     lookup = {"lookup": {"table": HOSTILE.replace("\u202e", "")}}
     spec["fields"]["Email"]["steps"] = [lookup]
     spec["fields"]["FirstName"]["steps"] = [{"case": "title"}, {"map": {"values": {"NN": ""}}}]
     version = actions.save(made, actor, parse(spec), based_on=1, note=HOSTILE)
     for name in (HOSTILE, "Terms"):
-        face = actions.Face(name=name[:100])
-        other = actions.create(cast.home, actor, face, "accounts", parse(spec))
+        identity = TemplateIdentity(name=name[:100])
+        other = actions.create(cast.home, actor, identity, "accounts", parse(spec))
     actions.set_enabled(other, actor, enabled=False)
     ImportJob.objects.filter(pk=job.pk).update(template_version=version)
     return made

@@ -8,7 +8,7 @@ import pytest
 
 from exports import layout
 from exports.layout import Column
-from portal.events.rules import known_types
+from portal.events.types import known_types
 from portal.faults import Refused
 
 HEADER = (

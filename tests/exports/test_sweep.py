@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
-from exports import spool, sweep, tasks
+from exports import queue, sweep, tasks
 from exports.models import Delivery, ExportRun
 from portal import bell, tenancy
 from portal.celery import app
@@ -77,7 +77,7 @@ def test_spools_of_dead_attempts_are_removed_and_no_others(house: House) -> None
     mine, dead, imports = (settings.SPOOL_DIR / name for name in names)
     for folder in (mine, dead, imports):
         folder.mkdir(parents=True)
-    assert spool.clear() == 1
+    assert queue.spool.clear() == 1
     assert mine.exists() and imports.exists() and not dead.exists()
 
 

@@ -14,7 +14,7 @@ from exports import delivery as deliveries
 from exports import secrets
 from exports.models import Attempt, Delivery, Export, ExportRun, Server
 from portal.models import Membership, Role, Tenant, User
-from portal.transports.ssh import Place
+from portal.transports.ssh import ServerLogin
 
 NAME = "courseCompletion-1589259213_2020-05-18T18-00-13-7vcph2i.csv"
 CONTENT = "".join(f"{n},completed,ada{n}@oak.example\r\n" for n in range(40_000)).encode()
@@ -35,7 +35,7 @@ class Dispatch:
         Membership.objects.create(tenant=tenant, user=user, role=Role.ADMIN)
         return cls(tenant, user)
 
-    def server(self, place: Place, name: str = "Partner") -> Server:
+    def server(self, place: ServerLogin, name: str = "Partner") -> Server:
         server = Server(
             tenant=self.tenant, name=name, host=place.host, port=place.port,
             username=place.username, host_key=place.host_key, host_key_type=place.host_key_type,
@@ -61,7 +61,7 @@ class Dispatch:
         )  # fmt: skip
 
     def delivery(
-        self, to: Place | Server, run: ExportRun | None = None, path: str = "", **of_run: str
+        self, to: ServerLogin | Server, run: ExportRun | None = None, path: str = "", **of_run: str
     ) -> Delivery:
         server = to if isinstance(to, Server) else self.server(to)
         delivery = Delivery.objects.create(

@@ -13,7 +13,7 @@ from typing import Any
 import asyncssh
 from asyncssh import SFTPFailure, SFTPNoSpaceOnFilesystem, SFTPOpUnsupported, SFTPPermissionDenied
 
-from portal.transports.ssh import Place
+from portal.transports.ssh import ServerLogin
 
 USER, PASSWORD = "ada", "p@ss word"
 
@@ -44,7 +44,7 @@ class FarSide:
 
     root: Path
     faults: Faults
-    place: Place = field(default_factory=lambda: Place("", 0, ""))
+    place: ServerLogin = field(default_factory=lambda: ServerLogin("", 0, ""))
     logins: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
@@ -153,7 +153,7 @@ def running(directory: Path, faults: Faults | None = None, **options: Any) -> It
     thread.start()
     server = asyncio.run_coroutine_threadsafe(listen(), loop).result(20)
     port = server.get_port()
-    side.place = Place("127.0.0.1", port, USER, PASSWORD, "", str(key.get_fingerprint()))
+    side.place = ServerLogin("127.0.0.1", port, USER, PASSWORD, "", str(key.get_fingerprint()))
 
     async def end() -> None:
         server.close()

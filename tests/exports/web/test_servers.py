@@ -14,7 +14,7 @@ from exports.models import Destination, Server
 from exports.web.server import probe_context
 from portal import tenancy
 from portal.models import AuditEntry
-from portal.transports.probing import Probe, Step
+from portal.transports.probing import Probe, ProbeStep
 from tests.cast import Cast, as_person
 from tests.exports.web.office import KEY, acts, get, make_export, post, server, words
 
@@ -139,8 +139,8 @@ def test_a_test_of_the_connection_says_which_step_did_not_work(
 
 def test_a_key_that_is_not_pinned_is_shown_to_compare_with_a_button() -> None:
     steps = [
-        Step("connect", True, "The server answers."),
-        Step("host_key", False, f"No host key is pinned. It shows ssh-ed25519 {KEY}."),
+        ProbeStep("connect", True, "The server answers."),
+        ProbeStep("host_key", False, f"No host key is pinned. It shows ssh-ed25519 {KEY}."),
     ]
     probe = Probe(False, steps, "ssh-ed25519", KEY, needs_pin=True)
     row = Server(name="x", host="h.example", username="u")
@@ -151,7 +151,7 @@ def test_a_key_that_is_not_pinned_is_shown_to_compare_with_a_button() -> None:
 
 
 def test_a_changed_key_warns_before_it_can_be_pinned() -> None:
-    probe = Probe(False, [Step("host_key", False, "Another key.")], "ssh-ed25519", KEY)
+    probe = Probe(False, [ProbeStep("host_key", False, "Another key.")], "ssh-ed25519", KEY)
     row = Server(name="x", host="h.example", username="u")
     page = render_to_string("exports/_probe.html", {"probe": probe_context(probe), "server": row})
     assert "It is not the pinned one." in page

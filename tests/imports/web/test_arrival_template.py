@@ -155,9 +155,9 @@ def test_the_wizard_does_not_take_a_name_that_another_template_of_the_account_ha
 ) -> None:
     home.template("staff.csv")
     click(admin, "arrival-template", arrived(home, "people.csv").uid)
-    fields = {"name": "Mine", "file_names": "people.csv\nstaff.csv"}
-    text = admin.send("draft-finish", status=422, account=str(home.account.pk), **fields)
+    form = {"name": "Mine", "file_names": "people.csv\nstaff.csv"}
+    text = admin.send("draft-finish", status=422, account=str(home.account.pk), **form)
     assert "takes staff.csv from this account already." in words(text)
     assert ImportTemplate.objects.count() == 1
-    admin.send("draft-finish", account="", **fields)
+    admin.send("draft-finish", account="", **form)
     assert ImportTemplate.objects.count() == 2

@@ -23,5 +23,5 @@ def callers(transactional_db: None) -> Iterator[Callers]:
     """Programs of two institutions; nothing of them is left."""
     from tests.portal.api.callers import committed  # noqa: PLC0415  (models load later)
 
-    with committed() as made:
-        yield made
+    with committed() as callers:
+        yield callers
