@@ -140,12 +140,12 @@ def _texts(arguments: list[ast.expr]) -> Iterator[str]:
 
 def test_nobody_takes_a_faults_sentence_apart() -> None:
     """A fault has a path, a code and parameters: code chooses by these."""
-    found = {
+    matches = {
         relative(path): lines
         for path in modules(*PACKAGES)
         if (lines := taken_apart(path.read_text(encoding="utf-8")))
     }
-    assert found == {}
+    assert matches == {}
 
 
 @pytest.mark.parametrize(
@@ -194,12 +194,12 @@ def chosen_by_status(source: str) -> list[int]:
 
 
 def test_views_raise_or_return_and_choose_nothing_by_a_status() -> None:
-    found = {
+    matches = {
         relative(path): lines
         for path in modules("imports/web", "exports/web", "portal/web", "portal/api")
         if (lines := chosen_by_status(path.read_text(encoding="utf-8")))
     }
-    assert found == {}
+    assert matches == {}
 
 
 def test_a_choice_by_status_is_recognised() -> None:
