@@ -52,19 +52,7 @@ def parse(url: str) -> Address:
             most=f"{_LONGEST:,}",
         )
     _refuse_strays(url)
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        raise _refused(
-            "no_scheme",
-            "The address does not begin with sftp://; expected sftp://user:password@host:22/path.",
-        )
-    if scheme.lower() != _SCHEME:
-        raise _refused(
-            "other_scheme",
-            "The address begins with %(scheme)s://; expected sftp://.",
-            scheme=scheme[:20],
-        )
-    authority, slash, path = rest.partition("/")
+    authority, slash, path = _without_scheme(url).partition("/")
     login, at, place = authority.rpartition("@")
     if not at:
         raise _refused(
@@ -84,6 +72,22 @@ def parse(url: str) -> Address:
         port,
         _home(_decoded(slash + path, "path")),
     )
+
+
+def _without_scheme(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        raise _refused(
+            "no_scheme",
+            "The address does not begin with sftp://; expected sftp://user:password@host:22/path.",
+        )
+    if scheme.lower() != _SCHEME:
+        raise _refused(
+            "other_scheme",
+            "The address begins with %(scheme)s://; expected sftp://.",
+            scheme=scheme[:20],
+        )
+    return rest
 
 
 def format_url(address: Address, *, with_password: bool = True) -> str:

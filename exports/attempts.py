@@ -26,7 +26,7 @@ _CUT_OFF = OURS + "the process that was sending ended in the middle."
 
 
 def delivered(delivery: Delivery, attempt: Attempt, sent: SendResult) -> None:
-    """It is there, whole. Raises LeaseLost."""
+    """The file arrived whole. Raises LeaseLost."""
     outcome = Outcome.ALREADY_THERE if sent.already_there else Outcome.DELIVERED
     with transaction.atomic():
         _move(delivery, State.DELIVERED, delivered_at=Now(), reason=sent.note)

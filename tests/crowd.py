@@ -30,6 +30,7 @@ from imports.models import (
 )
 from imports.templates import actions as template_actions
 from imports.templates.lookups import actions as lookup_actions
+from imports.templates.rules import TemplateIdentity
 from portal import audit, provision, tenancy
 from portal.changes import Actor
 from portal.events import recording, rules
@@ -137,13 +138,13 @@ def _lookup(cast: Cast, user: User, number: int) -> LookupTable:
 def _template(
     cast: Cast, user: User, account: Account, lookup: LookupTable, number: int
 ) -> ImportTemplate:
-    face = template_actions.Face(
+    identity = TemplateIdentity(
         name=f"People {number}", account=account, file_names=(f"people{number}.csv",)
     )
     fields = {**SPEC["fields"]}
     fields["LastName"] = {"columns": ["Last"], "steps": [{"lookup": {"table": lookup.name}}]}
     spec = parse({**SPEC, "fields": fields})
-    return template_actions.create(cast.home, Actor(user), face, "accounts", spec)
+    return template_actions.create(cast.home, Actor(user), identity, "accounts", spec)
 
 
 def _arrival(cast: Cast, account: Account, number: int) -> Arrival:
