@@ -96,9 +96,9 @@ def running(directory: Path, *, host_kind: str = "ed25519", more: str = "") -> I
         family = [*psutil.Process(server.pid).children(recursive=True)]
         server.kill()
         server.wait()
-        for one in family:
-            if one.is_running():
-                one.kill()
+        for process in family:
+            if process.is_running():
+                process.kill()
 
 
 def _free_port() -> int:
