@@ -10,7 +10,7 @@ from django.db.models import Max
 from imports.drafts import files, guessing, keeping
 from imports.jobs import actions, making
 from imports.mapping.spec import Spec, as_json, parse
-from imports.models import ImportDraft, ImportJob, TemplateVersion
+from imports.models import ImportDraft, ImportJob, TemplateVersion, sources
 from imports.templates import actions as templates
 from imports.templates.rules import TemplateIdentity, spec_faults
 from portal import audit
@@ -84,6 +84,8 @@ def is_current(draft: ImportDraft) -> bool:
 def _job(draft: ImportDraft, user: User, spec: Spec, **more: Any) -> ImportJob:
     feed = catalog().feed(draft.feed)
     per = spec.settings.limits_per
+    if draft.template_id is not None:
+        more["source"] = sources.of_template(draft.template_id)
     return making.for_person(
         draft.tenant_id,
         user,
@@ -118,6 +120,9 @@ def save_template(
             template_version=saved.number,
             checked=version + 1 if is_current(draft) else 0,
         )
+        # What the draft imported already is the template's from now on.
+        jobs = ImportJob.objects.filter(pk=draft.job_id)
+        jobs.update(source=sources.of_template(saved.template_id))
         guessing.learn(draft.tenant_id, catalog().feed(draft.feed).record_type, spec)
     return saved
 

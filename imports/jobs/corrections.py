@@ -65,6 +65,8 @@ def _job(
             making.of_feed_of(job),
             making.JobFile(name[:300].replace("\x00", ""), file.size or 0, digest, content),
             f"Corrected file of job {job.uid}.",
+            corrects=job,
+            source=job.source,
             template_version=job.template_version,
             spec=job.spec,
             operation=_operation(job),

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from imports.jobs import outcome
 from imports.models import ArrivalFile, ImportJob, TemplateVersion
+from imports.models.sources import source_of
 from portal import bell
 from portal.models import User
 from portal.records.definitions import Feed
@@ -56,6 +57,7 @@ def for_arrival(
         **of_feed(feed),
         arrival_file=row,
         template_version=template_version,
+        source=source_of(feed.name, template_version, row.arrival.drop_id),
         limits=limits,
         ready_at=Now() + wait,
     )
@@ -68,7 +70,8 @@ def for_person(
 
     feed: from `of_feed` or `of_feed_of`. values: more columns of the job.
     """
-    columns = {**_of_file(file), **feed, "user": user, **values}
+    source = source_of(feed["feed"], values.get("template_version"))
+    columns = {**_of_file(file), **feed, "user": user, "source": source, **values}
     job = _make(tenant_id, AskedBy.PERSON, note, str(user), **columns)
     bell.ring_on_commit(bell.IMPORT, tenant_id)
     return job
@@ -87,6 +90,7 @@ def for_undo(job: ImportJob, user: User) -> ImportJob:
         **of_feed_of(job),
         user=user,
         undoes=job,
+        source=job.source,
         file_name=job.file_name,
     )
     bell.ring_on_commit(bell.IMPORT, job.tenant_id)

@@ -195,6 +195,8 @@ def _carry_out(attempt: JobAttempt, ready: ReadyPlan) -> None:
         holds = [*limits.of_header(ready.source.mapping.reasons), *holds]
     if changed := limits.differences(plan, job.released_plan or {}):
         outcome.record_state(job, ImportJob.State.RUNNING, changed)
+    if left := measure.others_left(ready.stage, target, ready.absent):
+        outcome.record_state(job, ImportJob.State.RUNNING, left)
     if not (job.dry_run or holds):
         _apply(attempt, ready)
         return
@@ -213,7 +215,7 @@ def _absent(attempt: JobAttempt, reading: FileReading, file_rejects: FileRejects
     rejected = reading.rejected + int(file_rejects.lines.size)
     if attempt.feed.operation != Operation.MIRROR or rejected == reading.seen > 0:
         return None
-    return Absent(attempt.job.absent_scope)
+    return Absent(attempt.job.source, attempt.job.absent_scope)
 
 
 def _apply(attempt: JobAttempt, ready: ReadyPlan) -> None:

@@ -17,6 +17,7 @@ from imports.check.across_rows import RejectedRows
 from imports.issues import Code, Issue, Severity
 from imports.load import plan, stored
 from imports.load.limits import Plan
+from imports.load.owners import count_owned
 from imports.load.plan import Absent
 from imports.load.reading import FileReading
 from imports.load.staging import StagingTable
@@ -166,6 +167,7 @@ def planned(
         rejected=rejected,
         stored=plan.count_stored(target) if records is None else records,
         absent=counts.absent,
+        owned=None if absent is None or absent.scope else count_owned(target, absent.source),
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from imports.issues import counted
 from imports.load.ceilings import LimitValues, ceiling, check, is_percent, percent
 
 DEFAULTS: LimitValues = {"removes": "10%"}
@@ -36,7 +37,8 @@ class Plan:
     """What a job will do. read = created + updated + unchanged + removed + rejected.
 
     removed also counts the absent ones, which a mirror's file does not name. stored: the type's
-    active records before.
+    active records before. owned: those of them that a mirror without a scope may remove, which a
+    percentage of removals is of; None for other files.
     """
 
     read: int
@@ -47,6 +49,7 @@ class Plan:
     rejected: int
     stored: int = 0
     absent: int = 0
+    owned: int | None = None
 
     @property
     def accepted(self) -> int:
@@ -69,7 +72,7 @@ class Measured:
 
     missing: active records that the file does not name. looked_up, recognised: how many of the new
     rows were looked up by name and e-mail, and how many of these the store has under another
-    identifier.
+    identifier. others: records of other sources that a mirror would remove, by the source's name.
     """
 
     plan: Plan
@@ -79,6 +82,7 @@ class Measured:
     looked_up: int = 0
     recognised: int = 0
     per_value: Mapping[str, ValueCounts] = field(default_factory=dict)
+    others: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ def holds(
     """
     check(limits)
     reasons = [*_counted(measured.plan, {**DEFAULTS, **limits}), *_mirror(measured.plan)]
+    reasons += _other_sources(measured)
     reasons += [*_size(measured, limits), *_churn(measured, limits), *_identifiers(measured)]
     if limits_per:
         reasons += _per_value(measured, str(limits_per["field"]), limits_per["limits"])
@@ -158,12 +163,19 @@ def _counted(plan: Plan, limits: LimitValues) -> Iterator[Hold]:
             continue
         attribute, verb = _COUNTED[name]
         count = getattr(plan, attribute)
-        base = plan.read if name == "rejects" else plan.stored
+        base = _base(plan, name)
         allowed = ceiling(limit, base)
         if count > allowed:
             sentence = f"The file would {verb} {count:,} records; the limit is {limit}"
             sentence += f" ({allowed:,} of {base:,})." if is_percent(limit) else "."
             yield Hold(name, sentence, name, count, limit)
+
+
+def _base(plan: Plan, name: str) -> int:
+    """What a percentage is of."""
+    if name == "rejects":
+        return plan.read
+    return plan.stored if name != "removes" or plan.owned is None else plan.owned
 
 
 def _mirror(plan: Plan) -> Iterator[Hold]:
@@ -180,6 +192,16 @@ def _mirror(plan: Plan) -> Iterator[Hold]:
             "row names would be removed: those of the rejected rows may be among them."
         )
         yield Hold("rejected_in_mirror", sentence, "", plan.absent, 0)
+
+
+def _other_sources(measured: Measured) -> Iterator[Hold]:
+    """A mirror removes what others brought only where a person agrees, source by source."""
+    for name, count in measured.others.items():
+        sentence = (
+            f"{counted(count, 'record')} that this file does not name would be removed, though "
+            f"another source brought them: {name}."
+        )
+        yield Hold("other_sources", sentence, "", count, 0, name)
 
 
 def _size(measured: Measured, limits: LimitValues) -> Iterator[Hold]:

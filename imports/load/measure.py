@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from django.db import connection, transaction
 from psycopg import sql
 
+from imports.issues import counted
 from imports.load import limits
 from imports.load.limits import Hold, Measured, Plan, ValueCounts
 from imports.load.plan import Absent, Value, choose_join
 from imports.load.staging import StagingTable
 from imports.load.stored import StoredRecords, Target
-from imports.models import ImportJob
+from imports.models import ImportJob, sources
 from portal.records.definitions import FieldType, RecordType
 
 # How many of the new rows are looked up: enough to distinguish half of them from none.
@@ -48,9 +49,28 @@ def holds(
         missing=missing,
         looked_up=looked_up,
         recognised=recognised,
+        others=_others(staging, target, absent) if absent and absent.scope else {},
         per_value=per_value(staging, target, str(per["field"]), absent) if per else {},
     )
     return limits.holds(measured, job.limits, per, job.released_plan)
+
+
+def _others(staging: StagingTable, target: Target, absent: Absent) -> dict[str, int]:
+    counts = absent.by_other_sources(staging, target)
+    named = sources.names(counts)
+    return {named[source]: count for source, count in counts.items()}
+
+
+def others_left(staging: StagingTable, target: Target, absent: Absent | None) -> str:
+    """What a mirror leaves because other sources brought it, as a sentence; empty for nothing."""
+    if absent is None or absent.scope:
+        return ""
+    counts = _others(staging, target, absent)
+    if not counts:
+        return ""
+    each = "; ".join(f"{name}: {count:,}" for name, count in counts.items())
+    records = counted(sum(counts.values()), "record")
+    return f"Left as they are, because other sources brought them: {records} ({each})."
 
 
 def matched(staging: StagingTable) -> int:

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
+from imports.load import owners
 from imports.load.staging import StagingTable
 from imports.load.stored import StoredRecords, Target
 from portal.records.definitions import Operation
@@ -28,25 +29,51 @@ _FETCHED_AT_ONCE = 10_000
 class Absent:
     """The records that a mirror removes: those that its file does not name.
 
-    scope: only records whose value of this field, case ignored, occurs among the file's accepted
-    rows; empty for all. A file without that column removes nothing.
+    source: the job's; without a scope only what this source owns is removed. scope: instead, the
+    records of every source whose value of this field, case ignored, occurs among the file's
+    accepted rows; those of other sources hold the plan. A file without that column removes nothing.
     """
 
+    source: str
     scope: str = ""
 
     def query(self, staging: StagingTable, target: Target) -> tuple[sql.Composed, list[Value]]:
         """A SELECT of the absent records' ids, and its values."""
-        query = staging.statement(
-            "SELECT r.id FROM portal_record r WHERE r.tenant_id = %s AND r.kind_id = %s "
-            "AND r.active AND NOT EXISTS (SELECT 1 FROM {matches} m WHERE m.id = r.id)"
-        )
-        values: list[Value] = [target.tenant_id, target.kind_id]
         if self.scope:
-            query += sql.SQL(
-                " AND lower(r.data ->> %s) IN (SELECT lower(s.data ->> %s) FROM {})"
-            ).format(accepted(staging))
-            values += [self.scope, self.scope]
-        return query, values
+            query, values = self._unnamed(staging, target)
+            return sql.SQL("SELECT a.id FROM ({}) a").format(query), values
+        query, values = self._unnamed(staging, target)
+        own = owners.jobs_of(target, self.source)
+        return sql.SQL("SELECT a.id FROM ({}) a WHERE a.owner IN ({})").format(query, own), values
+
+    def by_other_sources(self, staging: StagingTable, target: Target) -> dict[str, int]:
+        """How many unnamed records other sources own, by source; "" where it is not known.
+
+        With a scope they are removed with the others, without one they stay.
+        """
+        query, values = self._unnamed(staging, target)
+        statement = sql.SQL(
+            "SELECT coalesce(j.source, ''), count(*) FROM ({}) a "
+            "LEFT JOIN imports_importjob j ON j.id = a.owner AND j.tenant_id = {} "
+            "WHERE coalesce(j.source, '') <> {} GROUP BY 1 ORDER BY 2 DESC, 1"
+        ).format(query, sql.Literal(target.tenant_id), sql.Literal(self.source))
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return dict(cursor.fetchall())
+
+    def _unnamed(self, staging: StagingTable, target: Target) -> tuple[sql.Composed, list[Value]]:
+        """A SELECT of the records within the scope that the file does not name, with the owners."""
+        query = staging.statement(
+            "SELECT r.id, r.owner FROM ({owned}) r "
+            "WHERE NOT EXISTS (SELECT 1 FROM {matches} m WHERE m.id = r.id)",
+            owned=owners.owned(target),
+        )
+        if not self.scope:
+            return query, []
+        query += sql.SQL(
+            " AND lower(r.data ->> %s) IN (SELECT lower(s.data ->> %s) FROM {})"
+        ).format(accepted(staging))
+        return query, [self.scope, self.scope]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,10 @@ class ImportJob(TenantOwned, Leased):
 
     spec: how a job of the wizard reads its file, where no template is saved; template_version says
     so otherwise. undoes: the job that this one takes back; such a job has no file
-    (`imports/jobs/undo.py`).
+    (`imports/jobs/undo.py`). corrects: the job whose rejected rows this one brings again.
+    source: where the file came from, as `imports/models/sources.py` writes it; a mirror removes
+    only what its own source brought. waits_until: until when the job waits for records that its
+    rows refer to (`imports/jobs/waiting.py`); null for one that never waited.
     What follows is filled from the template's settings at the start, where the job does not say it
     (`imports/jobs/instructions.py`).
     operation: what the file does, where that is not the feed's. absent_scope: a mirror removes only
@@ -85,6 +88,11 @@ class ImportJob(TenantOwned, Leased):
     spec = models.JSONField(null=True)
     lookups = models.JSONField(default=dict)
     undoes = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="undos")
+    corrects = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, related_name="corrections"
+    )
+    source = models.CharField(max_length=100, blank=True)
+    waits_until = models.DateTimeField(null=True, blank=True)
     dry_run = models.BooleanField(default=False)
     operation = models.CharField(max_length=20, blank=True)
     absent_scope = models.CharField(max_length=300, blank=True)

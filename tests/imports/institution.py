@@ -20,6 +20,7 @@ from django.db import connection
 
 from imports.jobs import actions, pipeline, queue
 from imports.models import ImportJob
+from imports.models.sources import source_of
 from portal import tenancy
 from portal.models import Endpoint, Record, RecordChange, Tenant, User
 from portal.records.catalog import catalog
@@ -59,6 +60,7 @@ class Institution:
         data = content.encode() if isinstance(content, str) else content
         name = default_storage.save(f"tests/{self.tenant.uid}", ContentFile(data))
         definition = catalog().feed(feed)
+        values.setdefault("source", source_of(feed, values.get("template_version")))
         return ImportJob.objects.create(
             tenant=self.tenant,
             feed=feed,

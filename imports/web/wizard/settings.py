@@ -69,7 +69,10 @@ class SettingsForm(forms.Form):
     )
     absent_scope = _select(
         _("Remove only within"),
-        help_text=_("Only records whose value of this field occurs in the file, such as a term."),
+        help_text=_(
+            "Without a field, what other templates and folders brought stays. With one, such as the"
+            " term, every record goes whose value occurs in the file; you are asked about others'."
+        ),
     )
     blank = _select(
         _("A blank cell"),
@@ -115,7 +118,7 @@ class SettingsForm(forms.Form):
     def __init__(self, data: Any, *, initial: dict[str, Any], fields: list[Any]) -> None:
         super().__init__(data, initial=initial)
         named = [(field.name, field.label or field.name) for field in fields]
-        for name, none in (("absent_scope", _("The whole store")), ("limits_field", _("No field"))):
+        for name, none in (("absent_scope", _("All that this source brought")), ("limits_field", _("No field"))):
             self.fields[name].choices = [("", none), *named]  # type: ignore[attr-defined]
         for prefix, names in (("limit", MEASURES), ("per", _PER)):
             for name in names:
