@@ -45,6 +45,9 @@ class Code(enum.StrEnum):
     # one row, compared with the file and the store
     DUPLICATE_KEY = "duplicate_key"
     UNKNOWN_REFERENCE = "unknown_reference"
+    REMOVED_REFERENCE = "removed_reference"  # accepted: the record exists, though not active
+    REMOVED_DEPENDED_ON = "removed_depended_on"  # what the file removes is referred to
+    SUPERSEDED = "superseded"  # a later row of the file says otherwise about the same record
     UNKNOWN_KEY = "unknown_key"
     ONLY_ONE = "only_one"
     CYCLE = "cycle"

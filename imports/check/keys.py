@@ -7,7 +7,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -49,9 +49,13 @@ def key_hash(parts: Sequence[pl.Expr], fold: bool) -> pl.Expr:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceSet:
-    """The keys of one record type that exist, as hashes. hashes: int64, sorted, no repetition."""
+    """The keys of one record type that exist, as hashes: int64, sorted, no repetition.
+
+    removed: those of records that are not active any more; they exist too.
+    """
 
     hashes: npt.NDArray[np.int64]
+    removed: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @classmethod
     def of(cls, keys: Iterable[str], fold: bool) -> ReferenceSet:
@@ -63,9 +67,21 @@ class ReferenceSet:
     def missing(self, hashes: pl.Series) -> npt.NDArray[np.bool_]:
         """True where a hash is not in the set. hashes: Int64; null refers to nothing."""
         given: npt.NDArray[np.bool_] = hashes.is_not_null().to_numpy()
-        if self.hashes.size == 0:
-            return given
-        referred = hashes.fill_null(0).to_numpy()
-        at = np.minimum(np.searchsorted(self.hashes, referred), self.hashes.size - 1)
-        unknown: npt.NDArray[np.bool_] = self.hashes[at] != referred
-        return given & unknown
+        missing: npt.NDArray[np.bool_] = given & ~_within(self.hashes, hashes)
+        return missing
+
+    def gone(self, hashes: pl.Series) -> npt.NDArray[np.bool_]:
+        """True where a hash is of a removed record. hashes: Int64; null refers to nothing."""
+        given: npt.NDArray[np.bool_] = hashes.is_not_null().to_numpy()
+        gone: npt.NDArray[np.bool_] = given & _within(self.removed, hashes)
+        return gone
+
+
+def _within(keys: npt.NDArray[np.int64], hashes: pl.Series) -> npt.NDArray[np.bool_]:
+    """Which of the hashes are among the keys, which are sorted."""
+    if not keys.size:
+        return np.zeros(hashes.len(), dtype=bool)
+    referred = hashes.fill_null(0).to_numpy()
+    at = np.minimum(np.searchsorted(keys, referred), keys.size - 1)
+    hit: npt.NDArray[np.bool_] = keys[at] == referred
+    return hit

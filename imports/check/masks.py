@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from imports.check.columns import ColumnMapping
@@ -41,12 +43,13 @@ class Mask:
 class ReferenceCheck:
     """A field whose value is the key of a record of another type. mask: where it is not stored.
 
-    hashes: of the values, a list of them in each row where the field is `many`.
+    hashes: of the values, a list of them in each row where the field is `many`. looked_up: which of
+    some hashes fail the check.
     """
 
     mask: Mask
     cell: Cell
-    stored: ReferenceSet
+    looked_up: Callable[[pl.Series], npt.NDArray[np.bool_]]
     hashes: pl.Expr
 
 
@@ -114,11 +117,15 @@ def compile_references(
     references: Mapping[str, ReferenceSet],
 ) -> tuple[ReferenceCheck, ...]:
     """The references to other types. Raises KeyError where a type or its set is not given."""
-    return tuple(
-        _reference(cell, types(cell.field.references), references[cell.field.references])
-        for cell in cells.values()
-        if cell.field.references is not None and cell.field.references != record_type.name
-    )
+    checks: list[ReferenceCheck] = []
+    for cell in cells.values():
+        name = cell.field.references
+        if name is None or name == record_type.name:
+            continue
+        checks.append(_reference(cell, types(name), references[name]))
+        if references[name].removed.size:
+            checks.append(_removed_reference(cell, types(name), references[name]))
+    return tuple(checks)
 
 
 def hashes_of(cell: Cell, fold: bool) -> pl.Expr:
@@ -136,9 +143,27 @@ def _reference(cell: Cell, target: RecordType, stored: ReferenceSet) -> Referenc
     )
     check = _named(Check(Code.UNKNOWN_REFERENCE, pl.col(name), message), cell.header)
     mask = Mask(name=name, check=check, header=cell.header, positions=cell.positions)
-    return ReferenceCheck(
-        mask=mask, cell=cell, stored=stored, hashes=hashes_of(cell, target.fold_key).alias(name)
+    hashes = hashes_of(cell, target.fold_key).alias(name)
+    return ReferenceCheck(mask=mask, cell=cell, looked_up=stored.missing, hashes=hashes)
+
+
+def _removed_reference(cell: Cell, target: RecordType, stored: ReferenceSet) -> ReferenceCheck:
+    """The warning about a record that exists and was removed: the row is accepted all the same."""
+    name = f"y{cell.slot}"
+    message = (
+        f'"{{column}}" is "{{value}}", a record in "{target.label}" that was removed. The row is'
+        f' accepted. If the record should be there, send the "{target.label}" file with it again.'
     )
+    check = _named(Check(Code.REMOVED_REFERENCE, pl.col(name), message), cell.header)
+    mask = Mask(
+        name=name,
+        check=check,
+        header=cell.header,
+        positions=cell.positions,
+        severity=Severity.WARNING,
+    )
+    hashes = hashes_of(cell, target.fold_key).alias(name)
+    return ReferenceCheck(mask=mask, cell=cell, looked_up=stored.gone, hashes=hashes)
 
 
 def _loads(feed: Feed) -> pl.Expr | None:

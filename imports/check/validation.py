@@ -234,20 +234,20 @@ def _look_up(reference: ReferenceCheck, evaluation: _Evaluation) -> None:
     """Replace the reference's hashes with its mask."""
     name = reference.mask.name
     if reference.cell.field.many:
-        unknown = _unknown_elements(reference, evaluation.frame)
-        evaluation.elements[name] = unknown
-        mask = unknown.is_not_null()
+        failing = _failing_elements(reference, evaluation.frame)
+        evaluation.elements[name] = failing
+        mask = failing.is_not_null()
     else:
-        mask = pl.Series(reference.stored.missing(evaluation.frame[name]))
+        mask = pl.Series(reference.looked_up(evaluation.frame[name]))
     evaluation.frame = evaluation.frame.with_columns(mask.alias(name))
 
 
-def _unknown_elements(reference: ReferenceCheck, frame: pl.DataFrame) -> pl.Series:
-    """The elements of each row's list that are not stored, as one text; null where all are."""
+def _failing_elements(reference: ReferenceCheck, frame: pl.DataFrame) -> pl.Series:
+    """The elements of each row's list that fail the check, as one text; null where none does."""
     name = reference.mask.name
     row = pl.int_range(pl.len()).alias("row")
     each = frame.select(row, pl.col(name), reference.cell.value.alias("text"))
     each = each.explode([name, "text"])
-    each = each.filter(pl.Series(reference.stored.missing(each[name])))
+    each = each.filter(pl.Series(reference.looked_up(each[name])))
     texts = each.group_by("row").agg(pl.col("text").str.join(", "))
     return frame.select(row).join(texts, on="row", how="left", maintain_order="left")["text"]

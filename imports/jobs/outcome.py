@@ -89,11 +89,11 @@ def hold(
 
 
 def finish_undo(
-    undo: ImportJob, job: ImportJob, plan: Plan, reason: str, left: list[dict[str, Any]]
+    undo: ImportJob, job: ImportJob, plan: Plan, reason: str, detail: Mapping[str, Any]
 ) -> None:
     """An undo has put back what it may; the undone job's timeline says so. In its transaction."""
-    state = State.INCOMPLETE if left else State.COMPLETE
-    _close(undo, state, plan=plan, reason=reason, plan_detail={"left": left})
+    state = State.INCOMPLETE if detail["left"] else State.COMPLETE
+    _close(undo, state, plan=plan, reason=reason, plan_detail=detail)
     record_state(job, job.state, f"Undone by job {undo.uid}. {reason}")
     _announce(undo, state, plan)
 

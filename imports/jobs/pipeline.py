@@ -24,9 +24,10 @@ from imports.check.validation import Validator
 from imports.issues import FileRefused
 from imports.jobs import attachment, instructions, outcome, pinned_lookups, queue, undo
 from imports.jobs.instructions import Instructions
-from imports.load import apply, as_events, diff, file_rules, limits, measure, staging, stored
+from imports.load import apply, as_events, dependents, diff, file_rules, limits, measure, staging, stored
+from imports.load.dependents import Dependents
 from imports.load.file_rules import FileRejects
-from imports.load.plan import Absent
+from imports.load.plan import Absent, removed
 from imports.load.reading import FileReading, Source, read
 from imports.load.stored import StoredRecords, Target
 from imports.mapping.opening import opened
@@ -195,6 +196,7 @@ def _carry_out(attempt: JobAttempt, ready: ReadyPlan) -> None:
         holds = [*limits.of_header(ready.source.mapping.reasons), *holds]
     if changed := limits.differences(plan, job.released_plan or {}):
         outcome.record_state(job, ImportJob.State.RUNNING, changed)
+    depending = _dependents(attempt, ready)
     if left := measure.others_left(ready.stage, target, ready.absent):
         outcome.record_state(job, ImportJob.State.RUNNING, left)
     if not (job.dry_run or holds):
@@ -202,8 +204,21 @@ def _carry_out(attempt: JobAttempt, ready: ReadyPlan) -> None:
         return
     _stage(attempt, Stage.REPORTING)
     detail = diff.detail(ready.stage, target, reading.staged, ready.absent)
+    detail["dependents"] = dependents.as_json(depending)
     stop = outcome.finish_dry_run if job.dry_run else outcome.hold
     stop(job, plan, reading.summary, ready.attachment.result(), detail, holds)
+
+
+def _dependents(attempt: JobAttempt, ready: ReadyPlan) -> list[Dependents]:
+    """Which records refer to what the plan removes: the job's issues name them, and are no hold."""
+    if not ready.plan.removed:
+        return []
+    removing, values = removed(ready.stage, attempt.target, ready.absent)
+    tenant_id = attempt.target.tenant_id
+    depending = dependents.of_removed(tenant_id, attempt.record_type, removing, values)
+    if depending:
+        ready.reading.summary.add_tally(dependents.warning(depending))
+    return depending
 
 
 def _absent(attempt: JobAttempt, reading: FileReading, file_rejects: FileRejects) -> Absent | None:

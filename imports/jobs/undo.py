@@ -10,7 +10,7 @@ Source: design.md section 7 (undone, field values included); seeds/003.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, LiteralString
 
 from django.db import connection, transaction
@@ -18,6 +18,8 @@ from django.utils import translation
 from psycopg import sql
 
 from imports.jobs import outcome
+from imports.load import dependents
+from imports.load.dependents import Dependents
 from imports.load.limits import Plan
 from imports.load.plan import choose_join
 from imports.load.staging import StagingTable
@@ -25,6 +27,7 @@ from imports.models import ImportJob
 from portal import lifecycle, logs
 from portal.lifecycle import Heartbeat
 from portal.models import RecordKind
+from portal.records.catalog import catalog
 
 log = logs.get(__name__)
 State = ImportJob.State
@@ -90,12 +93,14 @@ class UndoPreview:
     """What an undo will do, in records. restored: get old values back, or come back themselves.
 
     removed: were created or brought back by the job. examples: the first of those that are left.
+    dependents: records that refer to those which are removed.
     """
 
     restored: int
     removed: int
     left: int
     examples: tuple[Left, ...] = ()
+    dependents: tuple[Dependents, ...] = ()
 
     @property
     def total(self) -> int:
@@ -130,7 +135,8 @@ def preview(job: ImportJob) -> UndoPreview:
     """What an undo of the job would do now. Reads only; a million records take some seconds."""
     with transaction.atomic():
         choose_join(_size(job))
-        return _count(sql.SQL("({})").format(_touched(job)), _values(job))
+        touched, values = sql.SQL("({})").format(_touched(job)), _values(job)
+        return _with_dependents(job, _count(touched, values), touched, values)
 
 
 def _touched(job: ImportJob) -> sql.Composed:
@@ -153,6 +159,20 @@ def _count(touched: sql.Composable, values: dict[str, Any]) -> UndoPreview:
     return UndoPreview(restored, removed, left, examples)
 
 
+def _with_dependents(
+    job: ImportJob, preview: UndoPreview, touched: sql.Composable, values: dict[str, Any]
+) -> UndoPreview:
+    if not preview.removed:
+        return preview
+    try:
+        record_type = catalog().record_type(job.record_type)
+    except KeyError:  # the catalog has lost it since; nothing refers to it then
+        return preview
+    removing = sql.SQL("SELECT t.id FROM {} t WHERE t.ours AND NOT t.comes").format(touched)
+    depending = dependents.of_removed(job.tenant_id, record_type, removing, values)
+    return replace(preview, dependents=tuple(depending))
+
+
 def carry_out(undo: ImportJob, beat: Heartbeat) -> None:
     """Run a claimed undo in one transaction. Raises LeaseLost."""
     undone = undo.undoes
@@ -168,8 +188,11 @@ def carry_out(undo: ImportJob, beat: Heartbeat) -> None:
             return
         done = _put_back(undo, undone)
         plan = Plan(done.total, 0, done.restored, done.left, done.removed, 0)
-        left = [asdict(example) for example in done.examples]
-        outcome.finish_undo(undo, undone, plan, _sentence(done), left)
+        detail = {
+            "left": [asdict(example) for example in done.examples],
+            "dependents": dependents.as_json(done.dependents),
+        }
+        outcome.finish_undo(undo, undone, plan, _sentence(done), detail)
     log.info("undone", job_id=undo.pk, undoes=undone.pk, records=done.total, left=done.left)
 
 
@@ -181,7 +204,7 @@ def _put_back(undo: ImportJob, undone: ImportJob) -> UndoPreview:
     create = table.statement("CREATE UNLOGGED TABLE {undo} AS {touched}", touched=_touched(undone))
     _run(create, values)
     _run(table.statement("ANALYZE {undo}"), values)
-    done = _count(table.undo, values)
+    done = _with_dependents(undone, _count(table.undo, values), table.undo, values)
     logged = _run(table.statement(_LOG), values)
     written = _run(table.statement(_RESTORE), values) + _run(table.statement(_REMOVE), values)
     if not logged == written == done.restored + done.removed:
@@ -213,6 +236,9 @@ def _sentence(done: UndoPreview) -> str:
     text = f"Records restored: {done.restored:,}; removed: {done.removed:,}."
     if done.left:
         text += f" Left as they are, because they were changed later: {done.left:,}."
+    if done.dependents:
+        each = ", ".join(f"{of.label} {of.count:,} ({of.field})" for of in done.dependents)
+        text += f" Others that refer to removed ones stay: {each}."
     return text
 
 

@@ -14,7 +14,7 @@ from psycopg import sql
 from imports.issues import counted
 from imports.load import limits
 from imports.load.limits import Hold, Measured, Plan, ValueCounts
-from imports.load.plan import Absent, Value, choose_join
+from imports.load.plan import Absent, choose_join, removed
 from imports.load.staging import StagingTable
 from imports.load.stored import StoredRecords, Target
 from imports.models import ImportJob, sources
@@ -164,11 +164,7 @@ def per_value(
     absent: which records a mirror removes because its file does not name them; None for other
     files.
     """
-    removed = staging.statement("SELECT id FROM {matches} WHERE verdict = 'remove'")
-    values: list[Value] = []
-    if absent is not None:
-        query, values = absent.query(staging, target)
-        removed += sql.SQL(" UNION ALL ") + query
+    removing, values = removed(staging, target, absent)
     with transaction.atomic(), connection.cursor() as cursor:
         choose_join(_SAMPLE * 100)
         statement = staging.statement(
@@ -185,7 +181,7 @@ def per_value(
             "SELECT coalesce(min(value), ''), count(*) FILTER (WHERE what = 'create'), "
             "count(*) FILTER (WHERE what = 'update'), count(*) FILTER (WHERE what = 'remove'), "
             "count(*) FILTER (WHERE what = 'stored') FROM touched GROUP BY lower(value)",
-            removed=removed,
+            removed=removing,
         )
         cursor.execute(
             statement,

@@ -233,6 +233,17 @@ def held_by_another(staging: StagingTable, target: Target, column: str, value: s
     return bool(exists)
 
 
+def removed(
+    staging: StagingTable, target: Target, absent: Absent | None
+) -> tuple[sql.Composed, list[Value]]:
+    """A SELECT of the ids of the records that the plan removes, and its values."""
+    query = staging.statement("SELECT id FROM {matches} WHERE verdict = 'remove'")
+    if absent is None:
+        return query, []
+    unnamed, values = absent.query(staging, target)
+    return query + sql.SQL(" UNION ALL ") + unnamed, values
+
+
 def mark_wrong(staging: StagingTable, lines: Ints) -> None:
     """Mark staged rows as wrong: they have no record and will do nothing.
 

@@ -23,9 +23,9 @@ from portal.records.catalog import catalog
 from portal.records.definitions import Field, RecordType
 
 # Records are fetched in buckets of this many ids, so that no answer grows beyond some megabytes.
-_BUCKET_BITS = 20
-_BUCKET = 1 << _BUCKET_BITS
-_SEPARATOR = "\x1e"
+BUCKET_BITS = 20
+_BUCKET = 1 << BUCKET_BITS
+SEPARATOR = "\x1e"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,34 +137,48 @@ def references(tenant_id: int, fields: Iterable[Field]) -> dict[str, ReferenceSe
 
 
 def references_to(tenant_id: int, record_type: RecordType) -> ReferenceSet:
-    """The keys of all active records of the type, as a set that cells are checked against."""
+    """The keys of all records of the type, as a set that cells are checked against.
+
+    Removed ones are among them. A row that is stored already is skipped before its references are
+    looked at; the same row has to be accepted where something else in it has changed.
+    """
     # The kind is looked up first: the planner then knows how few of the store's rows it has.
     kind = RecordKind.objects.filter(name=record_type.name).values_list("pk", flat=True).first()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT string_agg(key, %s) FROM portal_record "
-            "WHERE tenant_id = %s AND kind_id = %s AND active GROUP BY id >> %s",
-            [_SEPARATOR, tenant_id, kind, _BUCKET_BITS],
+            "SELECT active, string_agg(key, %s) FROM portal_record "
+            "WHERE tenant_id = %s AND kind_id = %s GROUP BY id >> %s, active",
+            [SEPARATOR, tenant_id, kind, BUCKET_BITS],
         )
-        parts = [_hashed(row[0].split(_SEPARATOR), record_type) for row in cursor.fetchall()]
-    return ReferenceSet(np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64))
+        parts = [
+            (active, hashed(keys.split(SEPARATOR), record_type))
+            for active, keys in cursor.fetchall()
+        ]
+    return ReferenceSet(
+        _joined([hashes for _, hashes in parts]),
+        _joined([hashes for active, hashes in parts if not active]),
+    )
+
+
+def _joined(parts: list[Hashes]) -> Hashes:
+    return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 
 
 def parents(target: Target, record_type: RecordType, column: str) -> dict[int, int]:
-    """Key hash → parent's key hash of the active records of a type that forms a tree."""
+    """Key hash → parent's key hash of the records of a type that forms a tree, removed ones too."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT key, data ->> %s FROM portal_record WHERE tenant_id = %s AND kind_id = %s "
-            "AND active AND data ->> %s <> ''",
+            "AND data ->> %s <> ''",
             [column, target.tenant_id, target.kind_id, column],
         )
         pairs = cursor.fetchall()
-    keys = _hashed([pair[0] for pair in pairs], record_type).tolist()
-    above = _hashed([pair[1] for pair in pairs], record_type).tolist()
+    keys = hashed([pair[0] for pair in pairs], record_type).tolist()
+    above = hashed([pair[1] for pair in pairs], record_type).tolist()
     return dict(zip(keys, above, strict=True))
 
 
-def _hashed(keys: list[str], record_type: RecordType) -> Hashes:
+def hashed(keys: list[str], record_type: RecordType) -> Hashes:
     """Stored keys are folded already; hashing them again as one part gives the same number."""
     frame = pl.DataFrame({"key": keys}, schema={"key": pl.String})
     hashes: Hashes = frame.select(key_hash([pl.col("key")], record_type.fold_key))["key"].to_numpy()

@@ -64,6 +64,10 @@ class Summary:
         for line, value in zip(lines[:missing], values[:missing], strict=False):
             group.examples.append((int(line), value[:SHOWN_CHARACTERS]))
 
+    def add_tally(self, tally: IssueTally) -> None:
+        """Take over an issue that was counted elsewhere."""
+        self._groups[tally.severity, tally.code, tally.column] = tally
+
     def groups(self) -> list[IssueTally]:
         """The groups, largest first."""
         return sorted(

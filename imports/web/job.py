@@ -141,6 +141,7 @@ def plan_of(job: ImportJob) -> list[dict[str, Any]]:
     )
     return [
         {"name": name, "title": title, "rows": detail[name], "count": count}
+        | ({"dependents": detail.get("dependents")} if name == "removes" else {})
         for name, title, count in titles
         if detail.get(name)
     ]
