@@ -33,7 +33,11 @@ class RejectedRows:
 
 def duplicates(numbers: RowNumbers, columns: Sequence[str]) -> RejectedRows | None:
     """Second and later rows of a key within the file; the first one is accepted."""
-    lines, first = _repeated(numbers)
+    return duplicates_of(*repeated(numbers), columns)
+
+
+def duplicates_of(lines: Ints, first: Ints, columns: Sequence[str]) -> RejectedRows | None:
+    """The rows on these lines, each a repetition of the key of its first line."""
     if not lines.size:
         return None
     named = " and ".join(columns)
@@ -44,7 +48,7 @@ def duplicates(numbers: RowNumbers, columns: Sequence[str]) -> RejectedRows | No
     return RejectedRows(Code.DUPLICATE_KEY, columns[0], message, lines, first)
 
 
-def _repeated(numbers: RowNumbers) -> tuple[Ints, Ints]:
+def repeated(numbers: RowNumbers) -> tuple[Ints, Ints]:
     """Lines of repeated keys, and for each the line of its key's first row."""
     repetitions: list[tuple[Ints, Ints]] = []
     for unsorted, places in numbers.parts():
@@ -58,6 +62,34 @@ def _repeated(numbers: RowNumbers) -> tuple[Ints, Ints]:
     first = np.concatenate([pair[1] for pair in repetitions])
     order = np.argsort(repeated)
     return repeated[order], first[order]
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """Rows that a later row of the same key overrules, because the two say to do different things.
+
+    lines: theirs, ascending; last: for each the line of the row that counts.
+    """
+
+    lines: Ints
+    last: Ints
+
+
+def superseded(groups: Ints, lines: Ints, operations: Ints) -> Superseded:
+    """Which rows a later one of their group overrules. operations: a number for what a row does.
+
+    In a group whose rows all do the same none is overruled: such rows are repetitions.
+    """
+    order = np.lexsort((lines, groups))
+    groups, lines, operations = groups[order], lines[order], operations[order]
+    starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]][: groups.size])
+    if not starts.size:
+        return Superseded(lines, lines)
+    sizes = np.diff(np.r_[starts, groups.size])
+    lowest, highest = (of.reduceat(operations, starts) for of in (np.minimum, np.maximum))
+    last = np.repeat(lines[starts + sizes - 1], sizes)
+    overruled = np.repeat(lowest != highest, sizes) & (lines != last)
+    return Superseded(lines[overruled], last[overruled])
 
 
 def unknown_own(

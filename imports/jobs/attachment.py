@@ -10,7 +10,7 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 
 from imports.issues import Issue
-from imports.load.file_rules import FileRejects
+from imports.load.file_rejects import FileRejects
 from imports.load.reading import FileReading, Source
 from imports.models import ImportJob
 from imports.report.attachment_rows import write_attachment

@@ -24,9 +24,19 @@ from imports.check.validation import Validator
 from imports.issues import FileRefused
 from imports.jobs import attachment, instructions, outcome, pinned_lookups, queue, undo
 from imports.jobs.instructions import Instructions
-from imports.load import apply, as_events, dependents, diff, file_rules, limits, measure, staging, stored
+from imports.load import (
+    apply,
+    as_events,
+    dependents,
+    diff,
+    file_rules,
+    limits,
+    measure,
+    staging,
+    stored,
+)
 from imports.load.dependents import Dependents
-from imports.load.file_rules import FileRejects
+from imports.load.file_rejects import FileRejects
 from imports.load.plan import Absent, removed
 from imports.load.reading import FileReading, Source, read
 from imports.load.stored import StoredRecords, Target

@@ -127,9 +127,7 @@ def _of_field(
     return Dependents(other.label, field.name, len(ids), _first_keys(ids))
 
 
-def _hits(
-    numbers: str, cells: str, record_type: RecordType, keys: ReferenceSet
-) -> Iterator[str]:
+def _hits(numbers: str, cells: str, record_type: RecordType, keys: ReferenceSet) -> Iterator[str]:
     """The numbers of the records, as text, whose cell is one of the keys."""
     hit = ~keys.missing(pl.Series(hashed(cells.split(SEPARATOR), record_type)))
     all_numbers = numbers.split(SEPARATOR)
@@ -149,7 +147,8 @@ def _buckets(tenant_id: int, other: RecordType, field: Field) -> list[tuple[str,
     )
     with connection.cursor() as cursor:
         cursor.execute(statement)
-        return cursor.fetchall()
+        rows: list[tuple[str, str]] = cursor.fetchall()
+    return rows
 
 
 def _among(

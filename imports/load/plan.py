@@ -157,6 +157,22 @@ def _insert_wrong(cursor: CursorWrapper, staging: StagingTable, wrong: Ints) -> 
         )
 
 
+def instructions(staging: StagingTable, target: Target, lines: Ints) -> tuple[Ints, Ints, Ints]:
+    """Staged lines with whether each removes (1 or 0), and its record's hash (0 where none is)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            staging.statement(
+                "SELECT s.line, (s.operation = {remove})::int, coalesce(r.source_hash, 0) "
+                "FROM {rows} s LEFT JOIN portal_record r ON r.tenant_id = %s AND r.kind_id = %s "
+                "AND r.key = s.key AND r.active WHERE s.line = ANY(%s) ORDER BY 1",
+                remove=sql.Literal(str(Operation.REMOVE)),
+            ),
+            [target.tenant_id, target.kind_id, lines.tolist()],
+        )
+        fetched = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 3)
+    return fetched[:, 0], fetched[:, 1], fetched[:, 2]
+
+
 def without_record(staging: StagingTable) -> Ints:
     """Lines of rows that change or remove a record which does not exist."""
     statement = staging.statement(

@@ -118,7 +118,10 @@ class SettingsForm(forms.Form):
     def __init__(self, data: Any, *, initial: dict[str, Any], fields: list[Any]) -> None:
         super().__init__(data, initial=initial)
         named = [(field.name, field.label or field.name) for field in fields]
-        for name, none in (("absent_scope", _("All that this source brought")), ("limits_field", _("No field"))):
+        for name, none in (
+            ("absent_scope", _("All that this source brought")),
+            ("limits_field", _("No field")),
+        ):
             self.fields[name].choices = [("", none), *named]  # type: ignore[attr-defined]
         for prefix, names in (("limit", MEASURES), ("per", _PER)):
             for name in names:
