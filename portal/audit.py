@@ -34,6 +34,7 @@ ACTIONS = {
     "import.process": _("Import processed in the wizard"),
     "job.attachment": _("Error attachment downloaded"),
     "job.correct": _("Corrected rows uploaded"),
+    "job.again": _("Rejected rows tried again"),
     "job.discard": _("Held import discarded"),
     "job.original": _("Original file downloaded"),
     "job.release": _("Held import approved"),

@@ -143,6 +143,8 @@ DEAF_SECONDS = env.number("DEAF_SECONDS", 60)
 # --- Lifecycle (design.md section 3, rule 2)
 HEARTBEAT_SECONDS = env.number("HEARTBEAT_SECONDS", 15)
 MAX_ATTEMPTS = 3
+# So long a delivered file waits for records that its rows refer to, before they are rejected.
+REFERENCE_WAIT_SECONDS = env.number("REFERENCE_WAIT_SECONDS", 300)
 
 # --- Files: the drops are a directory (the drop server's and the collector's); all else is storage.
 DROPS_DIR = Path(env.text("DROPS_DIR", str(DATA_DIR / "drops")))

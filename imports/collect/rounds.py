@@ -25,6 +25,7 @@ from imports.collect.deliveries import ROUND, Folder
 from imports.collect.manifests import claim, collect
 from imports.collect.sightings import Seen
 from imports.collect.write_back import write_back
+from imports.jobs.waiting import prolong
 from imports.manifest import ManifestState, parse_state
 from imports.models import Arrival, ImportJob
 from portal import bell, locks, logs
@@ -219,11 +220,16 @@ def _remove(folder: Folder, name: str) -> None:
 def _release_jobs(tenant_id: int) -> int:
     """Let the round's jobs start in their order, save where a file they need is being received."""
     waiting = ImportJob.objects.filter(
-        tenant_id=tenant_id, state=ImportJob.State.READY, attempt=0, ready_at__gt=Now()
+        tenant_id=tenant_id,
+        state=ImportJob.State.READY,
+        attempt=0,
+        ready_at__gt=Now(),
+        waits_until=None,
     )
     incoming = _lowest_incoming_rank(tenant_id)
     if incoming is not None:
         waiting.filter(rank__gt=incoming).update(ready_at=Now() + ROUND)
+        prolong(tenant_id, incoming, ROUND)
         waiting = waiting.filter(rank__lte=incoming)
     return waiting.update(ready_at=Now())
 

@@ -5,12 +5,15 @@ It is the error attachment with its rows put right, so only those rows run (desi
 
 from __future__ import annotations
 
+from typing import Any, BinaryIO, cast
+
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
 from imports.issues import FileRefused
 from imports.jobs import instructions, making, outcome
+from imports.jobs.waiting import has_come_since
 from imports.models import ImportJob
 from portal import audit
 from portal.models import User
@@ -18,6 +21,9 @@ from portal.records.definitions import Operation
 from portal.storage import HashedFile
 
 State = ImportJob.State
+
+
+_NOT_AGAIN = "This job has no rejected rows that could be tried again as they are."
 
 
 class NotTaken(Exception):
@@ -30,6 +36,47 @@ def expected(job: ImportJob) -> bool:
         return False
     refused = job.state == State.FAILED and job.fault == ImportJob.Fault.SENDER
     return job.state == State.INCOMPLETE or refused
+
+
+def can_be_tried_again(job: ImportJob) -> bool:
+    """Whether its rejected rows may go in as they are, because what they lacked has come since."""
+    offered = expected(job) and bool(job.attachment) and has_come_since(job)
+    return offered and not job.corrections.exists()
+
+
+def again(job: ImportJob, user: User, address: str | None = None) -> ImportJob:
+    """Run the rejected rows once more as they were sent. Raises NotTaken.
+
+    What a later file of the feed has written meanwhile is newer, and stays.
+    """
+    if not can_be_tried_again(job):
+        raise NotTaken(_NOT_AGAIN)
+    with default_storage.open(job.attachment) as attachment:
+        hashed = HashedFile(cast(BinaryIO, attachment))
+        content = default_storage.save(f"corrections/{job.tenant_id}/{job.uid}.csv", hashed)
+    file = making.JobFile(job.file_name, hashed.size_read, hashed.sha256, content)
+    try:
+        return _again(job, file, user, address)
+    except BaseException:
+        default_storage.delete(content)
+        raise
+
+
+def _again(job: ImportJob, file: making.JobFile, user: User, address: str | None) -> ImportJob:
+    with transaction.atomic():
+        job = ImportJob.objects.select_for_update(no_key=True).get(pk=job.pk)
+        if not can_be_tried_again(job):  # somebody else was faster
+            raise NotTaken(_NOT_AGAIN)
+        note = f"The rejected rows of job {job.uid}, once more."
+        retry = _make(job, file, user, note, asked_by=ImportJob.AskedBy.RETRY)
+        outcome.record_state(
+            job, job.state, f"Rejected rows tried again: job {retry.uid}.", str(user)
+        )
+        audit.record(
+            job.tenant_id, "job.again", str(job.uid),
+            user=user, address=address, file=retry.file_name, job=str(retry.uid),
+        )  # fmt: skip
+    return retry
 
 
 def take(
@@ -59,21 +106,8 @@ def _job(
 ) -> ImportJob:
     name = file.name or job.file_name
     with transaction.atomic():
-        correction = making.for_person(
-            job.tenant_id,
-            user,
-            making.of_feed_of(job),
-            making.JobFile(name[:300].replace("\x00", ""), file.size or 0, digest, content),
-            f"Corrected file of job {job.uid}.",
-            corrects=job,
-            source=job.source,
-            template_version=job.template_version,
-            spec=job.spec,
-            operation=_operation(job),
-            absent_scope=job.absent_scope,
-            limits=job.limits,
-            limits_per=job.limits_per,
-        )
+        stored = making.JobFile(name[:300].replace("\x00", ""), file.size or 0, digest, content)
+        correction = _make(job, stored, user, f"Corrected file of job {job.uid}.")
         outcome.record_state(
             job, job.state, f"Corrected file sent: job {correction.uid}.", str(user)
         )
@@ -82,6 +116,26 @@ def _job(
             user=user, address=address, file=correction.file_name, job=str(correction.uid),
         )  # fmt: skip
     return correction
+
+
+def _make(job: ImportJob, file: making.JobFile, user: User, note: str, **values: Any) -> ImportJob:
+    """A job for rows that the other one rejected, with all that it had."""
+    return making.for_person(
+        job.tenant_id,
+        user,
+        making.of_feed_of(job),
+        file,
+        note,
+        corrects=job,
+        source=job.source,
+        template_version=job.template_version,
+        spec=job.spec,
+        operation=_operation(job),
+        absent_scope=job.absent_scope,
+        limits=job.limits,
+        limits_per=job.limits_per,
+        **values,
+    )
 
 
 def _operation(job: ImportJob) -> str:

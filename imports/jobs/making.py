@@ -72,7 +72,8 @@ def for_person(
     """
     source = source_of(feed["feed"], values.get("template_version"))
     columns = {**_of_file(file), **feed, "user": user, "source": source, **values}
-    job = _make(tenant_id, AskedBy.PERSON, note, str(user), **columns)
+    asked_by = columns.pop("asked_by", AskedBy.PERSON)
+    job = _make(tenant_id, asked_by, note, str(user), **columns)
     bell.ring_on_commit(bell.IMPORT, tenant_id)
     return job
 

@@ -7,14 +7,16 @@ Their data (*failed* with fault "sender") and our fault (*errored*, later *faile
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import F
+from django.db.models.functions import Coalesce, Greatest, Now
 
-from imports.issues import Issue
-from imports.jobs import mail
+from imports.issues import Issue, counted
+from imports.jobs import mail, waiting
 from imports.load.limits import Hold, Plan
 from imports.models import ImportJob, IssueGroup, JobEvent
 from imports.report.summary import Summary
@@ -96,6 +98,27 @@ def finish_undo(
     _close(undo, state, plan=plan, reason=reason, plan_detail=detail)
     record_state(job, job.state, f"Undone by job {undo.uid}. {reason}")
     _announce(undo, state, plan)
+
+
+def wait(job: ImportJob, missing: int) -> None:
+    """Put the job back for some minutes, as if it had not run: what it refers to may be coming."""
+    until = Coalesce(F("waits_until"), Now() + timedelta(seconds=settings.REFERENCE_WAIT_SECONDS))
+    note = (
+        f"{counted(missing, 'reference')} to records that are not there yet. The file waits for "
+        f"them, {settings.REFERENCE_WAIT_SECONDS // 60 or 1} min at most, and is then imported."
+    )
+    with transaction.atomic():
+        lifecycle.advance(
+            job,
+            to=State.READY,
+            allowed=[State.RUNNING],
+            stage=ImportJob.Stage.QUEUED,
+            attempt=0,
+            waits_until=until,
+            ready_at=Greatest(until, Now() + waiting.AGAIN),
+            **lifecycle.released(),
+        )
+        record_state(job, State.READY, note)
 
 
 def refuse_undo(undo: ImportJob, reason: str) -> None:

@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 from imports.check.row_numbers import RowNumbers
 from imports.check.validation import Validator
 from imports.issues import FileRefused
-from imports.jobs import attachment, instructions, outcome, pinned_lookups, queue, undo
+from imports.jobs import attachment, instructions, outcome, pinned_lookups, queue, undo, waiting
 from imports.jobs.instructions import Instructions
 from imports.load import (
     apply,
@@ -39,7 +39,7 @@ from imports.load.dependents import Dependents
 from imports.load.file_rejects import FileRejects
 from imports.load.plan import Absent, removed
 from imports.load.reading import FileReading, Source, read
-from imports.load.stored import StoredRecords, Target
+from imports.load.stored import Overtaken, StoredRecords, Target
 from imports.mapping.opening import opened
 from imports.mapping.readable import Readable, readable
 from imports.mapping.resolving import HoldNeeded
@@ -102,6 +102,7 @@ def run(job: ImportJob) -> str:
     )
     if lost is not None:
         return f"Job {job.pk}: {lost}"
+    waiting.wake(job)
     bell.ring(bell.POLL, job.tenant_id)
     return f"Job {job.pk}: {job.state}."
 
@@ -155,6 +156,10 @@ def _import(attempt: JobAttempt) -> None:
             file_rejects = file_rules.check(
                 attempt.feed, attempt.record_type, attempt.target, reading, stage, headers
             )
+            lacking = waiting.missing(reading.summary)
+            if lacking and waiting.may_wait(job):
+                outcome.wait(job, lacking)
+                return
             _conclude(attempt, source, reading, stage, file_rejects)
 
 
@@ -311,7 +316,14 @@ def _source(attempt: JobAttempt, readable: Readable) -> Source:
 
 def _target(job: ImportJob, record_type: RecordType) -> Target:
     kind = RecordKind.objects.get(name=record_type.name)
-    return Target(job.tenant_id, kind.pk)
+    return Target(job.tenant_id, kind.pk, _overtaken(job))
+
+
+def _overtaken(job: ImportJob) -> Overtaken | None:
+    """A job that has waited, or brings again what an earlier one rejected, does not run in turn."""
+    if job.asked_by == ImportJob.AskedBy.RETRY and job.corrects_id is not None:
+        return Overtaken(job.feed, job.corrects_id)
+    return Overtaken(job.feed, job.pk) if job.waits_until is not None else None
 
 
 def _stored(attempt: JobAttempt) -> StoredRecords:

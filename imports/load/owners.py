@@ -63,6 +63,20 @@ def jobs_of(target: Target, source: str) -> sql.Composed:
     ).format(**_parts(target), source=sql.Literal(source))
 
 
+def newer_jobs(target: Target) -> sql.Composable:
+    """A SELECT of the ids of the jobs that have overtaken the one which writes to the target."""
+    if target.overtaken is None:
+        return sql.SQL("SELECT NULL::bigint WHERE false")
+    return sql.SQL(
+        "SELECT j.id FROM imports_importjob j WHERE j.tenant_id = {tenant} AND j.feed = {feed} "
+        "AND j.id > {job}"
+    ).format(
+        tenant=sql.Literal(target.tenant_id),
+        feed=sql.Literal(target.overtaken.feed),
+        job=sql.Literal(target.overtaken.job_id),
+    )
+
+
 def count_owned(target: Target, source: str) -> int:
     """How many active records of the target the source owns."""
     query = sql.SQL("SELECT count(*) FROM ({}) r WHERE r.owner IN ({})")

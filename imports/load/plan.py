@@ -20,6 +20,8 @@ Value = str | int
 
 # The verdict on a staged row that was found wrong after it was staged.
 WRONG = "wrong"
+# The verdict on a row whose record was written by a later file of the feed already.
+NEWER = "newer"
 # Beyond this many staged rows one pass over the store beats an index look-up per row.
 _MANY = 100_000
 _FETCHED_AT_ONCE = 10_000
@@ -68,6 +70,9 @@ class Absent:
             "WHERE NOT EXISTS (SELECT 1 FROM {matches} m WHERE m.id = r.id)",
             owned=owners.owned(target),
         )
+        if target.overtaken is not None:
+            newer = owners.newer_jobs(target)
+            query += sql.SQL(" AND coalesce(r.owner NOT IN ({}), true)").format(newer)
         if not self.scope:
             return query, []
         query += sql.SQL(
@@ -120,7 +125,7 @@ def match(staging: StagingTable, target: Target, staged: int, wrong: Ints) -> No
         choose_join(staged)
         statement = staging.statement(
             "CREATE UNLOGGED TABLE {matches} WITH (autovacuum_enabled = false) AS "
-            "SELECT s.line, r.id, r.source_hash AS stored_hash, CASE "
+            "SELECT s.line, r.id, r.source_hash AS stored_hash, CASE {newer}"
             "  WHEN s.operation = %(remove)s AND r.active THEN 'remove' "
             "  WHEN s.operation IN (%(remove)s, %(update_only)s) AND NOT r.active THEN 'missing' "
             "  WHEN NOT r.active THEN 'update' "
@@ -129,7 +134,8 @@ def match(staging: StagingTable, target: Target, staged: int, wrong: Ints) -> No
             "  ELSE 'update' END AS verdict "
             "FROM {rows} s JOIN portal_record r "
             "ON r.tenant_id = %(tenant)s AND r.kind_id = %(kind)s AND r.key = s.key "
-            "WHERE s.line <> ALL(%(wrong)s)"
+            "WHERE s.line <> ALL(%(wrong)s)",
+            newer=_newer(target),
         )
         cursor.execute(
             statement,
@@ -144,6 +150,15 @@ def match(staging: StagingTable, target: Target, staged: int, wrong: Ints) -> No
         )
         _insert_wrong(cursor, staging, wrong)
         cursor.execute(staging.statement("ANALYZE {matches}"))
+
+
+def _newer(target: Target) -> sql.Composable:
+    """The first case of a job that others have overtaken: what they wrote stays as it is."""
+    if target.overtaken is None:
+        return sql.SQL("")
+    return sql.SQL(" WHEN r.changed_job IN ({}) THEN {} ").format(
+        owners.newer_jobs(target), sql.Literal(NEWER)
+    )
 
 
 def _insert_wrong(cursor: CursorWrapper, staging: StagingTable, wrong: Ints) -> None:
@@ -219,7 +234,7 @@ def count(staging: StagingTable, target: Target, staged: int, absent: Absent | N
     return Counts(
         created=staged - sum(by_verdict.values()),
         updated=by_verdict.get("update", 0),
-        same=by_verdict.get("same", 0),
+        same=by_verdict.get("same", 0) + by_verdict.get(NEWER, 0),
         removed=by_verdict.get("remove", 0),
         absent=absent_count,
     )

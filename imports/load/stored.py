@@ -29,11 +29,20 @@ SEPARATOR = "\x1e"
 
 
 @dataclass(frozen=True, slots=True)
+class Overtaken:
+    """A job that later ones of its feed may have overtaken: what these wrote is newer and stays."""
+
+    feed: str
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """Where a job writes: a tenant's records of one kind."""
+    """Where a job writes: a tenant's records of one kind. overtaken: None for a job in its turn."""
 
     tenant_id: int
     kind_id: int
+    overtaken: Overtaken | None = None
 
 
 @dataclass(slots=True)

@@ -49,6 +49,7 @@ def job_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "has_original": has_original(job),
         "can_undo": is_applied(job) and not undo.refusal(job),
         "can_correct": corrections.expected(job),
+        "can_try_again": corrections.can_be_tried_again(job),
         "undos": list(job.undos.order_by("pk")),
         "raisable": raisable(job),
         "lacks_columns": job.state == State.HELD and actions.lacks_columns(job),

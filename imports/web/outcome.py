@@ -21,6 +21,11 @@ def sentence(job: ImportJob) -> str:
         return _incomplete(job)
     if job.state == State.FAILED:
         return _failed(job)
+    if job.state == State.READY and job.waits_until is not None:
+        return _(
+            "Rows of the file refer to records that are not there yet. It waits some minutes for"
+            " them, and is then imported."
+        )
     return str(_WORDS[State(job.state)]())
 
 

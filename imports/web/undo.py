@@ -74,3 +74,17 @@ def job_correct(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         return redirect("job", uid)
     messages.success(request, _("The corrected file was taken. This is its job."))
     return redirect("job", correction.uid)
+
+
+@require_POST
+@require(Role.MANAGER)
+def job_again(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Run the rejected rows of a job once more, now that what they refer to has come."""
+    job = or_404(queries.job(request.tenant, uid))
+    try:
+        retry = corrections.again(job, request.user, address.client(request) or None)
+    except corrections.NotTaken as why:
+        messages.error(request, str(why))
+        return redirect("job", uid)
+    messages.success(request, _("The rejected rows are tried again. This is their job."))
+    return redirect("job", retry.uid)

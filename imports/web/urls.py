@@ -14,6 +14,7 @@ urlpatterns = [
     path("jobs/<uuid:uid>/discard", job.job_discard, name="job-discard"),
     path("jobs/<uuid:uid>/retry", job.job_retry, name="job-retry"),
     path("jobs/<uuid:uid>/correct", undo.job_correct, name="job-correct"),
+    path("jobs/<uuid:uid>/again", undo.job_again, name="job-again"),
     path("jobs/<uuid:uid>/undo/", undo.undo_page, name="job-undo"),
     path("jobs/<uuid:uid>/undo/confirm", undo.undo_confirm, name="job-undo-confirm"),
     path("jobs/<uuid:uid>/errors", job.job_attachment, name="job-attachment"),

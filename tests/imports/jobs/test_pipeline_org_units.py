@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from portal.models import Record
 from tests.imports.institution import CAMPUS, Institution, counts, issues, rejected
 
 HEADER = "OrgUnitIdentifier,Name,Acronym,ParentIdentifier,Type\n"
@@ -120,3 +121,21 @@ def test_a_parent_must_fit_its_row(institution: Institution, row: str, code: str
     job = institution.send("org_units", units("U,Uni,,,Institution", row))
     assert [group.code for group in job.issue_groups.all()] == [code]
     assert counts(job) == {"read": 2, "created": 1, "rejected": 1}
+
+
+def test_rows_that_only_lead_to_a_circle_are_not_in_it(institution: Institution) -> None:
+    rows = ("U,U,,,Institution", "D,D,,B,School", "B,B,,C,School", "C,C,,B,School")
+    job = institution.send("org_units", units(*rows))
+    assert issues(job) == {
+        ("cycle", "ParentIdentifier"): 2,
+        ("unknown_reference", "ParentIdentifier"): 1,
+    }
+    by_line = {row["_line"]: row["_code"] for row in rejected(job)}
+    assert by_line == {"3": "unknown_reference", "4": "cycle", "5": "cycle"}
+
+
+def test_a_removed_institution_does_not_block_a_new_one(institution: Institution) -> None:
+    institution.load_campus("org_units")
+    Record.objects.filter(key="u").update(active=False)
+    job = institution.send("org_units", units("W,W,,,Institution"))
+    assert (job.state, issues(job)) == ("complete", {})

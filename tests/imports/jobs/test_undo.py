@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, connections
 from django.db.models import F
 
 from imports.jobs import actions, making, queue, undo
@@ -210,3 +210,60 @@ def test_an_undo_that_was_taken_over_writes_nothing(institution: Institution) ->
 def test_the_page_says_what_an_undo_did(institution: Institution) -> None:
     done = institution.undo(send(institution, "u1 Ada"))
     assert sentence(done) == "Records restored: 0; removed: 1."
+
+
+def test_an_undo_that_left_some_records_still_brought_the_others_back(
+    institution: Institution,
+) -> None:
+    send(institution, "u1 Ada", "u2 Emmy")
+    before = send(institution, "u1 Augusta", "u2 Amalie")
+    job = send(institution, "u1 Grace", "u2 Greta")
+    send(institution, "u2 Noether")
+    assert institution.undo(job).state == "incomplete"
+    assert names(institution) == {"u1": "Augusta", "u2": "Noether"}
+    assert institution.undo(before).state == "incomplete"
+    assert names(institution) == {"u1": "Ada", "u2": "Noether"}
+
+
+def test_of_two_undos_at_once_the_second_waits_and_is_refused(institution: Institution) -> None:
+    """Both have been claimed; the one that locks the undone job first carries it out."""
+    job = send(institution, "u1 Ada")
+    actions.undo(job, institution.person())
+    claimed = queue.next_job(institution.tenant.pk)
+    assert claimed is not None
+    other = connections.create_connection("default")
+    try:
+        other.ensure_connection()
+        other.connection.execute("SELECT set_config('app.tenant', '*', false)")
+        with other.connection.transaction():
+            other.connection.execute(
+                "SELECT 1 FROM imports_importjob WHERE id = %s FOR NO KEY UPDATE", [job.pk]
+            )
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '300ms'")
+            with Heartbeat(claimed, institution.tenant.pk) as beat:
+                with pytest.raises(OperationalError, match="lock"):
+                    undo.carry_out(claimed, beat)
+    finally:
+        other.close()
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = 0")
+    assert names(institution) == {"u1": "Ada"}
+    faster = making.for_undo(job, institution.person())
+    ImportJob.objects.filter(pk=faster.pk).update(state="complete")
+    with Heartbeat(claimed, institution.tenant.pk) as beat:
+        undo.carry_out(claimed, beat)
+    claimed.refresh_from_db()
+    assert (claimed.state, names(institution)) == ("failed", {"u1": "Ada"})
+
+
+def test_an_undo_that_would_write_other_than_planned_writes_nothing(
+    institution: Institution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(institution, "u1 Ada", "u2 Emmy")
+    job = send(institution, "u1 Augusta", "u2 Amalie", "u3 Grace")
+    monkeypatch.setattr(undo, "_RESTORE", f"{undo._RESTORE} AND r.key <> 'u2'")
+    done = institution.undo(job)
+    assert (done.state, done.fault) == ("errored", "portal")
+    assert names(institution) == {"u1": "Augusta", "u2": "Amalie", "u3": "Grace"}
+    assert not RecordChange.objects.filter(job_id=done.pk).exists()

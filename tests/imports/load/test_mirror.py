@@ -83,3 +83,20 @@ def test_what_a_mirror_removed_can_be_undone(institution: Institution) -> None:
     assert counts(institution.undo(job)) == {"read": 6, "updated": 6}
     assert enrolled(institution) == before
     assert institution.records("enrollments")["0001\x1fs1"]["Status"] == "Enrolled"
+
+
+def test_values_that_stand_in_rejected_rows_only_do_not_widen_the_scope(
+    institution: Institution,
+) -> None:
+    """The one row with another role repeats a key."""
+    header = "PersonIdentifier,SectionIdentifier,Role\n"
+    rows = "0001,S1,Primary\n0002,S1,Secondary\n0003,S2,Secondary\n"
+    assert institution.send("instructors", header + rows).rows_created == 3
+    job = institution.send(
+        "instructors",
+        f"{header}0001,S1,Primary\n0001,S1,Secondary\n",
+        **MIRROR,
+        absent_scope="Role",
+    )
+    assert (job.state, job.rows_removed) == ("incomplete", 0), job.reason
+    assert len(institution.records("instructors")) == 3
