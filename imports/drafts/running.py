@@ -121,8 +121,9 @@ def save_template(
             checked=version + 1 if is_current(draft) else 0,
         )
         # What the draft imported already is the template's from now on.
-        jobs = ImportJob.objects.filter(pk=draft.job_id)
-        jobs.update(source=sources.of_template(saved.template_id))
+        if draft.job_id is not None:
+            jobs = ImportJob.objects.filter(pk=draft.job_id)
+            jobs.update(source=sources.of_template(saved.template_id))
         guessing.learn(draft.tenant_id, catalog().feed(draft.feed).record_type, spec)
     return saved
 

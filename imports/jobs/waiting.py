@@ -37,9 +37,9 @@ def missing(summary: Summary) -> int:
 def may_wait(job: ImportJob) -> bool:
     """Whether the job, some of whose rows lack a record, waits for it (once more).
 
-    Only a delivered file waits: of a person's file the person wants to see the result. It waits
-    beyond its time while a job is unfinished whose records it may refer to; types refer to each
-    other in one direction only, and of one type a job waits for earlier ones, so all come to an end.
+    Only a delivered file waits: a person who sends one wants to see its result. It waits beyond its
+    time while a job is unfinished whose records it may refer to. That ends: types refer to each
+    other in one direction only, and within a type a job waits for earlier ones.
     """
     if not settings.REFERENCE_WAIT_SECONDS or job.arrival_file_id is None or job.dry_run:
         return False

@@ -241,9 +241,11 @@ def test_of_two_undos_at_once_the_second_waits_and_is_refused(institution: Insti
             )
             with connection.cursor() as cursor:
                 cursor.execute("SET lock_timeout = '300ms'")
-            with Heartbeat(claimed, institution.tenant.pk) as beat:
-                with pytest.raises(OperationalError, match="lock"):
-                    undo.carry_out(claimed, beat)
+            with (
+                Heartbeat(claimed, institution.tenant.pk) as beat,
+                pytest.raises(OperationalError, match="lock"),
+            ):
+                undo.carry_out(claimed, beat)
     finally:
         other.close()
         with connection.cursor() as cursor:
