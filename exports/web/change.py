@@ -109,7 +109,9 @@ def _late(late: ChangedMeanwhile, draft: Draft) -> str:
         "destinations": _("Destinations"),
     }
     names = ", ".join(labels.get(name, name) for name in late.differs)
-    return f"{late} " + (_("Yours differs in: %(names)s.") % {"names": names} if names else "")
+    return f"{late} " + (
+        _("Your version differs in: %(names)s.") % {"names": names} if names else ""
+    )
 
 
 def _start(request: TenantRequest, export: Export) -> None:

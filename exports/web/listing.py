@@ -79,6 +79,6 @@ def export_url(request: TenantRequest) -> HttpResponse:
         form.add_error("url", str(refused))
         return show(request, form, status=422)
     if made.is_new:
-        messages.success(request, _("The server was made. Its password is stored sealed."))
+        messages.success(request, _("Server created. Its password is stored encrypted."))
     given = urlencode({"server": str(made.server.uid), "path": made.path})
     return redirect(f"{reverse('export-new')}?{given}")

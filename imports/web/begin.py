@@ -36,7 +36,7 @@ def arrival_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         raise Http404
     row = waiting_file(arrival)
     if row is None:
-        messages.error(request, _("No copy of this file waits for a template any more."))
+        messages.error(request, _("There is no longer a copy of this file waiting for a template."))
         return redirect("arrival", uid)
     draft = keeping.of_file(request.tenant, row.name, row.sha256)
     if draft is None:
@@ -53,7 +53,7 @@ def _drafted(request: TenantRequest, row: ArrivalFile) -> ImportDraft | None:
         _give_up(request, draft, *(issue.message for issue in refused.issues[:3]))
         return None
     except FileNotFoundError:
-        _give_up(request, draft, _("The file is not kept any more. Send it again."))
+        _give_up(request, draft, _("The file is no longer kept. Send it again."))
         return None
     likely.aim(draft, request.user)
     return draft
@@ -73,7 +73,7 @@ def sighting_template(request: TenantRequest, number: int) -> HttpResponse:
     if file is None:
         raise Http404
     if not receiving.lying(request.tenant).filter(pk=number).exists():
-        messages.error(request, _("This file no longer waits in its folder."))
+        messages.error(request, _("This file is no longer waiting in its folder."))
         return redirect("sightings")
     draft = keeping.wanting(request.tenant, file)
     if draft is None:
@@ -90,7 +90,7 @@ def job_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     if job is None:
         raise Http404
     if not has_original(job):
-        messages.error(request, _("The file is not kept any more. Send it again."))
+        messages.error(request, _("The file is no longer kept. Send it again."))
         return redirect("job", uid)
     draft = keeping.new(request.tenant, request.user, job.feed)
     try:
@@ -99,6 +99,6 @@ def job_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         _give_up(request, draft, *(issue.message for issue in refused.issues[:3]))
         return redirect("job", uid)
     except FileNotFoundError:
-        _give_up(request, draft, _("The file is not kept any more. Send it again."))
+        _give_up(request, draft, _("The file is no longer kept. Send it again."))
         return redirect("job", uid)
     return redirect("draft-choose", draft.uid)

@@ -84,7 +84,7 @@ def lookup_create(request: TenantRequest) -> HttpResponse:
         )
     except Refused as refused:
         return _list(request, form, refused.faults, status=422)
-    messages.success(request, _("The table was made. A template's step can look values up in it."))
+    messages.success(request, _("Table created. Template steps can now look up values in it."))
     return redirect("lookup", made.uid)
 
 
@@ -157,7 +157,7 @@ def _done(
 
 
 def _saved() -> str:
-    return _("Saved. Files that come from now on are read with it.")
+    return _("Saved. It applies to files that arrive from now on.")
 
 
 @require_POST

@@ -67,7 +67,7 @@ def template_upload(request: TenantRequest) -> HttpResponse:
         made = acts.from_yaml(request.tenant, _actor(request), _text(form))
     except (Refused, BadSpec) as refused:
         return templates.show_list(request, YamlForm(), refused.faults, status=422)
-    messages.success(request, _("The template was made. Choose whose files it imports."))
+    messages.success(request, _("Template created. Choose whose files it imports."))
     return redirect("template", made.uid)
 
 
@@ -105,9 +105,9 @@ def template_enabled(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Enable or disable the template, as `to` says."""
     template, to = templates.found(request, uid), request.POST.get("to") == "enabled"
     words = (
-        _("Files of its names import themselves.")
+        _("Files with its names are imported automatically.")
         if to
-        else _("Files of its names are not imported any more.")
+        else _("Files with its names are no longer imported.")
     )
     return _done(request, template, lambda: acts.set_enabled(template, _actor(request), to), words)
 

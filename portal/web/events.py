@@ -41,9 +41,9 @@ class EventFilterForm(forms.Form):
         widget=forms.TextInput(attrs=_TEXT),
     )
     source = forms.ChoiceField(
-        label=_("Came by"),
+        label=_("Received by"),
         required=False,
-        choices=[("", _("Any way")), *Event.Source.choices],
+        choices=[("", _("Any source")), *Event.Source.choices],
         widget=forms.Select(attrs={"class": "form-select"}),
     )
     since = day_field(_("From"), required=False)

@@ -43,17 +43,17 @@ class ReadingForm(forms.Form):
 
     encoding = forms.ChoiceField(
         label=gettext_lazy("Encoding"),
-        choices=[("auto", gettext_lazy("Find out")), *_ENCODINGS],
+        choices=[("auto", gettext_lazy("Detect automatically")), *_ENCODINGS],
         widget=forms.Select(attrs=_SELECT),
     )
     delimiter = forms.ChoiceField(
-        label=gettext_lazy("Columns are parted by"),
+        label=gettext_lazy("Column separator"),
         choices=[
-            ("auto", gettext_lazy("Find out")),
+            ("auto", gettext_lazy("Detect automatically")),
             (",", gettext_lazy("Comma")),
             (";", gettext_lazy("Semicolon")),
             ("tab", gettext_lazy("Tab")),
-            ("|", gettext_lazy("Bar |")),
+            ("|", gettext_lazy("Vertical bar |")),
         ],
         widget=forms.Select(attrs=_SELECT),
     )
@@ -73,8 +73,8 @@ class ReadingForm(forms.Form):
         widget=forms.NumberInput(attrs=_NUMBER),
     )
     header_row = forms.IntegerField(
-        label=gettext_lazy("Row with the names"),
-        help_text=gettext_lazy("Counted after the skipped lines; 0 for none."),
+        label=gettext_lazy("Header row"),
+        help_text=gettext_lazy("Counted after the skipped lines; 0 if there is none."),
         min_value=0,
         max_value=1000,
         widget=forms.NumberInput(attrs=_NUMBER),
@@ -209,8 +209,8 @@ def upload(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         return _refused(
             request,
             draft,
-            _("The file is larger than %(most)s, the most that may be uploaded here. Send it by"
-              " SFTP, or in parts.") % {"most": most},
+            _("The file is larger than %(most)s, the maximum for uploads here. Send it by SFTP,"
+              " or in parts.") % {"most": most},
         )  # fmt: skip
     if sent is None:
         return _refused(request, draft, _("Choose a file first."))
@@ -236,7 +236,7 @@ def pick(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     if (number := _number_of(chosen)) is not None:
         file = receiving.lying(request.tenant).filter(pk=number).first()
         if file is None:
-            return _refused(request, draft, _("This file no longer waits in its folder."))
+            return _refused(request, draft, _("This file is no longer waiting in its folder."))
         want = partial(receiving.want, draft, request.user, file=file, step="file")
         return _taken(request, draft, want)
     return _refused(request, draft, _("Choose a file first."))
@@ -271,7 +271,7 @@ def _taken(request: TenantRequest, draft: ImportDraft, take: Any) -> HttpRespons
         return _refused(request, fresh, " ".join(one.message for one in refused.issues[:3]))
     except FileNotFoundError:
         fresh = frame.draft_of(request, draft.uid)
-        return _refused(request, fresh, _("That file is not kept any more. Choose another one."))
+        return _refused(request, fresh, _("That file is no longer kept. Choose another one."))
     except keeping.Stale:
         frame.told_late(request, draft)
         return _refused(request, frame.draft_of(request, draft.uid), "", status=409)

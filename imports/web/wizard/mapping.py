@@ -249,6 +249,6 @@ def _faults_of_own(draft: ImportDraft, spec: dict[str, Any]) -> list[str]:
     known = {field.name.lower() for field in guessing.targets(draft)}
     if own[-1].name.lower() in known:
         return [
-            _("There is a field “%(name)s” already: choose another name.") % {"name": own[-1].name}
+            _("There is already a field “%(name)s”. Choose another name.") % {"name": own[-1].name}
         ]
     return []

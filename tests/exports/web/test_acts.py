@@ -30,7 +30,7 @@ def delivery(run: Any) -> Delivery:
         ("given_up", "resend", "The file is sent again in a moment", "ready"),
         ("sent", "resend", "The file is sent again in a moment", "ready"),
         ("retrying", "resend", "The file is sent again in a moment", "ready"),
-        ("retrying", "cancel", "Cancelled. No further attempt is made.", "cancelled"),
+        ("retrying", "cancel", "Cancelled. No further attempt will be made.", "cancelled"),
         ("refused", "acknowledge", "Acknowledged. The incident is closed.", "refused"),
         ("sent", "cancel", "The delivery is delivered already.", "delivered"),
         ("sent", "acknowledge", "There is no incident with this delivery any more.", "delivered"),

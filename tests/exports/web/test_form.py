@@ -235,7 +235,7 @@ def test_a_path_that_no_event_has_is_named_with_what_was_meant(cast: Cast) -> No
     rows = columns(("First", "path", "userdetail.firstname"), ("X", "path", "nothing.like.it"))
     said = words(post(cast, "export-new", **form(do="show", **rows)))
     assert "None of the newest has this path. Did you mean userDetail.firstName?" in said
-    assert "None of the newest has this path: the column would be empty." in said
+    assert "None of the newest items has this path: the column would be empty." in said
 
 
 def test_sample_values_are_shown_beside_a_path(cast: Cast) -> None:

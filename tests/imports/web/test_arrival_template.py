@@ -1,4 +1,4 @@
-"""A file that no template names, from its page through the wizard to its import."""
+"""A file that matches no template, from its page through the wizard to its import."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_one_click_leads_from_an_unmatched_file_to_its_import(
     admin: Admin, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrival = arrived(home, "staff.csv")
-    assert "Make a template from this file" in page(admin, arrival)
+    assert "Create a template from this file" in page(admin, arrival)
     assert click(admin, "arrival-template", arrival.uid).endswith("/choose/")
     draft = admin.draft()
     assert (draft.feed, draft.file_name) == ("accounts", "staff.csv")
@@ -78,7 +78,7 @@ def test_one_click_leads_from_an_unmatched_file_to_its_import(
 def test_the_page_shows_the_near_misses_of_the_present_name(admin: Admin, home: Home) -> None:
     home.template("Staff.csv")
     text = words(page(admin, arrived(home, "staff.csv")))
-    assert "Names that nearly fit Staff.csv" in text
+    assert "Similar names Staff.csv" in text
 
 
 def test_the_columns_say_what_the_file_is_likely_for(admin: Admin, home: Home) -> None:
@@ -118,7 +118,7 @@ def test_a_copy_that_is_gone_is_told(admin: Admin, home: Home) -> None:
     ArrivalFile.objects.filter(arrival=arrival).update(content="")
     text = page(admin, arrival)
     assert "not kept any more" in text
-    assert "Make a template from this file" not in text
+    assert "Create a template from this file" not in text
     assert click(admin, "arrival-template", arrival.uid).endswith(f"/{arrival.uid}/")
 
 

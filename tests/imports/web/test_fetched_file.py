@@ -58,7 +58,7 @@ def test_one_click_fetches_a_waiting_file_into_the_wizard_and_leaves_it_where_it
     monkeypatch.setattr(bell, "ring", lambda task, tenant: rung.append((task, tenant)))
     assert click(admin, "sighting-template", file.pk).endswith("/file/")
     assert rung == [(bell.POLL, sender.institution.tenant.pk)]
-    assert "The file is being fetched" in admin.page("draft-file")
+    assert "The file is being copied" in admin.page("draft-file")
     asked = reverse("draft-fetched", args=[admin.uid])
     assert admin.client.get(asked, headers={"HX-Request": "true"}).status_code == 204
 
@@ -141,7 +141,7 @@ def test_only_who_may_make_a_template_is_offered_one(admin: Admin, sender: Folde
     sender.put("people.csv", CSV)
     sender.put("notes.done.bak", "x")
     sender.poll()
-    words_of = "Make a template from this file"
+    words_of = "Create a template from this file"
     assert admin.client.get(reverse("sightings")).content.decode().count(words_of) == 1
     sender.institution.person().memberships.update(role="manager")
     assert words_of not in admin.client.get(reverse("sightings")).content.decode()

@@ -24,7 +24,7 @@ def looking_up(**step: Any) -> dict[str, Any]:
 
 
 def test_without_a_table_it_says_what_one_is_for(desk: Desk) -> None:
-    assert "No look-up table yet" in desk.get("lookups")
+    assert "No look-up tables yet" in desk.get("lookups")
 
 
 def test_a_table_is_pasted_or_uploaded(desk: Desk) -> None:
@@ -67,7 +67,7 @@ def test_the_page_shows_the_rows_and_finds_some(desk: Desk) -> None:
     found = desk.get("lookup", table.uid, find="NORTH")
     assert 'aria-label="Remove 1"' in found
     assert 'aria-label="Remove 2"' not in found
-    assert "No row has this text." in desk.get("lookup", table.uid, find="zzz")
+    assert "No rows contain this text." in desk.get("lookup", table.uid, find="zzz")
 
 
 def test_a_row_is_changed_added_and_removed(desk: Desk) -> None:

@@ -27,7 +27,7 @@ def upper() -> dict[str, Any]:
 
 
 def test_without_a_template_it_says_what_one_is_for(desk: Desk) -> None:
-    assert "No template yet" in desk.get("templates")
+    assert "No templates yet" in desk.get("templates")
 
 
 def test_it_lists_templates_with_their_files_and_last_use(desk: Desk) -> None:
@@ -41,7 +41,7 @@ def test_it_lists_templates_with_their_files_and_last_use(desk: Desk) -> None:
     assert "<time" in desk.get("templates")
     found = desk.get("templates", name="peop")
     assert "People" in found
-    assert "No template fits this filter" in desk.get("templates", name="zzz")
+    assert "No templates match this filter" in desk.get("templates", name="zzz")
 
 
 def test_the_page_says_the_mapping_and_the_settings_in_words(desk: Desk) -> None:
@@ -58,7 +58,9 @@ def test_two_versions_are_compared(desk: Desk) -> None:
     desk.version(made)
     text = desk.get("template", made.uid)
     assert "Field &quot;LastName&quot;" in text
-    assert "Nothing: the two are the same." in desk.get("template", made.uid, older=1, newer=3)
+    assert "Nothing: the two versions are the same." in desk.get(
+        "template", made.uid, older=1, newer=3
+    )
     assert desk.get("template", made.uid, older="x", newer="99999999999")
 
 

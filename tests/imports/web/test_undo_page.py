@@ -46,7 +46,7 @@ def test_the_page_says_beforehand_what_it_will_do_and_then_it_does_it(desk: Desk
     page = desk.get("job", undo.uid)
     assert "Undo of" in page
     assert f"/jobs/{job.uid}/" in page
-    assert "Left as they are" in page
+    assert "Left unchanged" in page
     assert f"/jobs/{undo.uid}/" in desk.get("job", job.uid)
 
 

@@ -383,7 +383,7 @@ def test_what_would_be_held_needs_a_yes(admin: Admin) -> None:
     admin.upload(PEOPLE)
     admin.send("draft-validate")
     admin.work()
-    assert "A person would be asked first" in words(admin.page("draft-check"))
+    assert "The file would be held for a decision" in words(admin.page("draft-check"))
     admin.send("draft-process")
     admin.work()
     assert ImportJob.objects.get(dry_run=False).state == "held"

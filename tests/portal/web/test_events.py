@@ -23,7 +23,7 @@ def uids(text: str) -> list[str]:
 
 def test_an_institution_without_events_is_told_how_they_come(cast: Cast) -> None:
     text = page(cast)
-    assert "No event yet" in text
+    assert "No events yet" in text
     assert "curl" in text
     assert "/api/v1/events/" in text
 

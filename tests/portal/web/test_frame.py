@@ -83,7 +83,7 @@ def test_pages_have_the_strict_policy_and_obey_it(cast: Cast) -> None:
 def test_error_pages_have_the_products_look(cast: Cast) -> None:
     missing = as_person(cast, "viewer").get("/nothing/here/")
     assert missing.status_code == 404
-    assert "There is nothing here" in missing.content.decode()
+    assert "Page not found" in missing.content.decode()
     denied = as_person(cast, "viewer").get(reverse("accounts"))
     assert "Tenant admin" in denied.content.decode()
     assert "Your files are safe" in render_to_string("500.html")

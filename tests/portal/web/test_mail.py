@@ -45,8 +45,8 @@ def test_nothing_chosen_shows_what_the_role_has(cast: Cast, name: str, held: str
     text = page(cast, name)
     assert chosen(text, "mail_held") == f"As my role has it: {held}"
     assert chosen(text, "mail_failed") == f"As my role has it: {held}"
-    assert chosen(text, "mail_unmatched") == "As my role has it: off"
-    assert chosen(text, "mail_completed") == "As my role has it: off"
+    assert chosen(text, "mail_unmatched") == "Default for my role: off"
+    assert chosen(text, "mail_completed") == "Default for my role: off"
 
 
 def test_a_choice_is_kept_shown_and_heeded(cast: Cast) -> None:
