@@ -71,7 +71,7 @@ def cancel(delivery: Delivery, user: User, address: str | None = None) -> None:
             raise _already(row)
         running = row.log.filter(outcome=Attempt.Outcome.RUNNING)
         if row.state == State.SENDING and running.filter(step__in=_TOO_LATE).exists():
-            raise NotPossible("The file is getting its name at this moment; it is too late.")
+            raise NotPossible("It is too late: the file is being renamed to its final name.")
         words = f"Cancelled by {user}."
         running.update(outcome=Attempt.Outcome.CUT_OFF, ended_at=Now(), words=words)
         Delivery.objects.filter(pk=row.pk).update(
@@ -90,9 +90,9 @@ def acknowledge(delivery: Delivery, user: User, address: str | None = None) -> N
     with transaction.atomic():
         row = _locked(delivery)
         if row.state not in _INCIDENTS:
-            raise NotPossible("There is no incident with this delivery any more.")
+            raise NotPossible("This delivery no longer has an open incident.")
         if row.acknowledged_at is not None:
-            raise NotPossible(f"{row.acknowledged_by or 'Somebody'} has seen to it already.")
+            raise NotPossible(f"{row.acknowledged_by or 'Somebody'} has already acknowledged it.")
         Delivery.objects.filter(pk=row.pk).update(acknowledged_at=Now(), acknowledged_by=user)
         _note(row, "delivery.acknowledge", user, address)
     delivery.refresh_from_db()
@@ -107,7 +107,7 @@ def test(server: Server, path: str) -> Probe:
     try:
         place = secrets.place_of(server)
     except vault.VaultError as error:
-        words = f"The stored password or key cannot be opened, by the portal's fault: {error}"
+        words = f"The stored password or key cannot be decrypted because of a portal error: {error}"
         return Probe(False, [Step("login", False, words)])
     return probe(place, path, limits())
 

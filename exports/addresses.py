@@ -44,7 +44,7 @@ class Address:
 def parse(url: str) -> Address:
     """Read an address. Raises AddressFault; no message repeats the password."""
     if len(url) > _LONGEST:
-        raise AddressFault(f"The address has {len(url):,} characters; at most {_LONGEST:,} fit.")
+        raise AddressFault(f"The address has {len(url):,} characters; the maximum is {_LONGEST:,}.")
     _refuse_strays(url)
     scheme, found, rest = url.partition("://")
     if not found:
@@ -57,8 +57,8 @@ def parse(url: str) -> Address:
     login, at, place = authority.rpartition("@")
     if not at:
         raise AddressFault(
-            "The user name is missing: expected user:password@ before the host. A / in a user name "
-            "or password is written %2F."
+            "The user name is missing: expected user:password@ before the host. Write a "
+            "/ in a user name or password as %2F."
         )
     username, _, password = login.partition(":")
     if not username:
@@ -95,8 +95,8 @@ def _refuse_strays(url: str) -> None:
             raise AddressFault(_stray(url, number, character))
         if character in _UNSAFE:
             raise AddressFault(
-                f"Character {number} is {character}, which an address cannot hold: in a user name, "
-                f"password or path it is written %{ord(character):02X}."
+                f"Character {number} is {character}, which is not allowed in an address. In "
+                f"a user name, password or path, write it as %{ord(character):02X}."
             )
 
 
@@ -119,8 +119,8 @@ def _refuse_unencoded(password: str) -> None:
     for character in "@:":
         if character in password:
             raise AddressFault(
-                f"There is a {character} before the last @: in a user name or password it is "
-                f"written %{ord(character):02X}."
+                f"There is a {character} before the last @. In a user name or password, "
+                f"write it as %{ord(character):02X}."
             )
 
 
@@ -128,15 +128,15 @@ def _decoded(text: str, what: str) -> str:
     if found := _BROKEN_CODE.search(text):
         place = found.start() + 1
         raise AddressFault(
-            f"In the {what}, character {place} is a % without two hexadecimal digits after it; a "
-            "percent sign itself is written %25."
+            f"In the {what}, character {place} is a % without two hexadecimal digits "
+            "after it. Write a percent sign as %25."
         )
     try:
         plain = unquote_to_bytes(text).decode("utf-8")
     except UnicodeDecodeError:
         raise AddressFault(f"The percent codes of the {what} are not UTF-8.") from None
     if any(ord(character) < 32 or ord(character) == 127 for character in plain):
-        raise AddressFault(f"The {what} holds a control character.")
+        raise AddressFault(f"The {what} contains a control character.")
     return plain
 
 
@@ -145,7 +145,7 @@ def _place(place: str) -> tuple[str, int]:
     if place.startswith("["):
         host, closed, rest = place[1:].partition("]")
         if not closed or (rest and not rest.startswith(":")):
-            raise AddressFault("An IPv6 address stands in brackets: [2001:db8::1]:22.")
+            raise AddressFault("Put an IPv6 address in brackets: [2001:db8::1]:22.")
         return check_host(host), _port(rest[1:] if rest else "")
     host, _, port = place.partition(":")
     return check_host(host), _port(port)
@@ -165,9 +165,11 @@ def check_host(host: str) -> str:
     except UnicodeError:
         ascii_name = ""
     if not ascii_name or len(ascii_name) > 253:
-        raise AddressFault(f"{host[:80]} is no host name.")
+        raise AddressFault(f"{host[:80]} is not a host name.")
     if not all(_LABEL.fullmatch(label) for label in ascii_name.split(".")):
-        raise AddressFault(f"{host[:80]} is no host name: letters, digits, hyphens and dots are.")
+        raise AddressFault(
+            f"{host[:80]} is not a host name. Use letters, digits, hyphens and dots."
+        )
     return ascii_name.lower()
 
 
@@ -177,8 +179,8 @@ def _port(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536:
         return int(text)
     raise AddressFault(
-        f"The port is {text[:20]}; expected a number from 1 to 65535. A # or ? in a password is "
-        "written %23 or %3F, a / is written %2F."
+        f"The port is {text[:20]}; expected a number from 1 to 65535. In a "
+        "password, write # as %23, ? as %3F and / as %2F."
     )
 
 

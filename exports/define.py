@@ -37,8 +37,8 @@ class ChangedMeanwhile(Refused):
 
     def __init__(self, current: Export, differs: Sequence[str]) -> None:
         super().__init__(
-            "Somebody saved this export meanwhile, and yours was not saved: compare it first, then "
-            "save again."
+            "Somebody saved this export in the meantime, so your changes were not saved. "
+            "Compare them first, then save again."
         )
         self.current, self.differs = current, tuple(differs)
 
@@ -119,7 +119,7 @@ def change(export: Export, actor: Actor, made: Definition, *, based_on: int) -> 
 def _stale(export: Export, made: Definition) -> Refused:
     current = Export.objects.filter(tenant=export.tenant_id, pk=export.pk).first()
     if current is None:
-        return Refused("Somebody deleted this export meanwhile; nothing was saved.")
+        return Refused("Somebody deleted this export in the meantime. Nothing was saved.")
     return ChangedMeanwhile(current, differing(as_it_stands(current), made))
 
 
@@ -139,7 +139,7 @@ def _place(export: Export, made: Definition) -> None:
 
 def _taken(fault: IntegrityError) -> Refused:
     if "one_destination_per_folder" in str(fault):
-        return Refused("The same folder is named twice: take one away.", "destinations")
+        return Refused("The same folder appears twice. Remove one of them.", "destinations")
     return Refused("Another export has this name. Choose another one.", "name")
 
 
@@ -147,7 +147,7 @@ def start(export: Export, actor: Actor, now: datetime) -> None:
     """Let it run every night, beginning with today's. Raises Refused without a destination."""
     # Asked anew: the caller's row may be from before a change.
     if not Destination.objects.filter(tenant=export.tenant_id, export=export).exists():
-        raise Refused("Add a destination first: without one there is nowhere to send the file.")
+        raise Refused("Add a destination first. Without one, there is nowhere to send the file.")
     zone = Export.objects.values_list("time_zone", flat=True).get(pk=export.pk)
     today = now.astimezone(ZoneInfo(zone)).date()
     with transaction.atomic():
@@ -196,14 +196,17 @@ def back_fill(
 def _range_fault(first: date, last: date, newest: date) -> Refused | None:
     count = (last - first).days + 1
     if last > newest:
-        words = f"The last day that is over is {newest.isoformat()}. Choose it or an earlier one."
+        words = (
+            f"The most recent complete day is {newest.isoformat()}. Choose that day or "
+            "an earlier one."
+        )
         return Refused(words, "last")
     if count < 1:
-        return Refused("The first day is after the last one. Turn them round.", "first")
+        return Refused("The first day is after the last day. Swap them.", "first")
     if count > MOST_DATES:
         words = (
-            f"These are {count} days; at most {MOST_DATES} can be asked for at once. Choose a "
-            "later first day, and ask for the rest afterwards."
+            f"You asked for {count} days; the maximum is {MOST_DATES} at a time. Choose "
+            "a later first day, and ask for the rest afterwards."
         )
         return Refused(words, "first")
     return None

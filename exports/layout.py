@@ -76,7 +76,7 @@ def columns(export_source: Mapping[str, Any], stored: Sequence[Any]) -> list[Col
     if not stored:
         return defaults(export_source)
     if len(stored) > MOST_COLUMNS:
-        raise LayoutFault(f"There are {len(stored)} columns; {MOST_COLUMNS} is the most.")
+        raise LayoutFault(f"There are {len(stored)} columns; the maximum is {MOST_COLUMNS}.")
     found = [_column(number, one) for number, one in enumerate(stored, start=1)]
     _refuse_twice(found)
     return found
@@ -115,8 +115,8 @@ def steps(path: str) -> tuple[str, ...]:
         )
     if len(found) > _DEEPEST or len(path) > _LONGEST or _HIDDEN.search(path):
         raise LayoutFault(
-            f"The path “{_short(path)}” is too long or holds hidden characters. "
-            f"{_LONGEST} characters and {_DEEPEST} steps are the most."
+            f"The path “{_short(path)}” is too long or contains hidden characters. The "
+            f"maximum is {_LONGEST} characters and {_DEEPEST} steps."
         )
     return found
 
@@ -147,8 +147,8 @@ def _is_dotted(name: str) -> bool:
 
 def _both(one: str, other: str) -> LayoutFault:
     return LayoutFault(
-        f"In JSON, the column “{_short(one)}” cannot be a value and hold “{_short(other)}” at "
-        "once. Rename one of the columns."
+        f"In JSON, the column “{_short(one)}” cannot be a value and contain "
+        f"“{_short(other)}” at once. Rename one of the columns."
     )
 
 
@@ -166,7 +166,7 @@ def _column(number: int, stored: Any) -> Column:
         raise LayoutFault(f"Column {number} has no name.")
     if not name.strip() or len(name) > _LONGEST or _HIDDEN.search(name):
         raise LayoutFault(
-            f"The name of column {number} is empty, hidden or longer than {_LONGEST} characters."
+            f"The name of column {number} is empty, invisible or longer than {_LONGEST} characters."
         )
     path, constant = stored.get("path"), stored.get("constant")
     if (path is None) == (constant is None):
@@ -174,7 +174,9 @@ def _column(number: int, stored: Any) -> Column:
     if path is None:
         return Column(name, constant=_constant(name, constant))
     if not isinstance(path, str) or not path:
-        raise LayoutFault(f"The path of column “{_short(name)}” is empty. Name what it shows.")
+        raise LayoutFault(
+            f"The path of column “{_short(name)}” is empty. Enter the path of the value."
+        )
     steps(path)
     return Column(name, path)
 
@@ -182,7 +184,7 @@ def _column(number: int, stored: Any) -> Column:
 def _constant(name: str, constant: Any) -> str:
     if not isinstance(constant, str) or len(constant) > 1000 or "\0" in constant:
         raise LayoutFault(
-            f"The constant of column “{_short(name)}” is no text of at most 1,000 characters."
+            f"The constant of column “{_short(name)}” is not a text of at most 1,000 characters."
         )
     return constant
 

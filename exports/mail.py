@@ -24,7 +24,7 @@ def refused(delivery: Delivery) -> None:
 def portal_fault(delivery: Delivery) -> None:
     """It was given up by our fault: the operators are told too."""
     given_up(delivery)
-    _tell(delivery, Event.PORTAL_FAULT, "was given up by the portal's fault")
+    _tell(delivery, Event.PORTAL_FAULT, "was given up because of a portal error")
 
 
 def _tell(delivery: Delivery, event: Notice.Event, word: str) -> None:

@@ -66,9 +66,9 @@ def check(pattern: str, fmt: str, compression: str) -> list[str]:
     values = _Values("e" * 80, some.date(), some, uuid.UUID(int=0), uuid.UUID(int=0))
     name = _stem(pattern, values, ending) + ending
     if len(name.encode()) > LONGEST:
-        return [f"The name may grow to {len(name.encode())} bytes; {LONGEST} is the most."]
+        return [f"The name can be up to {len(name.encode())} bytes long; the maximum is {LONGEST}."]
     if _RESERVED.fullmatch(name):
-        return [f"“{name}” is a name that Windows keeps for itself. Choose another one."]
+        return [f"“{name}” is a name that Windows reserves. Choose another one."]
     return []
 
 
@@ -182,16 +182,16 @@ def _literal_faults(pattern: str) -> list[str]:
     if not pattern.strip():
         return ["The file name is empty."]
     if pattern != pattern.strip():
-        faults.append("The file name begins or ends with a blank. Remove it.")
+        faults.append("The file name begins or ends with a space. Remove it.")
     if "{" in literal or "}" in literal:
-        faults.append("A brace has no partner. Parts are written as {date}.")
+        faults.append("A brace has no matching brace. Write parts as {date}.")
     if bad := _FORBIDDEN.search(literal):
         shown = bad[0] if bad[0].isprintable() else f"U+{ord(bad[0]):04X}"
         faults.append(
-            f"“{shown}” cannot stand in a file name. The folder is chosen at the destination."
+            f"“{shown}” is not allowed in a file name. Choose the folder in the destination."
         )
     if literal.startswith(".") or literal.endswith("."):
-        faults.append("A file name neither begins nor ends with a dot.")
+        faults.append("A file name cannot begin or end with a dot.")
     return faults
 
 
@@ -207,11 +207,11 @@ def _part_fault(place: str) -> str:
     if ":" not in place:
         return ""
     if name not in ("date", "time"):
-        return f"{{{name}}} takes no form after a colon. Write {{{name}}}."
+        return f"{{{name}}} does not accept a format after a colon. Write {{{name}}}."
     if not _FORM.fullmatch(form) or (name == "date" and re.search("%[HMS]", form)):
         return (
-            f"{{{place[:40]}}}: the form may hold %Y, %y, %m, %d, %j"
-            f"{', %H, %M, %S' if name == 'time' else ''}, letters, digits and . _ -"
+            f"{{{place[:40]}}}: the format may contain %Y, %y, %m, %d, "
+            f"%j{(', %H, %M, %S' if name == 'time' else '')}, letters, digits and . _ -"
         )
     return ""
 

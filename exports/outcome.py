@@ -79,7 +79,7 @@ def errored(run: ExportRun, error: Exception) -> None:
     """Our fault: try again later, at most MAX_ATTEMPTS times; then fail and tell."""
     log.exception("export_errored", run_id=run.pk, attempt=run.attempt, exc_info=error)
     if run.attempt >= settings.MAX_ATTEMPTS:
-        gave_up(run, f"It went wrong {run.attempt} times; the last time: {type(error).__name__}.")
+        gave_up(run, f"It failed {run.attempt} times. The last error: {type(error).__name__}.")
         return
     wait = _RETRY_SECONDS[min(run.attempt, len(_RETRY_SECONDS)) - 1]
     lifecycle.advance(
@@ -87,20 +87,20 @@ def errored(run: ExportRun, error: Exception) -> None:
         to=State.ERRORED,
         allowed=[State.RUNNING],
         ready_at=Now() + timedelta(seconds=wait),
-        reason=f"{type(error).__name__}; the portal tries again in {wait} seconds.",
+        reason=f"{type(error).__name__}. The portal retries in {wait} seconds.",
         **lifecycle.released(),
     )
 
 
 def gave_up(run: ExportRun, why: str = "") -> None:
     """Too many attempts: failed, by our fault. People and the operator are told."""
-    why = why or f"The writing stopped without a word {settings.MAX_ATTEMPTS} times."
-    then = "Its events go with the next night's file."
+    why = why or f"Writing stopped without an error message {settings.MAX_ATTEMPTS} times."
+    then = "Its events are included in the next night's file."
     if run.kind != ExportRun.Kind.NIGHTLY:
         then = "Run it again."
     log.error("export_gave_up", run_id=run.pk, tenant_id=run.tenant_id, reason=why)
     with transaction.atomic():
-        reason = f"{why} This is the portal's fault; the operator has been told. {then}"
+        reason = f"{why} This is a portal error. The operator has been notified. {then}"
         _close(run, State.FAILED, reason=reason)
         _tell(run, Notice.Event.EXPORT_FAILED)
         _tell(run, Notice.Event.PORTAL_FAULT)
@@ -131,7 +131,7 @@ def _tell(run: ExportRun, event: Notice.Event) -> None:
         run.tenant_id,
         event,
         f"{event}:{run.uid}",
-        f"{run.definition['name']}: the file for {run.local_date} could not be made",
+        f"{run.definition['name']}: the file for {run.local_date} could not be created",
         run.reason,
         reverse("run", args=[run.uid]),
     )

@@ -53,7 +53,7 @@ def run_now(export: Export, user: User | None, local_date: date) -> ExportRun:
     newest = _database_now().astimezone(windows.zone_of(export.time_zone)).date() - windows.DAY
     if local_date > newest:
         raise NotYetOver(
-            f"{local_date} is not over in {export.time_zone}. The newest day is {newest}."
+            f"{local_date} is not over in {export.time_zone}. The newest complete day is {newest}."
         )
     kind = ExportRun.Kind.RERUN if local_date == newest else ExportRun.Kind.BACKFILL
     with transaction.atomic():

@@ -89,8 +89,9 @@ def from_url(tenant: Tenant, actor: Actor, address: Address) -> Found:
         return Found(_made(tenant, actor, address), address.path, True)
     if address.password and secrets.password_of(known) != address.password:
         raise Refused(
-            f"The server “{known.name}” has this login already, with another password. Change the "
-            "password on the server's own page, or paste the address without one."
+            f"The server “{known.name}” already has this login, with a different "
+            "password. Change the password on that server's page, or paste the address "
+            "without a password."
         )
     return Found(known, address.path, False)
 
@@ -138,8 +139,9 @@ def delete(server: Server, actor: Actor) -> None:
             server.delete()
     except ProtectedError as fault:
         raise Refused(
-            "An export sends to this server, or its deliveries are still listed. Take it out of "
-            "the exports first; a server that files were sent to stays for the history."
+            "An export uses this server, or its deliveries are still listed. Remove it "
+            "from the exports first. A server that has received files is kept for the "
+            "history."
         ) from fault
 
 

@@ -49,9 +49,12 @@ def near_misses(
 
 def _other_case(name: str, other: str) -> str:
     if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", other):
-        return f"The template's {shown(other)} looks the same; its accents are stored otherwise."
+        return (
+            f"The template's {shown(other)} looks the same, but its accents are encoded "
+            "differently."
+        )
     if _fold(name) == _fold(other):
-        return f"The template's name is {shown(other)}: small and capital letters differ."
+        return f"The template's name is {shown(other)}: uppercase and lowercase letters differ."
     return ""
 
 
@@ -68,9 +71,7 @@ def _other_number(name: str, other: str) -> str:
     bare = _FREE.sub("", _fold(stem))
     if not bare or bare != _FREE.sub("", _fold(other_stem)) or _fold(end) != _fold(other_end):
         return ""
-    return (
-        f"The template's name is {shown(other)}: a year, a number or a sign between words differs."
-    )
+    return f"The template's name is {shown(other)}: a year, a number or a separator differs."
 
 
 def _spelled_alike(name: str, candidates: Collection[str]) -> Iterator[NearMiss]:
@@ -78,7 +79,7 @@ def _spelled_alike(name: str, candidates: Collection[str]) -> Iterator[NearMiss]
     rated = [(SequenceMatcher(None, folded, _fold(one)[:255]).ratio(), one) for one in candidates]
     for likeness, one in sorted(rated, key=lambda pair: (-pair[0], pair[1])):
         if likeness >= _ALIKE:
-            yield NearMiss(one, f"The template's name is {shown(one)}: it is spelled much alike.")
+            yield NearMiss(one, f"The template's name is {shown(one)}: the spelling is similar.")
 
 
 def _fold(text: str) -> str:

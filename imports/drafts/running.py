@@ -66,7 +66,7 @@ def process(
     """
     checked = draft.dry_run
     if checked is None or checked.state != State.PLANNED or not is_current(draft):
-        raise NotReady(["The file was not validated as it is mapped now. Validate it first."])
+        raise NotReady(["The mapping has changed since the file was validated. Validate it first."])
     spec = ready_spec(draft)
     plan = None
     if agreed or not checked.hold_reasons:
@@ -109,7 +109,7 @@ def _job(draft: ImportDraft, user: User, spec: Spec, **more: Any) -> ImportJob:
         kept_until=Now() + timedelta(days=days),
         **more,
     )
-    outcome.moved(job, State.READY, "Asked for on the page “New import”.", str(user))
+    outcome.moved(job, State.READY, "Requested on the page “New import”.", str(user))
     bell.ring_on_commit(bell.IMPORT, draft.tenant_id)
     return job
 

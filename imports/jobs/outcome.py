@@ -127,10 +127,10 @@ def errored(job: ImportJob, error: Exception) -> None:
     """Our fault: try again later, at most MAX_ATTEMPTS times; then fail and tell the operator."""
     log.exception("import_errored", job_id=job.pk, attempt=job.attempt, exc_info=error)
     if job.attempt >= settings.MAX_ATTEMPTS:
-        gave_up(job, f"It went wrong {job.attempt} times; the last time: {type(error).__name__}.")
+        gave_up(job, f"It failed {job.attempt} times. The last error: {type(error).__name__}.")
         return
     wait = _RETRY_SECONDS[min(job.attempt, len(_RETRY_SECONDS)) - 1]
-    note = f"{type(error).__name__}; the portal tries again in {wait} seconds."
+    note = f"{type(error).__name__}. The portal retries in {wait} seconds."
     with transaction.atomic():
         lifecycle.advance(
             job,
@@ -147,8 +147,11 @@ def errored(job: ImportJob, error: Exception) -> None:
 
 def gave_up(job: ImportJob, why: str = "") -> None:
     """Too many attempts: failed, by our fault, with the file kept for another try by hand."""
-    why = why or f"The import stopped without a word {settings.MAX_ATTEMPTS} times."
-    reason = f"{why} This is the portal's fault, not the file's; the operator has been told."
+    why = why or f"The import stopped without an error message {settings.MAX_ATTEMPTS} times."
+    reason = (
+        f"{why} This is a portal error, not a problem with the file. The operator "
+        "has been notified."
+    )
     log.error("import_gave_up", job_id=job.pk, tenant_id=job.tenant_id, reason=why)
     with transaction.atomic():
         _close(job, State.FAILED, reason=reason, fault=ImportJob.Fault.PORTAL)

@@ -184,8 +184,8 @@ def _doubled_by_skipped(work: _Work) -> None:
         work.found.tolerated += int((staged > skipped).sum())
         return
     message = (
-        f"The same {' and '.join(work.key)} stands on line {{other}} already. "
-        "Keep one of the two rows; the first one was taken."
+        f"The same {' and '.join(work.key)} is already on line {{other}}. "
+        "Keep one of the two rows; the first one was used."
     )
     late_lines, early = np.maximum(staged, skipped), np.minimum(staged, skipped)
     work.reject(LateBatch(Code.DUPLICATE_KEY, work.key[0], message, late_lines, early))
@@ -200,8 +200,9 @@ def _needs_record(feed: Feed) -> bool:
 def _without_record(work: _Work) -> None:
     missing = plan.without_record(work.stage)
     message = (
-        f"{work.record_type.label}: no record has this {' and '.join(work.key)}, so there is "
-        "nothing to change or remove. Correct the value, or leave the row out."
+        f"{work.record_type.label}: no record has this {' and '.join(work.key)}, so "
+        "there is nothing to change or remove. Correct the value, or remove the "
+        "row."
     )
     work.reject(LateBatch(Code.UNKNOWN_KEY, work.key[0], message, missing, missing))
 

@@ -26,7 +26,7 @@ _UNSAID = MappingProxyType(
         "operation": "as the feed says",
         "blank": "as the feed says",
         "sheet": "the first",
-        "keep_days": "as in all of the portal",
+        "keep_days": "the portal's default",
     }
 )
 _SETTINGS = MappingProxyType(

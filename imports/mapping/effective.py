@@ -93,7 +93,7 @@ def _clashing(spec: Spec, record_type: RecordType) -> Iterator[str]:
     taken = {fold(name) for field in record_type.fields for name in (field.name, *field.aliases)}
     for own in spec.own_fields:
         if fold(own.name) in taken:
-            yield f'The own field "{own.name}" has the name of a field that is there: rename it.'
+            yield f'The custom field "{own.name}" has the name of an existing field. Rename it.'
 
 
 def _unknown_fields(spec: Spec, feed: Feed, record_type: RecordType) -> Iterator[str]:
@@ -108,7 +108,10 @@ def _unknown_fields(spec: Spec, feed: Feed, record_type: RecordType) -> Iterator
 def _unmapped(spec: Spec, feed: Feed, record_type: RecordType) -> Iterator[str]:
     for field in needed(feed, record_type):
         if field.name not in spec.fields:
-            yield f'The template says no column for "{field.name}", which is needed: map one to it.'
+            yield (
+                f'The template has no column for the required field "{field.name}". Map a '
+                "column to it."
+            )
 
 
 def _misused(spec: Spec, record_type: RecordType) -> Iterator[str]:
@@ -117,4 +120,4 @@ def _misused(spec: Spec, record_type: RecordType) -> Iterator[str]:
     per = settings.limits_per.field if settings.limits_per else None
     for what, name in (("absent_scope", settings.absent_scope), ("limits_per", per)):
         if name is not None and name not in names:
-            yield f'`{what}` names "{name}", which is no field of "{record_type.label}".'
+            yield f'`{what}` names "{name}", which is not a field of "{record_type.label}".'

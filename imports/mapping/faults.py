@@ -47,7 +47,7 @@ class Faults:
         if not least <= len(value) <= most:
             self.expected(path, value, f"a text of {least} to {most} characters")
         elif "\0" in value or not _is_unicode(value):
-            self.expected(path, value, "a text without NUL and without halves of characters")
+            self.expected(path, value, "a text without NUL and without unpaired surrogates")
         return value
 
     def text_or_none(self, value: object, path: str, most: int = 200) -> str | None:

@@ -127,7 +127,7 @@ def _field(value: object, path: str, faults: Faults) -> FieldSpec:
 
 def _check_field(made: FieldSpec, path: str, faults: Faults) -> None:
     if made.constant is not None and (made.columns or made.steps or made.default is not None):
-        faults.add(path, "found a constant and more, expected a constant alone")
+        faults.add(path, "found a constant and other values, expected only a constant")
     elif made.constant is None and not made.columns:
         faults.add(path, "found neither columns nor a constant, expected one of them")
     first, *rest = made.steps or (None,)
@@ -140,9 +140,14 @@ def _check_field(made: FieldSpec, path: str, faults: Faults) -> None:
     if len(set(made.columns)) < len(made.columns):
         faults.add(f"{path}.columns", "found a column twice, expected each once")
     if growth(made.steps) > _MOST_GROWTH:
-        faults.add(f"{path}.steps", "found replacements that make a text far longer, expected less")
+        faults.add(
+            f"{path}.steps",
+            "found replacements that make a text far too long, expected fewer or shorter ones",
+        )
     if any(isinstance(step, JOINING) for step in rest):
-        faults.add(f"{path}.steps", "found a joining step further on, expected it as the first")
+        faults.add(
+            f"{path}.steps", "found a join after the first step, expected it as the first step"
+        )
 
 
 def _reading(value: object, faults: Faults) -> Reading:
@@ -174,7 +179,9 @@ def _own_fields(value: object, faults: Faults) -> tuple[OwnField, ...]:
         name = faults.text(given.get("name", "x"), f"{path}.name", 100, least=1)
         if name != name.strip() or name.startswith("_"):
             faults.expected(
-                f"{path}.name", name, "a name without blanks around and without _ first"
+                f"{path}.name",
+                name,
+                "a name without spaces at either end that does not begin with _",
             )
         label = faults.text(given.get("label", ""), f"{path}.label")
         return OwnField(name=name, type=FieldType(kind), label=label)

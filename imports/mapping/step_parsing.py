@@ -109,7 +109,7 @@ def _trim(value: object, path: str, faults: Faults) -> Step:
 
 def _only_true(value: object, path: str, faults: Faults) -> None:
     if value is not True:
-        faults.expected(path, value, "true (take the step out to do without it)")
+        faults.expected(path, value, "true (remove the step to disable it)")
 
 
 def _case(value: object, path: str, faults: Faults) -> Step:
@@ -163,7 +163,7 @@ def _number(value: object, path: str, faults: Faults) -> Step:
     usual = "," if decimal == "." else "."
     thousands = faults.one_of(given.get("thousands", usual), f"{path}.thousands", _THOUSANDS)
     if thousands == decimal:
-        faults.expected(f"{path}.thousands", thousands, "another sign than the decimal one")
+        faults.expected(f"{path}.thousands", thousands, "a different sign from the decimal sign")
     return Number(decimal, thousands)
 
 
@@ -224,7 +224,7 @@ def _lookup(value: object, path: str, faults: Faults) -> Step:
     if other == "default" and not default:
         faults.add(f"{path}.default", "found none, expected the text that an unknown key takes")
     if other != "default" and default is not None:
-        faults.expected(f"{path}.other", other, '"default", for a default is given')
+        faults.expected(f"{path}.other", other, '"default", because a default is given')
     column = given.get("column")
     return Lookup(
         faults.text(given.get("table", "x"), f"{path}.table", least=1),

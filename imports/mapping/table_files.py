@@ -28,7 +28,7 @@ class BadTable(ValueError):
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__(" ".join(faults))
         rest = len(faults) - _MOST_TOLD
-        more = [f"And {rest:,} more of the kind."] if rest > 0 else []
+        more = [f"And {rest:,} more similar problems."] if rest > 0 else []
         self.faults = [*faults[:_MOST_TOLD], *more]
 
 
@@ -39,7 +39,7 @@ def read_table(data: bytes, *, key: str = "", fold: bool = False) -> Table:
     ours has before a formula is taken off again. Raises BadTable.
     """
     if len(data) > MOST_BYTES:
-        raise BadTable([f"The table is larger than {MOST_BYTES >> 20} MB, the most it may be."])
+        raise BadTable([f"The table is larger than {MOST_BYTES >> 20} MB, the maximum."])
     file = io.BytesIO(data)
     try:
         dialect = detect(file, len(data))
@@ -64,7 +64,7 @@ def row_faults(table: Table, lines: Sequence[int]) -> list[str]:
     lines: of each row in its file.
     """
     if not table.rows:
-        return ["The table has no rows. It needs a line with the names, then one for each key."]
+        return ["The table has no rows. It needs a header line, then one line for each key."]
     keys = normal(pl.Series([row[0] for row in table.rows], dtype=pl.String), table.fold)
     return [*_key_faults(table, keys.to_list(), lines), *_long(table, lines)]
 
@@ -74,12 +74,12 @@ def _key_faults(table: Table, keys: Sequence[str], lines: Sequence[int]) -> Iter
     first: dict[str, int] = {}
     for key, row, line in zip(keys, table.rows, lines, strict=True):
         if not key:
-            yield f'Line {line:,}: "{name}" is blank, and each row needs its key.'
+            yield f'Line {line:,}: "{name}" is blank, but every row needs a key.'
         elif (before := first.setdefault(key, line)) != line:
-            same = " (capitals do not count)" if table.fold else ""
+            same = " (case is ignored)" if table.fold else ""
             yield (
-                f'Line {line:,}: the key "{row[0][:60]}" is on line {before:,} already{same}.'
-                " Each key may be there once."
+                f'Line {line:,}: the key "{row[0][:60]}" is already on line '
+                f"{before:,}{same}. Each key can appear only once."
             )
 
 
@@ -88,8 +88,8 @@ def _long(table: Table, lines: Sequence[int]) -> Iterator[str]:
         for name, cell in zip(table.columns, row, strict=True):
             if len(cell) > MOST_CELL:
                 yield (
-                    f'Line {line:,}: "{name}" has {len(cell):,} characters, and at most'
-                    f" {MOST_CELL:,} are allowed."
+                    f'Line {line:,}: "{name}" has {len(cell):,} characters; the maximum is '
+                    f"{MOST_CELL:,}."
                 )
 
 
@@ -99,15 +99,16 @@ def _trimmed(header: Sequence[str]) -> tuple[str, ...]:
     faults = []
     if not 2 <= len(names) <= MOST_COLUMNS:
         faults.append(
-            f"Found {len(names):,} columns, expected 2 to {MOST_COLUMNS}: the key, and what it"
-            " stands for. Columns are parted by commas, semicolons, tabs or bars."
+            f"Found {len(names):,} columns, expected 2 to {MOST_COLUMNS}: the key, and "
+            "what it stands for. Separate columns with commas, semicolons, tabs or "
+            "vertical bars."
         )
     if not all(names):
-        faults.append("A column has no name: the first line names each of them.")
+        faults.append("A column has no name. The first line must name every column.")
     faults += [f'"{one[:60]}" is the name of two columns.' for one in names if _twice(one, names)]
     faults += [f'The name "{one[:60]}…" is too long.' for one in names if len(one) > 200]
     if not all(name.isprintable() for name in names):
-        faults.append("The name of a column has a tab, a line break or a control character in it.")
+        faults.append("A column name contains a tab, a line break or a control character.")
     _refuse(list(dict.fromkeys(faults)))
     return names
 
@@ -134,7 +135,7 @@ def _rows(file: io.BytesIO, dialect: Dialect, width: int) -> tuple[list[int], li
         torn += [f"Line {cut.line:,}: {cut.message}" for cut in chunk.cut]
         lines += chunk.lines.tolist()
         if len(rows) + len(torn) > MOST_ROWS or len(lines) > MOST_ROWS:
-            raise BadTable([f"The table has more than {MOST_ROWS:,} rows, the most it may have."])
+            raise BadTable([f"The table has more than {MOST_ROWS:,} rows, the maximum."])
         for start, end in pairwise(chunk.offsets.tolist()):
             text = chunk.data[start : end - 1].decode("utf-8", "replace")
             found = cells.split(text, dialect.delimiter, dialect.quote)

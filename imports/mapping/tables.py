@@ -89,7 +89,7 @@ def missing(spec: Spec, columns: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """What a spec needs of tables that are not there. columns: of each table, the key's first."""
     for name, step in lookups_of(spec):
         if step.table not in columns:
-            yield f'"{name}" needs the look-up table "{step.table}", which is not there.'
+            yield f'"{name}" needs the look-up table "{step.table}", which does not exist.'
     yield from lacking(spec, columns)
 
 

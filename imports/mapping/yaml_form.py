@@ -108,7 +108,7 @@ def _refuse_bombs(text: str) -> None:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         line = event.start_mark.line + 1 if event.start_mark else 0
         if getattr(event, "anchor", None) is not None:
-            raise BadSpec([f"line {line}: found an anchor or alias, expected the text in full"])
+            raise BadSpec([f"line {line}: found an anchor or alias, expected the full text"])
         tag = getattr(event, "tag", None)
         if tag is not None:
             raise BadSpec([f"line {line}: found the tag {tag[:60]}, expected no tags"])

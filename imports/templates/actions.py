@@ -31,8 +31,8 @@ class ChangedMeanwhile(Refused):
         number = version.number if version else 0
         who = f" by {version.user}" if version and version.user else ""
         super().__init__(
-            f"Version {number} was saved{who} meanwhile, and yours was not: look at it first, then "
-            "save again."
+            f"Version {number} was saved{who} in the meantime, so your changes were not "
+            "saved. Review that version, then save again."
         )
         self.current = number
 
@@ -89,7 +89,7 @@ def roll_back(
         alone(template.tenant_id)
         current = _locked(template, based_on)
         if number == current:
-            raise Refused(f"Version {number} is the current one already.")
+            raise Refused(f"Version {number} is already the current version.")
         _refuse(list(missing(spec_of(old), pinned_lookups.columns(template.tenant_id))))
         note = f"Back to version {number}."
         made = _add_version(template, actor, old.spec, current + 1, note)
@@ -140,7 +140,9 @@ def delete(template: ImportTemplate, actor: Actor) -> None:
         ).count()
         if ran:
             files = "One file" if ran == 1 else f"{ran:,} files"
-            raise Refused(f"{files} ran with it, and their pages refer to it. Disable it instead.")
+            raise Refused(
+                f"{files} were processed with it, and their pages refer to it. Disable it instead."
+            )
         _audit(template, actor, "template.delete")
         template.delete()
 
@@ -177,7 +179,7 @@ def replay(version: TemplateVersion, actor: Actor, past: ImportJob) -> ImportJob
     Both jobs name the same stored file, and it is kept no longer than for the first one.
     """
     if not past.content or past.tenant_id != version.tenant_id:
-        raise Refused("The file is not kept any more.")
+        raise Refused("The file is no longer kept.")
     with transaction.atomic():
         asked = ImportJob.objects.create(
             tenant_id=past.tenant_id,
@@ -239,7 +241,7 @@ def _locked(template: ImportTemplate, based_on: int) -> int:
     rows = ImportTemplate.objects.filter(tenant_id=template.tenant_id, pk=template.pk)
     fresh = rows.select_for_update(no_key=True, of=("self",)).first()
     if fresh is None:
-        raise Refused("The template was deleted meanwhile.")
+        raise Refused("The template was deleted in the meantime.")
     current = current_number(fresh)
     if current != based_on:
         raise ChangedMeanwhile(fresh.current)

@@ -60,13 +60,13 @@ def face_faults(tenant: Tenant, face: Face, mine: ImportTemplate | None) -> list
     elif others.filter(name=face.name).exists():
         faults.append(f"There is a template named “{face.name}” already. Choose another name.")
     if len(face.file_names) > MOST_NAMES:
-        faults.append(f"A template may name at most {MOST_NAMES} files.")
+        faults.append(f"A template can have at most {MOST_NAMES} file names.")
     for name in face.file_names:
         faults += _name_faults(name)
     if face.account is not None:
         rivals = others.filter(account=face.account, enabled=True)
         faults += [
-            f"The template “{rival.name}” takes {name} from this account already."
+            f"The template “{rival.name}” already imports {name} from this account."
             for rival in rivals
             for name in face.file_names
             if name in rival.file_names
@@ -77,7 +77,7 @@ def face_faults(tenant: Tenant, face: Face, mine: ImportTemplate | None) -> list
 def _name_faults(name: str) -> list[str]:
     if not name or name != name.strip() or len(name) > 255 or {"/", "\\", "\x00"} & set(name):
         return [
-            f"{name[:80]!r} is no name that a file can come under: it is 1 to 255 characters long, "
-            "has no / or \\, and no space around it."
+            f"{name[:80]!r} is not a valid file name. Use 1 to 255 characters, without "
+            "/ or \\ and without spaces at either end."
         ]
     return []

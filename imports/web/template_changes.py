@@ -54,7 +54,7 @@ def _text(form: YamlForm) -> str:
         return form.text()
     except UnicodeDecodeError as fault:
         raise Refused(
-            f"file: found bytes that are no text at byte {fault.start + 1:,}, expected UTF-8."
+            f"file: found bytes that are not text at byte {fault.start + 1:,}, expected UTF-8."
         ) from fault
 
 

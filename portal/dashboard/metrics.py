@@ -40,7 +40,7 @@ _FACTS = (
     ),
     (
         "causeway_expired_leases",
-        "Running jobs whose worker was not heard of within its lease.",
+        "Running jobs whose worker has not renewed its lease.",
         "",
         "SELECT count(*) FROM imports_importjob WHERE state = 'running' AND lease_until < now()",
     ),
@@ -64,7 +64,7 @@ _FACTS = (
     ),
     (
         "causeway_beat_age_seconds",
-        "Seconds since a process was last heard of.",
+        "Seconds since a process last reported.",
         "process",
         "SELECT name, extract(epoch FROM now() - seen_at) FROM portal_beat",
     ),

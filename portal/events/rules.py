@@ -150,7 +150,7 @@ def parse(text: str | bytes) -> Any:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def payload_text(members: Mapping[str, Any], faults: list[Fault]) -> str:
@@ -164,18 +164,22 @@ def payload_text(members: Mapping[str, Any], faults: list[Fault]) -> str:
         text = json.dumps(members, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         size = len(text.encode())
     except ValueError as error:  # half a surrogate pair is one too
-        what = "half a character" if isinstance(error, UnicodeEncodeError) else "too large a number"
-        faults.append(
-            Fault("payload", f"The payload holds {what}. Correct it where it comes from.")
+        what = (
+            "an unpaired surrogate"
+            if isinstance(error, UnicodeEncodeError)
+            else "too large a number"
         )
+        faults.append(Fault("payload", f"The payload contains {what}. Correct it at its source."))
         return ""
     if "\\u0000" in text and _has_nul(members):
-        faults.append(Fault("payload", "The payload holds a NUL character (\\u0000). Take it out."))
+        faults.append(
+            Fault("payload", "The payload contains a NUL character (\\u0000). Remove it.")
+        )
     if size > LARGEST_PAYLOAD:
         faults.append(
             Fault(
                 "payload",
-                f"The payload has {size:,} bytes, the most is {LARGEST_PAYLOAD:,}. Shorten it.",
+                f"The payload has {size:,} bytes; the maximum is {LARGEST_PAYLOAD:,}. Shorten it.",
             )
         )
     return text
@@ -207,11 +211,11 @@ def _text(document: Mapping[str, Any], name: str, longest: int, faults: list[Fau
     elif not isinstance(value, str):
         message = f'"{name}" is {_kind(value)}, expected text.'
     elif not value or value != value.strip():
-        message = f'"{name}" is empty or has blanks around it. Take them off.'
+        message = f'"{name}" is empty or has spaces around it. Remove the spaces.'
     elif len(value) > longest:
-        message = f'"{name}" has {len(value):,} characters, the most is {longest}. Shorten it.'
+        message = f'"{name}" has {len(value):,} characters; the maximum is {longest}. Shorten it.'
     elif _HIDDEN.search(value):
-        message = f'"{name}" holds a control character. Take it out.'
+        message = f'"{name}" contains a control character. Remove it.'
     if message:
         faults.append(Fault(name, message))
     return value if isinstance(value, str) else ""
@@ -272,7 +276,7 @@ def _members(
     payload = rest.pop("payload")
     for name in list(rest)[:5]:
         faults.append(
-            Fault(_short(name), f'"{_short(name)}" stands beside "payload". Move it into it.')
+            Fault(_short(name), f'"{_short(name)}" is next to "payload". Move it into "payload".')
         )
     if isinstance(payload, dict):
         return payload

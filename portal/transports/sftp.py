@@ -43,10 +43,10 @@ def session(place: Place, limits: Limits, on_step: OnStep = nothing) -> Iterator
         except TransportFault:
             raise
         except Status as status:
-            raise fault_of(status, "The server does not do what was asked.") from status
+            raise fault_of(status, "The server does not support the request.") from status
         except LOST as error:
             deadline.check()
-            raise Unreachable(f"The connection broke off. {quoted(error)}") from error
+            raise Unreachable(f"The connection was lost. {quoted(error)}") from error
 
 
 def _opened(transport: paramiko.Transport, deadline: Deadline) -> Client:
@@ -57,7 +57,7 @@ def _opened(transport: paramiko.Transport, deadline: Deadline) -> Client:
         if not transport.is_active():
             raise
         raise Refused(
-            f"The login is good, but the server opens no SFTP session for it. {quoted(error)}"
+            f"The login works, but the server opens no SFTP session for it. {quoted(error)}"
         ) from error
 
 
@@ -85,8 +85,8 @@ class Session:
         except Status as status:
             if status.is_missing:
                 raise Refused(
-                    f"The folder {quoted(folder or '.')} does not exist on the server. Make it, or "
-                    f"correct the path. {status.words}"
+                    f"The folder {quoted(folder or '.')} does not exist on the server. Create "
+                    f"it, or correct the path. {status.words}"
                 ) from status
             if status.is_denied:
                 raise Refused(
@@ -94,7 +94,7 @@ class Session:
                 ) from status
             return
         if mode is not None and stat.S_IFMT(mode) and not stat.S_ISDIR(mode):
-            raise Refused(f"{quoted(folder)} is no folder on the server.")
+            raise Refused(f"{quoted(folder)} is not a folder on the server.")
 
     def size_of(self, path: str) -> int | None:
         """Bytes of a file, None where there is none or the server cannot or will not tell."""
@@ -124,13 +124,16 @@ class Session:
         try:
             found = self._client.size_of(path)
         except Status as status:
-            return f"The server tells no sizes; it acknowledged all {size:,} bytes. {status.words}"
+            return (
+                f"The server does not report file sizes; it acknowledged all {size:,} "
+                f"bytes. {status.words}"
+            )
         if found == size:
             return ""
         if found is None:
             raise Unreachable(
-                "The file was stored, but cannot be found under its temporary name. Something on "
-                "the server takes away files whose names begin with a dot."
+                "The file was stored, but cannot be found under its temporary name. "
+                "Something on the server removes files whose names begin with a dot."
             )
         raise Unreachable(f"The server stored {found:,} of {size:,} bytes. Is its disk full?")
 
@@ -185,8 +188,9 @@ class Session:
 
 def _no_rename(final: str, status: Status) -> TransportFault:
     words = (
-        f"The file was stored, but the server does not let it be renamed to {quoted(final)}. "
-        "Deliveries need the right to rename, so that nobody reads half a file."
+        "The file was stored, but the server does not allow it to be renamed to "
+        f"{quoted(final)}. Deliveries need the right to rename, so that nobody "
+        "reads half a file."
     )
     kind = Refused if status.is_denied or status.is_unsupported else Unreachable
     return kind(f"{words} {status.words}")
@@ -195,6 +199,7 @@ def _no_rename(final: str, status: Status) -> TransportFault:
 def foreign(final: str, size: int) -> str:
     """What is said of a file that lies under the final name and is not ours."""
     return (
-        f"A file {quoted(final)} of {size:,} bytes lies there already, and this portal did not put "
-        "it there. It is not overwritten: have it moved, then send again."
+        f"A file {quoted(final)} of {size:,} bytes already exists there, and this "
+        "portal did not put it there. It is not overwritten. Ask its owner to move "
+        "it, then send again."
     )

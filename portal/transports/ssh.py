@@ -116,14 +116,14 @@ def read_private_key(text: str) -> paramiko.PKey:
             return kind.from_private_key(io.StringIO(text.strip() + "\n"))
         except paramiko.PasswordRequiredException:
             raise KeyRefused(
-                "The private key is protected by a passphrase; give it without one, it is stored "
-                "encrypted."
+                "The private key is protected by a passphrase; enter it without a "
+                "passphrase; it is stored encrypted."
             ) from None
         except (paramiko.SSHException, ValueError, IndexError, TypeError):
             continue
     raise KeyRefused(
-        "This is no private key that can be used. Expected an Ed25519, ECDSA or RSA key in OpenSSH "
-        "or PEM form, from its BEGIN line to its END line."
+        "This private key cannot be used. Expected an Ed25519, ECDSA or RSA key in "
+        "OpenSSH or PEM form, from its BEGIN line to its END line."
     )
 
 
@@ -182,8 +182,8 @@ def _greet(transport: paramiko.Transport, place: Place, deadline: Deadline) -> N
         deadline.check()
         if transport.remote_version:
             raise Unreachable(
-                f"The server {quoted(transport.remote_version)} broke off while the connection was "
-                f"made. {quoted(error)}"
+                f"The server {quoted(transport.remote_version)} closed the connection while "
+                f"it was being established. {quoted(error)}"
             ) from error
         raise Unreachable(
             f"Port {place.port} of {place.host} does not answer as an SSH server. {quoted(error)}"
@@ -204,7 +204,7 @@ def _too_old(words: str) -> str:
                 f"The server offers no {what} that is still safe (SHA-1, CBC and MD5 are not "
                 f"used). It must be updated, or offer one of: {', '.join(ours)}."
             )
-    return f"The server speaks no SSH that is still safe. {quoted(words)}"
+    return f"The server does not support a version of SSH that is still safe. {quoted(words)}"
 
 
 def compare_host_key(key: paramiko.PKey, place: Place) -> None:
@@ -212,8 +212,8 @@ def compare_host_key(key: paramiko.PKey, place: Place) -> None:
     name, shown = key.get_name(), pinned(key.fingerprint)
     if not place.host_key:
         raise WrongHostKey(
-            f"No host key is pinned for {place.host}. It shows {name} {shown}: compare it with "
-            "what its owner says, then pin it.",
+            f"No host key is pinned for {place.host}. It presents {name} {shown}: "
+            "compare it with the one from its owner, then pin it.",
             *(name, shown),
         )
     try:
@@ -222,8 +222,9 @@ def compare_host_key(key: paramiko.PKey, place: Place) -> None:
         expected = place.host_key
     if expected != shown:
         raise WrongHostKey(
-            f"The server shows the host key {name} {shown}; pinned is {place.host_key_type} "
-            f"{expected}. It may be another server. Ask its owner, then pin the new key.",
+            f"The server presents the host key {name} {shown}; the pinned key is "
+            f"{place.host_key_type} {expected}. It may be another server. Ask its "
+            "owner, then pin the new key.",
             *(name, shown),
         )
 
@@ -236,7 +237,9 @@ def _log_in(transport: paramiko.Transport, place: Place, deadline: Deadline) -> 
         raise
     except (paramiko.SSHException, OSError, EOFError) as error:
         deadline.check()
-        raise Unreachable(f"The server broke off during the login. {quoted(error)}") from error
+        raise Unreachable(
+            f"The server closed the connection during the login. {quoted(error)}"
+        ) from error
     deadline.check()
     if not transport.is_authenticated():
         raise Refused(_not_let_in(place, methods))

@@ -163,7 +163,7 @@ def test_a_held_job_is_released_with_the_keyboard_alone(
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent.trim()") == "Yes, release it"
     page.keyboard.press("Enter")
-    page.get_by_text("Released. The import goes on").wait_for()
+    page.get_by_text("Released. The import continues").wait_for()
 
 
 def test_a_poll_leaves_the_focus_where_it_is(

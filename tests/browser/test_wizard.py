@@ -96,7 +96,7 @@ def test_the_whole_wizard_by_keyboard_alone(visit: Visit, cast: Cast, tmp_path: 
     press(page, "Next: the columns")
 
     looked("map")
-    assert page.get_by_text("Every needed field has a column").is_visible()
+    assert page.get_by_text("Every required field has a column").is_visible()
     press(page, "Change values… LastName")
     tab_to(page, "kind|kind")
     page.keyboard.type("Capitals")

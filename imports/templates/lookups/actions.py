@@ -48,7 +48,7 @@ def replace(
         rules.alone(table.tenant_id)
         current = _locked(table, based_on)
         if _same(current, content):
-            raise Refused("This is what the table says already. Nothing was changed.")
+            raise Refused("The table already has this content. Nothing was changed.")
         _refuse(_left_behind(table, content))
         made = _add_version(table, actor, content, current.number + 1, note)
         _audit(table, actor, "lookup.version", version=made.number, rows=len(content.rows))
@@ -68,7 +68,7 @@ def set_row(table: LookupTable, actor: Actor, row: Row, *, based_on: int) -> Loo
         note = f"Changed “{row[0]}”."
     changed = with_changes(content, rows=tuple(rows))
     if len(rows) > MOST_ROWS:
-        raise Refused(f"The table has {MOST_ROWS:,} rows already, the most it may have.")
+        raise Refused(f"The table already has {MOST_ROWS:,} rows, the maximum.")
     faults = row_faults(with_changes(content, rows=(row,)), [(place or len(rows) - 1) + 2])
     _refuse([fault.partition(": ")[2] for fault in faults])
     return replace(table, actor, changed, based_on=based_on, note=note[:300])
@@ -81,7 +81,9 @@ def remove_row(table: LookupTable, actor: Actor, key: str, *, based_on: int) -> 
     if place is None:
         raise Refused(f"The table has no key “{key[:60]}”.")
     if len(content.rows) == 1:
-        raise Refused("This is the last row, and a table has at least one. Delete the table.")
+        raise Refused(
+            "This is the last row, and a table needs at least one. Delete the table instead."
+        )
     rows = (*content.rows[:place], *content.rows[place + 1 :])
     note = f"Removed “{content.rows[place][0]}”."[:300]
     return replace(table, actor, with_changes(content, rows=rows), based_on=based_on, note=note)
@@ -95,10 +97,10 @@ def delete(table: LookupTable, actor: Actor) -> None:
         if using:
             named = ", ".join(f"“{name}”" for name in using[:5])
             more = f" and {len(using) - 5} more" if len(using) > 5 else ""
-            raise Refused(f"It is used by {named}{more}. Take it out of these templates first.")
+            raise Refused(f"It is used by {named}{more}. Remove it from these templates first.")
         if count := queries.unfinished(table).count():
             jobs = "One import" if count == 1 else f"{count:,} imports"
-            raise Refused(f"{jobs} that runs or waits uses it. Try again when it is done.")
+            raise Refused(f"{jobs} that runs or waits uses it. Try again later.")
         _audit(table, actor, "lookup.delete")
         table.delete()
 
@@ -108,9 +110,9 @@ def _name_faults(tenant: Tenant, name: str) -> list[str]:
         return ["name: expected 1 to 200 characters on one line."]
     found = LookupTable.objects.filter(tenant=tenant)
     if found.filter(name=name).exists():
-        return [f"There is a look-up table named “{name}” already. Choose another name."]
+        return [f"There is already a look-up table named “{name}”. Choose another name."]
     if found.count() >= MOST_TABLES:
-        return [f"There are {MOST_TABLES} look-up tables already, the most there may be."]
+        return [f"There are {MOST_TABLES} look-up tables already, the maximum."]
     return []
 
 
@@ -131,7 +133,7 @@ def _content(table: LookupTable) -> Table:
     """As it is stored now. Raises Refused."""
     found = pinned_lookups.current(table.tenant_id, [table.name]).get(table.name)
     if found is None:
-        raise Refused("The table was deleted meanwhile.")
+        raise Refused("The table was deleted in the meantime.")
     return found
 
 
@@ -145,12 +147,12 @@ def _locked(table: LookupTable, based_on: int) -> LookupVersion:
     fresh = rows.select_for_update(no_key=True, of=("self",)).select_related("current__user")
     found = fresh.first()
     if found is None or found.current is None:
-        raise Refused("The table was deleted meanwhile.")
+        raise Refused("The table was deleted in the meantime.")
     if found.current.number != based_on:
         who = f" by {found.current.user}" if found.current.user else ""
         raise Refused(
-            f"Version {found.current.number} was saved{who} meanwhile, and yours was not: look at"
-            " it first, then save again."
+            f"Version {found.current.number} was saved{who} in the meantime, so your "
+            "changes were not saved. Review that version, then save again."
         )
     return found.current
 

@@ -29,13 +29,13 @@ _WAIT_SECONDS = 90
 class Command(BaseCommand):
     """Makes the demo institution once and sends its sample files by SFTP."""
 
-    help = "Make the demo institution and send its sample files by SFTP. Done once."
+    help = "Create the demo institution and send its sample files by SFTP. This is done only once."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Make, send, wait for the results, and leave the logins in DATA_DIR/demo.json."""
         with tenancy.everyone("the demo makes a tenant"):
             if Tenant.objects.filter(slug=SLUG).exists():
-                self.stdout.write("The demo institution is there already.")
+                self.stdout.write("The demo institution already exists.")
                 return
             accounts = self._make()
         path = Path(settings.DATA_DIR) / "demo.json"

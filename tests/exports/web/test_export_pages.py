@@ -40,7 +40,7 @@ def test_the_list_tells_the_next_night_the_last_run_and_the_last_nights(
     page = get(cast, "exports", person="viewer")
     assert "Events: courseCompletion" in words(page)
     assert "02:00 C" in words(page)
-    assert "Under way" in words(page)
+    assert "In progress" in words(page)
     assert "The last 14 nights: 1 given up, 1 failed, 1 will be tried again" in page
     assert "New export" not in words(page)
 
@@ -72,7 +72,7 @@ def test_a_night_that_has_no_run_leads_a_manager_to_make_its_file(
         ({"state": "empty"}, "Nothing to send", "Send again"),
         ({"kind": "backfill"}, "No runs match this filter", "pill-good"),
         ({"since": "2999-01-01"}, "No runs match this filter", "pill-good"),
-        ({"since": "never", "state": "no-such"}, "Enter a valid date.", "No run fits"),
+        ({"since": "never", "state": "no-such"}, "Enter a valid date.", "No runs match"),
     ],
 )
 def test_runs_are_filtered(
@@ -259,7 +259,7 @@ def test_a_file_that_is_no_longer_kept_is_not_there(cast: Cast, rows: dict[str, 
         ExportRun.objects.filter(pk=rows["sent"].pk).update(kept_until=past)
     address = reverse("run-file", args=[rows["sent"].uid])
     assert as_person(cast, "manager").get(address).status_code == 404
-    assert "not kept any more" in words(get(cast, "run", rows["sent"].uid))
+    assert "no longer kept" in words(get(cast, "run", rows["sent"].uid))
 
 
 @pytest.mark.parametrize("name", ["export", "run"])

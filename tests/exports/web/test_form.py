@@ -102,7 +102,7 @@ def test_types_that_are_still_to_come_can_be_named(cast: Cast) -> None:
         ({"at": "25:00"}, "Enter a valid time."),
         ({"keep_days": "0"}, "greater than or equal to 1"),
         ({"kind": "records", "types": []}, "Choose which records are sent."),
-        ({"more_types": "x" * 101}, "has 101 characters; an event type has 100 at most"),
+        ({"more_types": "x" * 101}, "has 101 characters; an event type has at most 100"),
         ({"place-0-server": "", "place-0-path": "/in"}, "Choose a server, or remove this row."),
         (columns(("a", "path", "x"), ("a", "path", "y")), "There are two columns “a”. Rename one."),
         (columns(("", "path", "x")), "is empty, hidden or longer"),
@@ -127,9 +127,9 @@ def test_each_bad_input_is_named_and_nothing_is_saved(
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        (" /in", "begins or ends with a blank"),
+        (" /in", "begins or ends with a space"),
         ("/in\u200b", "an invisible character"),
-        ("sftp://u:p@h.example/in", "This is a whole address"),
+        ("sftp://u:p@h.example/in", "This is a full address"),
         ("/" + "x" * 500, "longer than 500 characters"),
     ],
 )
@@ -144,7 +144,7 @@ def test_one_folder_named_twice_is_told(cast: Cast) -> None:
     uid = str(server(cast).uid)
     rows = {f"place-{n}-{name}": v for n in (0, 1) for name, v in (("server", uid), ("path", "/x"))}
     answer = post(cast, "export-new", **form(**rows))
-    assert "This folder is named twice." in words(answer)
+    assert "This folder appears twice." in words(answer)
 
 
 def test_a_name_that_is_taken_is_told_without_case(cast: Cast) -> None:
@@ -170,8 +170,8 @@ def test_of_two_people_who_save_the_second_is_told_what_differs(cast: Cast) -> N
     post(cast, "export-change", row.uid, **form(at="03:00", version="1"))
     answer = post(cast, "export-change", row.uid, **form(keep_days="7", version="1"))
     assert answer.status_code == 409
-    assert "Somebody saved this export meanwhile" in words(answer)
-    assert "Yours differs in: Time of day, Keep files for." in words(answer)
+    assert "Somebody saved this export in the meantime" in words(answer)
+    assert "Your version differs in: Time of day, Keep files for." in words(answer)
     fresh = export(cast)
     assert (fresh.at, fresh.keep_days, fresh.version) == (time(3), 30, 2)
     # Knowing that, saving again is a decision.
@@ -234,7 +234,7 @@ def test_a_path_that_no_event_has_is_named_with_what_was_meant(cast: Cast) -> No
     seed_exports.everything(cast, runs=0)
     rows = columns(("First", "path", "userdetail.firstname"), ("X", "path", "nothing.like.it"))
     said = words(post(cast, "export-new", **form(do="show", **rows)))
-    assert "None of the newest has this path. Did you mean userDetail.firstName?" in said
+    assert "None of the newest items has this path. Did you mean userDetail.firstName?" in said
     assert "None of the newest items has this path: the column would be empty." in said
 
 

@@ -68,9 +68,9 @@ def test_a_blank_password_keeps_the_one_that_is_set(cast: Cast) -> None:
         ({"host": "no host"}, "is no host name"),
         ({"port": "0"}, "greater than or equal to 1"),
         ({"port": "99999"}, "less than or equal to 65535"),
-        ({"password": " x"}, "begins or ends with a blank"),
-        ({"password": ""}, "Give a password or a private key"),
-        ({"private_key": "-----BEGIN NONSENSE-----"}, "This is no private key that can be used."),
+        ({"password": " x"}, "begins or ends with a space"),
+        ({"password": ""}, "Enter a password or a private key"),
+        ({"private_key": "-----BEGIN NONSENSE-----"}, "This private key cannot be used."),
         ({"username": ""}, "This field is required."),
     ],
 )
@@ -101,7 +101,7 @@ def test_taking_the_only_secret_away_is_refused(cast: Cast) -> None:
 def test_another_host_loses_the_pinned_key(cast: Cast) -> None:
     row = server(cast)
     answer = post(cast, "server", row.uid, **fields(host="elsewhere.example"))
-    assert "its key is to be pinned anew" in words(answer)
+    assert "its key must be pinned again" in words(answer)
     assert only(cast).host_key == ""
 
 
@@ -191,7 +191,7 @@ def test_a_known_login_with_another_password_is_told(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("sftp://ada:x@files.example/in ", "ends with a blank; remove it"),
+        ("sftp://ada:x@files.example/in ", "ends with a space; remove it"),
         (" sftp://ada:x@files.example/in", "begins with a blank; remove it"),
         ("ftp://ada:x@files.example/in", "begins with ftp://"),
         ("sftp://files.example/in", "The user name is missing"),

@@ -162,7 +162,7 @@ def test_versions_that_a_waiting_job_runs_with_are_kept(
 def test_of_two_who_save_at_once_the_second_is_told(institution: Institution) -> None:
     known = table(institution)
     acts.set_row(known, actor(institution), ("w", "West", ""), based_on=1)
-    with pytest.raises(Refused, match=r"Version 2 was saved by .* meanwhile"):
+    with pytest.raises(Refused, match=r"Version 2 was saved by .* in the meantime"):
         acts.replace(known, actor(institution), content(("x", "Y", "")), based_on=1)
     assert known.current is not None
     assert known.current.row_count == 3

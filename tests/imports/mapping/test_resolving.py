@@ -285,8 +285,8 @@ def test_a_missing_column_is_refused_with_what_is_near() -> None:
         (Code.MISSING_COLUMN, "Mail", "E-Mail"),
     ]
     assert found.issues[1].message == (
-        'The column "Mail" is missing, from which the template takes "Email".'
-        ' The file has "E-Mail": rename it, or correct the template.'
+        'The column "Mail" is missing, which the template uses for "Email". The file '
+        'has "E-Mail": rename it, or correct the template.'
     )
 
 
@@ -347,8 +347,8 @@ def test_a_spec_that_does_not_fit_is_refused_with_all_reasons() -> None:
         'The own field "email" has the name of a field that is there: rename it.',
         'The template fills the field "Colour", which "People" does not have.',
         'The template says no column for "Name", which is needed: map one to it.',
-        '"Id" needs the look-up table "ids", which is not there.',
-        '`absent_scope` names "School", which is no field of "People".',
+        '"Id" needs the look-up table "ids", which does not exist.',
+        '`absent_scope` names "School", which is not a field of "People".',
     ]
     assert {issue.code for issue in refusal(HEADER, one).issues} == {Code.BAD_TEMPLATE}
 

@@ -124,7 +124,7 @@ def test_it_refuses_a_field_that_makes_no_sense(field: Any, told: str) -> None:
         ({"part": {"from": 1, "length": 0}}, "part.length"),
         ({"pad": {"width": 10**9}}, "pad.width"),
         ({"pad": {"width": 3, "with": "ab"}}, "pad.with"),
-        ({"number": {"decimal": ",", "thousands": ","}}, "another sign than the decimal one"),
+        ({"number": {"decimal": ",", "thousands": ","}}, "a different sign from the decimal sign"),
         ({"date": {"formats": []}}, 'found none, expected one such as "%d.%m.%Y"'),
         ({"date": {"formats": ["%d.%m"]}}, "a year (%Y), a month (%m) and a day (%d)"),
         ({"date": {"formats": ["%Q %Y-%m-%d"]}}, "only the parts %Y"),
@@ -137,7 +137,10 @@ def test_it_refuses_a_field_that_makes_no_sense(field: Any, told: str) -> None:
         ({"map": {"values": {}, "other": "drop"}}, "expected one of keep, blank, reject"),
         ({"lookup": {}}, "the key table is missing"),
         ({"lookup": {"table": "t", "other": "default"}}, "expected the text that an unknown key"),
-        ({"lookup": {"table": "t", "default": "x"}}, 'expected "default", for a default is given'),
+        (
+            {"lookup": {"table": "t", "default": "x"}},
+            'expected "default", because a default is given',
+        ),
         ({"lookup": {"table": "t", "column": ""}}, "lookup.column"),
     ],
 )

@@ -65,7 +65,7 @@ def test_it_says_what_is_wrong_with_a_table_and_where(text: str | bytes, told: s
 def test_keys_that_differ_in_capitals_only_are_one_where_capitals_do_not_count() -> None:
     text = "a,b\nx,1\nX,2\n"
     assert len(read_table(text.encode()).rows) == 2
-    assert 'Line 3: the key "X" is on line 2 already (capitals do not count).' in " ".join(
+    assert 'Line 3: the key "X" is on line 2 already (case is ignored).' in " ".join(
         refused(text, fold=True)
     )
 
@@ -73,7 +73,7 @@ def test_keys_that_differ_in_capitals_only_are_one_where_capitals_do_not_count()
 def test_it_is_bounded_in_rows_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = "".join(f"{n},x\n" for n in range(101))
     monkeypatch.setattr(table_files, "MOST_ROWS", 100)
-    assert refused("a,b\n" + rows) == ["The table has more than 100 rows, the most it may have."]
+    assert refused("a,b\n" + rows) == ["The table has more than 100 rows, the maximum."]
     assert len(read_table(("a,b\n" + rows.removesuffix("100,x\n")).encode()).rows) == 100
     monkeypatch.setattr(table_files, "MOST_BYTES", 1 << 20)
     assert "larger than 1 MB" in refused("a,b\n" + "x" * (1 << 20))[0]

@@ -117,7 +117,7 @@ def test_a_copy_that_is_gone_is_told(admin: Admin, home: Home) -> None:
     arrival = arrived(home, "staff.csv")
     ArrivalFile.objects.filter(arrival=arrival).update(content="")
     text = page(admin, arrival)
-    assert "not kept any more" in text
+    assert "no longer kept" in text
     assert "Create a template from this file" not in text
     assert click(admin, "arrival-template", arrival.uid).endswith(f"/{arrival.uid}/")
 

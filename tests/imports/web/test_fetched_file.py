@@ -66,7 +66,7 @@ def test_one_click_fetches_a_waiting_file_into_the_wizard_and_leaves_it_where_it
     told = admin.client.get(asked, headers={"HX-Request": "true"})
     assert told.headers["HX-Redirect"] == reverse("draft-file", args=[admin.uid])
     shown = admin.page("draft-file")
-    assert "being fetched" not in shown
+    assert "being copied" not in shown
     assert "Lovelace" in shown
     draft = admin.draft()
     assert (draft.feed, draft.file_name, draft.wanted) == ("accounts", "people.csv", None)
@@ -108,7 +108,7 @@ def test_a_file_that_is_gone_before_it_is_fetched_is_told(admin: Admin, sender: 
     sender.poll()
     text = words(admin.page("draft-file"))
     assert "no longer in its folder" in text
-    assert "being fetched" not in text
+    assert "being copied" not in text
     assert stored(admin.draft()) == set()
 
 
@@ -165,7 +165,7 @@ def test_a_fault_of_ours_is_not_told_as_the_senders_and_is_tried_again(
     sender.poll()
     assert "Lovelace" in admin.page("draft-file")  # the second, whatever became of the first
     admin.uid = first.rsplit("/", 3)[1]
-    assert "being fetched" in admin.page("draft-file")
+    assert "being copied" in admin.page("draft-file")
     monkeypatch.undo()
     sender.poll()
     assert "Lovelace" in admin.page("draft-file")
@@ -179,7 +179,7 @@ def test_what_cannot_be_fetched_is_not_offered(admin: Admin, sender: Folders) ->
     assert admin.page("draft-file").count('value="lies-') == 1
     type(sender.endpoint).objects.update(enabled=False)
     assert 'value="lies-' not in admin.page("draft-file")
-    assert "no longer waits" in admin.send("draft-pick", status=422, job=f"lies-{file.pk}")
+    assert "no longer waiting" in admin.send("draft-pick", status=422, job=f"lies-{file.pk}")
     assert "Choose a file" in admin.send("draft-pick", status=422, job="lies-²")
 
 

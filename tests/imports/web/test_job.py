@@ -51,11 +51,11 @@ def trail(job: ImportJob) -> list[tuple[str, str]]:
         ("complete", "All 8 rows were accepted"),
         ("incomplete", "41 of 48,211 rows were rejected"),
         ("failed", "the file cannot be imported as it is"),
-        ("our_fault", "The fault is ours"),
-        ("held", "waits for a person to decide"),
+        ("our_fault", "The problem is on our side"),
+        ("held", "is waiting for somebody to decide"),
         ("running", "is being imported"),
-        ("waiting", "waits for its turn"),
-        ("errored", "tried again by itself"),
+        ("waiting", "is waiting for its turn"),
+        ("errored", "retried automatically"),
     ],
 )
 def test_the_outcome_is_one_sentence(
@@ -111,7 +111,7 @@ def test_the_second_of_two_decisions_changes_nothing_and_says_so(
     cast: Cast, made: dict[str, Any]
 ) -> None:
     act(cast, "job-discard", made["held"])
-    assert "has moved on meanwhile" in act(cast, "job-release", made["held"])
+    assert "state has changed in the meantime" in act(cast, "job-release", made["held"])
     assert fresh(made["held"]).state == State.DISCARDED
     assert len(trail(made["held"])) == 1
 
@@ -132,12 +132,12 @@ def test_no_other_state_can_be_decided(
     cast: Cast, made: dict[str, Any], name: str, action: str
 ) -> None:
     before = fresh(made[name]).state
-    assert "has moved on meanwhile" in act(cast, action, made[name])
+    assert "state has changed in the meantime" in act(cast, action, made[name])
     assert fresh(made[name]).state == before
 
 
 def test_our_fault_can_be_tried_again(cast: Cast, made: dict[str, Any]) -> None:
-    assert "need not send it again" in page(cast, made["our_fault"])
+    assert "do not need to send it again" in page(cast, made["our_fault"])
     act(cast, "job-retry", made["our_fault"])
     job = fresh(made["our_fault"])
     assert (job.state, job.fault, job.reason, job.asked_by) == (State.READY, "", "", "retry")

@@ -29,7 +29,7 @@ def test_without_a_table_it_says_what_one_is_for(desk: Desk) -> None:
 
 def test_a_table_is_pasted_or_uploaded(desk: Desk) -> None:
     text = desk.post("lookup-create", name="Pasted", pasted="code\tschool\n1\tNorth\n")
-    assert "The table was made." in text
+    assert "Table created." in text
     text = desk.post("lookup-create", name="Sent", file=file("t.csv", CSV), key="school")
     assert "2 rows · version 1" in text
     sent = LookupTable.objects.get(name="Sent")
@@ -46,7 +46,7 @@ def test_what_is_wrong_with_a_table_is_said_and_what_was_typed_stays(desk: Desk)
     assert "1,y" in text
     assert "Choose a file, or paste" in desk.post("lookup-create", name="S", status=422)
     both = desk.post("lookup-create", name="S", pasted=CSV, file=file("t.csv", CSV), status=422)
-    assert "send one of them" in both
+    assert "Send only one of them" in both
     assert not LookupTable.objects.filter(tenant=desk.institution.tenant).exists()
 
 

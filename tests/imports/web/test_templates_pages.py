@@ -128,7 +128,7 @@ def test_a_template_leaves_and_comes_back_as_yaml(desk: Desk) -> None:
         "template-upload", file=file("t.yaml", text), status=422
     )
     other = text.replace("name: People", "name: Others", 1)
-    assert "The template was made." in desk.post("template-upload", file=file("t.yaml", other))
+    assert "Template created." in desk.post("template-upload", file=file("t.yaml", other))
     again = ImportTemplate.objects.get(name="Others")
     assert again.current.spec == made.current.spec
     assert again.file_names == ["people.csv"]
@@ -142,7 +142,7 @@ def test_an_upload_names_every_fault(desk: Desk) -> None:
     text = desk.post("template-upload", file=file("t.yaml", bad), status=422)
     assert "colums" in text
     assert "spec" in text or "version" in text
-    assert "Nothing was changed, for these" in text
+    assert "Nothing was changed because of these" in text
     assert not ImportTemplate.objects.exists()
 
 
@@ -265,7 +265,7 @@ def test_a_file_that_is_not_kept_or_not_ours_cannot_be_tried(desk: Desk) -> None
     past = desk.send(made)
     ImportJob.objects.filter(pk=past.pk).update(content="")
     text = desk.post("template-replay", made.uid, file=past.uid, version=1, status=422)
-    assert "Select a valid choice" in text or "No file of this type" in text
+    assert "Select a valid choice" in text or "No files of this type" in text
     assert ImportJob.objects.count() == 1
 
 

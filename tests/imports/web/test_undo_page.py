@@ -89,7 +89,7 @@ def test_corrected_rows_run_alone(desk: Desk) -> None:
     fixed = attached(job).replace(b"2,,B", b"2,Bo,B")
     assert fixed != attached(job)
     text = desk.post("job-correct", job.uid, file=file("accounts-errors.csv", fixed))
-    assert "The corrected file was taken" in text
+    assert "The corrected file was received" in text
     desk.institution.work()
     made = desk.newest()
     assert (made.state, counts(made)) == ("complete", {"read": 1, "created": 1}), made.reason

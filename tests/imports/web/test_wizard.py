@@ -111,7 +111,7 @@ def test_a_file_goes_from_upload_to_records(admin: Admin) -> None:
     assert "LOVELACE" in shown
     assert '<option value=";" selected>' in shown
     mapped = words(admin.page("draft-map"))
-    assert "Every needed field has a column" in mapped
+    assert "Every required field has a column" in mapped
     assert "1 column feeds nothing" in mapped
 
     number = admin.number("LastName")
@@ -223,7 +223,7 @@ def test_two_columns_of_one_name_are_told_apart_by_a_number(admin: Admin) -> Non
 def test_a_header_on_line_7_is_found_and_can_be_moved(admin: Admin) -> None:
     admin.begin()
     admin.upload("Report\nof the\nschool\n\n\n\n" + PEOPLE)
-    assert "Every needed field has a column" in words(admin.page("draft-map"))
+    assert "Every required field has a column" in words(admin.page("draft-map"))
     form = {"encoding": "auto", "delimiter": ";", "quote": '"', "skip_last": "0"}
     moved = admin.client.get(
         reverse("draft-file", args=[admin.uid]),
@@ -344,7 +344,7 @@ def test_five_hundred_columns_open_with_few_queries_and_a_small_page(
     with django_assert_max_num_queries(12):
         text = admin.page("draft-map")
     assert text.count("<option") < 600
-    assert "Every needed field has a column" in words(text)
+    assert "Every required field has a column" in words(text)
     assert "50 of 500" in words(admin.page("draft-columns"))
 
 
@@ -439,7 +439,7 @@ def test_a_file_that_cannot_be_read_leaves_the_mapping_as_it_was(admin: Admin) -
     assert admin.draft().spec["fields"] == before
     admin.send("draft-file", skip_rows="0", header_row="1", **form)
     assert admin.draft().spec["fields"] == before
-    assert "Every needed field has a column" in words(admin.page("draft-map"))
+    assert "Every required field has a column" in words(admin.page("draft-map"))
 
 
 def test_ten_thousand_values_are_paged_and_more_are_said(admin: Admin) -> None:

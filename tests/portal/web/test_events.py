@@ -58,7 +58,7 @@ def test_filters_narrow_the_list(cast: Cast, values: dict[str, str], count: int)
     seed.everything(cast, jobs=0)
     text = page(cast, **values)
     assert len(uids(text)) == count
-    assert ("No event fits" in text) is (count == 0)
+    assert ("No events match" in text) is (count == 0)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_a_wrong_password_and_an_unknown_person_get_the_same_words(cast: Cast) -
         assert answer.status_code == 200
         words.add(str(answer.context["form"].non_field_errors()))
     assert len(words) == 1
-    assert "do not go together" in words.pop()
+    assert "do not match" in words.pop()
 
 
 def test_too_many_failures_are_told_to_wait(cast: Cast, settings: LazySettings) -> None:
