@@ -18,7 +18,7 @@ _LONGEST = 4000
 _BROKEN_CODE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 # Said of a character that cannot be seen.
-_NAMES = {" ": "a blank", "\t": "a tab", "\n": "a line break", "\r": "a line break"}
+_NAMES = {" ": "a space", "\t": "a tab", "\n": "a line break", "\r": "a line break"}
 _UNSAFE = '<>"`{}|\\^'
 
 

@@ -54,7 +54,7 @@ class ServerForm(forms.Form):
     host = forms.CharField(
         label=gettext_lazy("Host"),
         max_length=253,
-        help_text=gettext_lazy("Such as sftp.partner.example."),
+        help_text=gettext_lazy("For example, sftp.partner.example."),
         widget=forms.TextInput(attrs={**_TEXT, "autocapitalize": "none"}),
     )
     port = forms.IntegerField(

@@ -78,7 +78,7 @@ def source(made: FieldSpec | None) -> str:
         return f'always "{made.constant}"'
     parts = [", ".join(f'"{name}"' for name in made.columns), *map(described, made.steps)]
     if made.default is not None:
-        parts.append(f'where blank "{made.default}"')
+        parts.append(f'if blank "{made.default}"')
     return "; ".join(parts)
 
 
@@ -119,7 +119,7 @@ def _own_fields(old: Spec, new: Spec) -> Iterator[tuple[str, str, str]]:
     for name in dict.fromkeys([*before, *after]):
         one, other = before.get(name), after.get(name)
         yield (
-            f'Own field "{name}"',
+            f'Custom field "{name}"',
             f"{one.type.value} {one.label}".strip() if one else _NOTHING,
             f"{other.type.value} {other.label}".strip() if other else _NOTHING,
         )

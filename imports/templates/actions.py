@@ -139,9 +139,9 @@ def delete(template: ImportTemplate, actor: Actor) -> None:
             tenant_id=template.tenant_id, template_version__template=template
         ).count()
         if ran:
-            files = "One file" if ran == 1 else f"{ran:,} files"
+            files = "One file was" if ran == 1 else f"{ran:,} files were"
             raise Refused(
-                f"{files} were processed with it, and their pages refer to it. Disable it instead."
+                f"{files} processed with this template and still refer to it. Disable it instead."
             )
         _audit(template, actor, "template.delete")
         template.delete()

@@ -67,7 +67,7 @@ def template_upload(request: TenantRequest) -> HttpResponse:
         made = acts.from_yaml(request.tenant, _actor(request), _text(form))
     except (Refused, BadSpec) as refused:
         return templates.show_list(request, YamlForm(), refused.faults, status=422)
-    messages.success(request, _("Template created. Choose whose files it imports."))
+    messages.success(request, _("Template created. Choose the account whose files it imports."))
     return redirect("template", made.uid)
 
 

@@ -49,7 +49,7 @@ class KeyForm(forms.Form):
         label=gettext_lazy("Name"),
         max_length=200,
         required=False,
-        help_text=gettext_lazy("Such as the machine that uses it."),
+        help_text=gettext_lazy("For example, the machine that uses it."),
         widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
     )
     line = forms.CharField(

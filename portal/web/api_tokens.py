@@ -37,11 +37,11 @@ class TokenForm(forms.Form):
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=200,
-        help_text=gettext_lazy("Such as the program that uses it."),
+        help_text=gettext_lazy("For example, the program that uses it."),
         widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(
-        label=gettext_lazy("May"),
+        label=gettext_lazy("Permissions"),
         choices=ApiToken.Scope.choices,
         initial=[ApiToken.Scope.EVENTS_WRITE],
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),

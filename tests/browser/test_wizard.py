@@ -102,7 +102,7 @@ def test_the_whole_wizard_by_keyboard_alone(visit: Visit, cast: Cast, tmp_path: 
     page.keyboard.type("Capitals")
     press(page, "Add")
     tab_to(page, "s0-to")
-    page.keyboard.type("Capitals At")
+    page.keyboard.type("Title Case")
     press(page, "Save and show")
     page.locator(".tried", has_text="Lovelace").wait_for()
     looked("field")

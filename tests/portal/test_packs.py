@@ -491,7 +491,7 @@ def test_a_sound_pack_is_read(tmp_path: Path) -> None:
         ("file_name: p.csv", "file_name: p.csv, columns: [Boss]", ['the key field "Id"']),
         ("required: true", "required: true, required: true", ['"required" is written 2 times']),
         ("required: true", "required: true, values: [a]", ["`values` are for enums only"]),
-        ("required: true", 'required: true, pattern: "("', ["no regular expression"]),
+        ("required: true", 'required: true, pattern: "("', ["not a regular expression"]),
         ("required: true", "required: true, pattern: '(?!x)y'", ["may not look around"]),
         ("pack: demo", "pack: [", ["not valid YAML"]),
         (

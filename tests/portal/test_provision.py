@@ -164,7 +164,7 @@ def test_an_account_may_have_a_key_from_a_file(oak: Tenant, tmp_path: Path) -> N
     [
         (("create_tenant", "Oak", "--slug", "oak"), "already exists"),
         (("create_tenant", "!!"), "cannot be blank"),
-        (("create_tenant", "Elm", "--time-zone", "x"), "no IANA time zone"),
+        (("create_tenant", "Elm", "--time-zone", "x"), "not an IANA time zone"),
         (("create_account", "elm", "sis"), "No institution with the slug elm"),
         (("create_account", "oak", "a b"), "cannot be a user name"),
         (("create_account", "oak", "sis", "--key", "/missing"), "cannot be read"),
@@ -183,7 +183,7 @@ def test_a_command_refuses_in_words(oak: Tenant, arguments: tuple[str, ...], wor
 def test_a_tenant_whose_folders_cannot_be_made_is_not_made(drops: Path) -> None:
     drops.parent.mkdir()
     drops.write_text("a file in the way")
-    with pytest.raises(CommandError, match="folders cannot be made"):
+    with pytest.raises(CommandError, match="folders cannot be created"):
         run("create_tenant", "Oak")
     assert not Tenant.objects.exists()
     with tenancy.everyone("a test looks"):

@@ -43,13 +43,13 @@ class ReadingForm(forms.Form):
 
     encoding = forms.ChoiceField(
         label=gettext_lazy("Encoding"),
-        choices=[("auto", gettext_lazy("Detect automatically")), *_ENCODINGS],
+        choices=[("auto", gettext_lazy("Auto-detect")), *_ENCODINGS],
         widget=forms.Select(attrs=_SELECT),
     )
     delimiter = forms.ChoiceField(
         label=gettext_lazy("Column separator"),
         choices=[
-            ("auto", gettext_lazy("Detect automatically")),
+            ("auto", gettext_lazy("Auto-detect")),
             (",", gettext_lazy("Comma")),
             (";", gettext_lazy("Semicolon")),
             ("tab", gettext_lazy("Tab")),

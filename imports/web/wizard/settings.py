@@ -39,7 +39,7 @@ class SettingsForm(forms.Form):
         label=_("What a row does"),
         required=False,
         choices=[
-            ("", _("Default for this kind of file")),
+            ("", _("Default for this file type")),
             ("upsert", _("Create the record, or update it")),
             ("add_only", _("Only create; leave existing records unchanged")),
             ("update_only", _("Only update; a new record is an issue")),
@@ -66,7 +66,7 @@ class SettingsForm(forms.Form):
         label=_("A blank cell"),
         required=False,
         choices=[
-            ("", _("Default for this kind of file")),
+            ("", _("Default for this file type")),
             ("keep", _("Keeps what is stored")),
             ("clear", _("Clears the field")),
             ("default", _("Takes the field's default")),

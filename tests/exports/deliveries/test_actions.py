@@ -59,7 +59,7 @@ def test_a_refused_delivery_goes_after_the_cause_is_gone(dispatch: Dispatch, ssh
     dispatch.deliver(delivery)
     actions.acknowledge(delivery, dispatch.user)
     assert delivery.acknowledged_by == dispatch.user
-    with pytest.raises(NotPossible, match="seen to it already"):
+    with pytest.raises(NotPossible, match="already acknowledged it"):
         actions.acknowledge(delivery, dispatch.user)
     (sshd.root / "later").mkdir()
     actions.resend(delivery, dispatch.user)
@@ -67,7 +67,7 @@ def test_a_refused_delivery_goes_after_the_cause_is_gone(dispatch: Dispatch, ssh
     dispatch.deliver(delivery)
     assert (sshd.root / "later" / NAME).read_bytes() == CONTENT
     (sshd.root / "later" / NAME).unlink()
-    with pytest.raises(NotPossible, match="no incident"):
+    with pytest.raises(NotPossible, match="no longer has an open incident"):
         actions.acknowledge(delivery, dispatch.user)
     assert audited() == ["delivery.acknowledge", "delivery.resend"]
 

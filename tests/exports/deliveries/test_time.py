@@ -88,7 +88,7 @@ def test_a_clock_that_is_set_shortens_no_time(monkeypatch: pytest.MonkeyPatch):
 
 def test_time_is_up_though_whoever_watches_it_comes_late():
     late = Deadline(0.0, TRANSFER)  # nobody watches
-    with pytest.raises(Unreachable, match="did not let us in within 0 s"):
+    with pytest.raises(Unreachable, match="did not succeed within 0 s"):
         late.check()
 
 

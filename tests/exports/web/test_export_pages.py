@@ -41,7 +41,7 @@ def test_the_list_tells_the_next_night_the_last_run_and_the_last_nights(
     assert "Events: courseCompletion" in words(page)
     assert "02:00 C" in words(page)
     assert "In progress" in words(page)
-    assert "The last 14 nights: 1 given up, 1 failed, 1 will be tried again" in page
+    assert "The last 14 nights: 1 given up, 1 failed, 1 will be retried" in page
     assert "New export" not in words(page)
 
 
@@ -114,9 +114,9 @@ def test_past_dates_are_filled_each_with_a_run(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("first", "last", "said"),
     [
-        (-70, -1, "at most 60 can be asked for at once"),
-        (-1, 0, "The last day that is over is"),
-        (-2, -5, "The first day is after the last one."),
+        (-70, -1, "the maximum is 60 at a time"),
+        (-1, 0, "The most recent complete day is"),
+        (-2, -5, "The first day is after the last day."),
         ("soon", -1, "Enter a valid date."),
         ("", "", "This field is required."),
     ],

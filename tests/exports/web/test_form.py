@@ -94,7 +94,7 @@ def test_types_that_are_still_to_come_can_be_named(cast: Cast) -> None:
     ("changes", "said"),
     [
         ({"name": ""}, "This field is required."),
-        ({"name_pattern": "../{date}"}, "cannot stand in a file name"),
+        ({"name_pattern": "../{date}"}, "is not allowed in a file name"),
         ({"name_pattern": "nightly"}, "would be the same every night"),
         ({"name_pattern": "{evnt}-{date}"}, "There is no part {evnt}"),
         ({"days": []}, "Choose at least one day."),
@@ -105,12 +105,12 @@ def test_types_that_are_still_to_come_can_be_named(cast: Cast) -> None:
         ({"more_types": "x" * 101}, "has 101 characters; an event type has at most 100"),
         ({"place-0-server": "", "place-0-path": "/in"}, "Choose a server, or remove this row."),
         (columns(("a", "path", "x"), ("a", "path", "y")), "There are two columns “a”. Rename one."),
-        (columns(("", "path", "x")), "is empty, hidden or longer"),
+        (columns(("", "path", "x")), "is empty, invisible or longer"),
         (columns(("a", "path", "")), "The path of column “a” is empty."),
         (columns(("a", "path", "x..y")), "has nothing before, after or between its dots"),
         (
             {**columns(("a", "path", "x"), ("a.b", "path", "y")), "format": "json"},
-            "cannot be a value and hold",
+            "cannot be a value and contain",
         ),
     ],
 )
@@ -258,7 +258,7 @@ def test_samples_come_from_ones_own_tenant_only(cast: Cast) -> None:
     [
         ("{event}_{date}", "courseCompletion_"),
         ("{date:%Y%m%d}", ".csv.gz"),
-        ("a/{date}", "“/” cannot stand in a file name"),
+        ("a/{date}", "“/” is not allowed in a file name"),
         ("", "The file name is empty."),
     ],
 )

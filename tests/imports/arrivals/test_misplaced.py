@@ -78,7 +78,7 @@ def test_folder_names_are_compared_exactly() -> None:
 
 def test_an_account_without_folders_gets_an_answer_too() -> None:
     (found,) = find({"": folder("a.csv")}, [])
-    assert "ask the portal's operator" in found.reason
+    assert "Ask the portal's operator" in found.reason
 
 
 def test_a_drop_in_the_root_takes_files_there() -> None:

@@ -113,7 +113,7 @@ def test_it_refuses_columns_that_are_there_twice() -> None:
     found = refusal([*ACCOUNTS, "email", "Extra", "extra"])
     assert [code for code, _ in found] == [Code.DUPLICATE_COLUMN] * 2
     assert found[0][1] == (
-        'The column "Email" is there 2 times (case does not count). Keep one of them.'
+        'The column "Email" appears 2 times (case is ignored). Keep one of them.'
     )
 
 

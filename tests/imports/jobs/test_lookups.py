@@ -213,7 +213,7 @@ def test_no_template_is_left_without_the_column_that_it_takes(institution: Insti
 
 
 def test_a_template_is_not_saved_without_its_table(institution: Institution) -> None:
-    with pytest.raises(Refused, match='needs the look-up table "Schools", which is not there'):
+    with pytest.raises(Refused, match='needs the look-up table "Schools", which does not exist'):
         template(institution)
     known = table(institution)
     made = template(institution)
@@ -227,7 +227,7 @@ def test_a_template_is_not_saved_without_its_table(institution: Institution) -> 
 def test_a_job_whose_table_is_gone_is_told_so(institution: Institution) -> None:
     job = institution.send("accounts", FILE, spec=spec())
     assert (job.state, job.fault) == ("failed", "sender")
-    assert 'needs the look-up table "Schools", which is not there' in job.reason
+    assert 'needs the look-up table "Schools", which does not exist' in job.reason
 
 
 def test_a_template_in_yaml_names_its_table(institution: Institution) -> None:
@@ -262,7 +262,7 @@ def test_another_tenants_table_is_no_table_of_ours(institution: Institution) -> 
         )  # fmt: skip
         theirs.save()
     try:
-        with pytest.raises(Refused, match="which is not there"):
+        with pytest.raises(Refused, match="which does not exist"):
             template(institution)
         table(institution)
         send(institution, template(institution))

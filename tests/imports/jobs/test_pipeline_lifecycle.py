@@ -213,4 +213,4 @@ def test_a_job_whose_worker_dies_each_time_is_given_up(institution: Institution)
     assert len(institution.work()) == 1
     job.refresh_from_db()
     assert (job.state, job.fault) == (State.FAILED, "portal")
-    assert "without a word 3 times" in job.reason
+    assert "without an error message 3 times" in job.reason

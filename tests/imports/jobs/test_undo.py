@@ -165,7 +165,7 @@ def test_it_is_refused_twice(institution: Institution) -> None:
     with pytest.raises(actions.NotPossible, match="on its way"):
         actions.undo(job, institution.person())
     institution.work()
-    with pytest.raises(actions.NotPossible, match="undone already"):
+    with pytest.raises(actions.NotPossible, match="already been undone"):
         actions.undo(job, institution.person())
 
 
@@ -177,7 +177,7 @@ def test_an_undo_that_became_impossible_changes_nothing(institution: Institution
     second.refresh_from_db()
     first.refresh_from_db()
     assert (first.state, second.state, second.fault) == ("complete", "failed", "")
-    assert "undone already" in second.reason
+    assert "already been undone" in second.reason
     assert not RecordChange.objects.filter(job_id=second.pk).exists()
 
 

@@ -146,7 +146,7 @@ def test_what_was_mapped_before_is_suggested_again() -> None:
     learned = {normal_form("Kdnr. 2"): {"PersonIdentifier": 3, "LastName": 1}}
     (found,) = suggested("accounts", ["KDNR-2"], learned=learned)
     assert found.field == "PersonIdentifier"
-    assert "mapped so 3 times" in found.reason
+    assert "mapped this way 3 times" in found.reason
 
 
 def test_a_mapping_that_was_made_before_goes_before_a_likeness() -> None:

@@ -310,7 +310,7 @@ def test_unknown_columns_are_ignored_told_or_held(rule: str, warned: int, held: 
     assert len(found.warnings) == warned
     assert bool(found.reasons) is held
     if held:
-        assert found.reasons[0].endswith('the template does not know: "Extras", "New".')
+        assert found.reasons[0].endswith('are not in the template: "Extras", "New".')
         assert found.warnings[0].message.endswith('Did you mean "Extra"?')
 
 
@@ -344,9 +344,9 @@ def test_a_spec_that_does_not_fit_is_refused_with_all_reasons() -> None:
         settings={"absent_scope": "School"},
     )
     assert unfit(one, FEED, PEOPLE, {}) == [
-        'The own field "email" has the name of a field that is there: rename it.',
+        'The custom field "email" has the name of an existing field. Rename it.',
         'The template fills the field "Colour", which "People" does not have.',
-        'The template says no column for "Name", which is needed: map one to it.',
+        'The template has no column for the required field "Name". Map a column to it.',
         '"Id" needs the look-up table "ids", which does not exist.',
         '`absent_scope` names "School", which is not a field of "People".',
     ]

@@ -86,15 +86,18 @@ def test_it_names_all_faults_at_once() -> None:
     ("field", "told"),
     [
         ({"columns": ["A", "B"]}, "expected join or first_non_blank as first step"),
-        ({"columns": ["A"], "steps": [{"trim": True}, {"join": ""}]}, "joining step further on"),
+        (
+            {"columns": ["A"], "steps": [{"trim": True}, {"join": ""}]},
+            "a join after the first step",
+        ),
         ({"columns": ["A", "A"], "steps": [{"join": ""}]}, "found a column twice"),
-        ({"columns": ["A"], "constant": "x"}, "expected a constant alone"),
+        ({"columns": ["A"], "constant": "x"}, "expected only a constant"),
         ({"constant": 3}, "found the number 3, expected a text"),
         ("A", 'found "A", expected a mapping'),
         ({"columns": "A"}, 'found "A", expected a list'),
         ({"columns": ["A"], "steps": {"trim": True}}, "found a mapping, expected a list"),
         ({"columns": ["A"], "default": "a\0b"}, "expected a text without NUL"),
-        ({"columns": ["A"], "default": "\ud800"}, "without halves of characters"),
+        ({"columns": ["A"], "default": "\ud800"}, "without unpaired surrogates"),
     ],
 )
 def test_it_refuses_a_field_that_makes_no_sense(field: Any, told: str) -> None:
@@ -150,14 +153,14 @@ def test_it_refuses_a_step_that_makes_no_sense(step: Any, told: str) -> None:
 
 def test_it_refuses_steps_that_would_blow_a_text_up() -> None:
     longer = {"replace": {"find": ".", "with": "x" * 50, "regex": True}}
-    assert "far longer" in faults(stepped(longer, longer))[0]
+    assert "far too long" in faults(stepped(longer, longer))[0]
     assert parse(stepped(longer))
 
 
 @pytest.mark.parametrize(
     ("own", "told"),
     [
-        ({"name": "_x"}, "without _ first"),
+        ({"name": "_x"}, "does not begin with _"),
         ({"name": " x"}, "without blanks around"),
         ({"name": "x", "type": "enum"}, "expected one of text"),
         ({"label": "x"}, "the key name is missing"),
@@ -304,7 +307,7 @@ def test_differences_are_told_in_words() -> None:
     assert found['Field "Email"'].after == '"Mail"; upper case'
     assert found['Field "Sex", value "F"'] == Change('Field "Sex", value "F"', "Female", "Woman")
     assert found['Field "Country"'] == Change('Field "Country"', 'always "MX"', "nothing")
-    assert found['Own field "Locker"'].before == "integer Number of the locker"
+    assert found['Custom field "Locker"'].before == "integer Number of the locker"
     assert found["Operation"] == Change("Operation", "mirror", "as the feed says")
     assert found["Limits"] == Change("Limits", "creates 100, removes 5.5%", "removes 7")
 

@@ -50,7 +50,10 @@ def test_a_download_of_ours_comes_back_as_it_was() -> None:
         (",b\n1,2\n", "A column has no name"),
         ("a,a\n1,2\n", '"a" is the name of two columns.'),
         ("a,b\n", "The table has no rows."),
-        ("a,b\n1,x\n\n 1 ,y\n", 'Line 4: the key "1" is on line 2 already. Each key may be there'),
+        (
+            "a,b\n1,x\n\n 1 ,y\n",
+            'Line 4: the key "1" is already on line 2. Each key can appear only',
+        ),
         ("a,b\n ,x\n", 'Line 2: "a" is blank'),
         ("a,b\n1,x\n2\n", "Line 3: "),
         ("a,b\n1," + "x" * 4_001 + "\n", 'Line 2: "b" has 4,001 characters'),
@@ -65,7 +68,7 @@ def test_it_says_what_is_wrong_with_a_table_and_where(text: str | bytes, told: s
 def test_keys_that_differ_in_capitals_only_are_one_where_capitals_do_not_count() -> None:
     text = "a,b\nx,1\nX,2\n"
     assert len(read_table(text.encode()).rows) == 2
-    assert 'Line 3: the key "X" is on line 2 already (case is ignored).' in " ".join(
+    assert 'Line 3: the key "X" is already on line 2 (case is ignored).' in " ".join(
         refused(text, fold=True)
     )
 
@@ -81,7 +84,7 @@ def test_it_is_bounded_in_rows_and_bytes(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_many_faults_are_told_as_some_and_a_number() -> None:
     told = refused("a,b\n" + "1,x\n" * 101)
-    assert (len(told), told[-1]) == (21, "And 80 more of the kind.")
+    assert (len(told), told[-1]) == (21, "And 80 more similar problems.")
 
 
 def test_the_digest_changes_with_the_content_only() -> None:

@@ -195,7 +195,7 @@ def test_misplaced_files_stand_first_with_their_reason(cast: Cast, made: dict[st
     assert [row.verdict == "misplaced" for row in rows] == [True, True, False, False, False]
     found = client.get(reverse("sightings"), {"verdict": "misplaced", "name": "accounts"})
     assert [row.path for row in found.context["page"]] == ["accounts.csv"]
-    assert "from which nothing is imported" in found.content.decode()
+    assert "which is not imported" in found.content.decode()
 
 
 def test_a_delivery_is_found_by_the_name_of_a_file_in_it(cast: Cast, made: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ def test_a_table_is_pasted_or_uploaded(desk: Desk) -> None:
 
 def test_what_is_wrong_with_a_table_is_said_and_what_was_typed_stays(desk: Desk) -> None:
     text = desk.post("lookup-create", name="Schools", pasted="a,b\n1,x\n1,y\n", status=422)
-    assert "Line 3: the key &quot;1&quot; is on line 2 already" in text
+    assert "Line 3: the key &quot;1&quot; is already on line 2" in text
     assert "1,y" in text
     assert "Choose a file, or paste" in desk.post("lookup-create", name="S", status=422)
     both = desk.post("lookup-create", name="S", pasted=CSV, file=file("t.csv", CSV), status=422)

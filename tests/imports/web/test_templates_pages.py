@@ -149,7 +149,7 @@ def test_an_upload_names_every_fault(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"\xff\xfe\x00", "found bytes that are no text at byte 1"),
+        (b"\xff\xfe\x00", "found bytes that are not text at byte 1"),
         (b"", "submitted file is empty"),
         (b"a: &x 1\nb: *x\n", "anchor or alias"),
         (b"x" * (300 << 10), "expected at most"),
@@ -207,7 +207,7 @@ def test_one_file_of_an_account_is_imported_by_one_template(desk: Desk) -> None:
     assert (made.file_names, made.account) == (["people.csv", "People.csv"], mine)
     clash = {"name": "Others", "account": mine.pk, "file_names": "people.csv"}
     text = desk.post("template-change", other.uid, status=422, **clash)
-    assert "The template “People” takes people.csv from this account already." in text
+    assert "The template “People” already imports people.csv from this account." in text
     desk.post("template-enabled", made.uid, to="disabled")
     desk.post("template-change", other.uid, **clash)
     assert "already" in desk.post("template-enabled", made.uid, to="enabled", status=422)
@@ -217,7 +217,7 @@ def test_one_file_of_an_account_is_imported_by_one_template(desk: Desk) -> None:
 def test_a_name_no_file_can_come_under_is_refused(desk: Desk, name: str) -> None:
     made = desk.template()
     text = desk.post("template-change", made.uid, name="P", file_names=name, status=422)
-    assert "is no name that a file can come under" in text
+    assert "is not a valid file name" in text
     made.refresh_from_db()
     assert made.file_names == ["people.csv"]
 
@@ -226,7 +226,7 @@ def test_a_template_that_files_ran_with_is_not_deleted(desk: Desk) -> None:
     made, unused = desk.template(), desk.template("Unused")
     job = desk.send(made)
     text = desk.post("template-delete", made.uid, status=422)
-    assert "One file ran with it" in text
+    assert "One file was processed with this template" in text
     assert "was deleted" in desk.post("template-delete", unused.uid)
     assert list(ImportTemplate.objects.values_list("name", flat=True)) == ["People"]
     assert "People" in desk.get("job", job.uid)

@@ -66,10 +66,10 @@ def test_an_undo_is_undone(desk: Desk) -> None:
 def test_what_is_undone_already_says_so(desk: Desk) -> None:
     job = send(desk, row("1", "Ada"))
     desk.post("job-undo-confirm", job.uid)
-    assert "on its way already" in desk.get("job-undo", job.uid)
-    assert "on its way already" in desk.post("job-undo-confirm", job.uid)
+    assert "already in progress" in desk.get("job-undo", job.uid)
+    assert "already in progress" in desk.post("job-undo-confirm", job.uid)
     desk.institution.work()
-    assert "undone already" in desk.get("job-undo", job.uid)
+    assert "already been undone" in desk.get("job-undo", job.uid)
     assert "Undo this import" not in desk.get("job", job.uid)
     assert ImportJob.objects.count() == 2
 
@@ -161,5 +161,5 @@ def test_a_complete_job_takes_no_correction(desk: Desk) -> None:
     job = send(desk, row("1", "Ada"))
     assert "Upload the corrected file" not in desk.get("job", job.uid)
     told = desk.post("job-correct", job.uid, file=file("e.csv", b"x"))
-    assert "no rows that wait" in told
+    assert "no rows to correct" in told
     assert ImportJob.objects.count() == 1

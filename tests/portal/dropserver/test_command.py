@@ -80,8 +80,8 @@ def test_it_serves_until_it_is_told_to_stop(settings, tmp_path):
 @pytest.mark.parametrize(
     ("bind", "words"),
     [
-        ("here", "HOST:PORT is needed"),
-        ("127.0.0.1:70000", "HOST:PORT is needed"),
+        ("here", "expected HOST:PORT"),
+        ("127.0.0.1:70000", "expected HOST:PORT"),
         ("127.0.0.1:{taken}", "cannot be listened on: Address already in use"),
         ("192.0.2.1:2222", "cannot be listened on: Cannot assign requested address"),
     ],

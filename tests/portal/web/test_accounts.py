@@ -87,7 +87,7 @@ def test_a_template_account_shows_both_forms_of_its_name_and_its_password_once(c
         ("base", "pat.lee", "a dot"),
         ("base", "-pat", "cannot be a user name"),
         ("district", "<b>", "cannot be the district"),
-        ("state", "Texas", "no abbreviation of a state"),
+        ("state", "Texas", "not a state abbreviation"),
         ("base", "", "required"),
     ],
 )
@@ -153,7 +153,7 @@ def test_a_key_is_added_once_known_by_its_fingerprint_and_removed(cast: Cast) ->
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("nonsense", "no public key"),
+        ("nonsense", "not a public key"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nabc", "private key"),
         ("", "required"),
     ],
