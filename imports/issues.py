@@ -1,4 +1,4 @@
-"""What can be wrong with a file or a row: the codes, their words, and one issue.
+"""What can be wrong with a file or a row: the codes, their severity, and one issue.
 
 Every message says what was found, what was expected and what to do (ground rule: bad input gets
 a clear answer). Codes are stable: senders' scripts may test them. Pure.
@@ -9,16 +9,18 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+SHOWN_CHARACTERS = 200  # of one value of a file (a cell, a column's name) in an issue or on a page
+
 
 class Severity(enum.StrEnum):
     ERROR = "error"  # the row is rejected, or the file fails
-    WARNING = "warning"  # the row is accepted, the sender is told
+    WARNING = "warning"  # the row is accepted, the sender is warned
 
 
 class Code(enum.StrEnum):
     """Row codes first, then file codes. A file code refuses the whole file."""
 
-    # one row, found by the scanner
+    # one row, by the scanner
     TOO_FEW_CELLS = "too_few_cells"
     TOO_MANY_CELLS = "too_many_cells"
     BAD_QUOTE = "bad_quote"
@@ -28,7 +30,7 @@ class Code(enum.StrEnum):
     CELL_TOO_LARGE = "cell_too_large"
     ROW_TOO_LARGE = "row_too_large"
     NOT_JSON = "not_json"
-    # one row, found by the field and row rules
+    # one row, by the field and row rules
     REQUIRED = "required"
     TOO_LONG = "too_long"
     NOT_AN_EMAIL = "not_an_email"
@@ -40,7 +42,7 @@ class Code(enum.StrEnum):
     SAME_AS = "same_as"
     AFTER = "after"
     MUST_BE_BLANK = "must_be_blank"
-    # one row, found against the file and the store
+    # one row, compared with the file and the store
     DUPLICATE_KEY = "duplicate_key"
     UNKNOWN_REFERENCE = "unknown_reference"
     UNKNOWN_KEY = "unknown_key"
@@ -67,20 +69,20 @@ class Issue:
 
     line: physical line of the record's start, 1 is the file's first; None for the whole file.
     column: the header as the file spells it; None where it concerns the row.
-    found: the offending value, at most 200 characters.
-    message: one sentence or two, complete without the other attributes.
+    value: the offending one, at most SHOWN_CHARACTERS of it.
+    message: one or two sentences, complete without the other attributes.
     """
 
     code: Code
     message: str
     line: int | None = None
     column: str | None = None
-    found: str = ""
+    value: str = ""
     severity: Severity = Severity.ERROR
 
 
 class FileRefused(Exception):
-    """The file cannot be imported at all: the sender's fault. Carries at least one issue."""
+    """The file cannot be imported at all, by the sender's fault. It carries at least one issue."""
 
     def __init__(self, *issues: Issue) -> None:
         super().__init__("; ".join(issue.message for issue in issues))
@@ -88,5 +90,5 @@ class FileRefused(Exception):
 
 
 def counted(number: int, noun: str) -> str:
-    """ "1 line", "1,200 lines"; for nouns whose plural ends in s."""
+    """Write a number with its noun: "1 line", "1,200 lines"; the plural must end in s."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

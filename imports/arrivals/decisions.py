@@ -1,4 +1,4 @@
-"""One line of an arrival's log: what was decided about a file, and why, in a sentence."""
+"""One line of an arrival's log: the decision about a file and its reason, a sentence."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Verdict(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class DecisionEntry:
     """Why a file was, or was not, picked up.
 
     subject: the file's name in its folder, exactly. verdict: a short stable code (`Verdict` for
-    the manifest protocol). reason: a sentence for the sender and the data manager: what was
+    the arrival protocols). reason: a sentence for the sender and the data manager: what was
     found, and what to do; safe to print.
     """
 
@@ -55,11 +55,11 @@ class Decision:
 
 
 def shown(name: str) -> str:
-    """A foreign name for people: nothing that hides, reorders or breaks text, at most 120 long."""
-    visible = _UNPRINTABLE.sub(lambda found: f"\\u{ord(found.group()):04x}", name)
+    """Make a foreign name safe to show: nothing hides, reorders or breaks text; 120 characters."""
+    visible = _UNPRINTABLE.sub(lambda match: f"\\u{ord(match.group()):04x}", name)
     return visible if len(visible) <= _MAX_SHOWN else visible[: _MAX_SHOWN - 1] + "…"
 
 
-def clock(moment: datetime) -> str:
-    """A moment in a sentence: to the minute, in UTC."""
+def utc_minute(moment: datetime) -> str:
+    """Write a moment for a sentence: to the minute, in UTC."""
     return f"{moment:%Y-%m-%d %H:%M} UTC"

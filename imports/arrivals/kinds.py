@@ -1,4 +1,4 @@
-"""Names that no protocol takes for data: rule, verdict and the sentence for people. Pure."""
+"""Names that no protocol takes for data: the verdict, the rule and the reason. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 from imports.arrivals.decisions import Verdict
 from imports.arrivals.names import is_hidden, is_leftover, is_temporary
 
-# Verdict, which names it is for, and the reason with a place for the name.
+# The verdict, the names that it applies to, and the reason with a placeholder for the name.
 Kind: TypeAlias = tuple[Verdict, Callable[[str], bool], str]
 
 HIDDEN: Kind = (

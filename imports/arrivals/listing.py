@@ -1,4 +1,4 @@
-"""What a folder holds at one moment, as the arrival rules see it. Pure data."""
+"""The content of a folder at one moment, as the arrival rules see it. Pure data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Entry:
 
     size: bytes. mtime_ns, ctime_ns: nanoseconds since 1970. mtime says when the content was
     written; ctime also moves when the file is renamed, so it dates a claim. ctime_ns is 0 where
-    the place does not tell it (remote servers). inode: 0 where unknown.
+    the server does not report it (remote servers). inode: 0 where unknown.
     """
 
     name: str
@@ -61,5 +61,5 @@ class Listing:
 
 
 def _moment(nanoseconds: int) -> datetime:
-    # Some file systems keep times that no calendar shows; the sums on this one must not overflow.
+    # Some file systems keep times beyond any calendar; computing with the result must not overflow.
     return _EPOCH + timedelta(microseconds=min(max(nanoseconds, 0), _LATEST_NS) // 1_000)

@@ -11,34 +11,33 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from imports.arrivals.decisions import Decision, Verdict, clock, shown
+from imports.arrivals.decisions import DecisionEntry, Verdict, shown, utc_minute
 from imports.arrivals.kinds import HIDDEN, LEFTOVER, TEMPORARY, Kind
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.names import is_hidden, is_result
-from imports.manifest.states import State, free_name, is_manifest, parse_state, state_name
+from imports.manifest.states import free_name, is_manifest, parse_state, state_name
+from portal.dropserver.paths import MAX_NAME_BYTES
+from portal.dropserver.rights import ManifestState
 
 RETRY_AFTER = timedelta(minutes=5)
 LEASE = timedelta(minutes=5)
 
-_MAX_NAME_BYTES = 255
 _ALMOST = re.compile(r".+\.done(?:\.[a-z0-9]{1,4}|[ _\-(].*)", re.I | re.DOTALL)
-_LONGEST_STATE = max(State, key=len)
+_LONGEST_STATE = max(ManifestState, key=len)
 
 
 @dataclass(slots=True)
-class Detection:
-    """What a look at the folder found.
+class ManifestDetection:
+    """The result for one listing of a folder.
 
-    claims: manifests to be claimed now, in order of name. retry: manifests in the state
-    IMPORTCONFIGMISSING whose time has come. stale: manifests in the state PROCESSING whose claim
-    is older than the lease; whoever held it is gone or slow, the arrival's own lease decides.
-    decisions: one for every visible file that is not in claims.
+    claims: manifests to claim now, in order of name. retry: manifests in the state
+    IMPORTCONFIGMISSING whose time has come. decisions: one for every visible file that is not in
+    claims.
     """
 
     claims: list[Entry] = field(default_factory=list)
     retry: list[Entry] = field(default_factory=list)
-    stale: list[Entry] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
+    decisions: list[DecisionEntry] = field(default_factory=list)
 
 
 def detect(
@@ -48,35 +47,30 @@ def detect(
     named: Collection[str] = (),
     retry_after: timedelta = RETRY_AFTER,
     lease: timedelta = LEASE,
-) -> Detection:
-    """Looks at a drop at the moment `now` (aware).
+) -> ManifestDetection:
+    """Decide about every file of a drop at the moment `now` (aware).
 
     named: data files that a manifest under way names; they are not waiting for one.
     retry_after: how long a manifest rests in IMPORTCONFIGMISSING. lease: how long a claim holds.
     Folders are not files and get no decision, except one that is named like a manifest.
     """
-    detection = Detection()
+    detection = ManifestDetection()
     for entry in listing:
         if entry.is_dir:
-            _folder(entry, detection)
+            _decide_about_folder(entry, detection)
         elif state := parse_state(entry.name):
-            _state(entry, state[1], now, detection, retry_after, lease)
+            _decide_about_state(entry, state[1], now, detection, retry_after, lease)
         elif is_manifest(entry.name) and not is_hidden(entry.name):
-            _manifest(entry, detection)
+            _claim_or_refuse(entry, detection)
         else:
-            detection.decisions.append(_file(entry, named))
+            detection.decisions.append(_decision_about_file(entry, named))
     return detection
 
 
-def claim_name(name: str, listing: Listing) -> str:
-    """The name under which a manifest is claimed: `accounts.done.PROCESSING` or the next free."""
-    return free_name(state_name(name, State.PROCESSING), listing.by_name)
-
-
-def _folder(entry: Entry, detection: Detection) -> None:
+def _decide_about_folder(entry: Entry, detection: ManifestDetection) -> None:
     if is_manifest(entry.name):
         detection.decisions.append(
-            Decision(
+            DecisionEntry(
                 entry.name,
                 Verdict.MANIFEST_IS_FOLDER,
                 f"{shown(entry.name)} is a folder. A manifest must be a file; send it as a file.",
@@ -84,14 +78,14 @@ def _folder(entry: Entry, detection: Detection) -> None:
         )
 
 
-def _manifest(entry: Entry, detection: Detection) -> None:
+def _claim_or_refuse(entry: Entry, detection: ManifestDetection) -> None:
     longest = free_name(state_name(entry.name, _LONGEST_STATE), [])
     # A collision may add a number of a few digits.
-    if len(longest.encode(errors="surrogateescape")) + 4 <= _MAX_NAME_BYTES:
+    if len(longest.encode(errors="surrogateescape")) + 4 <= MAX_NAME_BYTES:
         detection.claims.append(entry)
         return
     detection.decisions.append(
-        Decision(
+        DecisionEntry(
             entry.name,
             Verdict.NAME_TOO_LONG,
             f"The name of the manifest {shown(entry.name)} is too long: the portal "
@@ -101,54 +95,53 @@ def _manifest(entry: Entry, detection: Detection) -> None:
     )
 
 
-def _state(
+def _decide_about_state(
     entry: Entry,
-    state: State,
+    state: ManifestState,
     now: datetime,
-    detection: Detection,
+    detection: ManifestDetection,
     retry_after: timedelta,
     lease: timedelta,
 ) -> None:
     age = now - entry.changed
     verdict, reason = _MEANING[state]
-    if state is State.PROCESSING and age > lease:
-        detection.stale.append(entry)
+    if state is ManifestState.PROCESSING and age > lease:
         verdict = Verdict.PROCESSING_STALE
         reason = (
             "Its import started {since} and has not finished. The portal continues it "
             "automatically; you do not need to send anything again."
         )
-    elif state is State.IMPORTCONFIGMISSING and age >= retry_after:
+    elif state is ManifestState.IMPORTCONFIGMISSING and age >= retry_after:
         detection.retry.append(entry)
         verdict = Verdict.CONFIGURATION_RETRY
         reason = (
             "The configuration of this folder could not be read {since}. It is being retried now."
         )
     sentence = reason.format(
-        since=f"at {clock(entry.changed)}", retry=clock(now - age + retry_after)
+        since=f"at {utc_minute(entry.changed)}", retry=utc_minute(now - age + retry_after)
     )
-    detection.decisions.append(Decision(entry.name, verdict, sentence))
+    detection.decisions.append(DecisionEntry(entry.name, verdict, sentence))
 
 
-_MEANING: dict[State, tuple[Verdict, str]] = {
-    State.PROCESSING: (
+_MEANING: dict[ManifestState, tuple[Verdict, str]] = {
+    ManifestState.PROCESSING: (
         Verdict.PROCESSING,
         "The portal picked up this manifest {since} and is processing the files it "
         "names. Please wait.",
     ),
-    State.INVALIDSCHEMA: (
+    ManifestState.INVALIDSCHEMA: (
         Verdict.INVALID_SCHEMA,
         "This manifest was refused {since}: it is not a readable manifest, and none "
         "of its files were processed. Correct it and send it again with the "
         "extension .done.",
     ),
-    State.CONTAINSINVALIDFILES: (
+    ManifestState.CONTAINSINVALIDFILES: (
         Verdict.INVALID_FILES,
         "This manifest was finished {since} with lines that are not valid; the "
         "INVALID attribute of each says why. Its other files were processed. Send "
         "the files of the marked lines again, with a new manifest.",
     ),
-    State.IMPORTCONFIGMISSING: (
+    ManifestState.IMPORTCONFIGMISSING: (
         Verdict.CONFIGURATION_MISSING,
         "The configuration of this folder could not be read {since}. The operator "
         "has been notified, and it is retried at {retry}. You do not need to send "
@@ -157,23 +150,23 @@ _MEANING: dict[State, tuple[Verdict, str]] = {
 }
 
 
-def _file(entry: Entry, named: Collection[str]) -> Decision:
+def _decision_about_file(entry: Entry, named: Collection[str]) -> DecisionEntry:
     name = shown(entry.name)
     if entry.name in named:
-        return Decision(
+        return DecisionEntry(
             entry.name,
             Verdict.IN_PROGRESS,
             f"{name} is named by a manifest that is being processed.",
         )
     for verdict, applies, reason in _KINDS:
         if applies(entry.name):
-            return Decision(entry.name, verdict, reason.format(name=name))
-    return Decision(
+            return DecisionEntry(entry.name, verdict, reason.format(name=name))
+    return DecisionEntry(
         entry.name,
         Verdict.WAITING_FOR_MANIFEST,
-        f"{name} ({entry.size:,} bytes) has been here since {clock(entry.written)} "
-        "and is waiting for a manifest. Put a file with the extension .done that "
-        "names it in this folder.",
+        f"{name} ({entry.size:,} bytes) has been here since "
+        f"{utc_minute(entry.written)} and is waiting for a manifest. Put a file "
+        "with the extension .done that names it in this folder.",
     )
 
 

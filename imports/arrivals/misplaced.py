@@ -1,4 +1,4 @@
-"""Finds files that lie where nothing is imported; seed 001 calls that an error.
+"""Find files in folders from which nothing is imported; seed 001 calls that an error.
 
 Pure: a tree of listings in, sentences out.
 """
@@ -21,29 +21,29 @@ _ALIKE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Misplaced:
+class MisplacedFile:
     """A file in a folder that feeds nothing. path: from the account's root, without a leading /."""
 
     path: str
     reason: str
 
 
-def find(tree: Mapping[str, Listing], drops: Collection[str]) -> list[Misplaced]:
+def find(tree: Mapping[str, Listing], drops: Collection[str]) -> list[MisplacedFile]:
     """The misplaced files in order of path.
 
     tree: listings by folder, "" or "/" is the root. drops: the folders that feed something, in
     the same notation. What the portal writes itself, hidden files, unfinished uploads and leftovers
-    are no deliveries and are left out, and so is everything below a hidden folder.
+    are not deliveries and are left out, and so is everything below a hidden folder.
     """
-    known = {_clean(drop) for drop in drops}
+    feeding = {_clean(drop) for drop in drops}
     misplaced = [
-        Misplaced(str(folder / entry.name), _reason(folder, entry.name, known))
+        MisplacedFile(str(folder / entry.name), _reason(folder, entry.name, feeding))
         for path, listing in tree.items()
-        if (folder := _clean(path)) not in known and not any(map(is_hidden, folder.parts))
+        if (folder := _clean(path)) not in feeding and not any(map(is_hidden, folder.parts))
         for entry in listing
         if not entry.is_dir and _is_delivery(entry.name)
     ]
-    return sorted(misplaced, key=lambda found: found.path)
+    return sorted(misplaced, key=lambda file: file.path)
 
 
 def _clean(path: str) -> PurePosixPath:
@@ -59,13 +59,13 @@ def _is_delivery(name: str) -> bool:
 def _reason(folder: PurePosixPath, name: str, drops: Collection[PurePosixPath]) -> str:
     place = f"the folder {shown(str(folder))}" if folder.parts else "the root folder"
     kind = "The manifest" if is_manifest(name) else "The file"
-    found = f"{kind} {shown(name)} is in {place}, which is not imported."
+    fact = f"{kind} {shown(name)} is in {place}, which is not imported."
     if not drops:
-        return f"{found} This account has no folder to import from. Ask the portal's operator."
+        return f"{fact} This account has no folder to import from. Ask the portal's operator."
     nearest = _nearest(folder, name, drops)
     guess = f"probably {shown(str(nearest))}, " if nearest is not None else ""
     return (
-        f"{found} Send it again to the folder for its type, {guess}with the data "
+        f"{fact} Send it again to the folder for its type, {guess}with the data "
         "file and the manifest in the same folder."
     )
 
@@ -73,7 +73,7 @@ def _reason(folder: PurePosixPath, name: str, drops: Collection[PurePosixPath]) 
 def _nearest(
     folder: PurePosixPath, name: str, drops: Collection[PurePosixPath]
 ) -> PurePosixPath | None:
-    """The drop that the file's name speaks of, else the one next to the file's folder, if one."""
+    """The drop whose name is most like the file's, else the one nearest its folder, if only one."""
     words = re.findall(r"[^\W\d_]+", name.partition(".")[0].lower())
     whole = ["".join(words)]
 
@@ -89,17 +89,17 @@ def _nearest(
 
 
 def _likeness(words: Collection[str], folders: Collection[str]) -> float:
-    """How much one of the words is like one of the folders' names: 0, or 0.7 to 1."""
+    """The greatest likeness of a word to a folder's name: 0, or 0.7 to 1."""
     ratios = (_ratio(word, part.lower()) for word in words for part in folders)
     return max((ratio for ratio in ratios if ratio >= _ALIKE), default=0.0)
 
 
 def _ratio(word: str, part: str) -> float:
-    # Thousands of files may be looked at in each round: what begins otherwise is not compared.
+    # Each round may compare thousands of files: words with another first letter are skipped.
     return SequenceMatcher(None, word, part).ratio() if word[:1] == part[:1] else 0.0
 
 
-def _shared(one: PurePosixPath, other: PurePosixPath) -> int:
-    """How many folders both paths go through."""
-    pairs = zip(one.parts, other.parts, strict=False)
+def _shared(folder: PurePosixPath, other: PurePosixPath) -> int:
+    """The number of leading folders that both paths share."""
+    pairs = zip(folder.parts, other.parts, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -1,4 +1,4 @@
-"""File names that mean something by themselves, whatever the protocol. Pure."""
+"""File names that have a meaning of their own, whatever the protocol. Pure."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _LEFTOVER = re.compile(r"thumbs\.db|desktop\.ini|~\$.*|.*~|.*\.(?:bak|swp|lnk)",
 
 
 def result_name(name: str) -> str:
-    """The name of the text that tells the sender how the file of that name ended."""
+    """Return the name of the text that tells the sender the outcome of the file of that name."""
     return name + RESULT_ENDING
 
 
 def errors_name(name: str) -> str:
-    """The name of the error attachment of the file of that name."""
+    """Return the name of the error attachment of the file of that name."""
     return name + ERRORS_ENDING
 
 
 def is_result(name: str) -> bool:
-    """Whether the name is one that the portal gives to what it writes for the sender."""
+    """Return whether the portal gives such a name to what it writes for the sender."""
     return name.endswith((RESULT_ENDING, ERRORS_ENDING))
 
 
 def is_hidden(name: str) -> bool:
-    """Whether the name begins with a dot: hidden, or the part file of an unfinished upload."""
+    """Return whether the name begins with a dot: hidden, or part of an unfinished upload."""
     return name.startswith(".")
 
 
 def is_temporary(name: str) -> bool:
-    """Whether clients give such a name to a file while they upload it (WinSCP: `.filepart`)."""
+    """Return whether clients give such a name to a file that they upload (WinSCP: `.filepart`)."""
     return _TEMPORARY.search(name) is not None
 
 
 def is_leftover(name: str) -> bool:
-    """Whether an operating system or an editor left the file behind: never data."""
+    """Return whether an operating system or an editor left the file behind: it is never data."""
     return _LEFTOVER.fullmatch(name) is not None

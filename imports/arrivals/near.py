@@ -1,4 +1,4 @@
-"""Why a file name matches no template although it nearly does: the near misses, in words. Pure.
+"""Why a file name matches no template although it nearly does: the near misses and reasons. Pure.
 
 Seed 003: "the file name is strict … case sensitive, including the file extension"; its example is
 `Users2018.csv`, sent a year later as `Users2019.csv`.
@@ -16,13 +16,13 @@ from imports.arrivals.decisions import shown
 
 MOST = 3
 _ALIKE = 0.8
-_COMPARED = 500  # templates; an account has some, but nothing bounds them
+_COMPARED = 500  # templates; nothing bounds their number
 _FREE = re.compile(r"\(\d+\)|\bcopy\b|[\d\s_.-]+", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class NearMiss:
-    """A name that a template has. reason: what sets the file's name apart from it, a sentence."""
+    """A name that a template has. reason: how the file's name differs from it, a sentence."""
 
     name: str
     reason: str
@@ -33,18 +33,21 @@ def near_misses(
 ) -> tuple[NearMiss, ...]:
     """At most MOST names that the file may have been meant for, the nearest first.
 
-    names: what the account's templates name; the file's own name is not among them. elsewhere:
+    names: of the account's templates; the file's own name is not among them. elsewhere:
     exact names that do not count here, with the sentence that says why (a template of another
     account, one that is switched off).
     """
-    found = [NearMiss(name, elsewhere[name])] if elsewhere and name in elsewhere else []
+    misses = [NearMiss(name, elsewhere[name])] if elsewhere and name in elsewhere else []
     candidates = sorted(names)[:_COMPARED]
     for rule in (_other_case, _other_extension, _other_number):
-        found += (NearMiss(one, reason) for one in candidates if (reason := rule(name, one)))
-    found += _spelled_alike(name, candidates)
-    first = {miss.name: miss for miss in reversed(found)}
-    order = dict.fromkeys(miss.name for miss in found)
-    return tuple(first[one] for one in order)[:MOST]
+        for candidate in candidates:
+            if reason := rule(name, candidate):
+                misses.append(NearMiss(candidate, reason))
+    misses += _spelled_alike(name, candidates)
+    nearest: dict[str, NearMiss] = {}
+    for miss in misses:
+        nearest.setdefault(miss.name, miss)
+    return tuple(nearest.values())[:MOST]
 
 
 def _other_case(name: str, other: str) -> str:
@@ -62,8 +65,8 @@ def _other_extension(name: str, other: str) -> str:
     (stem, end), (other_stem, other_end) = _split(name), _split(other)
     if _fold(stem) != _fold(other_stem) or _fold(end) == _fold(other_end):
         return ""
-    found = f"ends in {shown(end)}" if end else "has no extension"
-    return f"The template's name is {shown(other)}: the file {found}."
+    fact = f"ends in {shown(end)}" if end else "has no extension"
+    return f"The template's name is {shown(other)}: the file {fact}."
 
 
 def _other_number(name: str, other: str) -> str:
@@ -76,10 +79,14 @@ def _other_number(name: str, other: str) -> str:
 
 def _spelled_alike(name: str, candidates: Collection[str]) -> Iterator[NearMiss]:
     folded = _fold(name)[:255]
-    rated = [(SequenceMatcher(None, folded, _fold(one)[:255]).ratio(), one) for one in candidates]
-    for likeness, one in sorted(rated, key=lambda pair: (-pair[0], pair[1])):
+    rated = [
+        (SequenceMatcher(None, folded, _fold(candidate)[:255]).ratio(), candidate)
+        for candidate in candidates
+    ]
+    for likeness, other in sorted(rated, key=lambda pair: (-pair[0], pair[1])):
         if likeness >= _ALIKE:
-            yield NearMiss(one, f"The template's name is {shown(one)}: the spelling is similar.")
+            reason = f"The template's name is {shown(other)}: the spelling is similar."
+            yield NearMiss(other, reason)
 
 
 def _fold(text: str) -> str:

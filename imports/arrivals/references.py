@@ -1,11 +1,10 @@
-"""Judges each line of a manifest against the folder: exists, then checksum (seed 001, state 3).
+"""Compare each line of a manifest with the folder: exists, then checksum (seed 001, state 3).
 
 Pure: the folder is a listing, and the MD5 of a file comes from a function of the caller.
 """
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from imports.manifest.schema import Manifest, Problem, Reference
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What became of one reference.
+    """The outcome for one reference.
 
     entry: the file it means, also where its checksum is wrong; None if there is none.
     problem: None if the file may go on to the configuration. reason: sentences for the sender.
@@ -33,24 +32,13 @@ class Resolution:
 def resolve(
     manifest: Manifest, listing: Listing, digest: Callable[[Entry], str]
 ) -> list[Resolution]:
-    """One resolution a reference, in the manifest's order.
+    """Resolve each reference, in the manifest's order.
 
-    digest: gives the MD5 of a file as hexadecimal digits, in any case; it is asked only where the
-    line has a checksum. It may raise FileNotFoundError for a file that is gone meanwhile; other
+    digest: returns the MD5 of a file as hexadecimal digits, in any case; it is called only where
+    the line has a checksum. It may raise FileNotFoundError for a file that is gone meanwhile; other
     errors are the portal's own and are passed on.
     """
     return [_resolve(reference, listing, digest) for reference in manifest.references]
-
-
-def file_identity(drop: str, entry: Entry) -> str:
-    """The identity of a delivered data file: 64 hex digits, for a UNIQUE constraint.
-
-    Two manifests that name the same delivered file mean one import of it (reliability.md A9:
-    the same content under five names). A file sent again is another one, see
-    `imports.manifest.identity`.
-    """
-    parts = ("file", drop, str(entry.inode), str(entry.mtime_ns), str(entry.size))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _resolve(reference: Reference, listing: Listing, digest: Callable[[Entry], str]) -> Resolution:
@@ -78,10 +66,10 @@ def _resolve(reference: Reference, listing: Listing, digest: Callable[[Entry], s
 
 
 def compare(reference: Reference, entry: Entry, md5: str) -> Resolution:
-    """Compares the line's checksum with the file's MD5, without case.
+    """Compare the line's checksum with the file's MD5, without case.
 
-    Also for the copy that is processed: what counts is that the imported bytes are those that
-    the manifest means (reliability.md A10).
+    The copy that is processed is compared too: the imported bytes must be those that the manifest
+    means (reliability.md A10).
     """
     name = shown(reference.name)
     if md5.lower() == reference.checksum.lower():
@@ -106,19 +94,19 @@ def _not_found(reference: Reference, listing: Listing) -> Resolution:
         if not other.is_dir and _folded(other.name) == _folded(reference.name)
     )
     if entry is not None and entry.is_dir:
-        found = f"{name} is a folder, not a file."
+        fact = f"{name} is a folder, not a file."
     elif near:
-        found = (
+        fact = (
             f"There is no file {name} in this folder, but "
             f"{', '.join(map(shown, near))}: names must match exactly, including case "
             "and spaces."
         )
     else:
-        found = f"There is no file {name} in this folder."
+        fact = f"There is no file {name} in this folder."
     todo = " Send the file first, then a new manifest that names it exactly."
-    return Resolution(reference, None, Problem.FILE_NOT_FOUND, found + todo)
+    return Resolution(reference, None, Problem.FILE_NOT_FOUND, fact + todo)
 
 
 def _folded(name: str) -> str:
-    """A name without the differences that people do not see: case, blanks, forms of accents."""
+    """Return a name without differences that people overlook: case, blanks, forms of accents."""
     return "".join(unicodedata.normalize("NFKC", name).casefold().split())

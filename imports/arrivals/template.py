@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from imports.arrivals.decisions import Decision, Verdict, shown
+from imports.arrivals.decisions import DecisionEntry, Verdict, shown
 from imports.arrivals.kinds import HIDDEN, LEFTOVER, TEMPORARY, Kind
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.names import errors_name, is_result, result_name
 from imports.arrivals.near import NearMiss, near_misses
-
-_MAX_NAME_BYTES = 255
+from portal.dropserver.paths import MAX_NAME_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +36,16 @@ class Unmatched:
 
 
 @dataclass(slots=True)
-class Detection:
-    """What a look at the home found, in order of name.
+class TemplateDetection:
+    """The result for one listing of a home, in order of name.
 
     matches: to be imported now. unmatched: to be shown to people. decisions: one for every visible
-    file that is not in matches; the unmatched ones have theirs too.
+    file that is not in matches, the unmatched ones included.
     """
 
     matches: list[Match] = field(default_factory=list)
     unmatched: list[Unmatched] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
+    decisions: list[DecisionEntry] = field(default_factory=list)
 
 
 def detect(
@@ -55,14 +54,14 @@ def detect(
     names: Mapping[str, int],
     quiet: timedelta,
     elsewhere: Mapping[str, str] | None = None,
-) -> Detection:
-    """Looks at a home at the moment `now` (aware).
+) -> TemplateDetection:
+    """Decide about every file of a home at the moment `now` (aware).
 
     names: exact file name to the id of the account's template. quiet: how long a file must have
     been neither written nor renamed; the drop server shows closed files only. elsewhere: see
     `near_misses`. Folders are not files and get no decision.
     """
-    detection = Detection()
+    detection = TemplateDetection()
     for entry in listing:
         if entry.is_dir:
             continue
@@ -71,30 +70,31 @@ def detect(
         elif entry.name in names:
             detection.matches.append(Match(entry, names[entry.name]))
         else:
-            found = _unmatched(entry, names, elsewhere)
-            detection.unmatched.append(found)
-            detection.decisions.append(Decision(entry.name, Verdict.UNMATCHED, found.reason))
+            unmatched = _unmatched(entry, names, elsewhere)
+            detection.unmatched.append(unmatched)
+            decision = DecisionEntry(entry.name, Verdict.UNMATCHED, unmatched.reason)
+            detection.decisions.append(decision)
     return detection
 
 
-def _left_alone(entry: Entry, names: Mapping[str, int]) -> Decision | None:
-    """Why the file is no delivery, whatever templates there are; None where it may be one."""
+def _left_alone(entry: Entry, names: Mapping[str, int]) -> DecisionEntry | None:
+    """Why the file is not a delivery, whatever templates there are; None where it may be one."""
     name = entry.name
     for verdict, applies, reason in _KINDS:
         if applies(name) and not (verdict == Verdict.IGNORED and name in names):
-            return Decision(name, verdict, reason.format(name=shown(name)))
+            return DecisionEntry(name, verdict, reason.format(name=shown(name)))
     return None
 
 
-def _unstable(entry: Entry, now: datetime, quiet: timedelta) -> Decision | None:
-    # A time ahead of our clock, as a file brought in by other means may have, must not wait for it.
+def _unstable(entry: Entry, now: datetime, quiet: timedelta) -> DecisionEntry | None:
+    # A file that was copied in by other means may have a time far ahead: it must not wait for it.
     if abs(now - entry.changed) >= quiet:
         return None
     reason = (
         f"{shown(entry.name)} has just arrived. It is picked up once it has stopped "
         "changing for a moment."
     )
-    return Decision(entry.name, Verdict.NOT_YET_STABLE, reason)
+    return DecisionEntry(entry.name, Verdict.NOT_YET_STABLE, reason)
 
 
 def _unmatched(
@@ -102,22 +102,22 @@ def _unmatched(
 ) -> Unmatched:
     near = near_misses(entry.name, names, elsewhere)
     name = shown(entry.name)
-    told = " ".join([f"No import template has the file name {name}.", *(n.reason for n in near)])
+    facts = " ".join([f"No import template has the file name {name}.", *(n.reason for n in near)])
     advice = (
         "Send it under a name that a template has, or create a template from it. "
         "Names must match exactly, including the extension."
     )
-    return Unmatched(entry, near, f"{told} {advice}")
+    return Unmatched(entry, near, f"{facts} {advice}")
 
 
 def _is_no_text(name: str) -> bool:
-    """Whether the name's bytes are not UTF-8: it can be neither compared nor written down."""
+    """Return whether the name's bytes are not UTF-8: it can be neither compared nor stored."""
     return any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _is_too_long(name: str) -> bool:
     longest = max(result_name(name), errors_name(name), key=len)
-    return len(longest.encode(errors="surrogateescape")) > _MAX_NAME_BYTES
+    return len(longest.encode(errors="surrogateescape")) > MAX_NAME_BYTES
 
 
 _KINDS: tuple[Kind, ...] = (

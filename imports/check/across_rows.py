@@ -1,7 +1,7 @@
-"""Rules across the rows: duplicate keys, references inside the file, one-of-a-kind, no cycles.
+"""Rules across the rows: duplicate keys, references inside the file, one row at most, no cycles.
 
-Pure over compact arrays that were gathered while the file was read (`gathered.py`). Rows found
-wrong here were accepted by their own cells.
+Pure: works on compact arrays that were kept while the file was read (`row_numbers.py`). The rows
+that fail here passed the checks of their own cells.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from imports.check.row_numbers import Gathered, Ints
+from imports.check.row_numbers import Ints, RowNumbers
 from imports.check.validation import ReferenceSet
 from imports.issues import Code
 
 
 @dataclass(slots=True)
-class LateBatch:
-    """Rows rejected for one cause. other: per row a number that the message's {other} names."""
+class RejectedRows:
+    """Rows rejected for one cause. other: for each row, the number for {other} in the message."""
 
     code: Code
     column: str | None
@@ -31,9 +31,9 @@ class LateBatch:
         return self.message.replace("{other}", f"{int(self.other[position]):,}")
 
 
-def duplicates(gathered: Gathered, columns: Sequence[str]) -> LateBatch | None:
-    """Second and later rows of a key within the file; the first one stands."""
-    lines, first = _repeated(gathered)
+def duplicates(numbers: RowNumbers, columns: Sequence[str]) -> RejectedRows | None:
+    """Second and later rows of a key within the file; the first one is accepted."""
+    lines, first = _repeated(numbers)
     if not lines.size:
         return None
     named = " and ".join(columns)
@@ -41,34 +41,34 @@ def duplicates(gathered: Gathered, columns: Sequence[str]) -> LateBatch | None:
         f"The same {named} is already on line {{other}}. "
         "Keep one of the two rows; the first one was used."
     )
-    return LateBatch(Code.DUPLICATE_KEY, columns[0], message, lines, first)
+    return RejectedRows(Code.DUPLICATE_KEY, columns[0], message, lines, first)
 
 
-def _repeated(gathered: Gathered) -> tuple[Ints, Ints]:
-    """Lines of repeated keys and the line of each key's first row, part by part."""
-    found: list[tuple[Ints, Ints]] = []
-    for unsorted, places in gathered.parts():
+def _repeated(numbers: RowNumbers) -> tuple[Ints, Ints]:
+    """Lines of repeated keys, and for each the line of its key's first row."""
+    repetitions: list[tuple[Ints, Ints]] = []
+    for unsorted, places in numbers.parts():
         order = np.argsort(unsorted, kind="stable")
         keys, lines = unsorted[order], places[order].astype(np.int64)
         again = np.zeros(keys.size, dtype=bool)
         again[1:] = keys[1:] == keys[:-1]
         starts = np.maximum.accumulate(np.where(again, 0, np.arange(keys.size)))
-        found.append((lines[again], lines[starts[again]]))
-    repeated = np.concatenate([pair[0] for pair in found])
-    first = np.concatenate([pair[1] for pair in found])
+        repetitions.append((lines[again], lines[starts[again]]))
+    repeated = np.concatenate([pair[0] for pair in repetitions])
+    first = np.concatenate([pair[1] for pair in repetitions])
     order = np.argsort(repeated)
     return repeated[order], first[order]
 
 
 def unknown_own(
-    gathered: Gathered, column: str, label: str, stored: ReferenceSet, rejected: Ints
-) -> LateBatch | None:
+    numbers: RowNumbers, column: str, label: str, stored: ReferenceSet, rejected: Ints
+) -> RejectedRows | None:
     """Rows whose reference to their own type is neither in the store nor an accepted row.
 
     A row whose parent is rejected is rejected too, down the whole chain.
     """
-    keys, lines = gathered.joined()
-    parents = np.concatenate(gathered.own[column]) if column in gathered.own else None
+    keys, lines = numbers.joined()
+    parents = np.concatenate(numbers.own[column]) if column in numbers.own else None
     if parents is None:
         return None
     standing = ~np.isin(lines, rejected)
@@ -85,17 +85,17 @@ def unknown_own(
         f'"{column}" refers to {label}: no accepted row of this file and no stored record has that '
         "identifier. Add the missing row, or correct the value."
     )
-    return LateBatch(Code.UNKNOWN_REFERENCE, column, message, lines[bad], lines[bad])
+    return RejectedRows(Code.UNKNOWN_REFERENCE, column, message, lines[bad], lines[bad])
 
 
 def cycles(
-    gathered: Gathered, column: str, stored: dict[int, int], rejected: Ints
-) -> LateBatch | None:
+    numbers: RowNumbers, column: str, stored: dict[int, int], rejected: Ints
+) -> RejectedRows | None:
     """Rows that would be their own ancestor. stored: key hash → parent hash of the store's rows."""
-    if column not in gathered.own:
+    if column not in numbers.own:
         return None
-    keys, lines = gathered.joined()
-    parents = np.concatenate(gathered.own[column])
+    keys, lines = numbers.joined()
+    parents = np.concatenate(numbers.own[column])
     standing = ~np.isin(lines, rejected)
     tree = dict(stored)
     tree.update(zip(keys[standing].tolist(), parents[standing].tolist(), strict=True))
@@ -107,11 +107,11 @@ def cycles(
         f"{column} forms a loop that leads back to this row. Give one row of the "
         "loop another parent."
     )
-    return LateBatch(Code.CYCLE, column, message, lines[bad], lines[bad])
+    return RejectedRows(Code.CYCLE, column, message, lines[bad], lines[bad])
 
 
 def _looped(tree: dict[int, int]) -> Iterator[int]:
-    """Nodes that stand on a cycle of a parent map (0 is no parent)."""
+    """Nodes on a cycle of a parent map (0 is no parent)."""
     safe: set[int] = set()
     for start in tree:
         path: dict[int, None] = {}
@@ -126,10 +126,10 @@ def _looped(tree: dict[int, int]) -> Iterator[int]:
 
 
 def more_than_one(
-    gathered: Gathered, column: str, value: str, taken: bool, rejected: Ints
-) -> LateBatch | None:
-    """Rows beyond the one that may have the value. taken: another stored record has it already."""
-    lines = np.concatenate(gathered.only.get(column, [np.empty(0, np.int64)]))
+    numbers: RowNumbers, column: str, value: str, taken: bool, rejected: Ints
+) -> RejectedRows | None:
+    """Rows after the first with a value of which one is allowed. taken: a stored record has it."""
+    lines = np.concatenate(numbers.only.get(column, [np.empty(0, np.int64)]))
     lines = lines[~np.isin(lines, rejected)]
     extra = lines if taken else lines[1:]
     if not extra.size:
@@ -140,4 +140,4 @@ def more_than_one(
         "Correct one of the two."
     )
     first = np.full(extra.size, lines[0], dtype=np.int64)
-    return LateBatch(Code.ONLY_ONE, column, message, extra, first)
+    return RejectedRows(Code.ONLY_ONE, column, message, extra, first)

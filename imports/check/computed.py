@@ -1,4 +1,4 @@
-"""A field's cell that is made of a file's columns by steps, as a mapping holds it. Pure."""
+"""A field that steps compute from a file's columns, as a mapping holds it. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from portal.records.definitions import Field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class ComputedField:
     """A field whose cell is not just one column: several of them, steps, a constant, a default.
 
     slot: number of its columns in a frame, beyond the file's. header: the columns' names, for
-    issues. positions: the columns that it is made of. stages: named expressions, each over the
-    ones before and the first over the raw columns r + position; the last is the cell, c + slot.
-    faults: over the stages, where a value could not be read (the cell is null there).
+    issues. positions: the columns that it is computed from. stages: named expressions, each over
+    the previous ones and the first over the raw columns r + position; the last is the cell,
+    c + slot. faults: over the stages, where a value could not be read (the cell is null there).
     """
 
     field: Field

@@ -1,4 +1,4 @@
-"""The good rows as the staging table takes them: key, hash, operation and a JSON document. Pure."""
+"""The good rows in the form of the staging table: key, hash, operation, JSON document. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from portal.records.definitions import Blank, Feed, RecordType
 
 
 def key_column(record_type: RecordType, cells: Mapping[str, Cell]) -> pl.Expr:
-    """The column `key`."""
+    """Return the column `key`."""
     parts = [cells[name].value for name in record_type.key]
     return key_text(parts, record_type.fold_key).alias("key")
 
 
 def columns(feed: Feed, record_type: RecordType, cells: Mapping[str, Cell]) -> list[pl.Expr]:
-    """The columns of the good rows, from a frame that has `line`, `key` and `source_hash`."""
+    """Return the columns of good rows, from a frame that has `line`, `key` and `source_hash`."""
     return [
         pl.col("line"),
         pl.col("key"),
@@ -34,10 +34,10 @@ def columns(feed: Feed, record_type: RecordType, cells: Mapping[str, Cell]) -> l
 
 
 def _document(feed: Feed, record_type: RecordType, cells: Mapping[str, Cell]) -> pl.Expr:
-    """A JSON object of the mapped fields: null where a blank clears, no member where it keeps.
+    """Write the mapped fields as JSON: null where a blank clears, no member where it keeps.
 
-    Members that may go come first and the key, which is never null, comes last: so each member
-    that goes is `"name":null,` with its comma. That text cannot be inside a value, where the
+    Members that may be removed come first and the key, which is never null, comes last: so each
+    removed member is `"name":null,` with its comma. That text cannot be inside a value, where the
     quotation marks would be escaped.
     """
     kept = [c for c in cells.values() if _keeps(c, feed)]
@@ -47,8 +47,8 @@ def _document(feed: Feed, record_type: RecordType, cells: Mapping[str, Cell]) ->
     document = members.struct.json_encode()
     if not kept:
         return document
-    gone = [f"{json.dumps(c.field.name, ensure_ascii=False)}:null," for c in kept]
-    return document.str.replace_many(gone, [""] * len(gone))
+    removed = [f"{json.dumps(c.field.name, ensure_ascii=False)}:null," for c in kept]
+    return document.str.replace_many(removed, [""] * len(removed))
 
 
 def _keeps(cell: Cell, feed: Feed) -> bool:

@@ -1,4 +1,4 @@
-"""What a cell may look like, type by type, and what is stored for it: whole columns at a time.
+"""What a cell of each type may look like, and what is stored for it: whole columns at a time.
 
 Stored values are JSON: text, numbers, booleans, dates as ISO text, lists of text. The accepted
 spellings are those of the Core Data dictionary (research notes, 1.5). Pure: polars expressions.
@@ -14,11 +14,11 @@ import polars as pl
 
 from imports.check import moments
 from imports.issues import Code
-from portal.events import rules
+from portal.events import payloads
 from portal.people_csv import ACTIVE, PLAIN_NUMBER
 from portal.records.definitions import Field, FieldType
 
-# Compared as they are written here: "Null" is a family name.
+# Compared with their case: "Null" is a family name.
 MISSING = ("", "NULL", "NA", "N/A", "na", "n/a")
 
 _DIGITS = r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)"
@@ -40,8 +40,8 @@ _NAMED_VALUES = 12
 class Check:
     """One way in which a cell may fail.
 
-    failed: Boolean, true where the cell is wrong; null counts as false. message: what was found,
-    what was expected; `{column}` and `{found}` stand for the header and the cell.
+    failed: Boolean, true where the cell is wrong; null counts as false. message: the cell, and
+    what was expected; `{column}` and `{value}` stand for the header and the cell.
     """
 
     code: Code
@@ -52,10 +52,10 @@ class Check:
 def clean(
     raw: pl.Expr, *, neutralised: bool = False, missing: Collection[str] = MISSING
 ) -> pl.Expr:
-    """The cell without surrounding white space; null where it is blank or a missing token.
+    """Return the cell without surrounding white space; null where it is blank or a missing token.
 
-    neutralised: the file is an error attachment of ours, in whose cells an apostrophe keeps
-    spreadsheets from seeing a formula; it is taken off again.
+    neutralised: the file is one of our error attachments, in whose cells an apostrophe keeps
+    spreadsheets from seeing a formula; it is removed again.
     """
     text = (_restored(raw) if neutralised else raw).str.strip_chars()
     return pl.when(~text.is_in(list(missing))).then(text)
@@ -69,33 +69,33 @@ def _restored(raw: pl.Expr) -> pl.Expr:
 
 
 def parse(field: Field, cell: pl.Expr) -> pl.Expr:
-    """What is stored for a cleaned cell; null where it is blank or cannot be read."""
+    """Return what is stored for a cleaned cell; null where it is blank or cannot be read."""
     return _elements(cell) if field.many else _PARSERS[field.type](field, cell)
 
 
 def is_blank(field: Field, cell: pl.Expr, value: pl.Expr) -> pl.Expr:
-    """True where the field has no value; a list without elements is none."""
+    """True where the field has no value; a list without elements counts as none."""
     return value.is_null() if field.many else cell.is_null()
 
 
 def checks(field: Field, cell: pl.Expr, value: pl.Expr, *, key: bool = False) -> tuple[Check, ...]:
-    """All ways in which a cleaned cell of that field may fail by itself, blankness left aside.
+    """All ways in which a cleaned cell of that field may fail by itself, except by being blank.
 
     value: the column that `parse` made of the cell. key: the field is part of the record's key.
     """
-    found = []
+    cell_checks = []
     if field.type is not FieldType.TEXT:
         code, expected = _EXPECTED[field.type]
         unread = cell.is_not_null() & value.is_null()
-        found.append(Check(code, unread, f'"{{column}}" is "{{found}}". {expected(field)}'))
+        cell_checks.append(Check(code, unread, f'"{{column}}" is "{{value}}". {expected(field)}'))
     if field.max_length is not None:
-        found.append(_length_check(field, cell, value))
+        cell_checks.append(_length_check(field, cell, value))
     if field.pattern is not None:
-        found.append(_pattern_check(field, cell, value))
+        cell_checks.append(_pattern_check(field, cell, value))
     if key:
-        message = 'The key "{column}" contains a control character: "{found}". Remove it.'
-        found.append(Check(Code.BAD_FORMAT, cell.str.contains(_CONTROL), message))
-    return tuple(found)
+        message = 'The key "{column}" contains a control character: "{value}". Remove it.'
+        cell_checks.append(Check(Code.BAD_FORMAT, cell.str.contains(_CONTROL), message))
+    return tuple(cell_checks)
 
 
 def _length_check(field: Field, cell: pl.Expr, value: pl.Expr) -> Check:
@@ -103,7 +103,7 @@ def _length_check(field: Field, cell: pl.Expr, value: pl.Expr) -> Check:
     lengths = value.list.eval(pl.element().str.len_chars()).list.max() if field.many else None
     failed = (cell.str.len_chars() if lengths is None else lengths) > limit
     message = (
-        f'"{{column}}" is longer than {limit} characters: it begins with "{{found}}".'
+        f'"{{column}}" is longer than {limit} characters: it begins with "{{value}}".'
         f" Shorten it to at most {limit}."
     )
     return Check(Code.TOO_LONG, failed, message)
@@ -115,12 +115,12 @@ def _pattern_check(field: Field, cell: pl.Expr, value: pl.Expr) -> Check:
         failed = value.list.eval(~pl.element().str.contains(pattern)).list.any()
     else:
         failed = ~cell.str.contains(pattern)
-    message = f'"{{column}}" is "{{found}}". It must match the regular expression {field.pattern}.'
+    message = f'"{{column}}" is "{{value}}". It must match the regular expression {field.pattern}.'
     return Check(Code.BAD_FORMAT, failed, message)
 
 
 def _elements(cell: pl.Expr) -> pl.Expr:
-    """The list in a cell, parted by comma, semicolon or bar; blanks and repetitions left out."""
+    """The list in a cell, separated by comma, semicolon or bar, without blanks and repetitions."""
     parts = cell.str.replace_all(r"[;|]", ",").str.split(",")
     kept = parts.list.eval(clean(pl.element())).list.drop_nulls().list.unique(maintain_order=True)
     return pl.when(kept.list.len() > 0).then(kept)
@@ -170,10 +170,10 @@ def _moment(_: Field, cell: pl.Expr) -> pl.Expr:
 
 
 def _object(_: Field, cell: pl.Expr) -> pl.Expr:
-    return cell.map_elements(rules.object_text, return_dtype=pl.String, skip_nulls=True)
+    return cell.map_elements(payloads.object_text, return_dtype=pl.String, skip_nulls=True)
 
 
-def _says(sentence: str) -> Callable[[Field], str]:
+def _sentence(sentence: str) -> Callable[[Field], str]:
     return lambda _: sentence
 
 
@@ -204,48 +204,48 @@ _EXPECTED: Mapping[FieldType, tuple[Code, Callable[[Field], str]]] = MappingProx
     {
         FieldType.EMAIL: (
             Code.NOT_AN_EMAIL,
-            _says("Expected one e-mail address such as name@example.edu."),
+            _sentence("Expected one e-mail address such as name@example.edu."),
         ),
         FieldType.ENUM: (Code.NOT_IN_LIST, _one_of),
         FieldType.INTEGER: (
             Code.NOT_A_NUMBER,
-            _says("Expected a whole number such as 1200, 1,200 or -3."),
+            _sentence("Expected a whole number such as 1200, 1,200 or -3."),
         ),
         FieldType.NUMBER: (
             Code.NOT_A_NUMBER,
-            _says("Expected a number such as 3.75, 1,200.5 or -3."),
+            _sentence("Expected a number such as 3.75, 1,200.5 or -3."),
         ),
         FieldType.CREDIT: (
             Code.NOT_A_NUMBER,
-            _says("Expected credits such as 3, 3.5 or 12.25: at most 2 digits on either side."),
+            _sentence("Expected credits such as 3, 3.5 or 12.25: at most 2 digits on either side."),
         ),
-        FieldType.BOOLEAN: (Code.NOT_A_BOOLEAN, _says("Expected true, false, T, F, 1 or 0.")),
+        FieldType.BOOLEAN: (Code.NOT_A_BOOLEAN, _sentence("Expected true, false, T, F, 1 or 0.")),
         FieldType.DATE: (
             Code.NOT_A_DATE,
-            _says("Expected a date that exists, such as 2026-08-24 or 8/24/2026."),
+            _sentence("Expected a date that exists, such as 2026-08-24 or 8/24/2026."),
         ),
         FieldType.DATETIME: (
             Code.NOT_A_DATE,
-            _says(
+            _sentence(
                 "Expected a date that exists, with or without a time, such as 2026-08-24,"
                 " 2026-08-24T17:00:00-07:00, 8/24/2026 or 8/24/2026 5:00 PM."
             ),
         ),
         FieldType.CIP: (
             Code.BAD_FORMAT,
-            _says("Expected a CIP code such as 26, 26.01 or 26.0101."),
+            _sentence("Expected a CIP code such as 26, 26.01 or 26.0101."),
         ),
         FieldType.ZIP: (
             Code.BAD_FORMAT,
-            _says("Expected a ZIP code such as 05401 or 05401-1234."),
+            _sentence("Expected a ZIP code such as 05401 or 05401-1234."),
         ),
         FieldType.GUID: (
             Code.BAD_FORMAT,
-            _says("Expected at most 255 letters, digits and . - _ / @."),
+            _sentence("Expected at most 255 letters, digits and . - _ / @."),
         ),
         FieldType.OBJECT: (
             Code.BAD_FORMAT,
-            _says(
+            _sentence(
                 'Expected a JSON object such as {"score": 0.9}, of at most 64 KiB and 20 levels.'
             ),
         ),

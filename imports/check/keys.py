@@ -1,4 +1,4 @@
-"""Keys of records as text and as 64-bit hashes, and sets of keys that references are checked in.
+"""Keys of records as text and as 64-bit hashes, and sets of keys to check references against.
 
 The hash is xxh3-64 of the key's text read as a signed number, as PostgreSQL's bigint holds it.
 Pure.
@@ -14,9 +14,9 @@ import numpy.typing as npt
 import polars as pl
 import polars_hash
 
-# A database index takes at most 2,700 bytes; a longer key is its beginning and its SHA-256.
+# A database index takes at most 2,700 bytes; a longer key becomes its beginning and its SHA-256.
 _LONGEST = 2_000
-_SHOWN = 200
+_KEPT = 200  # characters of a long key; stored keys are made with it
 SEPARATOR = "\x1f"  # no key holds it: `fields.checks` refuses control characters there
 
 
@@ -27,7 +27,7 @@ def key_text(parts: Sequence[pl.Expr], fold: bool) -> pl.Expr:
     """
     joined = pl.concat_str([part.cast(pl.String) for part in parts], separator=SEPARATOR)
     folded = joined.str.to_lowercase() if fold else joined
-    shortened = pl.concat_str(folded.str.slice(0, _SHOWN), pl.lit("…"), _digest(folded))
+    shortened = pl.concat_str(folded.str.slice(0, _KEPT), pl.lit("…"), _digest(folded))
     return pl.when(folded.str.len_bytes() > _LONGEST).then(shortened).otherwise(folded)
 
 
@@ -65,7 +65,7 @@ class ReferenceSet:
         given: npt.NDArray[np.bool_] = hashes.is_not_null().to_numpy()
         if self.hashes.size == 0:
             return given
-        wanted = hashes.fill_null(0).to_numpy()
-        at = np.minimum(np.searchsorted(self.hashes, wanted), self.hashes.size - 1)
-        unknown: npt.NDArray[np.bool_] = self.hashes[at] != wanted
+        referred = hashes.fill_null(0).to_numpy()
+        at = np.minimum(np.searchsorted(self.hashes, referred), self.hashes.size - 1)
+        unknown: npt.NDArray[np.bool_] = self.hashes[at] != referred
         return given & unknown

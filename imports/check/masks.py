@@ -1,4 +1,4 @@
-"""Every way in which a row of one file may fail, each as a Boolean column: compiled once a file.
+"""Every way in which a row of one file may fail, each as a Boolean column; compiled once a file.
 
 Rows that remove a record are checked in their key only. Pure.
 """
@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from imports.check import columns
+from imports.check.columns import ColumnMapping
+from imports.check.computed import ComputedField
 from imports.check.fields import Check, checks, is_blank
 from imports.check.keys import ReferenceSet, key_hash
 from imports.check.row_rules import Cell, row_check
@@ -22,8 +23,11 @@ OPERATION = "operation"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mask:
-    """A check with its place. name: of its Boolean column. positions, others: columns of the file
-    that are shown as what was found."""
+    """A check with its column.
+
+    name: of its Boolean column in a frame. positions: columns of the file whose cells an issue
+    shows as the wrong value. others: those that it was compared with.
+    """
 
     name: str
     check: Check
@@ -34,26 +38,32 @@ class Mask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
-    """A field whose value is the key of a record of another type. mask: where it is not known.
+class ReferenceCheck:
+    """A field whose value is the key of a record of another type. mask: where it is not stored.
 
     hashes: of the values, a list of them in each row where the field is `many`.
     """
 
     mask: Mask
     cell: Cell
-    known: ReferenceSet
+    stored: ReferenceSet
     hashes: pl.Expr
 
 
-def cells_of(found: columns.Mapping) -> dict[str, Cell]:
+def cells_of(mapping: ColumnMapping) -> dict[str, Cell]:
     """The mapped fields by name. Their columns in the frame are c and v + slot.
 
     The slot of a plain column is its position.
     """
-    plain = [_cell(field, found.header[at], at, (at,)) for at, field in found.columns]
-    made = [_cell(one.field, one.header, one.slot, one.positions, one.faults) for one in found.made]
-    return {c.field.name: c for c in sorted((*plain, *made), key=lambda cell: cell.positions)}
+    plain = [_cell(field, mapping.header[at], at, (at,)) for at, field in mapping.columns]
+    computed = [_computed_cell(each) for each in mapping.computed]
+    return {c.field.name: c for c in sorted((*plain, *computed), key=lambda cell: cell.positions)}
+
+
+def _computed_cell(computed: ComputedField) -> Cell:
+    return _cell(
+        computed.field, computed.header, computed.slot, computed.positions, computed.faults
+    )
 
 
 def _cell(
@@ -66,9 +76,9 @@ def _cell(
     return Cell(field, header, slot, positions, cell, value, blank, faults)
 
 
-def operation_of(feed: Feed, found: columns.Mapping) -> pl.Expr:
+def operation_of(feed: Feed, mapping: ColumnMapping) -> pl.Expr:
     """What each row does, as text; null where its operation column cannot be read."""
-    rule, cell = feed.row_operation, _operation_cell(found)
+    rule, cell = feed.row_operation, _operation_cell(mapping)
     if rule is None or cell is None:
         return pl.lit(feed.operation.value).alias(OPERATION)
     named = {spelling: operation.value for spelling, operation in rule.values.items()}
@@ -80,19 +90,20 @@ def operation_of(feed: Feed, found: columns.Mapping) -> pl.Expr:
 
 
 def compile_masks(
-    found: columns.Mapping, feed: Feed, record_type: RecordType, cells: Mapping[str, Cell]
+    mapping: ColumnMapping, feed: Feed, record_type: RecordType, cells: Mapping[str, Cell]
 ) -> tuple[Mask, ...]:
-    """All masks but those of references, in the order in which issues are told."""
+    """All masks but those of references, in the order in which issues are reported."""
     loads = _loads(feed)
     masks: list[Mask] = []
-    operation = _operation_cell(found)
+    operation = _operation_cell(mapping)
     if feed.row_operation is not None and operation is not None:
         masks += _operation_masks(feed.row_operation, operation)
     for cell in cells.values():
         masks += _cell_masks(cell, record_type, loads)
     masks += _rule_masks(record_type, cells, loads)
     return tuple(
-        replace(mask, name=f"m{number}", check=_settled(mask)) for number, mask in enumerate(masks)
+        replace(mask, name=f"m{number}", check=_without_nulls(mask))
+        for number, mask in enumerate(masks)
     )
 
 
@@ -101,7 +112,7 @@ def compile_references(
     cells: Mapping[str, Cell],
     types: Callable[[str], RecordType],
     references: Mapping[str, ReferenceSet],
-) -> tuple[Reference, ...]:
+) -> tuple[ReferenceCheck, ...]:
     """The references to other types. Raises KeyError where a type or its set is not given."""
     return tuple(
         _reference(cell, types(cell.field.references), references[cell.field.references])
@@ -117,43 +128,43 @@ def hashes_of(cell: Cell, fold: bool) -> pl.Expr:
     return key_hash([cell.value], fold)
 
 
-def _reference(cell: Cell, target: RecordType, known: ReferenceSet) -> Reference:
+def _reference(cell: Cell, target: RecordType, stored: ReferenceSet) -> ReferenceCheck:
     name = f"x{cell.slot}"
     message = (
-        f'"{{column}}" is "{{found}}", but there is no such record in "{target.label}".'
+        f'"{{column}}" is "{{value}}", but there is no such record in "{target.label}".'
         f' Correct the cell, or send the "{target.label}" file with it first.'
     )
     check = _named(Check(Code.UNKNOWN_REFERENCE, pl.col(name), message), cell.header)
     mask = Mask(name=name, check=check, header=cell.header, positions=cell.positions)
-    return Reference(
-        mask=mask, cell=cell, known=known, hashes=hashes_of(cell, target.fold_key).alias(name)
+    return ReferenceCheck(
+        mask=mask, cell=cell, stored=stored, hashes=hashes_of(cell, target.fold_key).alias(name)
     )
 
 
 def _loads(feed: Feed) -> pl.Expr | None:
-    """True where a row loads values and does not only name a record to remove; None for nowhere."""
+    """True where a row loads values instead of removing a record; None where no row does."""
     if feed.row_operation is not None:
         return pl.col(OPERATION).ne_missing(Operation.REMOVE.value)
     return None if feed.operation is Operation.REMOVE else pl.lit(True)
 
 
-def _operation_cell(found: columns.Mapping) -> Cell | None:
+def _operation_cell(mapping: ColumnMapping) -> Cell | None:
     """The cell that says what a row does; its value is not read from it."""
-    made, at = found.operation, found.operation_column
-    if made is not None:
-        return _cell(made.field, made.header, made.slot, made.positions, made.faults)
-    return None if at is None else _cell(Field(name=OPERATION), found.header[at], at, (at,))
+    if mapping.operation is not None:
+        return _computed_cell(mapping.operation)
+    at = mapping.operation_column
+    return None if at is None else _cell(Field(name=OPERATION), mapping.header[at], at, (at,))
 
 
 def _operation_masks(rule: RowOperation, operation: Cell) -> Iterator[Mask]:
     named = ", ".join(rule.values)
     unread = operation.cell.is_not_null() & pl.col(OPERATION).is_null()
-    message = f'"{{column}}" is "{{found}}". Use one of: {named} (case is ignored).'
-    found = [*operation.faults, Check(Code.NOT_IN_LIST, unread, message)]
+    message = f'"{{column}}" is "{{value}}". Use one of: {named} (case is ignored).'
+    operation_checks = [*operation.faults, Check(Code.NOT_IN_LIST, unread, message)]
     if rule.blank is None:
         message = f'"{{column}}" is blank. It must say what to do with the row: {named}.'
-        found.append(Check(Code.REQUIRED, operation.blank, message))
-    for check in found:
+        operation_checks.append(Check(Code.REQUIRED, operation.blank, message))
+    for check in operation_checks:
         yield _mask(check, operation.header, operation.positions)
 
 
@@ -162,9 +173,9 @@ def _cell_masks(cell: Cell, record_type: RecordType, loads: pl.Expr | None) -> I
     key = field.name in record_type.key
     if not key and loads is None:
         return
-    found = [*cell.faults, *([_required(cell)] if field.required or key else [])]
-    found += checks(field, cell.cell, cell.value, key=key)
-    for check in found:
+    cell_checks = [*cell.faults, *([_required(cell)] if field.required or key else [])]
+    cell_checks += checks(field, cell.cell, cell.value, key=key)
+    for check in cell_checks:
         limited = check if key else _only_where(check, loads)
         yield _mask(limited, cell.header, cell.positions)
 
@@ -204,5 +215,5 @@ def _named(check: Check, header: str) -> Check:
     return replace(check, message=check.message.replace("{column}", header))
 
 
-def _settled(mask: Mask) -> Check:
+def _without_nulls(mask: Mask) -> Check:
     return replace(mask.check, failed=mask.check.failed.fill_null(False))

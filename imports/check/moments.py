@@ -1,4 +1,4 @@
-"""Dates and times of day in a column: every accepted spelling to one ISO 8601 text.
+"""Dates and times of day in a column: every accepted spelling becomes one ISO 8601 text.
 
 A date alone stays a date. A time with an offset becomes UTC and ends in Z; one without stays as
 the sender's local time. Spellings: ISO 8601, or M/D/YYYY with or without a 12-hour time (Core
@@ -20,7 +20,7 @@ _WHOLE = r"^.{10}T[0-9:]{8}[^ a-z]*$"
 _US_DATE = r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}"
 _US_TIME = rf"{_US_DATE} +[0-9]{{1,2}}:[0-9]{{2}}(?::[0-9]{{2}})? ?[AaPp][Mm]$"
 
-_FEW = 4  # times as many cells as texts, from which on looking texts up is the quicker way
+_FEW = 4  # with this many times as many cells as distinct texts, looking texts up is faster
 
 _DAY = "%Y-%m-%d"
 _TIME = "%Y-%m-%dT%H:%M:%S%.f"
@@ -28,8 +28,11 @@ _TIME = "%Y-%m-%dT%H:%M:%S%.f"
 
 @dataclass(frozen=True, slots=True)
 class _Spelling:
-    """One way to write a date. read: texts of that shape to dates or times, null if impossible.
-    stored: how they are written down. iso: the text begins with the date as the sender sees it."""
+    """One way to write a date.
+
+    shape: of the texts. read: parses them to dates or times, null where impossible. stored: the
+    format in which they are stored. iso: the text begins with the date as the sender sees it.
+    """
 
     shape: str
     read: Callable[[pl.Expr], pl.Expr]
@@ -50,17 +53,17 @@ def date(cell: pl.Expr) -> pl.Expr:
     return cell.map_batches(_dates, return_dtype=pl.String, is_elementwise=True)
 
 
-def later(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+def later(first: pl.Expr, second: pl.Expr) -> pl.Expr:
     """True where the first of two texts of `moment` is later than the second.
 
     Only dates are compared where one has no time of day, or where one is local and one is UTC: a
-    row must not be refused for what the sender did not say.
+    row must not be refused for what the sender did not state.
     """
-    whole = one.str.len_bytes().gt(10) & other.str.len_bytes().gt(10)
-    alike = one.str.ends_with("Z") == other.str.ends_with("Z")
-    by_time = one.str.strip_suffix("Z") > other.str.strip_suffix("Z")
-    by_date = one.str.slice(0, 10) > other.str.slice(0, 10)
-    return pl.when(whole & alike).then(by_time).otherwise(by_date)
+    have_times = first.str.len_bytes().gt(10) & second.str.len_bytes().gt(10)
+    alike = first.str.ends_with("Z") == second.str.ends_with("Z")
+    by_time = first.str.strip_suffix("Z") > second.str.strip_suffix("Z")
+    by_date = first.str.slice(0, 10) > second.str.slice(0, 10)
+    return pl.when(have_times & alike).then(by_time).otherwise(by_date)
 
 
 def _moments(cells: pl.Series) -> pl.Series:
@@ -86,7 +89,7 @@ def _each_once(cells: pl.Series, stored: _Stored) -> pl.Series:
 
 
 def _by_spelling(cells: pl.Series, stored: _Stored) -> pl.Series:
-    """One spelling after the other, on what the ones before have left.
+    """Try one spelling after the other on the texts that the previous ones could not read.
 
     A file mostly has one spelling a column; a single expression for all of them costs many times
     as much, because polars does not share its deeper parts.
@@ -135,7 +138,7 @@ def _us_time(text: pl.Expr) -> pl.Expr:
 
 
 def _with_seconds(text: pl.Expr) -> pl.Expr:
-    """With T, seconds and Z as one format reads them; what is so already is left alone."""
+    """Bring texts to the form with T, seconds and Z; those that have it stay as they are."""
     is_whole = text.str.contains(_WHOLE)
     loose = pl.when(~is_whole).then(text)
     upright = loose.str.replace(r"^(.{10})[Tt ]", "${1}T").str.replace(r" ?z$", "Z")

@@ -1,6 +1,6 @@
 """Rules across the cells of one row, as Boolean columns (the rules of `definitions.Rule`). Pure.
 
-`only_one` and `tree` concern the whole file and the store: they are not decided here.
+`only_one` and `tree` concern the whole file and the store: `across_rows` checks them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Cell:
 
     header: its columns as the file spells them. positions: of these columns; none for a constant.
     slot: number of its columns in the frame. cell, value, blank: the cleaned text, what is stored
-    for it, and whether it has no value. faults: where a step could not read it; it is not blank
-    there, although it has no text.
+    for it, and whether it has no value. faults: where a step could not read it; the cell is null
+    there without being blank.
     """
 
     field: Field
@@ -38,7 +38,7 @@ class Cell:
 
 
 def row_check(rule: Rule, cells: Mapping[str, Cell]) -> Check | None:
-    """The check of a rule; None where the file lacks a column of it, or where it is no row rule.
+    """The check of a rule; None where the file lacks a column of it, or where it is not a row rule.
 
     The message may also hold `{other}`, the cell of the rule's other field.
     """
@@ -56,12 +56,12 @@ def is_one_of(cell: Cell, values: tuple[str, ...]) -> pl.Expr:
 
 
 def _differs(_: Rule, subject: Cell, other: Cell) -> Check:
-    one, two = (c.value.cast(pl.String).str.to_lowercase() for c in (subject, other))
+    first, second = (c.value.cast(pl.String).str.to_lowercase() for c in (subject, other))
     message = (
-        f'"{{column}}" is "{{found}}", the same as "{other.header}".'
+        f'"{{column}}" is "{{value}}", the same as "{other.header}".'
         " The two must differ: correct one of them."
     )
-    return Check(Code.SAME_AS, one == two, message)
+    return Check(Code.SAME_AS, first == second, message)
 
 
 def _not_after(_: Rule, subject: Cell, other: Cell) -> Check:
@@ -70,7 +70,7 @@ def _not_after(_: Rule, subject: Cell, other: Cell) -> Check:
     else:
         failed, word = subject.value > other.value, "larger"
     message = (
-        f'"{{column}}" is "{{found}}", {word} than "{other.header}", which is "{{other}}".'
+        f'"{{column}}" is "{{value}}", {word} than "{other.header}", which is "{{other}}".'
         " Correct one of them."
     )
     return Check(Code.AFTER, failed, message)
@@ -86,7 +86,7 @@ def _required_unless(rule: Rule, subject: Cell, other: Cell) -> Check:
 
 def _blank_when(rule: Rule, subject: Cell, other: Cell) -> Check:
     message = (
-        f'"{{column}}" is "{{found}}" but must be blank where "{other.header}" is '
+        f'"{{column}}" is "{{value}}" but must be blank where "{other.header}" is '
         f"{' or '.join(rule.values)}. Clear the cell."
     )
     return Check(Code.MUST_BE_BLANK, ~subject.blank & is_one_of(other, rule.values), message)

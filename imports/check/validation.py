@@ -1,13 +1,12 @@
 """One chunk of clean records against the rules: what is good, what is rejected, and why. Pure.
 
-Whole columns at a time. References to the own type, `only_one` and `tree` need the whole file:
-the frame of good rows carries what they need in `self:<field>` and `only:<field>`.
+It checks whole columns at a time. References to the own type, `only_one` and `tree` need the whole
+file: the frame of good rows carries their input in `self:<field>` and `only:<field>`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Mapping as MappingOf
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,21 +15,19 @@ import polars as pl
 
 from imports.check import documents, fields, masks
 from imports.check.batches import IssueBatch
-from imports.check.columns import Mapping
-from imports.check.computed import Made
+from imports.check.columns import ColumnMapping
+from imports.check.computed import ComputedField
 from imports.check.keys import ReferenceSet, key_hash, key_text
-from imports.check.masks import Mask, Reference
-from imports.issues import Severity
+from imports.check.masks import Mask, ReferenceCheck
+from imports.issues import SHOWN_CHARACTERS, Severity
 from portal.records.definitions import Feed, RecordType
 
-__all__ = ["Checked", "IssueBatch", "ReferenceSet", "Validator", "key_hash", "key_text"]
-
-_SHOWN = 200  # characters of a cell in an issue
+__all__ = ["CheckedChunk", "IssueBatch", "ReferenceSet", "Validator", "key_hash", "key_text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """What became of a chunk; good and rejected rows together are all of its rows.
+class CheckedChunk:
+    """The result for one chunk; good and rejected rows together are all of its rows.
 
     good: line, key, key_hash, operation, data (JSON object), source_hash, and `self:<field>`
     (Int64, null where blank; a list of them for `many`) and `only:<field>` (Boolean) as the
@@ -45,9 +42,12 @@ class Checked:
 
 
 @dataclass(slots=True)
-class _Work:
-    """A chunk under way. raw: cells as they came, r + position; frame: c, v, the operation and
-    the masks; elements: of a list the unknown ones, by the name of their mask."""
+class _Evaluation:
+    """A chunk with its rules evaluated.
+
+    raw: cells as the file has them, r + position. frame: c, v, the operation and the masks.
+    elements: the unknown elements of a list, by the name of their mask.
+    """
 
     raw: pl.DataFrame
     frame: pl.DataFrame
@@ -58,17 +58,17 @@ class Validator:
     """The rules of one file, compiled.
 
     types: record type by name, for the types that are referred to. references: the keys that
-    exist, by record type; one for each type referred to but the own. delimiter, quote ("" for
-    none): of the chunks. Raises KeyError where one of these is missing.
+    exist, by record type, for each other type that is referred to. delimiter, quote ("" for
+    none): of the chunks. Raises KeyError where a type or its keys are missing.
     """
 
     def __init__(
         self,
-        mapping: Mapping,
+        mapping: ColumnMapping,
         feed: Feed,
         record_type: RecordType,
         types: Callable[[str], RecordType],
-        references: MappingOf[str, ReferenceSet],
+        references: Mapping[str, ReferenceSet],
         delimiter: str,
         quote: str = '"',
     ) -> None:
@@ -82,8 +82,12 @@ class Validator:
             fields.clean(pl.col(f"r{i}"), neutralised=mapping.neutralised).alias(f"c{i}")
             for i in sorted(read)
         ]
-        self._stages = _by_stage(mapping.compiled)
-        self._scratch = [s.meta.output_name() for one in mapping.compiled for s in one.stages[:-1]]
+        self._stages = _by_stage(mapping.all_computed)
+        self._scratch = [
+            stage.meta.output_name()
+            for computed in mapping.all_computed
+            for stage in computed.stages[:-1]
+        ]
         self._values = [fields.parse(c.field, c.cell).alias(f"v{c.slot}") for c in cells.values()]
         self._operation = masks.operation_of(feed, mapping)
         self._masks = masks.compile_masks(mapping, feed, record_type, cells)
@@ -97,31 +101,31 @@ class Validator:
         lines: npt.NDArray[np.int64],
         source_hashes: npt.NDArray[np.int64],
         raw: Callable[[int], bytes],
-    ) -> Checked:
+    ) -> CheckedChunk:
         """Check one chunk.
 
         data: CSV in UTF-8 without a header, records ending in a line feed, each with as many
         cells as the header. lines, source_hashes: one for each record. raw: the record at a
         position as it was sent.
         """
-        work = self._evaluated(data, len(lines))
+        evaluation = self._evaluate(data, len(lines))
         for reference in self._references:
-            _look_up(reference, work)
-        bad = self._bad(work.frame)
-        good = self._good(work.frame, ~bad, lines, source_hashes)
+            _look_up(reference, evaluation)
+        bad = self._failing(evaluation.frame)
+        good = self._good_rows(evaluation.frame, ~bad, lines, source_hashes)
         rejected = bad.arg_true().to_numpy().astype(np.int64)
         if good.height + rejected.size != len(lines):
             raise AssertionError(
                 f"{len(lines)} rows came, {good.height} are good, {rejected.size} rejected"
             )
-        return Checked(
+        return CheckedChunk(
             good=good,
-            issues=tuple(self._batches(work, lines)),
+            issues=tuple(self._batches(evaluation, lines)),
             rejected=rejected,
             rejected_records=tuple(raw(int(i)) for i in rejected),
         )
 
-    def _evaluated(self, data: bytes, height: int) -> _Work:
+    def _evaluate(self, data: bytes, height: int) -> _Evaluation:
         raw = pl.read_csv(
             data,
             has_header=False,
@@ -146,17 +150,17 @@ class Validator:
             .drop(*raw.columns, *self._scratch)
             .collect()
         )
-        return _Work(raw, frame)
+        return _Evaluation(raw, frame)
 
     def _all_masks(self) -> Iterator[Mask]:
         yield from self._masks
         yield from (reference.mask for reference in self._references)
 
-    def _bad(self, frame: pl.DataFrame) -> pl.Series:
+    def _failing(self, frame: pl.DataFrame) -> pl.Series:
         names = [mask.name for mask in self._all_masks() if mask.severity is Severity.ERROR]
         return frame.select(pl.any_horizontal(names)).to_series()
 
-    def _good(
+    def _good_rows(
         self,
         frame: pl.DataFrame,
         kept: pl.Series,
@@ -175,64 +179,75 @@ class Validator:
             .collect()
         )
 
-    def _batches(self, work: _Work, lines: npt.NDArray[np.int64]) -> Iterator[IssueBatch]:
+    def _batches(
+        self, evaluation: _Evaluation, lines: npt.NDArray[np.int64]
+    ) -> Iterator[IssueBatch]:
         for mask in self._all_masks():
-            failing = work.frame[mask.name].arg_true()
+            failing = evaluation.frame[mask.name].arg_true()
             if failing.len():
-                yield _batch(mask, failing, work, lines)
+                yield _batch(mask, failing, evaluation, lines)
 
 
-def _by_stage(made: Sequence[Made]) -> list[list[pl.Expr]]:
-    """The first stages of all, then the second ones ...: each may need those before."""
-    most = max((len(one.stages) for one in made), default=0)
-    return [[one.stages[n] for one in made if n < len(one.stages)] for n in range(most)]
+def _by_stage(computed_fields: Sequence[ComputedField]) -> list[list[pl.Expr]]:
+    """The first stages of all fields, then the second ones, …: each may need the previous ones."""
+    most = max((len(computed.stages) for computed in computed_fields), default=0)
+    return [
+        [computed.stages[n] for computed in computed_fields if n < len(computed.stages)]
+        for n in range(most)
+    ]
 
 
-def _batch(mask: Mask, failing: pl.Series, work: _Work, lines: npt.NDArray[np.int64]) -> IssueBatch:
-    elements = work.elements.get(mask.name)
+def _batch(
+    mask: Mask, failing: pl.Series, evaluation: _Evaluation, lines: npt.NDArray[np.int64]
+) -> IssueBatch:
+    elements = evaluation.elements.get(mask.name)
     return IssueBatch(
         code=mask.check.code,
         column=mask.header,
         severity=mask.severity,
         message=mask.check.message,
         lines=tuple(lines[failing.to_numpy()].tolist()),
-        found=_raw(work, mask.positions, failing)
+        values=_raw_cells(evaluation, mask.positions, failing)
         if elements is None
-        else _shown(elements, failing),
-        others=_raw(work, mask.others, failing),
+        else _shortened(elements, failing),
+        others=_raw_cells(evaluation, mask.others, failing),
     )
 
 
-def _raw(work: _Work, positions: Sequence[int], rows: pl.Series) -> tuple[str, ...]:
-    """The cells of some columns as the file has them, one text for each row."""
+def _raw_cells(
+    evaluation: _Evaluation, positions: Sequence[int], rows: pl.Series
+) -> tuple[str, ...]:
+    """The cells of some columns as the file has them, joined to one text for each row."""
     if not positions:
         return ("",) * rows.len()
-    columns = [_shown(work.raw[f"r{at}"], rows) for at in positions]
-    return tuple(", ".join(filter(None, cells))[:_SHOWN] for cells in zip(*columns, strict=True))
+    columns = [_shortened(evaluation.raw[f"r{at}"], rows) for at in positions]
+    return tuple(
+        ", ".join(filter(None, cells))[:SHOWN_CHARACTERS] for cells in zip(*columns, strict=True)
+    )
 
 
-def _shown(cells: pl.Series, rows: pl.Series) -> tuple[str, ...]:
-    return tuple(cells.gather(rows).fill_null("").str.strip_chars().str.slice(0, _SHOWN))
+def _shortened(cells: pl.Series, rows: pl.Series) -> tuple[str, ...]:
+    return tuple(cells.gather(rows).fill_null("").str.strip_chars().str.slice(0, SHOWN_CHARACTERS))
 
 
-def _look_up(reference: Reference, work: _Work) -> None:
-    """Put the reference's mask in the place of its hashes."""
+def _look_up(reference: ReferenceCheck, evaluation: _Evaluation) -> None:
+    """Replace the reference's hashes with its mask."""
     name = reference.mask.name
     if reference.cell.field.many:
-        unknown = _unknown_elements(reference, work.frame)
-        work.elements[name] = unknown
+        unknown = _unknown_elements(reference, evaluation.frame)
+        evaluation.elements[name] = unknown
         mask = unknown.is_not_null()
     else:
-        mask = pl.Series(reference.known.missing(work.frame[name]))
-    work.frame = work.frame.with_columns(mask.alias(name))
+        mask = pl.Series(reference.stored.missing(evaluation.frame[name]))
+    evaluation.frame = evaluation.frame.with_columns(mask.alias(name))
 
 
-def _unknown_elements(reference: Reference, frame: pl.DataFrame) -> pl.Series:
-    """The elements of each row's list that are not known, as one text; null where all are."""
+def _unknown_elements(reference: ReferenceCheck, frame: pl.DataFrame) -> pl.Series:
+    """The elements of each row's list that are not stored, as one text; null where all are."""
     name = reference.mask.name
     row = pl.int_range(pl.len()).alias("row")
     each = frame.select(row, pl.col(name), reference.cell.value.alias("text"))
     each = each.explode([name, "text"])
-    each = each.filter(pl.Series(reference.known.missing(each[name])))
+    each = each.filter(pl.Series(reference.stored.missing(each[name])))
     texts = each.group_by("row").agg(pl.col("text").str.join(", "))
     return frame.select(row).join(texts, on="row", how="left", maintain_order="left")["text"]

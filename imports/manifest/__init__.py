@@ -1,7 +1,7 @@
 """The manifest (`*.done`): reading it, marking it, naming its states. Pure (seed 001, Step 3).
 
 A manifest is a small XML document that names the data files of one delivery. The rules follow the
-seed to the letter; where the seed is silent, design.md section 6 ("Manifest decisions") speaks.
+seed to the letter; where the seed is silent, design.md section 6 ("Manifest decisions") decides.
 """
 
 from __future__ import annotations
@@ -9,25 +9,17 @@ from __future__ import annotations
 from imports.manifest.identity import identity
 from imports.manifest.marking import annotate
 from imports.manifest.reading import parse
-from imports.manifest.schema import InvalidSchema, Manifest, Problem, Reference, canonical
-from imports.manifest.states import (
-    State,
-    final_state,
-    free_name,
-    is_manifest,
-    parse_state,
-    state_name,
-)
+from imports.manifest.schema import InvalidSchema, Manifest, Problem, Reference
+from imports.manifest.states import free_name, is_manifest, parse_state, state_name
+from portal.dropserver.rights import ManifestState
 
 __all__ = [
     "InvalidSchema",
     "Manifest",
+    "ManifestState",
     "Problem",
     "Reference",
-    "State",
     "annotate",
-    "canonical",
-    "final_state",
     "free_name",
     "identity",
     "is_manifest",

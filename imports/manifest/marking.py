@@ -1,6 +1,6 @@
-"""Writes INVALID attributes into a manifest and leaves the rest of it as it was, byte for byte.
+"""Write INVALID attributes into a manifest and keep the rest of it as it was, byte for byte.
 
-The sender finds their own document back, in their encoding and layout, with the bad lines marked
+The sender gets their own document back, in its encoding and layout, with the bad lines marked
 (seed 001, state 3). A serialiser would change quotes, order, comments and line ends; so the start
 tags are found by the parser's byte offsets and edited in place.
 """
@@ -12,7 +12,7 @@ import sys
 from array import array
 from collections.abc import Iterator, Mapping
 
-from imports.manifest.reading import read
+from imports.manifest.reading import file_elements
 from imports.manifest.schema import Problem
 
 _OPEN = re.compile(r"<[^ \t\r\n/>]+")
@@ -22,20 +22,20 @@ _ATTRIBUTE = re.compile(
 
 
 def annotate(data: bytes, problems: Mapping[int, Problem]) -> bytes:
-    """The document with INVALID="…" in the start tag of each `file` element in `problems`.
+    """Return the document with INVALID="…" in the start tag of each `file` element in `problems`.
 
     problems: index of the element (document order, 0 is the first) to what is wrong with it.
     INVALID attributes of an earlier run are removed first, also where the line is good now: a mark
-    always speaks of the latest run. Raises InvalidSchema as `parse` does, and KeyError for an
+    always belongs to the latest run. Raises InvalidSchema as `parse` does, and KeyError for an
     index that the document does not have.
     """
-    found = read(data, marked=True)
-    if unknown := problems.keys() - range(len(found)):
+    elements = file_elements(data, marked=True)
+    if unknown := problems.keys() - range(len(elements)):
         raise KeyError(f"The manifest has no file element number {min(unknown)}.")
     units = _Units(data)
     pieces: list[str] = []
     end = 0
-    for index, (_, offset) in enumerate(found):
+    for index, (_, offset) in enumerate(elements):
         start = offset // units.width
         pieces.append(units.text[end:start])
         tag, end = _without_marks(units.text, start)
@@ -47,7 +47,7 @@ def annotate(data: bytes, problems: Mapping[int, Problem]) -> bytes:
 
 
 def _without_marks(text: str, start: int) -> tuple[str, int]:
-    """The start tag up to its last attribute without INVALID attributes, and where that ends."""
+    """Return the start tag up to its last attribute, without INVALID attributes, and its end."""
     opening = _OPEN.match(text, start)
     if opening is None:
         raise ValueError(f"There is no start tag at {start}.")
@@ -67,10 +67,10 @@ def _attributes(text: str, position: int) -> Iterator[re.Match[str]]:
 
 
 class _Units:
-    """The document as a text of its code units: one character a byte, or two bytes in UTF-16.
+    """The document as a text of its code units: one character per byte, or per two in UTF-16.
 
-    Every encoding that is read holds the characters of markup as themselves, and no part of
-    another character looks like one; so nothing has to be decoded, and nothing can be lost.
+    Every encoding that is read keeps the characters of markup as they are, and no part of another
+    character looks like one; so nothing has to be decoded, and nothing can be lost.
     """
 
     def __init__(self, data: bytes) -> None:

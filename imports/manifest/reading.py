@@ -1,9 +1,9 @@
-"""Reads a manifest: lax about spelling, strict about everything that could do harm.
+"""Read a manifest: lax about spelling, strict about everything that could do harm.
 
-Any root element will do, element and attribute names are compared without case and prefix, a
-single bare `file` element is a manifest too (it says without doubt what is meant). Refused as
-InvalidSchema are: what is not XML, DTDs and entities, more than 256 KiB (looked at before any
-parsing), more than 8 levels, more than 1,000 files, no file, a file without a name or with two.
+Any root element is accepted, element and attribute names are compared without case and prefix, and
+a single bare `file` element is a manifest too (its meaning is clear). Refused as InvalidSchema are:
+what is not XML, DTDs and entities, more than 256 KiB (looked at before any parsing), more than 8
+levels, more than 1,000 files, no file, a file without a name or with two.
 Rules: seed 001 (states 2 and 3), design.md section 6, reliability.md section 4 (XML).
 """
 
@@ -23,12 +23,12 @@ from defusedxml.expatreader import DefusedExpatParser
 
 from imports.manifest.schema import InvalidSchema, Manifest, Problem, Reference
 from imports.manifest.states import is_manifest, parse_state
+from portal.dropserver.paths import MAX_NAME_BYTES
 
 MAX_BYTES = 256 * 1024
 MAX_MARKS = 64 * 1024  # what 1,000 INVALID attributes may add, in UTF-16
 MAX_DEPTH = 8
 MAX_FILES = 1_000
-MAX_NAME_BYTES = 255  # of one name in a directory, on every file system in use
 
 # All of them hold ASCII as it is or in two bytes, which is what marking relies on.
 _ENCODINGS = {"utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii", "iso8859-1", "cp1252"}
@@ -37,7 +37,7 @@ _HASH = re.compile(r"[0-9a-f]{32}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-class Found(NamedTuple):
+class LocatedReference(NamedTuple):
     """A reference and the byte offset of its start tag in the document."""
 
     reference: Reference
@@ -45,16 +45,17 @@ class Found(NamedTuple):
 
 
 def parse(data: bytes, *, marked: bool = False) -> Manifest:
-    """The manifest in these bytes. INVALID attributes of an earlier run are ignored.
+    """Parse the manifest in these bytes. INVALID attributes of an earlier run are ignored.
 
     marked: the portal wrote INVALID attributes into it, which may exceed the sender's limit.
     Raises InvalidSchema and nothing else.
     """
-    return Manifest(tuple(found.reference for found in read(data, marked=marked)))
+    elements = file_elements(data, marked=marked)
+    return Manifest(tuple(element.reference for element in elements))
 
 
-def read(data: bytes, *, marked: bool = False) -> list[Found]:
-    """The `file` elements in document order, with their places. Raises InvalidSchema."""
+def file_elements(data: bytes, *, marked: bool = False) -> list[LocatedReference]:
+    """The `file` elements in document order, with their offsets. Raises InvalidSchema."""
     _refuse_size(data, MAX_BYTES + MAX_MARKS if marked else MAX_BYTES)
     parser = _Parser()
     handler = _Handler(parser)
@@ -73,15 +74,15 @@ def read(data: bytes, *, marked: bool = False) -> list[Found]:
         ) from None
     except (LookupError, ValueError):
         raise _unreadable_encoding(parser.line) from None
-    if not handler.found:
+    if not handler.elements:
         raise InvalidSchema(
             "The manifest is XML, but it has no file element. Name at least one file: " + _EXAMPLE
         )
-    return handler.found
+    return handler.elements
 
 
 class _Parser(DefusedExpatParser):
-    """Expat without DTD and entities, which also tells where in the bytes it is."""
+    """Expat without DTD and entities, which also exposes its position in the bytes."""
 
     _parser: XMLParserType
 
@@ -104,26 +105,26 @@ class _Parser(DefusedExpatParser):
 
     def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
         try:
-            known = encoding is None or codecs.lookup(encoding).name in _ENCODINGS
+            readable = encoding is None or codecs.lookup(encoding).name in _ENCODINGS
         except (LookupError, ValueError):
-            known = False
-        if not known:
+            readable = False
+        if not readable:
             raise _unreadable_encoding(self.line)
 
 
 class _Handler(ContentHandler):
-    """Collects the `file` elements and stops at the first thing that is too much."""
+    """Collect the `file` elements; stop at the first limit that is exceeded."""
 
     def __init__(self, parser: _Parser) -> None:
         super().__init__()
-        self.found: list[Found] = []
+        self.elements: list[LocatedReference] = []
         self._parser = parser
         self._depth = 0
         self._file_depth: int | None = None
         self._names: set[str] = set()
 
     def startElement(self, name: str, attrs: AttributesImpl) -> None:
-        """Counts levels and files. Raises InvalidSchema."""
+        """Count levels and files. Raises InvalidSchema."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise self._refused(
@@ -131,40 +132,40 @@ class _Handler(ContentHandler):
                 "A manifest needs two: one root element, and its file elements in it."
             )
         if _local(name) == "file":
-            self._file(attrs)
+            self._add_file(attrs)
 
     def endElement(self, name: str) -> None:
-        """Leaves the level."""
+        """Leave the level."""
         if self._file_depth == self._depth:
             self._file_depth = None
         self._depth -= 1
 
-    def _file(self, attrs: AttributesImpl) -> None:
+    def _add_file(self, attrs: AttributesImpl) -> None:
         if self._file_depth is not None:
             raise self._refused(
                 "A file element is inside another file element. Close each of them: " + _EXAMPLE
             )
         self._file_depth = self._depth
-        if len(self.found) == MAX_FILES:
+        if len(self.elements) == MAX_FILES:
             raise self._refused(
                 f"The manifest names more than {MAX_FILES:,} files. Send them in several manifests."
             )
-        self.found.append(Found(self._reference(attrs), self._parser.offset))
+        self.elements.append(LocatedReference(self._reference(attrs), self._parser.offset))
 
     def _reference(self, attrs: AttributesImpl) -> Reference:
-        name = self._only(attrs, "name", "filename")
+        name = self._attribute(attrs, "name", "filename")
         if not name.strip():
             raise self._refused(
                 "A file element has no name. Expected the name of the data file: " + _EXAMPLE
             )
-        checksum = self._only(attrs, "checksum").strip().lower()
-        hash_type = self._only(attrs, "checksumhashtype").strip().lower()
+        checksum = self._attribute(attrs, "checksum").strip().lower()
+        hash_type = self._attribute(attrs, "checksumhashtype").strip().lower()
         problem = self._problem(name, checksum, hash_type)
         self._names.add(name)
-        return Reference(len(self.found), name, checksum, hash_type, problem)
+        return Reference(len(self.elements), name, checksum, hash_type, problem)
 
-    def _only(self, attrs: AttributesImpl, *names: str) -> str:
-        """The one value the attribute has under all its spellings, "" if it has none."""
+    def _attribute(self, attrs: AttributesImpl, *names: str) -> str:
+        """Return the value of the attribute under all its spellings, "" if it has none."""
         values = {value for key, value in attrs.items() if _local(key) in names}
         if len(values) > 1:
             raise self._refused(
@@ -185,7 +186,7 @@ class _Handler(ContentHandler):
 
 
 def bad_name(name: str) -> Iterator[str]:
-    """Why a reference may not have that name, as sentences; none if it may."""
+    """Yield why a reference may not have that name, as sentences; none if it may."""
     if "/" in name or "\\" in name or name in (".", ".."):
         yield "It is a path. A manifest names only files in its own folder, without a folder name."
     if _CONTROL.search(name):
@@ -199,7 +200,7 @@ def bad_name(name: str) -> Iterator[str]:
 
 
 def bad_checksum(checksum: str, hash_type: str) -> Iterator[str]:
-    """Why checksum and hash type do not fit together, as sentences; none if they do (seed 001)."""
+    """Yield why checksum and hash type do not fit together, as sentences (seed 001)."""
     if hash_type not in ("md5", "none", ""):
         yield f"The hash type {hash_type[:40]!r} is unknown; expected md5, or none and no checksum."
     elif hash_type == "md5" and not checksum:

@@ -1,14 +1,12 @@
-"""What a manifest says: its references, what may be wrong with one, the published form.
+"""The content of a manifest: its references and what may be wrong with one.
 
-`docs/manifest.xsd` describes the form that `canonical` writes; what is read is laxer (`reading`).
+`docs/manifest.xsd` describes the published form; what is read is laxer (`reading`).
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
 from dataclasses import dataclass
-from xml.sax.saxutils import quoteattr
 
 
 class Problem(enum.StrEnum):
@@ -49,7 +47,7 @@ class Manifest:
 
 
 class InvalidSchema(Exception):
-    """The manifest is not one: it becomes `*.INVALIDSCHEMA`, nothing it names is processed.
+    """The document is not a manifest: it becomes `*.INVALIDSCHEMA`, nothing it names is processed.
 
     reason: sentences for the sender: what was found, what was expected, what to do.
     line: physical line in the manifest, 1 is the first; None where no line is to blame.
@@ -59,18 +57,3 @@ class InvalidSchema(Exception):
         super().__init__(reason if line is None else f"Line {line}: {reason}")
         self.reason = reason
         self.line = line
-
-
-def canonical(references: Iterable[Reference]) -> bytes:
-    """The published form of a manifest (UTF-8): what the portal itself would send."""
-    lines = ['<?xml version="1.0" encoding="utf-8"?>', "<files>"]
-    lines += [_line(reference) for reference in references]
-    return "\n".join([*lines, "</files>", ""]).encode()
-
-
-def _line(reference: Reference) -> str:
-    hash_type = reference.hash_type or "none"
-    return (
-        f"  <file name={quoteattr(reference.name)} checksum={quoteattr(reference.checksum)}"
-        f" checksumhashtype={quoteattr(hash_type)} />"
-    )

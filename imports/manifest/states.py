@@ -1,58 +1,49 @@
-"""The names a manifest goes through: `accounts.done`, `accounts.done.PROCESSING`, … (seed 001).
+"""The successive names of a manifest: `accounts.done`, `accounts.done.PROCESSING`, … (seed 001).
 
-The state is appended to the full name (design.md section 6) and always stands last, so that a
+The state is appended to the full name (design.md section 6) and always comes last, so that a
 sender's script may look for `accounts.done*` as well as for `*.INVALIDSCHEMA`, whatever number a
-collision brought in between.
+collision added in between.
 """
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Collection
 from itertools import count
 
-
-class State(enum.StrEnum):
-    """What a manifest's file name tells the sender."""
-
-    PROCESSING = "PROCESSING"  # claimed: the import of its files has begun
-    INVALIDSCHEMA = "INVALIDSCHEMA"  # not a readable manifest
-    CONTAINSINVALIDFILES = "CONTAINSINVALIDFILES"  # see its INVALID attributes
-    IMPORTCONFIGMISSING = "IMPORTCONFIGMISSING"  # our configuration is at fault; tried again
-
+from portal.dropserver.rights import ManifestState
 
 _MANIFEST = re.compile(r".+\.[dD][oO][nN][eE]", re.DOTALL)
 
 
 def is_manifest(name: str) -> bool:
-    """Whether the file name has the extension `.done`, in any case, and something before it."""
+    """Return whether the file name has the extension `.done`, in any case, after a stem."""
     return _MANIFEST.fullmatch(name) is not None
 
 
-def parse_state(name: str) -> tuple[str, State] | None:
-    """The manifest's original name and its state, or None if the name carries no state.
+def parse_state(name: str) -> tuple[str, ManifestState] | None:
+    """Return the manifest's original name and its state, or None if the name has no state.
 
     `accounts.done.PROCESSING` and `accounts.done.2.PROCESSING` both give `accounts.done`.
     """
     base, _, state = name.rpartition(".")
-    if state not in State.__members__:
+    if state not in ManifestState.__members__:
         return None
     head, _, number = base.rpartition(".")
     if number.isdecimal() and number.isascii() and is_manifest(head):
         base = head
-    return (base, State(state)) if is_manifest(base) else None
+    return (base, ManifestState(state)) if is_manifest(base) else None
 
 
-def state_name(name: str, state: State) -> str:
-    """The manifest's name in that state; a state it already has is replaced."""
-    known = parse_state(name)
-    base = known[0] if known else name
+def state_name(name: str, state: ManifestState) -> str:
+    """The manifest's name in that state; it replaces the state that the name has already."""
+    parsed = parse_state(name)
+    base = parsed[0] if parsed else name
     return f"{base}.{state}"
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
-    """The name itself, or the first one with a number before its extension that is not taken.
+    """Return the name itself, or the first one with a number before its extension that is free.
 
     `accounts.done.INVALIDSCHEMA`, then `accounts.done.2.INVALIDSCHEMA`, … The caller must still
     rename without overwriting: the listing behind `taken` may be old.
@@ -64,16 +55,3 @@ def free_name(name: str, taken: Collection[str]) -> str:
         base, dot, extension = name, "", ""
     numbered = (f"{base}.{number}{dot}{extension}" for number in count(2))
     return next(candidate for candidate in numbered if candidate not in taken)
-
-
-def final_state(*, references: int, invalid: int, configured: bool) -> State | None:
-    """The state in which a readable manifest ends; None: it is removed, nothing is to be shown.
-
-    references, invalid: how many lines it has, how many of them are invalid. The seed asks for
-    the configuration only after existence and checksum, hence a manifest without one good line
-    never ends in IMPORTCONFIGMISSING; and as long as a good line waits for the configuration the
-    manifest must be tried again, so that state wins over CONTAINSINVALIDFILES.
-    """
-    if invalid < references and not configured:
-        return State.IMPORTCONFIGMISSING
-    return State.CONTAINSINVALIDFILES if invalid else None

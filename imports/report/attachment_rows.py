@@ -18,12 +18,12 @@ def write_attachment(
     rejects: Iterable[Reject],
     quote: str = '"',
 ) -> int:
-    """The error attachment: the original columns, then _line, _column, _code, _error.
+    """Write the error attachment: the original columns, then _line, _column, _code, _error.
 
-    One row a record; several issues are parted by "; " and their messages by " | ". Columns of an
-    earlier attachment in `header` are left out, so that a corrected attachment that fails again
-    has them once. quote: of the records; the attachment itself always has double ones. Returns
-    the number of rows.
+    It has one row a record; the columns and codes of several issues are separated by "; ", their
+    messages by " | ". Columns of an earlier attachment in `header` are left out, so that a
+    corrected attachment that fails again has them once. quote: of the records; the attachment
+    itself always has double quotes. Returns the number of rows.
     """
     shown = [at for at, name in enumerate(header) if name not in ATTACHMENT_COLUMNS]
     count = 0
@@ -31,7 +31,7 @@ def write_attachment(
         out.row([*(header[at] for at in shown), *ATTACHMENT_COLUMNS])
         for count, reject in enumerate(rejects, start=1):  # noqa: B007
             values, remark = _fitted(reject.raw, delimiter, len(header), quote)
-            out.row([*(values[at] for at in shown), *_told(reject, remark)])
+            out.row([*(values[at] for at in shown), *_report_values(reject, remark)])
     return count
 
 
@@ -48,7 +48,7 @@ def _fitted(raw: bytes, delimiter: str, columns: int, quote: str) -> tuple[list[
     return [*kept, delimiter.join(surplus)], remark
 
 
-def _told(reject: Reject, remark: str) -> list[str]:
+def _report_values(reject: Reject, remark: str) -> list[str]:
     """The values of the report columns."""
     messages = dict.fromkeys(issue.message for issue in reject.issues)
     columns = dict.fromkeys(issue.column for issue in reject.issues if issue.column)

@@ -1,4 +1,4 @@
-"""Rejected records: spooled to a file in order of line, merged with those found late. Pure."""
+"""Rejected records: spooled to a file in order of line, merged with later ones. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 from imports.issues import Code, Issue, Severity
-from imports.scan.scanner import Cut
+from imports.scan.scanner import MalformedRecord
 
 _HEAD = struct.Struct("<QII")  # line, bytes of the record, bytes of its issues
 
@@ -28,15 +27,16 @@ class Reject:
     issues: tuple[Issue, ...]
 
 
-def reject_of(cut: Cut) -> Reject:
-    """A record that the scanner cut out, as a reject with one issue."""
-    return Reject(cut.line, cut.raw, (Issue(cut.code, cut.message, cut.line, found=cut.found),))
+def reject_of(record: MalformedRecord) -> Reject:
+    """A malformed record as a reject with one issue."""
+    issue = Issue(record.code, record.message, record.line, value=record.value)
+    return Reject(record.line, record.raw, (issue,))
 
 
 class RejectSpool:
-    """Rejects in a nameless temporary file: add in order of line, then iterate, as often as liked.
+    """Rejects in a nameless temporary file: add in order of line, then iterate any number of times.
 
-    Use as a context manager; the file is gone afterwards. directory: where it lies.
+    Use as a context manager; the file is gone afterwards. directory: where it is.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -72,28 +72,23 @@ class RejectSpool:
     def __enter__(self) -> RejectSpool:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._file.close()
 
 
 def _as_list(issue: Issue) -> list[str | int | None]:
-    return [issue.code, issue.message, issue.line, issue.column, issue.found, issue.severity]
+    return [issue.code, issue.message, issue.line, issue.column, issue.value, issue.severity]
 
 
 def _from_list(values: list[str]) -> Issue:
-    code, message, line, column, found, severity = values
-    known_line = None if line is None else int(line)
-    return Issue(Code(code), message, known_line, column, found, Severity(severity))
+    code, message, line, column, value, severity = values
+    number = None if line is None else int(line)
+    return Issue(Code(code), message, number, column, value, Severity(severity))
 
 
-def merge(early: Iterable[Reject], late: Iterable[Reject]) -> Iterator[Reject]:
-    """Two ordered series of rejects as one; of a line in both, the issues are joined."""
-    ordered = heapq.merge(early, late, key=lambda reject: reject.line)
+def merge(first: Iterable[Reject], second: Iterable[Reject]) -> Iterator[Reject]:
+    """Merge two ordered series of rejects; the issues of a line that is in both are joined."""
+    ordered = heapq.merge(first, second, key=lambda reject: reject.line)
     for line, same in groupby(ordered, key=lambda reject: reject.line):
         rejects = list(same)
         issues = tuple(issue for reject in rejects for issue in reject.issues)

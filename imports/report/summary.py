@@ -8,19 +8,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from imports.issues import Code, Issue, Severity
+from imports.issues import SHOWN_CHARACTERS, Code, Issue, Severity
 
 EXAMPLES = 5
 
 _MOST_GROUPS = 2_000
-_FOUND = 200  # characters of Issue.found
 
 _Key = tuple[Severity, Code, str | None]
 
 
 @dataclass(slots=True)
-class IssueGroup:
-    """Issues of one cause. message: the first one's. examples: at most 5 (line, found) pairs."""
+class IssueTally:
+    """Issues of one cause. message: of the first. examples: at most 5 pairs of line and value."""
 
     severity: Severity
     code: Code
@@ -38,14 +37,14 @@ class Summary:
     """
 
     def __init__(self) -> None:
-        self._groups: dict[_Key, IssueGroup] = {}
+        self._groups: dict[_Key, IssueTally] = {}
 
     def add(self, issue: Issue) -> None:
         """Count one issue."""
         group = self._group(issue.code, issue.column, issue.severity, issue.message)
         group.count += 1
         if len(group.examples) < EXAMPLES:
-            group.examples.append((issue.line, issue.found[:_FOUND]))
+            group.examples.append((issue.line, issue.value[:SHOWN_CHARACTERS]))
 
     def add_many(
         self,
@@ -54,18 +53,18 @@ class Summary:
         severity: Severity,
         message: str,
         lines: Sequence[int] | npt.NDArray[np.int64],
-        found: Sequence[str],
+        values: Sequence[str],
     ) -> None:
-        """Count one issue a line. found: the offending values of at least the first five lines."""
+        """Count one issue a line. values: the offending ones of at least the first five lines."""
         if not len(lines):
             return
         group = self._group(code, column, severity, message)
         group.count += len(lines)
-        wanted = EXAMPLES - len(group.examples)
-        for line, value in zip(lines[:wanted], found[:wanted], strict=False):
-            group.examples.append((int(line), value[:_FOUND]))
+        missing = EXAMPLES - len(group.examples)
+        for line, value in zip(lines[:missing], values[:missing], strict=False):
+            group.examples.append((int(line), value[:SHOWN_CHARACTERS]))
 
-    def groups(self) -> list[IssueGroup]:
+    def groups(self) -> list[IssueTally]:
         """The groups, largest first."""
         return sorted(
             self._groups.values(), key=lambda g: (-g.count, g.severity, g.code, g.column or "")
@@ -73,25 +72,24 @@ class Summary:
 
     def _group(
         self, code: Code, column: str | None, severity: Severity, message: str
-    ) -> IssueGroup:
+    ) -> IssueTally:
         key: _Key = (severity, code, column)
         if key not in self._groups and len(self._groups) >= _MOST_GROUPS:
             key = (severity, code, None)
-        return self._groups.setdefault(key, IssueGroup(severity, code, key[2], message))
+        return self._groups.setdefault(key, IssueTally(severity, code, key[2], message))
 
 
-# Beyond as many, unknown columns are told as one cause.
-_MOST_TOLD = 5
+_MOST_UNKNOWN = 5  # more unknown columns than these are reported as one cause
 
 
 def warn(summary: Summary, warnings: Sequence[Issue]) -> None:
-    """Tell of the header's warnings; many unknown columns are one cause, not hundreds."""
+    """Add the header's warnings; many unknown columns are one cause, not hundreds."""
     unknown = [w for w in warnings if w.code == Code.UNKNOWN_COLUMN]
-    if len(unknown) > _MOST_TOLD:
+    if len(unknown) > _MOST_UNKNOWN:
         message = f"{len(unknown)} columns of the file are unknown and were ignored."
-        found = [issue.column or "" for issue in unknown]
+        names = [issue.column or "" for issue in unknown]
         summary.add_many(
-            Code.UNKNOWN_COLUMN, None, Severity.WARNING, message, [1] * len(found), found
+            Code.UNKNOWN_COLUMN, None, Severity.WARNING, message, [1] * len(names), names
         )
         warnings = [w for w in warnings if w.code != Code.UNKNOWN_COLUMN]
     for warning in warnings:

@@ -1,4 +1,4 @@
-"""One record as cells: lenient splitting and exact quoting, for the few records handled singly."""
+"""One record as cells: lenient splitting and exact quoting, for records that are handled singly."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ QUOTE = '"'
 
 
 def split(record: str, delimiter: str, quote: str = QUOTE) -> list[str]:
-    """The cells of one record, unquoted. Never raises: a broken quote keeps what it can.
+    """Return the cells of one record, unquoted. Never raises, whatever its quotes.
 
     quote: "" where quotes are text. A value that is never closed runs to the record's end; text
     after a closing quote is kept.
@@ -24,7 +24,7 @@ def split(record: str, delimiter: str, quote: str = QUOTE) -> list[str]:
 
 
 def _next_cell(record: str, at: int, delimiter: str, quote: str) -> tuple[str, int]:
-    """The cell that starts at `at`, and where its delimiter (or the record's end) is."""
+    """Return the cell that starts at `at`, and where its delimiter (or the record's end) is."""
     inside, at = _quoted(record, at + 1, quote) if record.startswith(quote, at) else ("", at)
     end = record.find(delimiter, at)
     end = len(record) if end < 0 else end
@@ -32,7 +32,7 @@ def _next_cell(record: str, at: int, delimiter: str, quote: str) -> tuple[str, i
 
 
 def _quoted(record: str, at: int, quote: str) -> tuple[str, int]:
-    """The value of a quoted cell whose opening quote is before `at`, and where it ends."""
+    """Return the value of a quoted cell whose opening quote is before `at`, and where it ends."""
     parts: list[str] = []
     while True:
         close = record.find(quote, at)
@@ -46,7 +46,7 @@ def _quoted(record: str, at: int, quote: str) -> tuple[str, int]:
 
 
 def quoted(value: str, delimiter: str, quote: str = QUOTE) -> str:
-    """The value as it must stand in a record (RFC 4180): quoted only where it has to be."""
+    """Write a value for a record (RFC 4180): quoted only where it has to be."""
     if quote in value or delimiter in value or "\n" in value or "\r" in value:
         return quote + value.replace(quote, quote * 2) + quote
     return value

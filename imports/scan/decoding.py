@@ -1,4 +1,4 @@
-"""A file of any accepted encoding as one stream of UTF-8 bytes whose lines end in LF."""
+"""Read a file of any accepted encoding as one stream of UTF-8 bytes whose lines end in LF."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from imports.scan.dialect import Dialect
 
 _CR, _LF = 13, 10
-_HELD = 3  # carriage returns before a line feed that belong to the line end
+_HELD = 3  # the most carriage returns before a line feed that belong to the line end
 
 
 class CleanStream:
-    """Reads a source from its first byte and hands out UTF-8 with LF, block by block.
+    """Read a source from its first byte and return UTF-8 with LF, block by block.
 
-    Bytes that have no meaning in the source's encoding come out as ill-formed UTF-8, so that one
-    later check finds them all. CR LF (and CR CR LF, made by some transfer programs) become LF,
+    Bytes that have no meaning in the source's encoding become ill-formed UTF-8, so that one later
+    check detects them all. CR LF (and CR CR LF, which some transfer programs produce) becomes LF,
     inside quotes too. A lone CR is data, unless the dialect's line ends are CR.
     consumed: bytes of the source read so far.
     """
@@ -32,7 +32,7 @@ class CleanStream:
         self._decoder = _decoder(dialect.encoding)
 
     def read(self, size: int) -> bytes:
-        """The next bytes, made of about `size` bytes of the source; empty only at the end."""
+        """Return the next bytes, from about `size` bytes of the source; empty only at the end."""
         while not self._ended:
             block = self._source.read(size)
             self._ended = not block
@@ -58,12 +58,12 @@ class CleanStream:
         if block.endswith(b"\r"):
             block = self._hold(block)
         if _all_before_line_feeds(block):
-            return block.translate(None, b"\r")  # several times as fast as what follows
+            return block.translate(None, b"\r")  # several times as fast as the replacements below
         block = block.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n")
         return block.replace(b"\r", b"\n") if self._cr else block
 
     def _hold(self, block: bytes) -> bytes:
-        """Keep back the last carriage returns: what follows says what they are."""
+        """Keep the last carriage returns back: what follows decides whether they end a line."""
         count = len(block[-_HELD:]) - len(block[-_HELD:].rstrip(b"\r"))
         head, held = block[:-count], block[-count:]
         if self._ended:
@@ -73,7 +73,7 @@ class CleanStream:
 
 
 def _all_before_line_feeds(block: bytes) -> bool:
-    """Whether every carriage return stands directly before a line feed."""
+    """Return whether every carriage return is directly before a line feed."""
     marks = np.frombuffer(block, np.uint8)
     at = np.flatnonzero(marks == _CR)
     return not at.size or bool(at[-1] + 1 < marks.size and (marks[at + 1] == _LF).all())

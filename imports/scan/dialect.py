@@ -1,6 +1,6 @@
-"""How a file is written down: its encoding, delimiter and line ends, guessed from a sample.
+"""How a file is written: its encoding, delimiter and line ends, guessed from a sample.
 
-Says no, in words, to what is no delimited text at all: spreadsheets, archives, binary files.
+Files that are not delimited text are refused with a reason: spreadsheets, archives, binary files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HEAD = 1 << 20  # bytes
 _WINDOW = 64 << 10
 _WINDOWS = 4
 _RECORDS = 200  # records that vote on the delimiter
-_RECORD_LINES = 50  # a record of more lines is taken for an open quote
+_RECORD_LINES = 50  # a record with more lines is treated as an open quote
 _FEW_CONTROLS = 8
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 
@@ -59,7 +59,7 @@ class Dialect:
 
     encoding: "utf-8", "utf-16-le", "utf-16-be" or "cp1252". bom: bytes to skip at the start.
     quote: "" where quotes are text. line_end: "lf" (also CR LF, and both mixed) or "cr".
-    header_row, skip_rows, skip_last: as in `Wanted`.
+    header_row, skip_rows, skip_last: see `DialectHints`.
     """
 
     encoding: str
@@ -73,12 +73,12 @@ class Dialect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What somebody has said about how a file is written; None is found out.
+class DialectHints:
+    """What a person or a template states about how a file is written; None is guessed.
 
-    encoding: a byte order mark counts for more. header_row: which record after the skipped lines
+    encoding: a byte order mark overrides it. header_row: which record after the skipped lines
     names the columns, blank ones not counted; 0 where none does. skip_rows: lines at the top,
-    whatever is in them. skip_last: records at the end.
+    whatever they contain. skip_last: records at the end.
     """
 
     encoding: str | None = None
@@ -89,11 +89,11 @@ class Wanted:
     skip_last: int = 0
 
 
-_NOTHING_SAID = Wanted()
+_NO_HINTS = DialectHints()
 
 
-def detect(source: BinaryIO, size: int, wanted: Wanted = _NOTHING_SAID) -> Dialect:
-    """The dialect of a file of `size` bytes, from its head and a few windows further on.
+def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dialect:
+    """Guess the dialect of a file of `size` bytes from its head and a few windows further on.
 
     Reads about 1.3 MB at most and leaves the position undefined. Raises FileRefused: EMPTY_FILE,
     SPREADSHEET, ARCHIVE, NOT_TEXT.
@@ -104,23 +104,23 @@ def detect(source: BinaryIO, size: int, wanted: Wanted = _NOTHING_SAID) -> Diale
     encoding, bom = _unicode(head)
     windows = list(_windows(source, size))
     if not bom:
-        encoding = wanted.encoding or encoding
+        encoding = hints.encoding or encoding
     if encoding is None:
         encoding = _eight_bit([head, *windows])
     texts = [_text(part, encoding) for part in (head[bom:], *windows)]
     _refuse_by_content(texts, size)
-    bare = _unquoted(texts[0], wanted.quote)
+    bare = _unquoted(texts[0], hints.quote)
     line_end = "cr" if "\r" in bare and "\n" not in bare else "lf"
     lines = re.split(r"\r\n|\r|\n" if line_end == "cr" else r"\r?\n", texts[0])
     return Dialect(
         encoding,
         bom,
-        wanted.delimiter or _delimiter(_voters(lines, wanted)),
-        quote=wanted.quote,
+        hints.delimiter or _delimiter(_voters(lines, hints)),
+        quote=hints.quote,
         line_end=line_end,
-        header_row=wanted.header_row,
-        skip_rows=wanted.skip_rows,
-        skip_last=wanted.skip_last,
+        header_row=hints.header_row,
+        skip_rows=hints.skip_rows,
+        skip_last=hints.skip_last,
     )
 
 
@@ -128,15 +128,15 @@ def _unquoted(text: str, quote: str) -> str:
     return re.sub(f"{quote}[^{quote}]*{quote}", "", text) if quote else text
 
 
-def _voters(lines: list[str], wanted: Wanted) -> list[str]:
+def _voters(lines: list[str], hints: DialectHints) -> list[str]:
     """The header and the records after it that vote on the delimiter."""
-    first = max(0, wanted.header_row - 1)
-    records = _records(lines[wanted.skip_rows :], wanted.quote)
+    first = max(0, hints.header_row - 1)
+    records = _records(lines[hints.skip_rows :], hints.quote)
     return list(islice(records, first, first + _RECORDS))
 
 
 def _windows(source: BinaryIO, size: int) -> Iterator[bytes]:
-    """Evenly spaced samples behind the head, at even offsets for the sake of UTF-16."""
+    """Yield evenly spaced samples after the head, at even offsets because of UTF-16."""
     for number in range(1, _WINDOWS + 1):
         at = (_HEAD + (size - _HEAD) * number // (_WINDOWS + 1)) & ~1
         if size > _HEAD + _WINDOWS * _WINDOW:
@@ -148,7 +148,7 @@ def _windows(source: BinaryIO, size: int) -> Iterator[bytes]:
 
 
 def _refuse_by_signature(head: bytes) -> None:
-    """Raise FileRefused for files that their first bytes give away."""
+    """Raise FileRefused for files whose first bytes show that they are not text."""
     if head.startswith(_SPREADSHEETS) or (
         head.startswith(b"PK\x03\x04") and any(part in head for part in _SHEET_PARTS)
     ):
@@ -194,7 +194,7 @@ def _refused(code: Code, message: str) -> FileRefused:
 
 
 def _unicode(head: bytes) -> tuple[str | None, int]:
-    """The encoding a byte order mark names, or UTF-16 that shows by its zero bytes."""
+    """Return the encoding by its byte order mark or zero bytes, and the size of the mark."""
     if head.startswith(codecs.BOM_UTF8):
         return "utf-8", 3
     if head.startswith(codecs.BOM_UTF16_LE):
@@ -209,7 +209,7 @@ def _unicode(head: bytes) -> tuple[str | None, int]:
 
 
 def _eight_bit(parts: list[bytes]) -> str:
-    """UTF-8, unless the sample has more ill-formed bytes than characters beyond ASCII.
+    """Choose UTF-8, unless the sample has more ill-formed bytes than characters beyond ASCII.
 
     A UTF-8 file with a few broken rows stays UTF-8: those rows become issues.
     """
@@ -228,7 +228,7 @@ def _text(part: bytes, encoding: str) -> str:
 
 
 def _records(lines: list[str], quote: str) -> Iterator[str]:
-    """The file's first records without their quoted parts; an open quote costs one line."""
+    """Yield the file's first records without their quoted parts; an open quote costs one line."""
     at = 0
     while at < len(lines):
         end, quotes = at + 1, lines[at].count(quote) if quote else 0
@@ -242,7 +242,7 @@ def _records(lines: list[str], quote: str) -> Iterator[str]:
 
 
 def _delimiter(records: list[str]) -> str:
-    """The delimiter in the header that the records agree with best; comma if there is none."""
+    """Choose the delimiter in the header that the records agree with best; else comma."""
     if not records:
         return ","
     header, *rows = records

@@ -1,4 +1,4 @@
-"""The records at a file's end that are no data, such as a line of totals, taken out of a scan."""
+"""Leave out the records at a file's end that are not data, such as a line of totals."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from imports.scan.chunks import Chunk, keep
 
 
 def without_last(chunks: Iterator[Chunk], number: int) -> Iterator[Chunk]:
-    """The chunks without the last records of the file, well-formed or cut.
+    """Yield the chunks without the last records of the file, well-formed or malformed.
 
-    Holds back only as many chunks as the last records may be in.
+    Only as many chunks are held back as may contain the last records.
     """
     held: deque[Chunk] = deque()
     count = 0
@@ -32,15 +32,15 @@ def without_last(chunks: Iterator[Chunk], number: int) -> Iterator[Chunk]:
 
 
 def _size(chunk: Chunk) -> int:
-    return len(chunk.lines) + len(chunk.cut)
+    return len(chunk.lines) + len(chunk.malformed)
 
 
 def _first(chunk: Chunk, number: int) -> Chunk:
-    """The chunk with its first records only."""
+    """Return the chunk with its first records only."""
     if number >= _size(chunk):
         return chunk
-    lines = np.sort(np.concatenate((chunk.lines, [cut.line for cut in chunk.cut])))
+    lines = np.sort(np.concatenate((chunk.lines, [record.line for record in chunk.malformed])))
     end = int(lines[number])
     kept = keep(chunk, chunk.lines < end)
-    kept.cut = [cut for cut in chunk.cut if cut.line < end]
+    kept.malformed = [record for record in chunk.malformed if record.line < end]
     return kept

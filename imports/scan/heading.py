@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from imports.issues import Code, FileRefused, Issue
 from imports.scan import cells
-from imports.scan.chunks import Limits
+from imports.scan.chunks import ScanLimits
 from imports.scan.decoding import CleanStream
 from imports.scan.dialect import Dialect
 from imports.scan.record_bounds import find_records
@@ -26,69 +26,73 @@ class Header:
 
 
 @dataclass(slots=True)
-class Place:
-    """Bytes read but not yet used, and the physical line they begin on."""
+class ReadPosition:
+    """The bytes that were read but not used yet, and the physical line that they begin on."""
 
     carry: bytes = b""
     line: int = 1
 
 
 def take_header(
-    stream: CleanStream, dialect: Dialect, limits: Limits, place: Place, size: int = BLOCK
+    stream: CleanStream,
+    dialect: Dialect,
+    limits: ScanLimits,
+    position: ReadPosition,
+    size: int = BLOCK,
 ) -> Header:
-    """Read and check the header; afterwards the place is behind it.
+    """Read and check the header; afterwards the position is behind it.
 
-    A file without a header has its first record judged in the place of it, which stays to be
-    read. Raises FileRefused: EMPTY_FILE, UNREADABLE_HEADER, TOO_MANY_COLUMNS.
+    In a file without a header its first record is checked instead, and the position stays before
+    it. Raises FileRefused: EMPTY_FILE, UNREADABLE_HEADER, TOO_MANY_COLUMNS.
     """
-    _skip_lines(stream, place, dialect.skip_rows, size)
+    _skip_lines(stream, position, dialect.skip_rows, size)
     for _ in range(dialect.header_row - 1):
-        _next_record(stream, dialect, limits, place, size)
-    line, record = _next_record(stream, dialect, limits, place, size)
+        _next_record(stream, dialect, limits, position, size)
+    line, record = _next_record(stream, dialect, limits, position, size)
     names = _header_cells(record, dialect, line, limits)
     if not dialect.header_row:
-        place.carry, place.line = record + b"\n" + place.carry, line
+        position.carry, position.line = record + b"\n" + position.carry, line
         names = tuple(f"Column {number}" for number in range(1, len(names) + 1))
     return Header(names, line)
 
 
-def _skip_lines(stream: CleanStream, place: Place, number: int, size: int) -> None:
-    """Leave out lines whatever is in them; the place moves behind them."""
+def _skip_lines(stream: CleanStream, position: ReadPosition, number: int, size: int) -> None:
+    """Skip lines whatever they contain; the position moves behind them."""
     skipped = 0
     while skipped < number:
-        _, end, rest = place.carry.partition(b"\n")
+        _, end, rest = position.carry.partition(b"\n")
         if end:
-            place.carry, place.line, skipped = rest, place.line + 1, skipped + 1
+            position.carry, position.line, skipped = rest, position.line + 1, skipped + 1
             continue
-        place.carry = stream.read(size)
-        if not place.carry:
+        position.carry = stream.read(size)
+        if not position.carry:
             return
 
 
 def _next_record(
-    stream: CleanStream, dialect: Dialect, limits: Limits, place: Place, size: int
+    stream: CleanStream, dialect: Dialect, limits: ScanLimits, position: ReadPosition, size: int
 ) -> tuple[int, bytes]:
-    """The first record that is not blank, and its line; the place moves behind it."""
+    """Read the first record that is not blank, and its line; the position moves behind it."""
     final = False
     while True:
-        place.carry = _without_blank_lines(place, place.carry, dialect.delimiter)
-        if final and not place.carry:
+        position.carry = _without_blank_lines(position, position.carry, dialect.delimiter)
+        if final and not position.carry:
             raise _empty(dialect)
-        end = _record_end(place.carry, dialect.quote, limits.record, final)
+        end = _record_end(position.carry, dialect.quote, limits.record, final)
         if end is not None:
-            line, record = place.line, place.carry[:end]
+            line, record = position.line, position.carry[:end]
             if len(record) >= limits.record:
                 raise _unreadable(line, f"it does not end within {limits.record:,} bytes")
-            place.carry = place.carry[end + 1 :]
-            place.line += record.count(b"\n") + 1
+            position.carry = position.carry[end + 1 :]
+            position.line += record.count(b"\n") + 1
             return line, record
         if final:
             raise _unreadable(
-                place.line, f"a {_quote_name(dialect)} opens in it and is never closed"
+                position.line, f"a {_quote_name(dialect)} opens in it and is never closed"
             )
-        block = stream.read(max(size, len(place.carry)))
+        block = stream.read(max(size, len(position.carry)))
         final = not block
-        place.carry += block
+        position.carry += block
 
 
 def _quote_name(dialect: Dialect) -> str:
@@ -105,17 +109,17 @@ def _empty(dialect: Dialect) -> FileRefused:
     )
 
 
-def _without_blank_lines(place: Place, buffer: bytes, delimiter: str) -> bytes:
-    """The buffer from its first line that is not blank; the place counts the lines."""
+def _without_blank_lines(position: ReadPosition, buffer: bytes, delimiter: str) -> bytes:
+    """Return the buffer from its first line that is not blank; the position counts the lines."""
     blank = b" \t\r\v\f\n".replace(delimiter.encode(), b"")
     skipped = len(buffer) - len(buffer.lstrip(blank))
     begin = skipped if skipped == len(buffer) else buffer.rfind(b"\n", 0, skipped) + 1
-    place.line += buffer.count(b"\n", 0, begin)
+    position.line += buffer.count(b"\n", 0, begin)
     return buffer[begin:]
 
 
 def _record_end(buffer: bytes, quote: str, limit: int, final: bool) -> int | None:
-    """Where the first record's line feed is; None if it is not in the buffer yet.
+    """Return where the first record's line feed is; None if it is not in the buffer yet.
 
     A header without an end within the limit ends at the limit.
     """
@@ -131,13 +135,15 @@ def _record_end(buffer: bytes, quote: str, limit: int, final: bool) -> int | Non
     return len(buffer) if final and even else None
 
 
-def _header_cells(record: bytes, dialect: Dialect, line: int, limits: Limits) -> tuple[str, ...]:
-    """The names in a header record. Raises FileRefused."""
+def _header_cells(
+    record: bytes, dialect: Dialect, line: int, limits: ScanLimits
+) -> tuple[str, ...]:
+    """Return the names in a header record. Raises FileRefused."""
     if b"\0" in record:
         raise _unreadable(line, "it contains a NUL character")
     delimiter, quote = dialect.delimiter, dialect.quote
-    layout = find_records(record + b"\n", delimiter, limits.record, True, quote)
-    if layout.misplaced.any() or layout.broken.any():
+    bounds = find_records(record + b"\n", delimiter, limits.record, True, quote)
+    if bounds.misplaced.any() or bounds.broken.any():
         raise _unreadable(line, f"a {_quote_name(dialect)} is in the wrong place")
     try:
         text = record.decode("utf-8")

@@ -1,8 +1,9 @@
 """JSON lines as the engine reads them: each line's event becomes one record of a CSV file. Pure.
 
-The lines keep their numbers. What is wrong with a line travels in its record, which has only one
-cell, so that the scanner cuts it out; `explained` then tells it as what it is. Members beyond the
-known ones stay JSON, in the column `payload`, so that no number becomes a text.
+The lines keep their numbers. The message for a wrong line travels in its record, which has only
+one cell, so that the scanner takes it for malformed; `explained` then restores code, message and
+line. Members without a column of their own stay JSON, in the column `payload`, so that no number
+becomes a text.
 """
 
 from __future__ import annotations
@@ -10,25 +11,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from imports.issues import Code, FileRefused, Issue
+from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
 from imports.scan import cells
-from imports.scan.chunks import Chunk, Cut
-from portal.events import rules
+from imports.scan.chunks import Chunk, MalformedRecord
+from portal.events import payloads, rules
 from portal.events.rules import EventRefused, Incoming
 
 COLUMNS = ("id", "event", "timestamp", "subject", "payload")
 ENDINGS = (".jsonl", ".ndjson")
 
 _LONGEST = 1 << 20  # bytes of a line that is read as JSON
-_KEPT = 32 << 10  # bytes of a wrong line that are given back
-_FOUND = 200  # characters of Issue.found
+_KEPT = 32 << 10  # bytes of a wrong line that its sender gets back
 _MARK, _PART = "\x1ejson\x1e", "\x1f"
 _BOM = b"\xef\xbb\xbf"
 _HEAD = 4 << 10
 
 
 def recognised(file: BinaryIO, name: str) -> bool:
-    """Whether the file is one of JSON lines, by its name's ending or its first character.
+    """Return whether the file has JSON lines, by its name's ending or its first character.
 
     Raises FileRefused for another kind of JSON.
     """
@@ -40,7 +40,7 @@ def recognised(file: BinaryIO, name: str) -> bool:
             "The file is one JSON array, expected JSON lines: an object on each line, without"
             " brackets around them and commas between them."
         )
-        raise FileRefused(Issue(Code.NOT_JSON, message, 1, found="["))
+        raise FileRefused(Issue(Code.NOT_JSON, message, 1, value="["))
     return start == b"{" or (bool(start) and name.lower().endswith(ENDINGS))
 
 
@@ -54,14 +54,14 @@ def to_csv(source: BinaryIO, target: BinaryIO) -> None:
 
 
 def explained(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """The chunks of such a CSV file with the numbers of the JSON lines, and their faults."""
+    """The chunks of such a CSV file with the line numbers and the faults of the JSON lines."""
     for chunk in chunks:
-        cut = [_explained(one) for one in chunk.cut]
-        yield Chunk(chunk.data, chunk.lines - 1, chunk.offsets, cut, chunk.consumed)
+        malformed = [_explained(record) for record in chunk.malformed]
+        yield Chunk(chunk.data, chunk.lines - 1, chunk.offsets, malformed, chunk.consumed)
 
 
 def _lines(source: BinaryIO) -> Iterator[bytes]:
-    """The lines without their ends; of one that is too long its first part and one byte more."""
+    """The lines without their ends; of a line that is too long, its first part and a byte more."""
     while line := source.readline(_LONGEST + 2):
         rest = line
         while not rest.endswith(b"\n") and (rest := source.readline(_LONGEST)):
@@ -75,7 +75,7 @@ def _record(line: bytes) -> str:
     if len(line) > _LONGEST:
         return _wrong(line, f"This line has more than {_LONGEST:,} bytes. Shorten it.")
     try:
-        event = rules.read(rules.parse(line.decode()))
+        event = rules.read(payloads.parse(line.decode()))
     except UnicodeDecodeError:
         return _wrong(line, "This line is not UTF-8. Save the whole file as UTF-8.")
     except EventRefused as refused:
@@ -92,14 +92,18 @@ def _good(event: Incoming) -> str:
 
 def _wrong(line: bytes, message: str) -> str:
     raw = line[:_KEPT].decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
-    told = f"{_MARK}{message}{_PART}{raw}".replace("\n", " ").replace("\r", " ")
-    return '"' + told.replace('"', '""') + '"'
+    cell = f"{_MARK}{message}{_PART}{raw}".replace("\n", " ").replace("\r", " ")
+    return '"' + cell.replace('"', '""') + '"'
 
 
-def _explained(cut: Cut) -> Cut:
-    text = cells.split(cut.raw.decode("utf-8", "replace"), ",")[0]
+def _explained(malformed: MalformedRecord) -> MalformedRecord:
+    text = cells.split(malformed.raw.decode("utf-8", "replace"), ",")[0]
     if not text.startswith(_MARK):
-        return Cut(cut.line - 1, cut.code, cut.raw, cut.message, cut.found)
+        return MalformedRecord(
+            malformed.line - 1, malformed.code, malformed.raw, malformed.message, malformed.value
+        )
     message, _, raw = text.removeprefix(_MARK).partition(_PART)
     record = "," * (len(COLUMNS) - 1) + cells.quoted(raw, ",")
-    return Cut(cut.line - 1, Code.NOT_JSON, record.encode(), message, raw[:_FOUND])
+    return MalformedRecord(
+        malformed.line - 1, Code.NOT_JSON, record.encode(), message, raw[:SHOWN_CHARACTERS]
+    )

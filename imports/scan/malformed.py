@@ -1,4 +1,4 @@
-"""Which records are not well-formed, and the words for each."""
+"""Which records are not well-formed, and the message for each."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from imports.issues import Code
+from imports.issues import SHOWN_CHARACTERS, Code
 from imports.scan import cells
-from imports.scan.chunks import Cut, Limits
-from imports.scan.record_bounds import Ints, Layout
+from imports.scan.chunks import MalformedRecord, ScanLimits
+from imports.scan.record_bounds import Ints, RecordBounds
 
 GOOD: Final = 0
 BLANK: Final = 1
@@ -25,15 +25,14 @@ _ORDER: Final = (
     Code.BAD_ENCODING,
     Code.NUL_BYTE,
     Code.ROW_TOO_LARGE,
-)  # a later one explains a record better than an earlier one
+)  # a later code explains a record better than an earlier one
 _NUMBER: Final = {code: number for number, code in enumerate(_ORDER, start=2)}
-_FOUND = 200  # characters of Issue.found
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The records of a buffer with a verdict each: GOOD, BLANK or the number of a code."""
+    """The records of a buffer with a verdict for each: GOOD, BLANK or the number of a code."""
 
     data: bytes
     start: Ints
@@ -43,39 +42,39 @@ class Examined:
     codes: NDArray[np.uint8]
     delimiter: str
     columns: int
-    limits: Limits
+    limits: ScanLimits
     quote: str
 
 
 def examine(
     data: bytes,
-    layout: Layout,
+    bounds: RecordBounds,
     delimiter: str,
     columns: int,
-    limits: Limits,
+    limits: ScanLimits,
     absorb_extra: bool,
     quote: str = '"',
 ) -> Examined:
-    """Judge each record of the layout. With `absorb_extra`, rewrite those with surplus cells.
+    """Examine each of the records. With `absorb_extra`, rewrite those with surplus cells.
 
-    quote: "" where quotes are text; a joined cell could not be quoted then, so none is joined.
+    quote: "" where quotes are text; no cells are joined then, as the result could not be quoted.
     """
-    codes = np.zeros(layout.first.size, np.uint8)
-    codes[layout.cells < columns] = _NUMBER[Code.TOO_FEW_CELLS]
-    codes[layout.cells > columns] = _NUMBER[Code.TOO_MANY_CELLS]
-    codes[_with_large_cell(data, layout, delimiter, limits, quote)] = _NUMBER[Code.CELL_TOO_LARGE]
-    codes[layout.broken] = _NUMBER[Code.OPEN_QUOTE]
-    codes[layout.misplaced] = _NUMBER[Code.BAD_QUOTE]
-    codes[_ill_encoded(data, layout)] = _NUMBER[Code.BAD_ENCODING]
-    codes[_with_nul(data, layout)] = _NUMBER[Code.NUL_BYTE]
-    codes[layout.end - layout.start > limits.record] = _NUMBER[Code.ROW_TOO_LARGE]
-    codes[_blank(data, layout, delimiter)] = BLANK
+    codes = np.zeros(bounds.first.size, np.uint8)
+    codes[bounds.cells < columns] = _NUMBER[Code.TOO_FEW_CELLS]
+    codes[bounds.cells > columns] = _NUMBER[Code.TOO_MANY_CELLS]
+    codes[_with_large_cell(data, bounds, delimiter, limits, quote)] = _NUMBER[Code.CELL_TOO_LARGE]
+    codes[bounds.broken] = _NUMBER[Code.OPEN_QUOTE]
+    codes[bounds.misplaced] = _NUMBER[Code.BAD_QUOTE]
+    codes[_ill_encoded(data, bounds)] = _NUMBER[Code.BAD_ENCODING]
+    codes[_with_nul(data, bounds)] = _NUMBER[Code.NUL_BYTE]
+    codes[bounds.end - bounds.start > limits.record] = _NUMBER[Code.ROW_TOO_LARGE]
+    codes[_blank(data, bounds, delimiter)] = BLANK
     examined = Examined(
         data,
-        layout.start,
-        layout.end,
-        layout.first,
-        layout.cells,
+        bounds.start,
+        bounds.end,
+        bounds.first,
+        bounds.cells,
         codes,
         delimiter,
         columns,
@@ -86,10 +85,10 @@ def examine(
 
 
 def _with_large_cell(
-    data: bytes, layout: Layout, delimiter: str, limits: Limits, quote: str
+    data: bytes, bounds: RecordBounds, delimiter: str, limits: ScanLimits, quote: str
 ) -> list[int]:
-    large = np.flatnonzero(layout.end - layout.start > limits.cell).tolist()
-    records = ((i, data[layout.start[i] : layout.end[i]]) for i in large)
+    large = np.flatnonzero(bounds.end - bounds.start > limits.cell).tolist()
+    records = ((i, data[bounds.start[i] : bounds.end[i]]) for i in large)
     return [i for i, raw in records if _largest_cell(raw, delimiter, quote)[1] > limits.cell]
 
 
@@ -103,38 +102,38 @@ def _largest_cell(raw: bytes, delimiter: str, quote: str) -> tuple[int, int]:
     return sizes.index(largest) + 1, largest
 
 
-def _ill_encoded(data: bytes, layout: Layout) -> list[int]:
+def _ill_encoded(data: bytes, bounds: RecordBounds) -> list[int]:
     """Records with ill-formed UTF-8. A line feed is never part of an ill-formed sequence."""
-    found: list[int] = []
+    records: list[int] = []
     if data.isascii():
-        return found
-    used, at = memoryview(data)[: layout.rest], 0
+        return records
+    used, at = memoryview(data)[: bounds.rest], 0
     while at < len(used):
         try:
             codecs.utf_8_decode(used[at:], "strict", True)
             break
         except UnicodeDecodeError as error:
-            found.append(int(np.searchsorted(layout.end, at + error.start)))
-            at = int(layout.end[found[-1]]) + 1
-    return found
+            records.append(int(np.searchsorted(bounds.end, at + error.start)))
+            at = int(bounds.end[records[-1]]) + 1
+    return records
 
 
-def _with_nul(data: bytes, layout: Layout) -> Ints:
+def _with_nul(data: bytes, bounds: RecordBounds) -> Ints:
     if b"\0" not in data:
         return np.empty(0, np.int64)
-    at = np.flatnonzero(np.frombuffer(data, np.uint8)[: layout.rest] == 0)
-    return np.unique(np.searchsorted(layout.end, at))
+    at = np.flatnonzero(np.frombuffer(data, np.uint8)[: bounds.rest] == 0)
+    return np.unique(np.searchsorted(bounds.end, at))
 
 
-def _blank(data: bytes, layout: Layout, delimiter: str) -> list[int]:
-    """Lines of only white space. A tab is none where it is the delimiter."""
+def _blank(data: bytes, bounds: RecordBounds, delimiter: str) -> list[int]:
+    """Lines of only white space. A tab does not count where it is the delimiter."""
     blank = b" \t\r\v\f".replace(delimiter.encode(), b"")
-    if not layout.start.size:
+    if not bounds.start.size:
         return []
-    first = np.frombuffer(data, np.uint8)[layout.start]
+    first = np.frombuffer(data, np.uint8)[bounds.start]
     begin_so = np.isin(first, np.frombuffer(blank + b"\n", np.uint8))
-    found = np.flatnonzero(begin_so & (layout.cells == 1)).tolist()
-    return [i for i in found if not data[layout.start[i] : layout.end[i]].strip(blank)]
+    candidates = np.flatnonzero(begin_so & (bounds.cells == 1)).tolist()
+    return [i for i in candidates if not data[bounds.start[i] : bounds.end[i]].strip(blank)]
 
 
 def _absorb(examined: Examined) -> Examined:
@@ -180,26 +179,26 @@ def _raw(examined: Examined, index: int) -> bytes:
     return examined.data[examined.start[index] : examined.end[index]]
 
 
-def explain(examined: Examined, index: int, line: int) -> Cut:
-    """The cut of one record that is not good. line: physical line of the buffer's first byte."""
+def explain(examined: Examined, index: int, line: int) -> MalformedRecord:
+    """Say what is wrong with one record. line: physical line of the buffer's first byte."""
     raw = _raw(examined, index)
     code = _ORDER[int(examined.codes[index]) - 2]
     line += int(examined.first[index])
     if code is Code.ROW_TOO_LARGE:
         return oversized(raw, line, examined.limits)
-    message, found = _words(code, raw, int(examined.cells[index]), examined)
-    return Cut(line, code, raw, message, found)
+    message, value = _message(code, raw, int(examined.cells[index]), examined)
+    return MalformedRecord(line, code, raw, message, value)
 
 
-def oversized(raw: bytes, line: int, limits: Limits) -> Cut:
-    """The cut of a line that goes on beyond the record limit. raw: as much of it as was read."""
+def oversized(raw: bytes, line: int, limits: ScanLimits) -> MalformedRecord:
+    """A line that goes on beyond the record limit. raw: as much of it as was read."""
     message = _too_large("row", f"more than {limits.record:,}", limits.record)
     raw = raw[: limits.record]
-    return Cut(line, Code.ROW_TOO_LARGE, raw, message, _excerpt(raw))
+    return MalformedRecord(line, Code.ROW_TOO_LARGE, raw, message, _excerpt(raw))
 
 
-def _words(code: Code, raw: bytes, count: int, examined: Examined) -> tuple[str, str]:
-    """The message for a cut and what was found."""
+def _message(code: Code, raw: bytes, count: int, examined: Examined) -> tuple[str, str]:
+    """The message for a malformed record, and the part of it that is wrong."""
     limits = examined.limits
     if code in (Code.TOO_FEW_CELLS, Code.TOO_MANY_CELLS):
         return _wrong_count(count, examined.columns, examined.delimiter), _excerpt(raw)
@@ -210,13 +209,13 @@ def _words(code: Code, raw: bytes, count: int, examined: Examined) -> tuple[str,
         return _BAD_ENCODING, _around_bad_byte(raw)
     if code is Code.OPEN_QUOTE:
         at = raw.rfind(examined.quote.encode())
-        return _quote_words(_OPEN_QUOTE, examined), _excerpt(raw[at:])
+        return _quote_message(_OPEN_QUOTE, examined), _excerpt(raw[at:])
     if code is Code.NUL_BYTE:
         return _NUL_BYTE, _excerpt(raw)
-    return _quote_words(_BAD_QUOTE, examined), _excerpt(raw)
+    return _quote_message(_BAD_QUOTE, examined), _excerpt(raw)
 
 
-def _quote_words(message: str, examined: Examined) -> str:
+def _quote_message(message: str, examined: Examined) -> str:
     name = "double" if examined.quote == '"' else "single"
     return message.format(name=name, sign=examined.quote, limit=examined.limits.record)
 
@@ -260,9 +259,9 @@ def _too_large(what: str, size: str, limit: int) -> str:
 
 def _excerpt(raw: bytes) -> str:
     return (
-        raw[: _FOUND * 4]
+        raw[: SHOWN_CHARACTERS * 4]
         .decode("utf-8", "replace")
-        .replace("\0", "\N{REPLACEMENT CHARACTER}")[:_FOUND]
+        .replace("\0", "\N{REPLACEMENT CHARACTER}")[:SHOWN_CHARACTERS]
     )
 
 
@@ -271,5 +270,5 @@ def _around_bad_byte(raw: bytes) -> str:
         raw.decode("utf-8")
     except UnicodeDecodeError as error:
         near = raw[max(0, error.start - 30) : error.end + 30]
-        return near.decode("utf-8", "backslashreplace").replace("\0", "\\x00")[:_FOUND]
+        return near.decode("utf-8", "backslashreplace").replace("\0", "\\x00")[:SHOWN_CHARACTERS]
     return _excerpt(raw)

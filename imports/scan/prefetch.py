@@ -1,4 +1,4 @@
-"""The next items of an iterator, made on a thread of its own while the last one is worked on."""
+"""Let a thread produce the next items of an iterator while the last one is processed."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ T = TypeVar("T")
 _END: Final = object()
 
 
-def ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
-    """The same items in the same order; up to `depth` of them are made before they are asked for.
+def prefetched(items: Iterator[T], depth: int = 2) -> Iterator[T]:
+    """Yield the same items in the same order; up to `depth` of them are produced ahead.
 
-    What the iterator raises is raised here in its place. Nothing runs on when the caller stops.
+    An exception of the iterator is raised here in its place. Nothing runs on when the caller stops.
     """
-    beside = ThreadPoolExecutor(1, "ahead")
+    executor = ThreadPoolExecutor(1, "prefetch")
     try:
-        coming = deque(beside.submit(next, items, _END) for _ in range(depth))
-        while (item := coming.popleft().result()) is not _END:
-            coming.append(beside.submit(next, items, _END))
+        pending = deque(executor.submit(next, items, _END) for _ in range(depth))
+        while (item := pending.popleft().result()) is not _END:
+            pending.append(executor.submit(next, items, _END))
             yield item  # type: ignore[misc]  # it is no _END
     finally:
-        beside.shutdown(cancel_futures=True)
+        executor.shutdown(cancel_futures=True)

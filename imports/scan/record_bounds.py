@@ -1,10 +1,10 @@
-"""Where the records of a buffer begin and end: numpy over bytes, no parser.
+"""Where the records of a buffer begin and end: numpy over bytes, without a parser.
 
 A record ends at a line feed with an even number of quotes since its start. A record of several
-lines counts only if every quote in it stands where it may and it ends within the record limit;
+lines counts only if every quote in it is where it may be and it ends within the record limit;
 otherwise its first line alone is broken and reading goes on at the next line, so an open quote
-never swallows what follows (reliability A32). The rule looks at nothing but the record, so the
-result does not depend on how the file was cut into buffers.
+never swallows what follows (reliability A32). The rule depends on the record alone, so the result
+is the same however the file was cut into buffers.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _NONE: Ints = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RecordBounds:
     """The records of one buffer, in order and without gaps.
 
     first, last: 0-based lines of the buffer on which each begins and ends. start, end: byte
-    offsets of its first byte and of its line feed. cells: how many it has. misplaced: a quote
-    stands where none may. broken: its quote is not closed; it is the first line only.
+    offsets of its first byte and of its line feed. cells: how many it has. misplaced: a quote is
+    where none may be. broken: its quote is not closed; it is the first line only.
     rest: where the first unfinished record begins. lines: complete lines before it.
     """
 
@@ -44,8 +44,8 @@ class Layout:
 
 def find_records(
     buffer: bytes, delimiter: str, limit: int, final: bool, quote: str = '"'
-) -> Layout:
-    """The records of `buffer`, which begins at a record's first byte.
+) -> RecordBounds:
+    """Return the records of `buffer`, which begins at a record's first byte.
 
     limit: most bytes of a record that spans lines. final: nothing follows, the buffer ends in a
     line feed. quote: "" where quotes are text. Unless final, an unfinished record of at most
@@ -58,17 +58,17 @@ def find_records(
         return _plain(newlines, delimiters)
     quotes = np.flatnonzero(marks == ord(quote))
     beside = (NEWLINE, ord(quote), ord(delimiter))
-    return _Quoted(buffer, newlines, quotes, beside, limit, final).layout(delimiters)
+    return _Quoted(buffer, newlines, quotes, beside, limit, final).bounds(delimiters)
 
 
-def _plain(newlines: Ints, delimiters: Ints) -> Layout:
-    """The layout of a buffer without quotes: each line is a record."""
+def _plain(newlines: Ints, delimiters: Ints) -> RecordBounds:
+    """The bounds of a buffer without quotes: each line is a record."""
     lines = np.arange(newlines.size)
     no = np.zeros(newlines.size, np.bool_)
     start = _starts(newlines)
     cells = np.diff(np.searchsorted(delimiters, newlines), prepend=0) + 1
     rest = int(newlines[-1]) + 1 if newlines.size else 0
-    return Layout(lines, lines, start, newlines, cells, no, no, rest, newlines.size)
+    return RecordBounds(lines, lines, start, newlines, cells, no, no, rest, newlines.size)
 
 
 def _starts(newlines: Ints) -> Ints:
@@ -103,7 +103,7 @@ class _Quoted:
         self.odd = np.flatnonzero((self.rank_end - self.rank_start) & 1)
         self.faults = _faults(buffer, quotes, beside)
 
-    def layout(self, delimiters: Ints) -> Layout:
+    def bounds(self, delimiters: Ints) -> RecordBounds:
         """The records of the buffer."""
         openers, closers, broken, stop = self._pairs()
         inside = np.zeros(stop, np.int64)
@@ -113,7 +113,7 @@ class _Quoted:
         first = np.concatenate(([0], last[:-1] + 1)) if last.size else last
         is_broken = np.zeros(stop, np.bool_)
         is_broken[broken] = True
-        return Layout(
+        return RecordBounds(
             first=first,
             last=last,
             start=self.line_starts[first],
@@ -187,7 +187,7 @@ def _alternating(even_ranks: Bools, odd_ranks: Bools) -> Ints:
 
 
 def _walk(closes: Bools) -> tuple[list[int], list[int], bool]:
-    """Pair the lines with an odd number of quotes, in order.
+    """Pair the lines that have an odd number of quotes, in order.
 
     closes[i]: line i may open a record that line i + 1 closes. Returns the openers, the broken
     lines, and whether the last line was left alone.

@@ -1,4 +1,4 @@
-"""Well-formed records on given lines, read a second time without judging all the others. Pure."""
+"""Read well-formed records on given lines again, without examining all the others. Pure."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _BLOCK = 2 << 20
 
 
 def records_on(source: BinaryIO, dialect: Dialect, lines: Ints) -> Iterator[tuple[int, bytes]]:
-    """Each of the lines with the record that begins on it, without its line end.
+    """Yield each of the lines with the record that begins on it, without its line end.
 
-    lines: physical lines, sorted, on each of which a well-formed record begins. Only line feeds are
-    counted up to them, which is several times as fast as a scan.
+    lines: physical lines, sorted, on each of which a well-formed record begins. Up to them only
+    line feeds are counted, which is several times as fast as a scan.
     """
     text = _Text(CleanStream(source, dialect))
     for line in lines.tolist():
@@ -28,7 +28,7 @@ def records_on(source: BinaryIO, dialect: Dialect, lines: Ints) -> Iterator[tupl
 
 
 def records_of(chunks: Iterator[Chunk], lines: Ints) -> Iterator[tuple[int, bytes]]:
-    """The same from chunks of a scan. Stops after the last line."""
+    """Yield the same from chunks of a scan. Stops after the last line."""
     done = 0
     while done < lines.size and (chunk := next(chunks, None)):
         for index in np.flatnonzero(np.isin(chunk.lines, lines[done:])).tolist():
@@ -41,12 +41,12 @@ def _record(chunk: Chunk, index: int) -> bytes:
 
 
 class _Text:
-    """A piece of the stream, and where in it its lines begin; the first one is the current one."""
+    """A piece of the stream and the offsets of its lines; the first line is the current one."""
 
     def __init__(self, stream: CleanStream) -> None:
         self._stream = stream
         self._buffer = b""
-        self._line = 1  # the number of the first one
+        self._line = 1  # the number of the current line
         self._starts: Ints = np.zeros(1, np.int64)
         self._ended = False
 
@@ -58,13 +58,13 @@ class _Text:
         self._begin(line)
 
     def record(self, quote: bytes) -> bytes:
-        """The record that begins on the first line."""
+        """Return the record that begins on the current line."""
         while (end := self._end(quote)) is None and not self._ended:
             self._read_on()
         return self._buffer[int(self._starts[0]) : end]
 
     def _end(self, quote: bytes) -> int | None:
-        """Where the record's line feed is; None if it is not in the buffer."""
+        """Return where the record's line feed is; None if it is not in the buffer."""
         begin = int(self._starts[0])
         for after in self._starts[1:]:
             end = int(after) - 1

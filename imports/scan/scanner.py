@@ -1,9 +1,9 @@
-"""Read a delimited file once, in constant memory: clean records on, malformed ones cut out.
+"""Read a delimited file once, in constant memory; separate malformed records from good ones.
 
-Every record after the header that is not blank is either in a chunk's data or in its cuts, with
-its physical line number (design section 7, reliability A32). Decisions:
+Every record after the header that is not blank is either in a chunk's data or among its malformed
+records, with its physical line number (design section 7, reliability A32). Decisions:
 
-- A line of only white space is not a record, in files of one column too ("" is one there).
+- A line of only white space is not a record, not even in a file of one column ("" is one there).
 - CR LF becomes LF, inside quotes too; a lone CR in a file with LF line ends is part of the cell.
 - A record with a misplaced or open quote costs its first line; reading goes on at the next one.
 """
@@ -19,8 +19,8 @@ import numpy as np
 from imports.scan.chunks import (
     DEFAULT_LIMITS,
     Chunk,
-    Cut,
-    Limits,
+    MalformedRecord,
+    ScanLimits,
     join,
     keep,
     merged,
@@ -30,16 +30,16 @@ from imports.scan.chunks import (
 from imports.scan.decoding import CleanStream
 from imports.scan.dialect import Dialect
 from imports.scan.footer import without_last
-from imports.scan.heading import BLOCK, Header, Place, take_header
+from imports.scan.heading import BLOCK, Header, ReadPosition, take_header
 from imports.scan.malformed import BLANK, GOOD, Examined, examine, explain, oversized
 from imports.scan.record_bounds import find_records
 
 __all__ = [
     "DEFAULT_LIMITS",
     "Chunk",
-    "Cut",
     "Header",
-    "Limits",
+    "MalformedRecord",
+    "ScanLimits",
     "keep",
     "merged",
     "read_header",
@@ -47,17 +47,17 @@ __all__ = [
     "scan",
 ]
 
-# Larger ones are hardly quicker, but polars needs about 40 times a chunk's size in memory.
+# Larger chunks are hardly faster, but polars needs about 40 times a chunk's size in memory.
 CHUNK_BYTES = 1 << 20
-_CUTS_PER_CHUNK = 5_000  # a hostile file of tiny bad rows must not fill the memory with cuts
+_MALFORMED_PER_CHUNK = 5_000  # a hostile file of tiny bad rows must not fill the memory
 
 
-def read_header(source: BinaryIO, dialect: Dialect, limits: Limits = DEFAULT_LIMITS) -> Header:
-    """The header: by default the first record that is not blank. Reads little of the file.
+def read_header(source: BinaryIO, dialect: Dialect, limits: ScanLimits = DEFAULT_LIMITS) -> Header:
+    """Read the header, by default the first record that is not blank. Reads little of the file.
 
     Raises FileRefused: EMPTY_FILE, UNREADABLE_HEADER, TOO_MANY_COLUMNS.
     """
-    return take_header(CleanStream(source, dialect), dialect, limits, Place())
+    return take_header(CleanStream(source, dialect), dialect, limits, ReadPosition())
 
 
 def scan(
@@ -65,14 +65,14 @@ def scan(
     dialect: Dialect,
     columns: int,
     *,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: ScanLimits = DEFAULT_LIMITS,
     chunk_bytes: int = CHUNK_BYTES,
     absorb_extra: bool = False,
 ) -> Iterator[Chunk]:
-    """The records after the header, chunk by chunk, from the file's first byte.
+    """Yield the records after the header, chunk by chunk, from the file's first byte.
 
-    columns: cells each record must have. absorb_extra: surplus cells join the last one, parted
-    by commas, instead of being an error. Raises FileRefused as `read_header` does.
+    columns: cells that each record must have. absorb_extra: surplus cells are joined to the last
+    one with commas instead of being an error. Raises FileRefused as `read_header` does.
     """
     chunks = _scanned(source, dialect, columns, limits, chunk_bytes, absorb_extra)
     return without_last(chunks, dialect.skip_last) if dialect.skip_last else chunks
@@ -82,32 +82,33 @@ def _scanned(
     source: BinaryIO,
     dialect: Dialect,
     columns: int,
-    limits: Limits,
+    limits: ScanLimits,
     chunk_bytes: int,
     absorb_extra: bool,
 ) -> Iterator[Chunk]:
-    stream, place = CleanStream(source, dialect), Place()
+    stream, position = CleanStream(source, dialect), ReadPosition()
     delimiter, quote = dialect.delimiter, dialect.quote
-    take_header(stream, dialect, limits, place, min(chunk_bytes, BLOCK))
+    take_header(stream, dialect, limits, position, min(chunk_bytes, BLOCK))
     final = False
     while not final:
-        block = stream.read(max(chunk_bytes, len(place.carry)))
+        block = stream.read(max(chunk_bytes, len(position.carry)))
         final = not block
-        buffer = place.carry + block if place.carry else block
+        buffer = position.carry + block if position.carry else block
         if final and buffer and not buffer.endswith(b"\n"):
             buffer += b"\n"
-        layout = find_records(buffer, delimiter, limits.record, final, quote)
-        examined = examine(buffer, layout, delimiter, columns, limits, absorb_extra, quote)
-        yield from _chunks(examined, place.line, stream.consumed)
-        place.carry, place.line = buffer[layout.rest :], place.line + layout.lines
-        if len(place.carry) > limits.record:
-            yield _skip_line(stream, place, limits, chunk_bytes)
+        bounds = find_records(buffer, delimiter, limits.record, final, quote)
+        examined = examine(buffer, bounds, delimiter, columns, limits, absorb_extra, quote)
+        yield from _chunks(examined, position.line, stream.consumed)
+        position.carry, position.line = buffer[bounds.rest :], position.line + bounds.lines
+        if len(position.carry) > limits.record:
+            yield _skip_line(stream, position, limits, chunk_bytes)
 
 
 def _chunks(examined: Examined, line: int, consumed: int) -> Iterator[Chunk]:
-    """The examined records as one chunk, or several where very many are cut."""
+    """Yield the examined records as one chunk, or several where very many are malformed."""
     bad = np.flatnonzero((examined.codes != GOOD) & (examined.codes != BLANK))
-    borders = [0, *bad[_CUTS_PER_CHUNK::_CUTS_PER_CHUNK].tolist(), examined.codes.size]
+    step = _MALFORMED_PER_CHUNK
+    borders = [0, *bad[step::step].tolist(), examined.codes.size]
     for low, high in pairwise(borders):
         mine = bad[slice(*np.searchsorted(bad, (low, high)))]
         good = examined.codes[low:high] == GOOD
@@ -117,17 +118,17 @@ def _chunks(examined: Examined, line: int, consumed: int) -> Iterator[Chunk]:
                 data=join(examined.data, start, end, good),
                 lines=(examined.first[low:high][good] + line).astype(np.int64),
                 offsets=offsets_of((end - start)[good]),
-                cut=[explain(examined, index, line) for index in mine.tolist()],
+                malformed=[explain(examined, index, line) for index in mine.tolist()],
                 consumed=consumed,
             )
 
 
-def _skip_line(stream: CleanStream, place: Place, limits: Limits, size: int) -> Chunk:
-    """Drop the rest of a line that is longer than a record may be; the place moves behind it."""
-    cut = oversized(place.carry, place.line, limits)
+def _skip_line(stream: CleanStream, position: ReadPosition, limits: ScanLimits, size: int) -> Chunk:
+    """Drop the rest of a line that is longer than a record may be, and move behind it."""
+    dropped = oversized(position.carry, position.line, limits)
     block = stream.read(size)
     while block and b"\n" not in block:
         block = stream.read(size)
-    place.carry, place.line = block.partition(b"\n")[2], place.line + 1
+    position.carry, position.line = block.partition(b"\n")[2], position.line + 1
     nothing = np.empty(0, np.int64)
-    return Chunk(b"", nothing, np.zeros(1, np.int64), [cut], stream.consumed)
+    return Chunk(b"", nothing, np.zeros(1, np.int64), [dropped], stream.consumed)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from imports.arrivals.names import ERRORS_ENDING, RESULT_ENDING
-from imports.manifest import Problem, State, parse
+from imports.manifest import ManifestState, Problem, parse
 
 TEXT = (Path(__file__).parents[2] / "docs" / "senders.md").read_text()
 
@@ -25,8 +25,8 @@ def test_it_explains_every_value_of_the_invalid_attribute(problem: Problem) -> N
     assert f"| `{problem.value}` |" in TEXT
 
 
-@pytest.mark.parametrize("state", State)
-def test_it_explains_every_state(state: State) -> None:
+@pytest.mark.parametrize("state", ManifestState)
+def test_it_explains_every_state(state: ManifestState) -> None:
     assert f"| `accounts.done.{state.value}` |" in TEXT
 
 

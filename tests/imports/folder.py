@@ -1,4 +1,4 @@
-"""A sender's folders on a real disk, and the collector that goes through them."""
+"""A sender's folders on a real disk, and the collector that polls them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CSV = "PersonIdentifier,FirstName,LastName,Email\n0001,Ada,Lovelace,ada@example.
 
 
 class Folders:
-    """An endpoint with a drop for each of the feeds; the first one is meant where none is named."""
+    """An endpoint with a drop for each of the feeds; the first is the default."""
 
     def __init__(self, institution: Institution, *feeds: str) -> None:
         self.institution = institution
@@ -39,7 +39,7 @@ class Folders:
         return self.root / self.drops[feed or self.first].path
 
     def put(self, name: str, content: str | bytes, feed: str = "") -> Path:
-        """A file as the drop server leaves it: a new one under its name, at once."""
+        """Put a file there as the drop server does: complete, under its name, at once."""
         target = self.folder(feed) / name
         part = self.root / uuid.uuid4().hex
         part.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -47,12 +47,12 @@ class Folders:
         return target
 
     def deliver(self, name: str, content: str | bytes, feed: str = "", manifest: str = "") -> None:
-        """A file with its manifest."""
+        """Put a file with its manifest there."""
         self.put(name, content, feed)
         self.put(manifest or f"{name}.done", self.manifest(name, feed=feed), feed)
 
     def manifest(self, *names: str, feed: str = "") -> str:
-        """A manifest that names the files with their checksums."""
+        """Write a manifest that names the files with their checksums."""
         lines = [
             f'<file name="{n}" checksum="{self.md5(n, feed)}" checksumhashtype="md5"/>'
             for n in names
@@ -74,14 +74,14 @@ class Folders:
         return done
 
     def names(self, feed: str = "") -> set[str]:
-        """What is in the folder."""
+        """The names of the files in the folder."""
         return {path.name for path in self.folder(feed).iterdir()}
 
     def text(self, name: str, feed: str = "") -> str:
         return (self.folder(feed) / name).read_text()
 
     def sightings(self) -> dict[str, str]:
-        """The verdicts about files that lie there, by path."""
+        """The verdicts about the files that are there, by path."""
         return dict(Sighting.objects.filter(gone_at=None).values_list("path", "verdict"))
 
 

@@ -1,8 +1,7 @@
-"""An institution under test: sends files to its feeds, runs its jobs, and looks at its records.
+"""An institution under test: sends files to its feeds, runs its jobs, and reads its records.
 
 Its rows are committed: COPY goes over a connection of its own, from which a test's transaction
-around everything would hide them. Emptying every table after each test takes 0.2 s; deleting the
-rows of one institution takes some milliseconds, and row-level security keeps it apart from others.
+around everything would hide them. The fixture `transactional_db` deletes them.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from typing import Any
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
+from django.db import connection
 
 from imports.jobs import actions, pipeline, queue
 from imports.models import ImportJob
-from portal import provision, rls, tenancy
-from portal.models import AuditEntry, Endpoint, Event, Record, RecordChange, Tenant, User
+from portal import tenancy
+from portal.models import Endpoint, Record, RecordChange, Tenant, User
 from portal.records.catalog import catalog
 
 PERSON = "decider@test-college.example"
@@ -56,22 +55,22 @@ class Institution:
         self.tenant = tenant
 
     def job(self, feed: str, content: str | bytes, **values: Any) -> ImportJob:
-        """A job that waits, as the collector makes them."""
+        """Create a job that waits, as the collector does."""
         data = content.encode() if isinstance(content, str) else content
         name = default_storage.save(f"tests/{self.tenant.uid}", ContentFile(data))
-        known = catalog().feed(feed)
+        definition = catalog().feed(feed)
         return ImportJob.objects.create(
             tenant=self.tenant,
             feed=feed,
-            record_type=known.record_type,
-            rank=known.rank,
+            record_type=definition.record_type,
+            rank=definition.rank,
             content=name,
             file_size=len(data),
-            **{"file_name": known.file_name, **values},
+            **{"file_name": definition.file_name, **values},
         )
 
     def send(self, feed: str, content: str | bytes, **values: Any) -> ImportJob:
-        """Import a file; the job at its end."""
+        """Import a file; return the job at its end."""
         job = self.job(feed, content, **values)
         self.work()
         job.refresh_from_db()
@@ -86,18 +85,18 @@ class Institution:
         return done
 
     def person(self) -> User:
-        """Somebody who decides about jobs."""
+        """Return the person who decides about jobs."""
         return User.objects.get_or_create(email=PERSON)[0]
 
     def release(self, job: ImportJob, **values: Any) -> ImportJob:
-        """Let a held job go on; the job at its end."""
+        """Release a held job; return it at its end."""
         actions.release(job, self.person(), **values)
         self.work()
         job.refresh_from_db()
         return job
 
     def undo(self, job: ImportJob) -> ImportJob:
-        """Undo a job; the undo at its end."""
+        """Undo a job; return the undo at its end."""
         undo = actions.undo(job, self.person())
         self.work()
         undo.refresh_from_db()
@@ -111,11 +110,11 @@ class Institution:
 
     def records(self, record_type: str, *, active: bool = True) -> dict[str, dict[str, Any]]:
         """The documents by key."""
-        found = Record.objects.filter(kind__name=record_type, active=active)
-        return dict(found.values_list("key", "data"))
+        rows = Record.objects.filter(kind__name=record_type, active=active)
+        return dict(rows.values_list("key", "data"))
 
     def writes(self) -> tuple[set[tuple[Any, ...]], int]:
-        """Changes with every row version of the store that is written."""
+        """Return what changes with every row version that is written to the store."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT id, xmin::text, ctid::text FROM portal_record")
             return set(cursor.fetchall()), RecordChange.objects.count()
@@ -124,8 +123,8 @@ class Institution:
 def counts(job: ImportJob) -> dict[str, int]:
     """The job's numbers of rows that are not zero."""
     names = ("read", "created", "updated", "unchanged", "removed", "rejected")
-    found = {name: getattr(job, f"rows_{name}") for name in names}
-    return {name: number for name, number in found.items() if number}
+    counts = {name: getattr(job, f"rows_{name}") for name in names}
+    return {name: number for name, number in counts.items() if number}
 
 
 def issues(job: ImportJob) -> dict[tuple[str, str], int]:
@@ -152,8 +151,7 @@ def states(job: ImportJob) -> list[str]:
 
 @contextmanager
 def committed() -> Iterator[Institution]:
-    """An institution with its record kinds, in scope; afterwards every row of it is deleted."""
-    provision.record_kinds()  # a test that empties all tables takes them with it
+    """Create an institution, in scope; remove its folders afterwards."""
     tenant = Tenant.objects.create(name="Test College", slug="test-college")
     try:
         with tenancy.scope(tenant.pk):
@@ -161,18 +159,5 @@ def committed() -> Iterator[Institution]:
     finally:
         connection.close()  # whatever state the test has left it in
         with tenancy.everyone("the test is over"):
-            _forget(tenant)
-
-
-def _forget(tenant: Tenant) -> None:
-    for uid in Endpoint.objects.filter(tenant=tenant).values_list("uid", flat=True):
-        shutil.rmtree(settings.DROPS_DIR / str(uid), ignore_errors=True)
-    with transaction.atomic(), connection.cursor() as cursor:
-        if AuditEntry.objects.exists():
-            cursor.execute("TRUNCATE portal_auditentry")
-        if Event.objects.exists():
-            cursor.execute("TRUNCATE portal_event")
-        for table in set(rls.tenant_tables()) - set(rls.append_only_tables()):
-            cursor.execute(f'DELETE FROM "{table}" WHERE tenant_id = %s', [tenant.pk])  # noqa: S608
-        cursor.execute("DELETE FROM portal_tenant WHERE id = %s", [tenant.pk])
-        cursor.execute("DELETE FROM portal_user WHERE email = %s", [PERSON])
+            for uid in Endpoint.objects.filter(tenant=tenant).values_list("uid", flat=True):
+                shutil.rmtree(settings.DROPS_DIR / str(uid), ignore_errors=True)

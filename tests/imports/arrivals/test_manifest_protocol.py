@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imports.arrivals.decisions import Verdict, clock, shown
+from imports.arrivals.decisions import Verdict, shown, utc_minute
 from imports.arrivals.listing import Entry, Listing
-from imports.arrivals.manifest import Detection, claim_name, detect
+from imports.arrivals.manifest import ManifestDetection, detect
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 SECOND = 10**9
@@ -22,22 +22,22 @@ def entry(name: str, *, age: timedelta = timedelta(0), is_dir: bool = False) -> 
     return Entry(name, 10, written, 1, is_dir, written)
 
 
-def look(*names: str, age: timedelta = timedelta(0), **options: object) -> Detection:
+def look(*names: str, age: timedelta = timedelta(0), **options: object) -> ManifestDetection:
     return detect(Listing(entry(name, age=age) for name in names), NOW, **options)
 
 
-def verdicts(detection: Detection) -> dict[str, str]:
+def verdicts(detection: ManifestDetection) -> dict[str, str]:
     return {decision.subject: decision.verdict for decision in detection.decisions}
 
 
 def names(entries: list[Entry]) -> list[str]:
-    return [found.name for found in entries]
+    return [each.name for each in entries]
 
 
 def test_it_claims_manifests_in_order_of_name_and_in_any_case() -> None:
-    found = look("b.done", "a.DONE", "c.Done", "data.csv")
-    assert names(found.claims) == ["a.DONE", "b.done", "c.Done"]
-    assert verdicts(found) == {"data.csv": Verdict.WAITING_FOR_MANIFEST}
+    detection = look("b.done", "a.DONE", "c.Done", "data.csv")
+    assert names(detection.claims) == ["a.DONE", "b.done", "c.Done"]
+    assert verdicts(detection) == {"data.csv": Verdict.WAITING_FOR_MANIFEST}
 
 
 def test_it_says_since_when_a_file_waits_and_what_to_do() -> None:
@@ -47,8 +47,8 @@ def test_it_says_since_when_a_file_waits_and_what_to_do() -> None:
 
 
 def test_a_file_that_a_manifest_under_way_names_is_not_waiting() -> None:
-    found = look("data.csv", "other.csv", named={"data.csv"})
-    assert verdicts(found) == {
+    detection = look("data.csv", "other.csv", named={"data.csv"})
+    assert verdicts(detection) == {
         "data.csv": Verdict.IN_PROGRESS,
         "other.csv": Verdict.WAITING_FOR_MANIFEST,
     }
@@ -84,44 +84,47 @@ def test_a_file_that_a_manifest_under_way_names_is_not_waiting() -> None:
     ],
 )
 def test_it_explains_every_other_file(name: str, verdict: Verdict) -> None:
-    found = look(name)
-    assert found.claims == []
-    assert verdicts(found) == {name: verdict}
-    assert found.decisions[0].reason.endswith((".", ")."))
+    detection = look(name)
+    assert detection.claims == []
+    assert verdicts(detection) == {name: verdict}
+    assert detection.decisions[0].reason.endswith((".", ")."))
 
 
 def test_a_folder_named_like_a_manifest_is_explained_and_others_are_no_files() -> None:
-    found = detect(Listing([entry("a.done", is_dir=True), entry("Errors", is_dir=True)]), NOW)
-    assert found.claims == []
-    assert verdicts(found) == {"a.done": Verdict.MANIFEST_IS_FOLDER}
+    detection = detect(Listing([entry("a.done", is_dir=True), entry("Errors", is_dir=True)]), NOW)
+    assert detection.claims == []
+    assert verdicts(detection) == {"a.done": Verdict.MANIFEST_IS_FOLDER}
 
 
 @pytest.mark.parametrize(("minutes", "due"), [(4, False), (5, True), (600, True)])
 def test_it_tries_a_missing_configuration_again_after_the_interval(minutes: int, due: bool) -> None:
     name = "a.done.IMPORTCONFIGMISSING"
-    found = look(name, age=timedelta(minutes=minutes), retry_after=timedelta(minutes=5))
-    assert names(found.retry) == ([name] if due else [])
+    detection = look(name, age=timedelta(minutes=minutes), retry_after=timedelta(minutes=5))
+    assert names(detection.retry) == ([name] if due else [])
     expected = Verdict.CONFIGURATION_RETRY if due else Verdict.CONFIGURATION_MISSING
-    assert verdicts(found) == {name: expected}
+    assert verdicts(detection) == {name: expected}
 
 
-def test_it_tells_when_the_configuration_is_tried_again() -> None:
-    found = look("a.done.IMPORTCONFIGMISSING", retry_after=timedelta(minutes=7))
-    assert "2025-03-01 12:07 UTC" in found.decisions[0].reason
+def test_it_says_when_the_configuration_is_tried_again() -> None:
+    detection = look("a.done.IMPORTCONFIGMISSING", retry_after=timedelta(minutes=7))
+    assert "2025-03-01 12:07 UTC" in detection.decisions[0].reason
 
 
 @pytest.mark.parametrize(("seconds", "stale"), [(300, False), (301, True)])
 def test_a_claim_is_stale_only_beyond_its_lease(seconds: int, stale: bool) -> None:
-    found = look("a.done.PROCESSING", age=timedelta(seconds=seconds), lease=timedelta(minutes=5))
-    assert names(found.stale) == (["a.done.PROCESSING"] if stale else [])
-    assert found.claims == []
+    detection = look(
+        "a.done.PROCESSING", age=timedelta(seconds=seconds), lease=timedelta(minutes=5)
+    )
+    verdict = Verdict.PROCESSING_STALE if stale else Verdict.PROCESSING
+    assert verdicts(detection) == {"a.done.PROCESSING": verdict}
+    assert detection.claims == []
 
 
 def test_the_claim_is_dated_by_the_rename_not_by_the_upload() -> None:
     uploaded = int((NOW - timedelta(days=1)).timestamp()) * SECOND
     renamed = int(NOW.timestamp()) * SECOND
     claimed = Entry("a.done.PROCESSING", 10, uploaded, 1, False, renamed)
-    assert detect(Listing([claimed]), NOW).stale == []
+    assert verdicts(detect(Listing([claimed]), NOW)) == {"a.done.PROCESSING": Verdict.PROCESSING}
 
 
 def test_a_rename_moves_ctime_where_drops_are_kept(tmp_path: Path) -> None:
@@ -136,15 +139,9 @@ def test_a_rename_moves_ctime_where_drops_are_kept(tmp_path: Path) -> None:
     assert after.st_mtime_ns == before.st_mtime_ns
 
 
-def test_the_claim_takes_a_free_name() -> None:
-    assert claim_name("a.done", Listing()) == "a.done.PROCESSING"
-    taken = Listing([entry("a.done.PROCESSING")])
-    assert claim_name("a.done", taken) == "a.done.2.PROCESSING"
-
-
-def test_an_empty_folder_needs_no_words() -> None:
-    found = look()
-    assert (found.claims, found.retry, found.stale, found.decisions) == ([], [], [], [])
+def test_an_empty_folder_needs_no_decision() -> None:
+    detection = look()
+    assert (detection.claims, detection.retry, detection.decisions) == ([], [], [])
 
 
 @given(
@@ -162,14 +159,14 @@ def test_every_file_is_claimed_or_explained_whatever_its_name_and_time(
     facts: dict[str, tuple[int, bool]],
 ) -> None:
     listing = Listing(Entry(n, 0, time, 1, folder) for n, (time, folder) in facts.items())
-    found = detect(listing, NOW)
-    claimed = set(names(found.claims))
-    explained = [decision.subject for decision in found.decisions]
+    detection = detect(listing, NOW)
+    claimed = set(names(detection.claims))
+    explained = [decision.subject for decision in detection.decisions]
     assert len(explained) == len(set(explained))
     assert claimed.isdisjoint(explained)
     assert claimed | set(explained) >= {e.name for e in listing if not e.is_dir}
-    assert set(names(found.retry)) | set(names(found.stale)) <= set(explained)
-    for decision in found.decisions:
+    assert set(names(detection.retry)) <= set(explained)
+    for decision in detection.decisions:
         decision.reason.encode()
         assert "\n" not in decision.reason
 
@@ -177,4 +174,4 @@ def test_every_file_is_claimed_or_explained_whatever_its_name_and_time(
 def test_foreign_names_are_shown_harmless() -> None:
     assert shown("a\nb\u202ecsv\udcff") == "a\\u000ab\\u202ecsv\\udcff"
     assert len(shown("x" * 500)) == 120
-    assert clock(NOW) == "2025-03-01 12:00 UTC"
+    assert utc_minute(NOW) == "2025-03-01 12:00 UTC"

@@ -28,11 +28,11 @@ def test_files_in_their_folders_are_not_misplaced() -> None:
 
 @pytest.mark.parametrize("root", ["", "/"])
 def test_it_finds_files_and_manifests_in_the_root(root: str) -> None:
-    found = find({root: folder("Section.csv", "Section.done")}, DROPS)
-    assert [m.path for m in found] == ["Section.csv", "Section.done"]
-    assert all("root folder" in m.reason for m in found)
-    assert all("Courses/Section" in m.reason for m in found)
-    assert found[1].reason.startswith("The manifest")
+    files = find({root: folder("Section.csv", "Section.done")}, DROPS)
+    assert [m.path for m in files] == ["Section.csv", "Section.done"]
+    assert all("root folder" in m.reason for m in files)
+    assert all("Courses/Section" in m.reason for m in files)
+    assert files[1].reason.startswith("The manifest")
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,16 @@ def test_it_finds_files_and_manifests_in_the_root(root: str) -> None:
     ],
 )
 def test_it_suggests_the_nearest_folder(place: str, name: str, nearest: str) -> None:
-    (found,) = find({place: folder(name)}, DROPS)
-    assert f"probably {nearest}," in found.reason
+    (file,) = find({place: folder(name)}, DROPS)
+    assert f"probably {nearest}," in file.reason
 
 
 @pytest.mark.parametrize(
     ("place", "name"), [("", "x.csv"), ("", "---.csv"), ("Reports", "x.csv"), ("Courses", "x.csv")]
 )
 def test_it_does_not_guess_where_nothing_speaks_for_a_folder(place: str, name: str) -> None:
-    (found,) = find({place: folder(name)}, [*DROPS, "events"])
-    assert found.reason.endswith(
+    (file,) = find({place: folder(name)}, [*DROPS, "events"])
+    assert file.reason.endswith(
         "Send it again into the folder of its kind, data file and manifest into the same one."
     )
 
@@ -72,13 +72,13 @@ def test_it_leaves_out_what_is_no_delivery() -> None:
 
 
 def test_folder_names_are_compared_exactly() -> None:
-    (found,) = find({"courses/section": folder("x.csv")}, DROPS)
-    assert found.path == "courses/section/x.csv"
+    (file,) = find({"courses/section": folder("x.csv")}, DROPS)
+    assert file.path == "courses/section/x.csv"
 
 
 def test_an_account_without_folders_gets_an_answer_too() -> None:
-    (found,) = find({"": folder("a.csv")}, [])
-    assert "Ask the portal's operator" in found.reason
+    (file,) = find({"": folder("a.csv")}, [])
+    assert "Ask the portal's operator" in file.reason
 
 
 def test_a_drop_in_the_root_takes_files_there() -> None:

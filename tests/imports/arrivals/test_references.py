@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imports.arrivals.listing import Entry, Listing
-from imports.arrivals.references import Resolution, compare, file_identity, resolve
+from imports.arrivals.references import Resolution, compare, resolve
 from imports.manifest import Problem, parse
 
 MD5 = "d41d8cd98f00b204e9800998ecf8427e"
@@ -25,10 +25,10 @@ def judge(line: str, md5: str = MD5) -> Resolution:
 
 
 def test_a_file_with_its_checksum_is_good() -> None:
-    found = judge(f'<file name="accounts.csv" checksum="{MD5}" checksumhashtype="MD5"/>')
-    assert found.problem is None
-    assert found.entry == FOLDER.by_name["accounts.csv"]
-    assert "matches the manifest" in found.reason
+    resolution = judge(f'<file name="accounts.csv" checksum="{MD5}" checksumhashtype="MD5"/>')
+    assert resolution.problem is None
+    assert resolution.entry == FOLDER.by_name["accounts.csv"]
+    assert "matches the manifest" in resolution.reason
 
 
 def test_the_digest_is_compared_without_case() -> None:
@@ -47,11 +47,11 @@ def test_without_a_checksum_nothing_is_hashed() -> None:
 
 
 def test_a_wrong_checksum_shows_both_values() -> None:
-    found = judge(f'<file name="accounts.csv" checksum="{"0" * 32}" checksumhashtype="md5"/>')
-    assert found.problem is Problem.CHECKSUM_MISMATCH
-    assert found.entry is not None
-    assert MD5 in found.reason
-    assert "0" * 32 in found.reason
+    resolution = judge(f'<file name="accounts.csv" checksum="{"0" * 32}" checksumhashtype="md5"/>')
+    assert resolution.problem is Problem.CHECKSUM_MISMATCH
+    assert resolution.entry is not None
+    assert MD5 in resolution.reason
+    assert "0" * 32 in resolution.reason
 
 
 @pytest.mark.parametrize(
@@ -63,16 +63,16 @@ def test_a_wrong_checksum_shows_both_values() -> None:
     ],
 )
 def test_a_near_miss_is_named(name: str, near: str) -> None:
-    found = judge(f'<file name="{name}"/>')
-    assert found.problem is Problem.FILE_NOT_FOUND
-    assert found.entry is None
-    assert near in found.reason
+    resolution = judge(f'<file name="{name}"/>')
+    assert resolution.problem is Problem.FILE_NOT_FOUND
+    assert resolution.entry is None
+    assert near in resolution.reason
 
 
 def test_a_folder_is_not_a_file() -> None:
-    found = judge('<file name="sub"/>')
-    assert found.problem is Problem.FILE_NOT_FOUND
-    assert "is a folder" in found.reason
+    resolution = judge('<file name="sub"/>')
+    assert resolution.problem is Problem.FILE_NOT_FOUND
+    assert "is a folder" in resolution.reason
 
 
 def test_existence_comes_before_the_checksum() -> None:
@@ -90,9 +90,9 @@ def test_a_file_that_vanishes_while_it_is_read_is_not_found() -> None:
     manifest = parse(
         f'<file name="accounts.csv" checksum="{MD5}" checksumhashtype="md5"/>'.encode()
     )
-    (found,) = resolve(manifest, FOLDER, gone)
-    assert found.problem is Problem.FILE_NOT_FOUND
-    assert found.entry is None
+    (resolution,) = resolve(manifest, FOLDER, gone)
+    assert resolution.problem is Problem.FILE_NOT_FOUND
+    assert resolution.entry is None
 
 
 def test_a_fault_of_our_own_is_not_blamed_on_the_sender() -> None:
@@ -108,10 +108,10 @@ def test_a_fault_of_our_own_is_not_blamed_on_the_sender() -> None:
 
 def test_every_line_is_answered_in_order_and_only_the_first_of_a_name_counts() -> None:
     lines = '<file name="accounts.csv"/><file name="../x"/><file name="accounts.csv"/>'
-    found = resolve(parse(f"<files>{lines}</files>".encode()), FOLDER, lambda entry: MD5)
-    assert [f.reference.index for f in found] == [0, 1, 2]
-    assert [f.problem for f in found] == [None, Problem.BAD_NAME, Problem.DUPLICATE]
-    assert "only files in its own folder" in found[1].reason
+    resolutions = resolve(parse(f"<files>{lines}</files>".encode()), FOLDER, lambda entry: MD5)
+    assert [f.reference.index for f in resolutions] == [0, 1, 2]
+    assert [f.problem for f in resolutions] == [None, Problem.BAD_NAME, Problem.DUPLICATE]
+    assert "only files in its own folder" in resolutions[1].reason
 
 
 def test_the_copy_is_compared_in_the_same_words() -> None:
@@ -121,11 +121,3 @@ def test_the_copy_is_compared_in_the_same_words() -> None:
     entry = FOLDER.by_name["accounts.csv"]
     assert compare(reference, entry, MD5).problem is None
     assert compare(reference, entry, "1" * 32).problem is Problem.CHECKSUM_MISMATCH
-
-
-def test_one_delivered_file_has_one_identity_and_a_new_upload_another() -> None:
-    one = Entry("accounts.csv", 12, 1, 1)
-    assert file_identity("d", one) == file_identity("d", Entry("accounts.csv", 12, 1, 1))
-    others = [Entry("a", 12, 1, 2), Entry("a", 12, 2, 1), Entry("a", 13, 1, 1)]
-    assert file_identity("d", one) not in {file_identity("d", other) for other in others}
-    assert file_identity("d", one) != file_identity("e", one)

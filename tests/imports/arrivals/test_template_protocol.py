@@ -9,7 +9,7 @@ import pytest
 from imports.arrivals.decisions import Verdict
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.near import MOST, near_misses
-from imports.arrivals.template import Detection, detect
+from imports.arrivals.template import TemplateDetection, detect
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 QUIET = timedelta(seconds=5)
@@ -23,23 +23,23 @@ def entry(name: str, *, age: float = 60, renamed: float | None = None) -> Entry:
     return Entry(name, 10, written, 1, False, changed)
 
 
-def look(*entries: Entry | str, elsewhere: dict[str, str] | None = None) -> Detection:
-    listing = Listing(entry(one) if isinstance(one, str) else one for one in entries)
+def look(*entries: Entry | str, elsewhere: dict[str, str] | None = None) -> TemplateDetection:
+    listing = Listing(entry(each) if isinstance(each, str) else each for each in entries)
     return detect(listing, NOW, TEMPLATES, QUIET, elsewhere)
 
 
-def verdicts(detection: Detection) -> dict[str, str]:
+def verdicts(detection: TemplateDetection) -> dict[str, str]:
     return {decision.subject: decision.verdict for decision in detection.decisions}
 
 
 def test_it_matches_the_exact_name_of_a_template() -> None:
-    found = look("users.csv", "classes.csv")
-    assert [(m.entry.name, m.template) for m in found.matches] == [
+    detection = look("users.csv", "classes.csv")
+    assert [(m.entry.name, m.template) for m in detection.matches] == [
         ("classes.csv", 2),
         ("users.csv", 1),
     ]
-    assert found.decisions == []
-    assert found.unmatched == []
+    assert detection.decisions == []
+    assert detection.unmatched == []
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,10 @@ def test_it_matches_the_exact_name_of_a_template() -> None:
     ["Users.csv", "users.CSV", "users.txt", "users", " users.csv", "users.csv ", "usersXcsv"],
 )
 def test_a_name_that_differs_in_anything_is_unmatched(name: str) -> None:
-    found = look(name)
-    assert found.matches == []
-    assert [one.entry.name for one in found.unmatched] == [name]
-    assert verdicts(found) == {name: Verdict.UNMATCHED}
+    detection = look(name)
+    assert detection.matches == []
+    assert [unmatched.entry.name for unmatched in detection.unmatched] == [name]
+    assert verdicts(detection) == {name: Verdict.UNMATCHED}
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_a_name_that_differs_in_anything_is_unmatched(name: str) -> None:
 def test_it_waits_until_a_file_was_neither_written_nor_renamed_for_a_moment(
     age: float, renamed: float | None, stable: bool
 ) -> None:
-    found = look(entry("users.csv", age=age, renamed=renamed), entry("x.csv", age=age))
-    assert bool(found.matches) == stable
+    detection = look(entry("users.csv", age=age, renamed=renamed), entry("x.csv", age=age))
+    assert bool(detection.matches) == stable
     if not stable:
-        assert verdicts(found)["users.csv"] == Verdict.NOT_YET_STABLE
+        assert verdicts(detection)["users.csv"] == Verdict.NOT_YET_STABLE
 
 
 @pytest.mark.parametrize(
@@ -84,21 +84,21 @@ def test_it_waits_until_a_file_was_neither_written_nor_renamed_for_a_moment(
     ],
 )
 def test_what_is_no_delivery_is_left_alone_and_explained(name: str, verdict: Verdict) -> None:
-    found = look(name)
-    assert (found.matches, found.unmatched) == ([], [])
-    assert verdicts(found) == {name: verdict}
-    assert found.decisions[0].reason.endswith(".")
+    detection = look(name)
+    assert (detection.matches, detection.unmatched) == ([], [])
+    assert verdicts(detection) == {name: verdict}
+    assert detection.decisions[0].reason.endswith(".")
 
 
 def test_a_template_may_name_what_would_be_a_leftover_but_not_a_temporary_name() -> None:
     listing = Listing([entry("old.bak"), entry("old.tmp")])
-    found = detect(listing, NOW, {"old.bak": 1, "old.tmp": 2}, QUIET)
-    assert [match.entry.name for match in found.matches] == ["old.bak"]
+    detection = detect(listing, NOW, {"old.bak": 1, "old.tmp": 2}, QUIET)
+    assert [match.entry.name for match in detection.matches] == ["old.bak"]
 
 
 def test_folders_are_no_files() -> None:
-    found = detect(Listing([Entry("users.csv", 0, 0, 1, True)]), NOW, TEMPLATES, QUIET)
-    assert found == Detection()
+    detection = detect(Listing([Entry("users.csv", 0, 0, 1, True)]), NOW, TEMPLATES, QUIET)
+    assert detection == TemplateDetection()
 
 
 @pytest.mark.parametrize(
@@ -121,16 +121,16 @@ def test_it_names_the_near_miss_and_what_differs(name: str, meant: str, words: s
     assert first.reason in look(name).unmatched[0].reason
 
 
-def test_it_tells_accents_that_only_look_the_same() -> None:
-    (found,) = near_misses("jose\u0301.csv", ["jos\u00e9.csv"])
-    assert "accents" in found.reason
+def test_it_recognises_accents_that_only_look_the_same() -> None:
+    (miss,) = near_misses("jose\u0301.csv", ["jos\u00e9.csv"])
+    assert "accents" in miss.reason
 
 
 def test_a_template_of_that_very_name_that_does_not_count_here_comes_first() -> None:
     elsewhere = {"users2.csv": "It belongs to the account pat.", "else.csv": "no"}
-    found = look("users2.csv", elsewhere=elsewhere).unmatched[0]
-    assert found.near[0].reason == "It belongs to the account pat."
-    assert {miss.name for miss in found.near[1:]} == {"users.csv", "Users2018.csv"}
+    unmatched = look("users2.csv", elsewhere=elsewhere).unmatched[0]
+    assert unmatched.near[0].reason == "It belongs to the account pat."
+    assert {miss.name for miss in unmatched.near[1:]} == {"users.csv", "Users2018.csv"}
 
 
 def test_it_names_few_and_none_where_nothing_is_near() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports.check.columns import Mapping, match, numbered
+from imports.check.columns import ColumnMapping, numbered
+from imports.check.matching import match
 from imports.issues import Code, FileRefused, Severity
 from portal.records.catalog import catalog
 
@@ -17,7 +18,7 @@ ENGAGE = ["Action", "Username", "FirstName", "LastName", "CampusEmail"]
 ATTACHMENT = ["_line", "_column", "_code", "_error"]
 
 
-def matched(header: list[str], feed: str = "accounts") -> Mapping:
+def matched(header: list[str], feed: str = "accounts") -> ColumnMapping:
     chosen = catalog().feed(feed)
     return match(header, chosen, catalog().record_type(chosen.record_type))
 
@@ -28,7 +29,7 @@ def refusal(header: list[str], feed: str = "accounts") -> list[tuple[Code, str]]
     return [(issue.code, issue.message) for issue in refused.value.issues]
 
 
-def columns(mapping: Mapping) -> list[tuple[int, str]]:
+def columns(mapping: ColumnMapping) -> list[tuple[int, str]]:
     return [(position, field.name) for position, field in mapping.columns]
 
 
@@ -68,7 +69,7 @@ def test_an_unknown_column_is_ignored_with_a_warning_and_what_is_near() -> None:
     assert mapping.ignored == ("Colour",)
     (warning,) = mapping.warnings
     assert (warning.code, warning.severity) == (Code.UNKNOWN_COLUMN, Severity.WARNING)
-    assert (warning.column, warning.found) == ("Colour", "Colour")
+    assert (warning.column, warning.value) == ("Colour", "Colour")
     assert warning.message == 'The column "Colour" is unknown and was ignored.'
     header = ["PersonIdentifier", "SectionIdentifier", "Rolle"]
     (near,) = matched(header, "instructors").warnings
@@ -110,9 +111,9 @@ def test_a_feed_reads_its_own_columns_only() -> None:
 
 
 def test_it_refuses_columns_that_are_there_twice() -> None:
-    found = refusal([*ACCOUNTS, "email", "Extra", "extra"])
-    assert [code for code, _ in found] == [Code.DUPLICATE_COLUMN] * 2
-    assert found[0][1] == (
+    refusals = refusal([*ACCOUNTS, "email", "Extra", "extra"])
+    assert [code for code, _ in refusals] == [Code.DUPLICATE_COLUMN] * 2
+    assert refusals[0][1] == (
         'The column "Email" appears 2 times (case is ignored). Keep one of them.'
     )
 
@@ -194,9 +195,9 @@ def test_the_fingerprint_changes_with_header_definitions_and_mapping() -> None:
 
 
 def test_a_huge_header_is_answered_in_words() -> None:
-    found = refusal([f"c{i}" + "x" * 5_000 for i in range(500)])
-    assert [code for code, _ in found] == [Code.MISSING_COLUMN] * 4
-    assert all(len(message) < 1_000 for _, message in found)
+    refusals = refusal([f"c{i}" + "x" * 5_000 for i in range(500)])
+    assert [code for code, _ in refusals] == [Code.MISSING_COLUMN] * 4
+    assert all(len(message) < 1_000 for _, message in refusals)
 
 
 @settings(deadline=None)

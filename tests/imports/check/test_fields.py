@@ -20,69 +20,81 @@ def read(field: Field, text: str | None) -> tuple[Any, set[Code]]:
     frame = pl.DataFrame({"raw": [text]}, schema={"raw": pl.String})
     frame = frame.select(cell=fields.clean(pl.col("raw")))
     frame = frame.with_columns(value=fields.parse(field, pl.col("cell")))
-    found = fields.checks(field, pl.col("cell"), pl.col("value"), key=True)
-    failed = {c.code for c in found if frame.select(c.failed.fill_null(False)).item()}
+    cell_checks = fields.checks(field, pl.col("cell"), pl.col("value"), key=True)
+    failed = {c.code for c in cell_checks if frame.select(c.failed.fill_null(False)).item()}
     value = frame["value"].to_list()[0]
     return value, failed
 
 
-def of(kind: FieldType, **more: Any) -> Field:
+def field_of(kind: FieldType, **more: Any) -> Field:
     return Field(name="F", type=kind, **more)
 
 
-ROLE = of(
+ROLE = field_of(
     FieldType.ENUM,
     values=("Primary", "TeachingAssistant"),
     value_aliases={"ta": "TeachingAssistant"},
 )
 
 GOOD = [
-    (of(FieldType.TEXT), "  00012 ", "00012"),
-    (of(FieldType.TEXT), "\u00a0Zoë\t", "Zoë"),
-    (of(FieldType.TEXT), "Null", "Null"),
-    (of(FieldType.TEXT), ".", "."),
-    (of(FieldType.EMAIL), "ada.o'neil+x@mail.example.edu", "ada.o'neil+x@mail.example.edu"),
-    (of(FieldType.EMAIL), "jürgen@müller.example", "jürgen@müller.example"),
+    (field_of(FieldType.TEXT), "  00012 ", "00012"),
+    (field_of(FieldType.TEXT), "\u00a0Zoë\t", "Zoë"),
+    (field_of(FieldType.TEXT), "Null", "Null"),
+    (field_of(FieldType.TEXT), ".", "."),
+    (field_of(FieldType.EMAIL), "ada.o'neil+x@mail.example.edu", "ada.o'neil+x@mail.example.edu"),
+    (field_of(FieldType.EMAIL), "jürgen@müller.example", "jürgen@müller.example"),
     (ROLE, "PRIMARY", "Primary"),
     (ROLE, "teachingassistant", "TeachingAssistant"),
     (ROLE, "Ta", "TeachingAssistant"),
-    (of(FieldType.INTEGER), "0042", 42),
-    (of(FieldType.INTEGER), "-7", -7),
-    (of(FieldType.INTEGER), "1,234,567", 1234567),
-    (of(FieldType.INTEGER), "12.0", 12),
-    (of(FieldType.INTEGER), "12.", 12),
-    (of(FieldType.NUMBER), "3.75", 3.75),
-    (of(FieldType.NUMBER), "-1,234.5", -1234.5),
-    (of(FieldType.NUMBER), ".5", 0.5),
-    (of(FieldType.CREDIT), "3", 3.0),
-    (of(FieldType.CREDIT), "3.", 3.0),
-    (of(FieldType.CREDIT), "12.25", 12.25),
-    *((of(FieldType.BOOLEAN), t, True) for t in ("true", "TRUE", "True", "T", "1")),
-    *((of(FieldType.BOOLEAN), t, False) for t in ("false", "FALSE", "F", "0")),
-    *((of(FieldType.CIP), t, t) for t in ("01", "26.01", "26.0101")),
-    *((of(FieldType.ZIP), t, t) for t in ("05401", "05401-1234")),
-    *((of(FieldType.GUID), t, t) for t in ("a-b.c_d/e@f", "6F9619FF-8B86")),
-    *((of(FieldType.OBJECT), t, t) for t in ("{}", '{"a":[1,null,"é"]}')),
-    (of(FieldType.OBJECT), ' { "a" : 1.0 } ', '{"a":1.0}'),
+    (field_of(FieldType.INTEGER), "0042", 42),
+    (field_of(FieldType.INTEGER), "-7", -7),
+    (field_of(FieldType.INTEGER), "1,234,567", 1234567),
+    (field_of(FieldType.INTEGER), "12.0", 12),
+    (field_of(FieldType.INTEGER), "12.", 12),
+    (field_of(FieldType.NUMBER), "3.75", 3.75),
+    (field_of(FieldType.NUMBER), "-1,234.5", -1234.5),
+    (field_of(FieldType.NUMBER), ".5", 0.5),
+    (field_of(FieldType.CREDIT), "3", 3.0),
+    (field_of(FieldType.CREDIT), "3.", 3.0),
+    (field_of(FieldType.CREDIT), "12.25", 12.25),
+    *((field_of(FieldType.BOOLEAN), t, True) for t in ("true", "TRUE", "True", "T", "1")),
+    *((field_of(FieldType.BOOLEAN), t, False) for t in ("false", "FALSE", "F", "0")),
+    *((field_of(FieldType.CIP), t, t) for t in ("01", "26.01", "26.0101")),
+    *((field_of(FieldType.ZIP), t, t) for t in ("05401", "05401-1234")),
+    *((field_of(FieldType.GUID), t, t) for t in ("a-b.c_d/e@f", "6F9619FF-8B86")),
+    *((field_of(FieldType.OBJECT), t, t) for t in ("{}", '{"a":[1,null,"é"]}')),
+    (field_of(FieldType.OBJECT), ' { "a" : 1.0 } ', '{"a":1.0}'),
 ]
 BAD = [
-    (of(FieldType.EMAIL), Code.NOT_AN_EMAIL, ("ada", "ada@", "@b.co", "a@b", "a b@c.de")),
+    (field_of(FieldType.EMAIL), Code.NOT_AN_EMAIL, ("ada", "ada@", "@b.co", "a@b", "a b@c.de")),
     (
-        of(FieldType.EMAIL),
+        field_of(FieldType.EMAIL),
         Code.NOT_AN_EMAIL,
         ("a@b.de,c@d.de", "a@b..de", "a@.de", "a@b.d", "<a@b.de>"),
     ),
     (ROLE, Code.NOT_IN_LIST, ("Prim", "Primary ta", "1")),
-    (of(FieldType.INTEGER), Code.NOT_A_NUMBER, ("1.5", "1,23", "+1", "1e3", "--1", "x", "٣")),
-    (of(FieldType.INTEGER), Code.NOT_A_NUMBER, ("9" * 30, "0x10", "1 000")),
-    (of(FieldType.NUMBER), Code.NOT_A_NUMBER, ("1e3", "nan", "inf", ".", "-", "1,2.5", "9" * 400)),
-    (of(FieldType.CREDIT), Code.NOT_A_NUMBER, ("100", "3.255", "-3", "3,5", ".5")),
-    (of(FieldType.BOOLEAN), Code.NOT_A_BOOLEAN, ("yes", "2", "tru", "on")),
-    (of(FieldType.CIP), Code.BAD_FORMAT, ("1", "26.1", "26.010", "26.01011", "26-01")),
-    (of(FieldType.ZIP), Code.BAD_FORMAT, ("5401", "054011", "05401-12", "05401 1234")),
-    (of(FieldType.GUID), Code.BAD_FORMAT, ("a b", "{a}", "x" * 256)),
-    (of(FieldType.OBJECT), Code.BAD_FORMAT, ("[1]", "1", "{a: 1}", '{"a": NaN}', '{"a": 1e999}')),
-    (of(FieldType.OBJECT), Code.BAD_FORMAT, ('{"a": "\\u0000"}', '{"a": "\\ud800"}', "{" * 5000)),
+    (field_of(FieldType.INTEGER), Code.NOT_A_NUMBER, ("1.5", "1,23", "+1", "1e3", "--1", "x", "٣")),
+    (field_of(FieldType.INTEGER), Code.NOT_A_NUMBER, ("9" * 30, "0x10", "1 000")),
+    (
+        field_of(FieldType.NUMBER),
+        Code.NOT_A_NUMBER,
+        ("1e3", "nan", "inf", ".", "-", "1,2.5", "9" * 400),
+    ),
+    (field_of(FieldType.CREDIT), Code.NOT_A_NUMBER, ("100", "3.255", "-3", "3,5", ".5")),
+    (field_of(FieldType.BOOLEAN), Code.NOT_A_BOOLEAN, ("yes", "2", "tru", "on")),
+    (field_of(FieldType.CIP), Code.BAD_FORMAT, ("1", "26.1", "26.010", "26.01011", "26-01")),
+    (field_of(FieldType.ZIP), Code.BAD_FORMAT, ("5401", "054011", "05401-12", "05401 1234")),
+    (field_of(FieldType.GUID), Code.BAD_FORMAT, ("a b", "{a}", "x" * 256)),
+    (
+        field_of(FieldType.OBJECT),
+        Code.BAD_FORMAT,
+        ("[1]", "1", "{a: 1}", '{"a": NaN}', '{"a": 1e999}'),
+    ),
+    (
+        field_of(FieldType.OBJECT),
+        Code.BAD_FORMAT,
+        ('{"a": "\\u0000"}', '{"a": "\\ud800"}', "{" * 5000),
+    ),
 ]
 
 
@@ -102,7 +114,7 @@ def test_it_rejects(field: Field, code: Code, text: str) -> None:
 @pytest.mark.parametrize("kind", FieldType)
 @pytest.mark.parametrize("text", [None, "", " \t ", "NULL", "NA", "N/A", "na", " n/a "])
 def test_a_missing_token_is_no_value_and_no_fault(kind: FieldType, text: str | None) -> None:
-    assert read(of(kind, values=("a",), max_length=1), text) == (None, set())
+    assert read(field_of(kind, values=("a",), max_length=1), text) == (None, set())
 
 
 # spelling, as a moment, as a date
@@ -157,14 +169,14 @@ NO_DATES = [
 
 @pytest.mark.parametrize(("text", "moment", "date"), DATES)
 def test_it_reads_a_date(text: str, moment: str, date: str) -> None:
-    assert read(of(FieldType.DATETIME), text) == (moment, set())
-    assert read(of(FieldType.DATE), text) == (date, set())
+    assert read(field_of(FieldType.DATETIME), text) == (moment, set())
+    assert read(field_of(FieldType.DATE), text) == (date, set())
 
 
 @pytest.mark.parametrize("kind", [FieldType.DATE, FieldType.DATETIME])
 @pytest.mark.parametrize("text", NO_DATES)
 def test_it_rejects_what_is_no_date(kind: FieldType, text: str) -> None:
-    assert read(of(kind), text) == (None, {Code.NOT_A_DATE})
+    assert read(field_of(kind), text) == (None, {Code.NOT_A_DATE})
 
 
 def test_a_column_may_mix_all_spellings() -> None:
@@ -177,14 +189,14 @@ def test_a_column_may_mix_all_spellings() -> None:
 @given(st.datetimes(), st.sampled_from(["T", " "]))
 def test_any_local_time_is_stored_as_it_is(when: Any, middle: str) -> None:
     text = when.replace(microsecond=0).isoformat(sep=middle)
-    assert read(of(FieldType.DATETIME), text) == (text.replace(" ", "T"), set())
+    assert read(field_of(FieldType.DATETIME), text) == (text.replace(" ", "T"), set())
 
 
 @settings(deadline=None)
 @given(st.text(max_size=30))
 def test_no_text_makes_a_type_stumble(text: str) -> None:
     for kind in FieldType:
-        value, failed = read(of(kind, values=("a",)), text.replace("\0", ""))
+        value, failed = read(field_of(kind, values=("a",)), text.replace("\0", ""))
         assert value is None or isinstance(value, (str, int, float, bool))
         assert len(failed) <= 2
 
@@ -200,34 +212,34 @@ LATER = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other", "later"), LATER)
-def test_it_compares_only_what_both_dates_say(one: str, other: str, later: bool) -> None:
-    frame = pl.DataFrame({"a": [one], "b": [other]})
+@pytest.mark.parametrize(("first", "second", "later"), LATER)
+def test_it_compares_only_what_both_dates_say(first: str, second: str, later: bool) -> None:
+    frame = pl.DataFrame({"a": [first], "b": [second]})
     assert frame.select(moments.later(pl.col("a"), pl.col("b"))).item() is later
 
 
-def test_a_list_may_be_parted_in_three_ways() -> None:
+def test_a_list_may_have_any_of_three_separators() -> None:
     field = Field(name="F", many=True)
     assert read(field, " a, b;c |NA|a,, 00 ") == (["a", "b", "c", "00"], set())
     assert read(field, " ; ,|") == (None, set())
 
 
 def test_length_counts_characters_and_the_limit_is_within() -> None:
-    field = of(FieldType.TEXT, max_length=4)
+    field = field_of(FieldType.TEXT, max_length=4)
     assert read(field, " žluť ") == ("žluť", set())
     assert read(field, "žlutý")[1] == {Code.TOO_LONG}
     assert read(Field(name="F", many=True, max_length=2), "aa,bbb")[1] == {Code.TOO_LONG}
 
 
 def test_a_pattern_must_fit_the_whole_cell() -> None:
-    field = of(FieldType.TEXT, pattern="[A-Z]{2}|[0-9]{3}")
+    field = field_of(FieldType.TEXT, pattern="[A-Z]{2}|[0-9]{3}")
     assert read(field, "AB")[1] == set()
     assert read(field, "ABC")[1] == {Code.BAD_FORMAT}
     assert read(field, "1234")[1] == {Code.BAD_FORMAT}
 
 
 def test_a_key_may_not_hold_control_characters() -> None:
-    assert read(of(FieldType.TEXT), "a\x1fb")[1] == {Code.BAD_FORMAT}
+    assert read(field_of(FieldType.TEXT), "a\x1fb")[1] == {Code.BAD_FORMAT}
 
 
 def test_the_apostrophe_of_an_error_attachment_is_taken_off_again() -> None:
@@ -242,6 +254,6 @@ def test_the_apostrophe_of_an_error_attachment_is_taken_off_again() -> None:
 
 @pytest.mark.parametrize("kind", [k for k in FieldType if k is not FieldType.TEXT])
 def test_every_message_says_what_was_found_and_what_is_expected(kind: FieldType) -> None:
-    first, *_ = fields.checks(of(kind, values=("One", "Two")), pl.col("c"), pl.col("v"))
-    assert first.message.startswith('"{column}" is "{found}". ')
+    first, *_ = fields.checks(field_of(kind, values=("One", "Two")), pl.col("c"), pl.col("v"))
+    assert first.message.startswith('"{column}" is "{value}". ')
     assert re.search(r"Expected .+\.$|Use one of: One, Two\.$", first.message)

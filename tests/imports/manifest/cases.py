@@ -1,4 +1,4 @@
-"""Manifests and what must become of them: the table behind promise A11 (reliability.md).
+"""Manifests and their outcome: the table behind promise A11 (reliability.md).
 
 Each case is complete: the bytes of the manifest, the data files beside it, and the outcome. The
 pure rules are tested with it, and the same table drives the test over a real drop.
@@ -7,10 +7,11 @@ pure rules are tested with it, and the same table drives the test over a real dr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from xml.sax.saxutils import quoteattr
 
-from imports.manifest import State
+from imports.manifest import ManifestState, Reference
 
 ACCOUNTS = b"PersonIdentifier,FirstName,LastName\n0007,Ada,Byron\n"
 TERMS = b"TermIdentifier,Name\nF17,Fall 2017\n"
@@ -24,14 +25,14 @@ FILES: Mapping[str, bytes] = {"accounts.csv": ACCOUNTS, "terms.csv": TERMS}
 class Case:
     """One manifest.
 
-    state: how it ends when the configuration is there; None means that it is removed.
+    state: its final one if the configuration is there; None means that it is removed.
     invalid: index of the `file` element to the value of its INVALID attribute.
     processed: the data files that are imported.
     """
 
     title: str
     data: bytes
-    state: State | None = None
+    state: ManifestState | None = None
     invalid: Mapping[int, str] = field(default_factory=dict)
     processed: tuple[str, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=lambda: FILES)
@@ -47,20 +48,31 @@ def line(name: str = "accounts.csv", checksum: str = MD5, hash_type: str = "md5"
     return f'<file name="{name}" checksum="{checksum}" checksumhashtype="{hash_type}" />'
 
 
+def published(references: Iterable[Reference]) -> bytes:
+    """A manifest in the published form (UTF-8), whatever its names hold."""
+    lines = ['<?xml version="1.0" encoding="utf-8"?>', "<files>"]
+    lines += [
+        f"  <file name={quoteattr(reference.name)} checksum={quoteattr(reference.checksum)}"
+        f" checksumhashtype={quoteattr(reference.hash_type or 'none')} />"
+        for reference in references
+    ]
+    return "\n".join([*lines, "</files>", ""]).encode()
+
+
 def good(title: str, data: bytes, *processed: str) -> Case:
     """A manifest without a problem."""
     return Case(title, data, None, {}, processed or ("accounts.csv",))
 
 
 def refused(title: str, data: bytes) -> Case:
-    """A manifest that is none."""
-    return Case(title, data, State.INVALIDSCHEMA)
+    """A document that is not a manifest."""
+    return Case(title, data, ManifestState.INVALIDSCHEMA)
 
 
 def invalid(title: str, data: bytes, *problems: str, processed: tuple[str, ...] = ()) -> Case:
     """A manifest with invalid lines; problems: by line, "" where it is good."""
     marks = {index: problem for index, problem in enumerate(problems) if problem}
-    return Case(title, data, State.CONTAINSINVALIDFILES, marks, processed)
+    return Case(title, data, ManifestState.CONTAINSINVALIDFILES, marks, processed)
 
 
 def encoded(encoding: str, declared: str | None = None) -> bytes:
@@ -194,7 +206,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "a folder of that name is no file",
         files(line("archive", "", "")),
-        State.CONTAINSINVALIDFILES,
+        ManifestState.CONTAINSINVALIDFILES,
         {0: "FileNotFound"},
     ),
 )

@@ -19,6 +19,7 @@ from imports.scan import cells
 from imports.scan.dialect import Dialect, detect
 from imports.scan.scanner import read_header, scan
 from portal.people_csv import restore
+from tests.sizes import examples, scaled
 
 COMMA = Dialect("utf-8", 0, ",")
 
@@ -32,9 +33,9 @@ def issue(line: int = 2, column: str | None = "Email", code: Code = Code.REQUIRE
 
 def test_issues_are_grouped_by_cause_the_largest_first():
     summary = Summary()
-    summary.add(issue(2, "Name", found="x"))
+    summary.add(issue(2, "Name", value="x"))
     for line in range(10, 17):
-        summary.add(issue(line, found=f"v{line}"))
+        summary.add(issue(line, value=f"v{line}"))
     summary.add(issue(5, severity=Severity.WARNING))
     email, name, warning = summary.groups()
     assert (email.column, email.count, email.message) == ("Email", 7, "It is blank.")
@@ -44,24 +45,24 @@ def test_issues_are_grouped_by_cause_the_largest_first():
 
 
 def test_many_issues_at_once_count_as_one_by_one():
-    one, many = Summary(), Summary()
+    single, many = Summary(), Summary()
     for line in range(100):
-        one.add(issue(line, found=f"v{line}"))
+        single.add(issue(line, value=f"v{line}"))
     for lines in (range(3), range(3, 100), range(0)):
-        found = [f"v{n}" for n in lines]
-        many.add_many(Code.REQUIRED, "Email", Severity.ERROR, "It is blank.", lines, found)
-    assert one.groups() == many.groups()
+        values = [f"v{n}" for n in lines]
+        many.add_many(Code.REQUIRED, "Email", Severity.ERROR, "It is blank.", lines, values)
+    assert single.groups() == many.groups()
 
 
 def test_the_summary_is_bounded():
     summary = Summary()
     for number in range(10_000):
-        summary.add(issue(number, f"column {number}", found="x" * 1000))
+        summary.add(issue(number, f"column {number}", value="x" * 1000))
     groups = summary.groups()
     assert len(groups) <= 2_100
     assert sum(group.count for group in groups) == 10_000
     assert groups[0].column is None and groups[0].count > 7_000
-    assert all(len(found) <= 200 for group in groups for _, found in group.examples)
+    assert all(len(value) <= 200 for group in groups for _, value in group.examples)
 
 
 # --- the spool ---------------------------------------------------------------------------------
@@ -81,7 +82,7 @@ REJECTS = st.builds(
 
 
 @given(st.lists(REJECTS, max_size=10))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_the_spool_gives_back_what_it_was_given(tmp_path_factory, rejects):
     rejects = sorted(rejects, key=lambda reject: reject.line)
     with RejectSpool(tmp_path_factory.getbasetemp()) as spool:
@@ -103,14 +104,15 @@ def test_the_spool_refuses_lines_out_of_order_and_leaves_no_file(tmp_path):
 
 
 def test_the_spool_and_the_attachment_need_no_memory_that_grows(tmp_path):
+    rows = scaled(5_000, 20_000)
     with RejectSpool(tmp_path) as spool, (tmp_path / "out.csv").open("wb") as out:
         tracemalloc.start()
-        for line in range(1, 20_001):
+        for line in range(1, rows + 1):
             spool.add(Reject(line, b"1," + b"x" * 400, (issue(line),)))
-        assert write_attachment(out, ["a", "b"], ",", merge(spool, [])) == 20_000
+        assert write_attachment(out, ["a", "b"], ",", merge(spool, [])) == rows
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert (tmp_path / "out.csv").stat().st_size > 8_000_000
+    assert (tmp_path / "out.csv").stat().st_size > rows * 400  # twice the peak and more
     assert peak < 1_000_000
 
 
@@ -190,7 +192,7 @@ CELLS = st.text(st.sampled_from("ab\"',;|\t\n =+-@1é漢"), max_size=10)
     ),
     delimiter=st.sampled_from(",;\t|"),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_an_attachment_dropped_again_reads_as_the_original_rows(rows, delimiter):
     header = [f"Column {n}" for n in range(len(rows[0]))]
     raws = [delimiter.join(cells.quoted(cell, delimiter) for cell in row) for row in rows]
@@ -202,7 +204,7 @@ def test_an_attachment_dropped_again_reads_as_the_original_rows(rows, delimiter)
     assert names == (*header, *ATTACHMENT_COLUMNS)
     read = []
     for chunk in scan(io.BytesIO(data), dialect, len(names), chunk_bytes=50):
-        assert not chunk.cut
+        assert not chunk.malformed
         for start, end in zip(chunk.offsets[:-1], chunk.offsets[1:], strict=True):
             record = cells.split(chunk.data[start : end - 1].decode(), delimiter)
             read.append([restore(cell) for cell in record[: len(header)]])
@@ -211,16 +213,16 @@ def test_an_attachment_dropped_again_reads_as_the_original_rows(rows, delimiter)
 
 def test_a_corrected_attachment_of_cut_rows_is_read_without_cuts():
     data = b'a,b\n1,x\n2\n3,p"q\n4,r,s\n5,"open\n6,\xff\n7,y\n'
-    cuts = [reject_of(cut) for chunk in scan(io.BytesIO(data), COMMA, 2) for cut in chunk.cut]
+    cuts = [reject_of(cut) for chunk in scan(io.BytesIO(data), COMMA, 2) for cut in chunk.malformed]
     assert [cut.line for cut in cuts] == [3, 4, 5, 6, 7]
     again = attachment(["a", "b"], cuts)
     chunks = list(scan(io.BytesIO(again), Dialect("utf-8", 3, ","), 6))
     assert sum(chunk.lines.size for chunk in chunks) == 5
-    assert not [cut for chunk in chunks for cut in chunk.cut]
+    assert not [cut for chunk in chunks for cut in chunk.malformed]
 
 
 @given(st.text(st.sampled_from('ab",\n '), max_size=30))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_splitting_any_text_loses_no_character_but_quotes_and_delimiters(text):
     parts = cells.split(text, ",")
     assert "".join(parts).replace('"', "").replace(",", "") == (

@@ -1,4 +1,4 @@
-"""The dialect is read from a sample; what is no delimited text is refused in words."""
+"""The dialect is guessed from a sample; what is not delimited text is refused with advice."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from hypothesis import strategies as st
 
 from imports.issues import Code, FileRefused
 from imports.scan.dialect import DELIMITERS, Dialect, detect
+from tests.sizes import examples
 
 PEOPLE = "Id,Name,City\n1,José Núñez,Cancún\n2,Anna Müller,Köln\n3,“Bo”,Malmö\n"
 
 
-def of(data: bytes) -> Dialect:
+def detected(data: bytes) -> Dialect:
     return detect(io.BytesIO(data), len(data))
 
 
 def refusal(data: bytes) -> tuple[Code, str]:
     with pytest.raises(FileRefused) as refused:
-        of(data)
+        detected(data)
     (issue,) = refused.value.issues
     return issue.code, issue.message
 
@@ -43,22 +44,22 @@ def refusal(data: bytes) -> tuple[Code, str]:
     ],
 )
 def test_it_finds_the_encoding(data, encoding, bom):
-    assert of(data) == Dialect(encoding, bom, ",")
+    assert detected(data) == Dialect(encoding, bom, ",")
 
 
 def test_a_utf8_file_with_a_few_broken_rows_stays_utf8():
     data = PEOPLE.encode() * 20 + b"4,Jos\xe9,Le\xf3n\n"
-    assert of(data).encoding == "utf-8"
+    assert detected(data).encoding == "utf-8"
 
 
 def test_windows_1252_is_seen_far_behind_the_head():
     data = b"a,b\n" + b"1,plain text\n" * 400_000 + b"2,Mu\xf1oz\n" * 400_000
-    assert of(data).encoding == "cp1252"
+    assert detected(data).encoding == "cp1252"
 
 
 def test_a_character_cut_by_a_window_does_not_make_a_file_windows_1252():
     data = ("a,b\n" + "1,漢字漢字漢字漢\n" * 200_000).encode()
-    assert of(data).encoding == "utf-8"
+    assert detected(data).encoding == "utf-8"
 
 
 @pytest.mark.parametrize("delimiter", DELIMITERS)
@@ -68,7 +69,7 @@ def test_it_finds_the_delimiter_and_the_line_ends(delimiter, end):
     text = end.join(
         delimiter.join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows
     )
-    assert of(text.encode()) == Dialect(
+    assert detected(text.encode()) == Dialect(
         "utf-8", 0, delimiter, line_end="cr" if end == "\r" else "lf"
     )
 
@@ -91,12 +92,12 @@ def test_it_finds_the_delimiter_and_the_line_ends(delimiter, end):
     ],
 )
 def test_the_header_and_the_agreement_of_rows_decide_the_delimiter(text, delimiter):
-    assert of(text.encode()).delimiter == delimiter
+    assert detected(text.encode()).delimiter == delimiter
 
 
 def test_line_feeds_inside_quotes_do_not_hide_carriage_return_line_ends():
-    assert of(b'a,b\r1,"x\ny"\r2,z\r').line_end == "cr"
-    assert of(b'a,b\n1,"x\ry"\n').line_end == "lf"
+    assert detected(b'a,b\r1,"x\ny"\r2,z\r').line_end == "cr"
+    assert detected(b'a,b\n1,"x\ry"\n').line_end == "lf"
 
 
 @pytest.mark.parametrize("data", [b"", b" \r\n\t\n", codecs.BOM_UTF8, codecs.BOM_UTF16_LE])
@@ -130,14 +131,14 @@ def zipped(*names: str) -> bytes:
         (bytes(1000), Code.NOT_TEXT, "binary"),
     ],
 )
-def test_what_is_no_delimited_text_is_refused_with_advice(data, code, words):
-    found, message = refusal(data)
-    assert found is code
+def test_what_is_not_delimited_text_is_refused_with_advice(data, code, words):
+    refused_for, message = refusal(data)
+    assert refused_for is code
     assert words in message and "expected a CSV file" in message
 
 
 def test_a_few_nul_bytes_do_not_refuse_the_file():
-    assert of(b"a,b\n1,x\0\n2,\0\n").encoding == "utf-8"
+    assert detected(b"a,b\n1,x\0\n2,\0\n").encoding == "utf-8"
 
 
 class Counting(io.BytesIO):
@@ -156,10 +157,10 @@ def test_it_reads_a_bounded_sample():
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_any_bytes_have_a_dialect_or_a_refusal(data):
     try:
-        dialect = of(data)
+        dialect = detected(data)
     except FileRefused as refused:
         assert refused.issues[0].message
     else:

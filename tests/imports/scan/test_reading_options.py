@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from imports.issues import Code, FileRefused
 from imports.report.attachment_rows import write_attachment
 from imports.report.rejects import Reject
-from imports.scan.dialect import Dialect, Wanted, detect
-from imports.scan.scanner import Limits, read_header, scan
+from imports.scan.dialect import Dialect, DialectHints, detect
+from imports.scan.scanner import ScanLimits, read_header, scan
+from tests.sizes import examples
 
-SMALL = Limits(record=60, cell=20, columns=10)
+SMALL = ScanLimits(record=60, cell=20, columns=10)
 PIECES = st.lists(
     st.sampled_from(['"', '""', ",", "\n", "a", " ", "bc", '","', '",\n"', "x" * 25, "1,2\n", "\0"])
 )
@@ -30,14 +31,14 @@ def scanned(
     data: bytes, columns: int, how: Dialect, **options: object
 ) -> list[tuple[int, bytes, Code | None]]:
     """Line, record and code of all records in order, the code None for a good one."""
-    found: list[tuple[int, bytes, Code | None]] = []
+    records: list[tuple[int, bytes, Code | None]] = []
     for chunk in scan(io.BytesIO(data), how, columns, limits=SMALL, **options):
         starts, ends = chunk.offsets[:-1].tolist(), chunk.offsets[1:].tolist()
         assert ends[-1:] in ([], [len(chunk.data)])
         for line, start, end in zip(chunk.lines.tolist(), starts, ends, strict=True):
-            found.append((line, chunk.data[start : end - 1], None))
-        found += [(cut.line, cut.raw, cut.code) for cut in chunk.cut]
-    return sorted(found, key=lambda one: one[0])
+            records.append((line, chunk.data[start : end - 1], None))
+        records += [(cut.line, cut.raw, cut.code) for cut in chunk.malformed]
+    return sorted(records, key=lambda record: record[0])
 
 
 def rows(data: bytes, columns: int, how: Dialect) -> list[tuple[int, bytes]]:
@@ -45,8 +46,8 @@ def rows(data: bytes, columns: int, how: Dialect) -> list[tuple[int, bytes]]:
 
 
 def header(data: bytes, how: Dialect) -> tuple[tuple[str, ...], int]:
-    found = read_header(io.BytesIO(data), how)
-    return found.cells, found.line
+    names = read_header(io.BytesIO(data), how)
+    return names.cells, names.line
 
 
 def refusal(data: bytes, how: Dialect) -> tuple[Code, str]:
@@ -108,7 +109,7 @@ def test_many_records_before_the_header_are_read_once() -> None:
 
 
 @given(PIECES, st.integers(1, 3), st.integers(1, 12), st.integers(1, 200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_the_last_records_are_left_out_whatever_they_are_and_however_it_is_cut(
     pieces: Sequence[str], columns: int, number: int, chunk_bytes: int
 ) -> None:
@@ -133,7 +134,7 @@ _SWAP = bytes.maketrans(b"\"'", b"'\"")
 
 
 @given(PIECES, st.integers(1, 3), st.integers(1, 200), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_single_quotes_are_read_as_double_ones_are(
     pieces: Sequence[str], columns: int, chunk_bytes: int, absorb: bool
 ) -> None:
@@ -150,17 +151,17 @@ def test_single_quotes_are_read_as_double_ones_are(
 
 
 @given(PIECES, st.integers(1, 3), st.integers(1, 200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_without_quotes_every_line_is_a_record(
     pieces: Sequence[str], columns: int, chunk_bytes: int
 ) -> None:
     body = "".join(pieces)
     data = (",".join("abc"[:columns]) + "\n" + body).encode()
-    found = scanned(data, columns, dialect(quote=""), chunk_bytes=chunk_bytes)
+    records = scanned(data, columns, dialect(quote=""), chunk_bytes=chunk_bytes)
     lines = [(at, line) for at, line in enumerate(body.split("\n"), start=2) if line.strip(" ")]
-    assert [line for line, *_ in found] == [at for at, _ in lines]
+    assert [line for line, *_ in records] == [at for at, _ in lines]
     fits = [line.count(",") == columns - 1 for _, line in lines]
-    for (_, raw, code), (_, line), fitting in zip(found, lines, fits, strict=True):
+    for (_, raw, code), (_, line), fitting in zip(records, lines, fits, strict=True):
         if code is None:
             assert fitting and raw.decode() == line
         else:
@@ -169,8 +170,8 @@ def test_without_quotes_every_line_is_a_record(
 
 def test_a_quote_in_the_wrong_place_is_named_as_it_is() -> None:
     (chunk,) = scan(io.BytesIO(b"A,B\nO'Hara,1\n'open,2\n"), dialect(quote="'"), 2)
-    first, second = chunk.cut
-    assert first.message.startswith("A single quote (') is in the wrong place")
+    first, second = chunk.malformed
+    assert first.message.startswith("A single quote (') stands in the wrong place")
     assert second.message.startswith("A single quote (') opens a value")
     code, message = refusal(b"'A,B\n1,2\n", dialect(quote="'"))
     assert code is Code.UNREADABLE_HEADER
@@ -189,31 +190,31 @@ def test_an_attachment_has_double_quotes_whatever_the_file_had() -> None:
     assert '"a,""b""",c,2' in out.getvalue().decode("utf-8-sig")
 
 
-# --- what is said goes before what is guessed -----------------------------------------------------
+# --- hints go before what is guessed -----------------------------------------------------------
 
 
-def of(data: bytes, **said: object) -> Dialect:
-    return detect(io.BytesIO(data), len(data), Wanted(**said))
+def detected(data: bytes, **hints: object) -> Dialect:
+    return detect(io.BytesIO(data), len(data), DialectHints(**hints))
 
 
-def test_what_is_said_is_not_guessed() -> None:
+def test_what_a_hint_says_is_not_guessed() -> None:
     data = "A;B\n1;é,3\n".encode()
-    assert of(data) == Dialect("utf-8", 0, ";")
-    assert of(data, delimiter=",", encoding="cp1252") == Dialect("cp1252", 0, ",")
-    how = of(data, quote="'", skip_rows=1, header_row=0, skip_last=2)
+    assert detected(data) == Dialect("utf-8", 0, ";")
+    assert detected(data, delimiter=",", encoding="cp1252") == Dialect("cp1252", 0, ",")
+    how = detected(data, quote="'", skip_rows=1, header_row=0, skip_last=2)
     assert (how.quote, how.skip_rows, how.header_row, how.skip_last) == ("'", 1, 0, 2)
 
 
-def test_a_byte_order_mark_goes_before_what_is_said() -> None:
+def test_a_byte_order_mark_goes_before_a_hint() -> None:
     data = codecs.BOM_UTF16_LE + "A,B\n".encode("utf-16-le")
-    assert of(data, encoding="cp1252") == Dialect("utf-16-le", 2, ",")
-    assert of("A,B\n".encode("utf-16-le"), encoding="utf-16-le").encoding == "utf-16-le"
+    assert detected(data, encoding="cp1252") == Dialect("utf-16-le", 2, ",")
+    assert detected("A,B\n".encode("utf-16-le"), encoding="utf-16-le").encoding == "utf-16-le"
 
 
 def test_the_delimiter_is_sought_behind_what_is_skipped() -> None:
     data = b"a,b,c,d\ne,f\nA;B\n1;2\n3;4\n"
-    assert of(data).delimiter == ","
-    assert of(data, skip_rows=2).delimiter == ";"
-    assert of(data, header_row=3).delimiter == ";"
-    assert of(b"'a,b,c';'d'\n'e';'f'\n", quote="'").delimiter == ";"
-    assert of(b"1;2\n3;4\n", header_row=0).delimiter == ";"
+    assert detected(data).delimiter == ","
+    assert detected(data, skip_rows=2).delimiter == ";"
+    assert detected(data, header_row=3).delimiter == ";"
+    assert detected(b"'a,b,c';'d'\n'e';'f'\n", quote="'").delimiter == ";"
+    assert detected(b"1;2\n3;4\n", header_row=0).delimiter == ";"

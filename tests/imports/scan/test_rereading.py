@@ -24,8 +24,8 @@ def lines(*numbers: int):
 
 def test_records_are_found_by_the_line_they_begin_on():
     data = b"a,b\n" + b'1,"x\ny"\nbad\n' * 1000 + b"7,z"
-    found = list(records_on(io.BytesIO(data), COMMA, lines(2, 5, 3002)))
-    assert found == [(2, b'1,"x\ny"'), (5, b'1,"x\ny"'), (3002, b"7,z")]
+    records = list(records_on(io.BytesIO(data), COMMA, lines(2, 5, 3002)))
+    assert records == [(2, b'1,"x\ny"'), (5, b'1,"x\ny"'), (3002, b"7,z")]
 
 
 def test_no_line_needs_no_reading():
@@ -52,7 +52,9 @@ def test_they_are_what_the_scan_has_whatever_the_block(
     dialect = Dialect(encoding, 0, ",")
     data = io.BytesIO(text.encode(encoding))
     chunks = list(scan(data, dialect, 2))
-    wanted = np.concatenate([chunk.lines for chunk in chunks])[::every]
+    first_lines = np.concatenate([chunk.lines for chunk in chunks])[::every]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rereading, "_BLOCK", 7)
-        assert list(records_on(data, dialect, wanted)) == list(records_of(iter(chunks), wanted))
+        assert list(records_on(data, dialect, first_lines)) == list(
+            records_of(iter(chunks), first_lines)
+        )

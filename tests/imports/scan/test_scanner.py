@@ -18,17 +18,26 @@ from hypothesis import strategies as st
 
 from imports.issues import Code, FileRefused
 from imports.scan.dialect import Dialect
-from imports.scan.scanner import Chunk, Cut, Limits, keep, read_header, record_hashes, scan
+from imports.scan.scanner import (
+    Chunk,
+    MalformedRecord,
+    ScanLimits,
+    keep,
+    read_header,
+    record_hashes,
+    scan,
+)
+from tests.sizes import examples
 
 COMMA = Dialect("utf-8", 0, ",")
-SMALL = Limits(record=60, cell=20, columns=10)
-TINY = Limits(record=12, cell=8, columns=10)
+SMALL = ScanLimits(record=60, cell=20, columns=10)
+TINY = ScanLimits(record=12, cell=8, columns=10)
 
 
 @dataclass
 class Result:
     records: list[tuple[int, bytes]]
-    cuts: list[Cut]
+    cuts: list[MalformedRecord]
     chunks: list[Chunk]
 
     @property
@@ -70,7 +79,7 @@ def run(data: bytes, columns: int, dialect: Dialect = COMMA, **options) -> Resul
         ):
             assert chunk.data[end - 1 : end] == b"\n"
             records.append((int(line), chunk.data[start : end - 1]))
-        cuts += chunk.cut
+        cuts += chunk.malformed
     return Result(records, cuts, chunks)
 
 
@@ -95,7 +104,7 @@ def judged(record: str, delimiter: str) -> tuple[str, int]:
     return ("open" if state == "inside" else "good"), cells
 
 
-def modelled(body: str, columns: int, limits: Limits) -> tuple[list, list]:
+def modelled(body: str, columns: int, limits: ScanLimits) -> tuple[list, list]:
     """Good records and cuts of a body whose header was line 1, by the documented rules."""
     lines = body.split("\n")
     if lines and not lines[-1]:
@@ -132,7 +141,7 @@ def modelled(body: str, columns: int, limits: Limits) -> tuple[list, list]:
     st.integers(1, 200),
     st.sampled_from([SMALL, TINY]),
 )
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 def test_it_agrees_with_a_model_that_reads_one_character_at_a_time(
     pieces, columns, chunk_bytes, limits
 ):
@@ -147,7 +156,7 @@ MARKED = st.lists(st.sampled_from(MARKS), max_size=80).map(b"".join)
 
 
 @given(MARKED | st.binary(max_size=600), st.integers(1, 300), st.integers(1, 4), st.booleans())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_any_bytes_give_the_same_answer_whatever_the_chunks(body, chunk_bytes, columns, absorb):
     data = ",".join("abcd"[:columns]).encode() + b"\n" + body
     for dialect in (COMMA, Dialect("cp1252", 0, ","), Dialect("utf-8", 0, ",", line_end="cr")):
@@ -162,7 +171,7 @@ def test_any_bytes_give_the_same_answer_whatever_the_chunks(body, chunk_bytes, c
 
 
 @given(MARKED, st.integers(1, 3))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_every_record_that_is_not_blank_is_good_or_cut(body, columns):
     result = run(b",".join([b"h"] * columns) + b"\n" + body, columns, limits=SMALL)
     seen = sorted(result.lines + [cut.line for cut in result.cuts])
@@ -181,7 +190,7 @@ def test_every_record_that_is_not_blank_is_good_or_cut(body, columns):
 
 
 @given(st.binary(max_size=400), st.sampled_from(["utf-8", "utf-16-le", "utf-16-be", "cp1252"]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_no_bytes_raise_anything_but_a_refusal(data, encoding):
     for line_end in ("lf", "cr"):
         dialect = Dialect(encoding, 0, ";", line_end=line_end)
@@ -211,7 +220,7 @@ TEXT = st.text(st.sampled_from("ab\"',;\n \té€ñ漢🎉"), max_size=12)
     chunk_bytes=st.sampled_from([1 << 10, 7, 64, 4 << 20]),
     last_line_ends=st.booleans(),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_well_formed_files_read_as_the_csv_module_reads_them(
     rows, delimiter, line_end, encoding, quoting, chunk_bytes, last_line_ends
 ):
@@ -251,7 +260,7 @@ def test_it_says_how_many_cells_were_found_and_expected():
     assert result.codes == [(2, Code.TOO_FEW_CELLS), (4, Code.TOO_MANY_CELLS)]
     assert result.cuts[0].message.startswith("This row has 2 cells, the header has 3. Add")
     assert result.cuts[1].message.startswith("This row has 4 cells, the header has 3. Put double")
-    assert result.cuts[1].raw == b"1,2,3,4" and result.cuts[1].found == "1,2,3,4"
+    assert result.cuts[1].raw == b"1,2,3,4" and result.cuts[1].value == "1,2,3,4"
 
 
 def test_an_inch_mark_costs_its_own_row_only():
@@ -292,7 +301,7 @@ def test_a_nul_byte_costs_its_own_row_only():
 def test_broken_utf8_costs_its_own_row_only_and_shows_the_byte():
     result = run("a,b\n1,ñ\n2,x\n3,漢\n".encode().replace(b"x", b"caf\xe9 x"), 2)
     assert result.codes == [(3, Code.BAD_ENCODING)]
-    assert result.cuts[0].found == "2,caf\\xe9 x"
+    assert result.cuts[0].value == "2,caf\\xe9 x"
     assert result.rows == [["1", "ñ"], ["3", "漢"]]
 
 
@@ -305,7 +314,7 @@ def test_a_broken_byte_on_a_later_line_of_a_record_costs_the_whole_record():
 
 @pytest.mark.parametrize("chunk_bytes", [8, 4 << 20])
 def test_a_record_of_several_lines_may_be_as_long_as_the_limit_and_no_longer(chunk_bytes):
-    limits = Limits(record=10)
+    limits = ScanLimits(record=10)
     fits = run(b'a,b\n1,"345\n89"\n2,x\n', 2, limits=limits, chunk_bytes=chunk_bytes)
     assert fits.records == [(2, b'1,"345\n89"'), (4, b"2,x")]
     over = run(b'a,b\n1,"345\n890"\n2,x\n', 2, limits=limits, chunk_bytes=chunk_bytes)
@@ -342,7 +351,7 @@ def test_a_quoted_field_of_10_mb_with_line_ends_leaves_its_neighbours():
     assert result.records == [(2, b"1,x"), (4 + (10 << 14), b"3,z")]
     assert result.codes[0] == (3, Code.OPEN_QUOTE)
     assert len(result.cuts) == 1 + (10 << 14)
-    assert max(len(chunk.cut) for chunk in result.chunks) <= 5_001
+    assert max(len(chunk.malformed) for chunk in result.chunks) <= 5_001
 
 
 def test_a_cell_beyond_its_limit_is_named():
@@ -448,7 +457,7 @@ class Endless(io.RawIOBase):
 )
 def test_memory_does_not_grow_with_the_file(row):
     peaks = []
-    limits = Limits(record=8 << 10, cell=4 << 10)
+    limits = ScanLimits(record=8 << 10, cell=4 << 10)
     for size in (128 << 10, 768 << 10):
         tracemalloc.start()
         for chunk in scan(Endless(row, size), COMMA, 2, limits=limits, chunk_bytes=8 << 10):
@@ -461,7 +470,7 @@ def test_memory_does_not_grow_with_the_file(row):
 # --- the header --------------------------------------------------------------------------------
 
 
-def header_of(data: bytes, dialect: Dialect = COMMA, limits: Limits = SMALL):
+def header_of(data: bytes, dialect: Dialect = COMMA, limits: ScanLimits = SMALL):
     return read_header(io.BytesIO(data), dialect, limits)
 
 
@@ -526,6 +535,6 @@ def test_only_the_records_of_the_mask_are_kept():
     assert kept.data == b"1,p\n4,r\n5,s\n"
     assert kept.lines.tolist() == [2, 5, 6]
     assert kept.offsets.tolist() == [0, 4, 8, 12]
-    assert kept.cut == chunk.cut and kept.consumed == chunk.consumed
+    assert kept.malformed == chunk.malformed and kept.consumed == chunk.consumed
     assert keep(chunk, np.zeros(4, bool)).data == b""
     assert keep(chunk, np.ones(4, bool)).data == chunk.data
