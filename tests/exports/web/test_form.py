@@ -288,7 +288,7 @@ def test_an_address_in_the_form_makes_a_server_and_a_destination(cast: Cast) -> 
 def test_a_stray_blank_in_an_address_is_named_with_its_place(cast: Cast) -> None:
     answer = post(cast, "export-new", **form(do="url", url="sftp://ada:x@h.example /in"))
     assert answer.status_code == 422
-    assert "is a blank; remove it" in words(answer)
+    assert "is a space; remove it" in words(answer)
     assert 'value="Completed courses"' in answer.content.decode()
 
 
