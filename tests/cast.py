@@ -42,9 +42,9 @@ class Cast:
 
     def person(self, name: str) -> User:
         """One of the five by the name of their part."""
-        found = getattr(self, name)
-        assert isinstance(found, User)
-        return found
+        user = getattr(self, name)
+        assert isinstance(user, User)
+        return user
 
 
 def make() -> Cast:

@@ -1,15 +1,14 @@
 """A field's spec to polars expressions: a file's raw columns to the text that is checked. Pure.
 
-A step works on what the step before has left. Its column has a name, `s` + slot + "." + number,
-so that no expression holds another twice: polars does not share its deeper parts.
-A blank cell stays blank through all steps. What a step cannot read becomes blank and a fault.
+A step works on the result of the step before. Each result has its own column, named `s` + slot +
+"." + number, so that no expression contains another twice: polars does not share deeper parts.
+A blank cell stays blank through all steps. A value that a step cannot read is blank and a fault.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TypeAlias
 
 import polars as pl
 
@@ -22,12 +21,11 @@ from imports.mapping.steps import Case, FirstNonBlank, Join, Pad, Part, Replace,
 from imports.mapping.tables import Tables
 from portal.records.definitions import Field
 
-_Rewriter: TypeAlias = Callable[[pl.Expr, Step], pl.Expr]
 _NO_TABLES: Tables = MappingProxyType({})
 
 
 def compile_field(
-    made: FieldSpec,
+    spec: FieldSpec,
     field: Field,
     header: Sequence[str],
     positions: Sequence[int],
@@ -40,11 +38,12 @@ def compile_field(
     """The field's cell over the raw columns r + position.
 
     positions: of the spec's columns in the file. slot: number of its columns in the frame.
-    default: what a blank cell takes in the end. Raises KeyError where a table is not in `lookups`.
+    default: the value of a cell that is blank in the end. Raises KeyError for a table that is not
+    in `lookups`.
     """
-    stages = [_gathered(made, positions, lookups, neutralised).alias(_stage(slot, 0))]
+    stages = [_gathered(spec, positions, lookups, neutralised).alias(_stage(slot, 0))]
     faults: list[Check] = []
-    for number, step in enumerate(_rest(made.steps), start=1):
+    for number, step in enumerate(_rest(spec.steps), start=1):
         before = pl.col(_stage(slot, number - 1))
         expression, fault = _applied(step, before, pl.col(_stage(slot, number)), lookups)
         stages.append(expression.alias(_stage(slot, number)))
@@ -70,15 +69,15 @@ def _rest(steps: Sequence[Step]) -> Sequence[Step]:
 
 
 def _gathered(
-    made: FieldSpec, positions: Sequence[int], lookups: Tables, neutralised: bool
+    spec: FieldSpec, positions: Sequence[int], lookups: Tables, neutralised: bool
 ) -> pl.Expr:
     """One text of the columns, null where all are blank."""
-    if made.constant is not None:
-        return pl.lit(made.constant, pl.String)
-    named = {value for step in made.steps for value in known_values(step, lookups)}
+    if spec.constant is not None:
+        return pl.lit(spec.constant, pl.String)
+    named = {value for step in spec.steps for value in known_values(step, lookups)}
     missing = ["", *(token for token in MISSING if token not in named)]
     cells = [clean(pl.col(f"r{at}"), neutralised=neutralised, missing=missing) for at in positions]
-    first = made.steps[0] if made.steps else None
+    first = spec.steps[0] if spec.steps else None
     if isinstance(first, Join):
         return pl.concat_str(cells, separator=first.between, ignore_nulls=True)
     return pl.coalesce(cells)

@@ -41,7 +41,7 @@ def cast(
 
 
 @pytest.fixture
-def made(cast: Cast) -> dict[str, Any]:
+def seeded(cast: Cast) -> dict[str, Any]:
     """Rows of every kind."""
     from tests.browser import seed  # noqa: PLC0415
 

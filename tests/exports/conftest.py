@@ -21,5 +21,5 @@ def house(transactional_db: None, settings: LazySettings, tmp_path: Path) -> Ite
 
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.SPOOL_DIR = tmp_path / "spool"
-    with committed() as made:
-        yield made
+    with committed() as house:
+        yield house

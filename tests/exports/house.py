@@ -111,10 +111,10 @@ class House:
 
     def write(self) -> list[str]:
         """Write all runs that are ready, in their order."""
-        said = []
+        sentences = []
         while queue.ready().filter(tenant=self.tenant).exists():
-            said.append(pipeline.write_next(self.tenant.pk))
-        return said
+            sentences.append(pipeline.write_next(self.tenant.pk))
+        return sentences
 
     def deliveries(self, run: ExportRun) -> list[Delivery]:
         return list(Delivery.objects.filter(run=run).order_by("pk"))

@@ -14,6 +14,7 @@ from django.db.utils import IntegrityError
 from exports import pipeline, queue, schedule, windows
 from exports.models import Export, ExportRun
 from portal import tenancy
+from portal.faults import Refused
 from portal.models import Tenant
 from tests.exports.house import MONDAY, House, after, ids, noon
 from tests.sizes import scaled
@@ -124,7 +125,7 @@ def test_run_now_covers_the_newest_day_and_a_past_date_is_a_back_fill(house: Hou
     past = schedule.run_now(export, None, MONDAY)
     assert (newest.kind, past.kind) == ("rerun", "backfill")
     assert (past.window_start, past.window_end) == windows.day(MONDAY, export.time_zone)
-    with pytest.raises(schedule.NotYetOver, match="is not over in America/New_York"):
+    with pytest.raises(Refused, match="is not over in America/New_York"):
         schedule.run_now(export, None, today)
 
 
@@ -146,9 +147,9 @@ def test_many_tenants_due_at_once_have_one_file_each(house: House) -> None:
         Export.objects.bulk_create(_export(tenant) for tenant in tenants)
         numbers = sorted(tenant.pk for tenant in tenants)
         assert set(numbers) <= schedule.tenants_due(after(MONDAY))
-        made = _at_once(lambda _: _make(numbers))
-        assert sum(made) == TENANTS
-        taken = Counter(pk for found in _at_once(lambda _: _take(numbers)) for pk in found)
+        counts = _at_once(lambda _: _make(numbers))
+        assert sum(counts) == TENANTS
+        taken = Counter(pk for share in _at_once(lambda _: _take(numbers)) for pk in share)
         assert len(taken) == TENANTS and set(taken.values()) == {1}
         states = ExportRun.objects.filter(tenant__in=numbers).values_list("state", "attempt")
         assert Counter(states) == {("empty", 1): TENANTS}
@@ -176,19 +177,19 @@ def _at_once(call):  # type: ignore[no-untyped-def]
 
 
 def _make(tenants: list[int]) -> int:
-    made = 0
+    count = 0
     for number in tenants:
         with tenancy.scope(number):
-            made += schedule.make_due(number, after(MONDAY))
-    return made
+            count += schedule.make_due(number, after(MONDAY))
+    return count
 
 
 def _take(tenants: list[int]) -> list[int]:
-    found = []
+    numbers = []
     for number in tenants:
         with tenancy.scope(number):
             run = queue.claim(number)
             if run is not None:
-                found.append(run.pk)
+                numbers.append(run.pk)
                 pipeline.run(run)
-    return found
+    return numbers

@@ -129,7 +129,7 @@ async def crowd(rig: Rig, sender: Sender, key: asyncssh.SSHKey) -> tuple[float, 
     """Seconds for all, and for each session until it was logged in."""
     content = bytes(MEBIBYTE)
 
-    async def one(number: int) -> float:
+    async def connect(number: int) -> float:
         began = time.monotonic()
         async with asyncssh.connect(
             rig.sftp.host, rig.sftp.port, username=sender.username, client_keys=[key],
@@ -144,7 +144,7 @@ async def crowd(rig: Rig, sender: Sender, key: asyncssh.SSHKey) -> tuple[float, 
         return connected
 
     began = time.monotonic()
-    connects = await asyncio.gather(*(one(number) for number in range(SESSIONS)))
+    connects = await asyncio.gather(*(connect(number) for number in range(SESSIONS)))
     return time.monotonic() - began, connects
 
 

@@ -35,10 +35,10 @@ def test_a_large_file_first_again_changed_and_with_bad_rows(working: Rig, sender
     fourth = sender.final("bad", FIRST_SECONDS)
     assert (fourth.state, fourth.rows_rejected) == (ImportJob.State.INCOMPLETE, ROWS // 100)
     invariants.hold(sender)
-    told = (sender.folder / "bad.csv.errors.csv").read_text().splitlines()
-    header = told[0].lstrip("\ufeff").split(",")
-    lines_told = [int(line.split(",")[header.index("_line")]) for line in told[1:]]
-    assert lines_told == [at + 2 for at in range(0, ROWS, 100)]
+    lines = (sender.folder / "bad.csv.errors.csv").read_text().splitlines()
+    header = lines[0].lstrip("\ufeff").split(",")
+    reported_lines = [int(line.split(",")[header.index("_line")]) for line in lines[1:]]
+    assert reported_lines == [at + 2 for at in range(0, ROWS, 100)]
     memory = max(job.peak_memory or 0 for job in sender.jobs())
     print(f"A24: peak {memory >> 20} MiB")
     assert 0 < memory <= MEMORY

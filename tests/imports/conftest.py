@@ -17,5 +17,5 @@ def institution(transactional_db: None) -> Iterator[Institution]:
     # Models can be loaded when Django is set up, which is after this file is read.
     from tests.imports.institution import committed  # noqa: PLC0415
 
-    with committed() as made:
-        yield made
+    with committed() as institution:
+        yield institution

@@ -110,8 +110,8 @@ class Institution:
 
     def records(self, record_type: str, *, active: bool = True) -> dict[str, dict[str, Any]]:
         """The documents by key."""
-        records = Record.objects.filter(kind__name=record_type, active=active)
-        return dict(records.values_list("key", "data"))
+        rows = Record.objects.filter(kind__name=record_type, active=active)
+        return dict(rows.values_list("key", "data"))
 
     def writes(self) -> tuple[set[tuple[Any, ...]], int]:
         """Return what changes with every row version that is written to the store."""
@@ -123,8 +123,8 @@ class Institution:
 def counts(job: ImportJob) -> dict[str, int]:
     """The job's numbers of rows that are not zero."""
     names = ("read", "created", "updated", "unchanged", "removed", "rejected")
-    numbers = {name: getattr(job, f"rows_{name}") for name in names}
-    return {name: number for name, number in numbers.items() if number}
+    counts = {name: getattr(job, f"rows_{name}") for name in names}
+    return {name: number for name, number in counts.items() if number}
 
 
 def issues(job: ImportJob) -> dict[tuple[str, str], int]:

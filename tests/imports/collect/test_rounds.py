@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.models.functions import Now
 
-from imports.collect import folders, rounds, settle, snapshot
+from imports.collect import folders, rounds, snapshot, write_back
 from imports.models import Arrival, ArrivalFile, Decision, ImportJob, Sighting
 from portal import tenancy
 from portal.dropserver.jail import Jail
@@ -234,7 +234,7 @@ def test_a_kill_after_a_manifest_was_renamed_does_not_give_it_a_name_it_has_not(
     sender: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sender.put("p.done", "no manifest")
-    kill_once(monkeypatch, settle, "_named", after=False)
+    kill_once(monkeypatch, write_back, "_set_current_name", after=False)
     with pytest.raises(Killed):
         sender.go()
     sender.go()
@@ -257,7 +257,9 @@ def test_a_missing_configuration_is_told_and_tried_again(
     Drop.objects.update(feed="")
     copied: list[str] = []
     take = snapshot.take
-    monkeypatch.setattr(snapshot, "take", lambda *told: copied.append(told[2]) or take(*told))
+    monkeypatch.setattr(
+        snapshot, "take", lambda *arguments: copied.append(arguments[2]) or take(*arguments)
+    )
     sender.deliver("p.csv", CSV)
     sender.go()
     assert sender.names() == {"p.csv", "p.csv.done.IMPORTCONFIGMISSING"}

@@ -78,8 +78,8 @@ def test_every_row_is_accounted_for(
     for content in (first, second, second, first):
         oracle.take(written(content))
         job = institution.send("accounts", written(content))
-        found = {name: getattr(job, f"rows_{name}") for name in oracle.counts}
-        assert found == dict(oracle.counts)
+        counts = {name: getattr(job, f"rows_{name}") for name in oracle.counts}
+        assert counts == dict(oracle.counts)
         assert job.rows_read == sum(
             count for name, count in oracle.counts.items() if name != "read"
         )

@@ -87,8 +87,8 @@ def file(rows: dict[str, str | None]) -> str:
 
 
 def stored() -> dict[str, tuple[str, bool]]:
-    found = Record.objects.values_list("key", "data", "active")
-    return {key: (data["FirstName"], active) for key, data, active in found}
+    rows = Record.objects.values_list("key", "data", "active")
+    return {key: (data["FirstName"], active) for key, data, active in rows}
 
 
 def start_anew() -> None:

@@ -22,8 +22,8 @@ def desk(institution: Institution, settings: LazySettings, tmp_path: Path) -> It
     settings.STATIC_ROOT = tmp_path
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
-    made = Desk(institution)
+    desk = Desk(institution)
     try:
-        yield made
+        yield desk
     finally:
-        made.leave()
+        desk.leave()

@@ -154,9 +154,9 @@ def test_the_wizard_does_not_take_a_name_that_another_template_of_the_account_ha
 ) -> None:
     home.template("staff.csv")
     click(admin, "arrival-template", arrived(home, "people.csv").uid)
-    wanted = {"name": "Mine", "file_names": "people.csv\nstaff.csv"}
-    text = admin.send("draft-finish", status=422, account=str(home.account.pk), **wanted)
+    fields = {"name": "Mine", "file_names": "people.csv\nstaff.csv"}
+    text = admin.send("draft-finish", status=422, account=str(home.account.pk), **fields)
     assert "takes staff.csv from this account already." in words(text)
     assert ImportTemplate.objects.count() == 1
-    admin.send("draft-finish", account="", **wanted)
+    admin.send("draft-finish", account="", **fields)
     assert ImportTemplate.objects.count() == 2

@@ -132,11 +132,11 @@ def test_a_strange_name_counts_like_any_other(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "other"),
     [("2001:db8::1", "2001:db8::ffff"), ("::ffff:192.0.2.1", HERE), ("fe80::1%eth0", "fe80::2")],
 )
-def test_one_customers_addresses_are_one(one: str, other: str) -> None:
-    fail(3, address=one)
+def test_one_customers_addresses_are_one(first: str, other: str) -> None:
+    fail(3, address=first)
     assert scores.blocked(other, "ada") is not None
 
 

@@ -118,9 +118,9 @@ def test_the_announcement_is_private(tmp_path):
 @pytest.fixture
 def short_tmp(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", "/tmp")
-    made = []
-    yield made.append
-    for path in made:
+    paths = []
+    yield paths.append
+    for path in paths:
         if path.is_symlink():
             path.unlink()
         elif path.exists():
@@ -162,13 +162,13 @@ def test_what_the_user_set_wins_over_the_defaults(tmp_path, monkeypatch):
     monkeypatch.setenv("ALLOWED_HOSTS", "data.example.org")
     address = reserve("127.0.0.1:0", "--http")
     keys, data = Keys(tmp_path / "keys"), DataDirectory(tmp_path)
-    made = surroundings.build(data, keys, address, address, {"DATABASE_URL": "postgres://x"})
+    environment = surroundings.build(data, keys, address, address, {"DATABASE_URL": "postgres://x"})
     address.reservation.close()
-    assert made["SECRET_KEY"] == "mine"
-    assert "SECRET_KEY_FILE" not in made
-    assert made["VAULT_KEYS_FILE"] == str(keys.vault_keys)
-    assert made["ALLOWED_HOSTS"] == "data.example.org"
-    assert made["DATABASE_URL"] == "postgres://x"
+    assert environment["SECRET_KEY"] == "mine"
+    assert "SECRET_KEY_FILE" not in environment
+    assert environment["VAULT_KEYS_FILE"] == str(keys.vault_keys)
+    assert environment["ALLOWED_HOSTS"] == "data.example.org"
+    assert environment["DATABASE_URL"] == "postgres://x"
 
 
 @pytest.mark.parametrize("name", ["bin/up", "bin/test", "bin/environment", ".ci/run"])
