@@ -21,7 +21,7 @@ from portal.spool import Spool
 
 ERRORED, RUNNING = ImportJob.State.ERRORED, ImportJob.State.RUNNING
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 @pytest.fixture
