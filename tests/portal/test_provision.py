@@ -63,7 +63,11 @@ def test_nobody_else_may_enter_the_folders(oak: Tenant, drops: Path) -> None:
 
 @pytest.mark.parametrize(
     ("slug", "zone", "words"),
-    [("oak", "UTC", "already exists"), ("a b", "UTC", "valid"), ("elm", "Mars/Base", "no IANA")],
+    [
+        ("oak", "UTC", "already exists"),
+        ("a b", "UTC", "valid"),
+        ("elm", "Mars/Base", "not an IANA"),
+    ],
 )
 def test_a_tenant_that_cannot_be_is_refused_in_words(
     oak: Tenant, slug: str, zone: str, words: str

@@ -209,6 +209,6 @@ def test_secrets_open_at_their_server_only(dispatch: Dispatch, sshd: Sshd):
     with pytest.raises(VaultError):
         secrets.password_of(other)
     probe = actions.test(other, "")
-    assert "cannot be opened" in probe.steps[-1].sentence
+    assert "cannot be decrypted" in probe.steps[-1].sentence
     with pytest.raises(Refused):
         secrets.seal_private_key(server, "no key")

@@ -249,7 +249,7 @@ def test_the_copy_of_an_unmatched_file_is_deleted_when_its_days_are_over(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"enabled": False}, "switched off"),
+        ({"enabled": False}, "it is disabled"),
         ({"account": None}, "not assigned to an account"),
         ({"current": None}, "not finished"),
     ],

@@ -162,7 +162,7 @@ def test_a_dry_run_is_refused(institution: Institution) -> None:
 def test_it_is_refused_twice(institution: Institution) -> None:
     job = send(institution, "u1 Ada")
     actions.undo(job, institution.person())
-    with pytest.raises(actions.NotPossible, match="on its way"):
+    with pytest.raises(actions.NotPossible, match="already in progress"):
         actions.undo(job, institution.person())
     institution.work()
     with pytest.raises(actions.NotPossible, match="already been undone"):

@@ -162,7 +162,7 @@ def test_it_refuses_steps_that_would_blow_a_text_up() -> None:
     ("own", "expected"),
     [
         ({"name": "_x"}, "does not begin with _"),
-        ({"name": " x"}, "without blanks around"),
+        ({"name": " x"}, "without spaces at either end"),
         ({"name": "x", "type": "enum"}, "expected one of text"),
         ({"label": "x"}, "the key name is missing"),
     ],
