@@ -120,9 +120,9 @@ def refusal(job: ImportJob, *, waiting: bool = True) -> str:
             f'"{state}" and changed nothing.'
         )
     if any(in_force(earlier) for earlier in job.undos.filter(state__in=APPLIED)):
-        return "It has been undone already. To take that back, undo the undo."
+        return "It has already been undone. To reverse that, undo the undo."
     if waiting and job.undos.filter(state__in=_UNFINISHED).exists():
-        return "An undo of it is on its way already."
+        return "An undo of it is already in progress."
     return ""
 
 
@@ -235,7 +235,7 @@ _REMOVE: LiteralString = (
 def _sentence(done: UndoPreview) -> str:
     text = f"Records restored: {done.restored:,}; removed: {done.removed:,}."
     if done.left:
-        text += f" Left as they are, because they were changed later: {done.left:,}."
+        text += f" Left unchanged because they were changed later: {done.left:,}."
     if done.dependents:
         each = ", ".join(f"{of.label} {of.count:,} ({of.field})" for of in done.dependents)
         text += f" Others that refer to removed ones stay: {each}."

@@ -96,8 +96,9 @@ def _without_record(context: RulesContext) -> None:
     context.rejects.tolerated += int(taken_back.sum())
     missing = missing[~taken_back]
     message = (
-        f"{context.record_type.label}: no record has this {' and '.join(context.key)}, so there is "
-        "nothing to change or remove. Correct the value, or leave the row out."
+        f"{context.record_type.label}: no record has this "
+        f"{' and '.join(context.key)}, so there is nothing to change or remove. "
+        "Correct the value, or remove the row."
     )
     context.reject(RejectedRows(Code.UNKNOWN_KEY, context.key[0], message, missing, missing))
 

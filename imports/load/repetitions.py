@@ -81,8 +81,8 @@ def of_skipped(context: RulesContext) -> None:
         context.rejects.tolerated += int((staged > skipped).sum())
         return
     message = (
-        f"The same {' and '.join(context.key)} stands on line {{other}} already. "
-        "Keep one of the two rows; the first one was taken."
+        f"The same {' and '.join(context.key)} is already on line {{other}}. Keep "
+        "one of the two rows; the first one was used."
     )
     later, earlier = np.maximum(staged, skipped), np.minimum(staged, skipped)
     context.reject(RejectedRows(Code.DUPLICATE_KEY, context.key[0], message, later, earlier))
