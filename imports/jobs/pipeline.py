@@ -24,6 +24,7 @@ from imports.check.validation import Validator
 from imports.issues import FileRefused
 from imports.jobs import attachment, instructions, outcome, pinned_lookups, queue, undo, waiting
 from imports.jobs.instructions import Instructions
+from imports.jobs.targets import absent_of, target_of
 from imports.load import (
     apply,
     as_events,
@@ -35,11 +36,10 @@ from imports.load import (
     staging,
     stored,
 )
-from imports.load.dependents import Dependents
 from imports.load.file_rejects import FileRejects
-from imports.load.plan import Absent, removed
+from imports.load.plan import Absent
 from imports.load.reading import FileReading, Source, read
-from imports.load.stored import Overtaken, StoredRecords, Target
+from imports.load.stored import StoredRecords, Target
 from imports.mapping.opening import opened
 from imports.mapping.readable import Readable, readable
 from imports.mapping.resolving import HoldNeeded
@@ -48,7 +48,6 @@ from imports.report.rejects import RejectSpool
 from imports.report.summary import Summary, no_rows, warn
 from portal import bell, lifecycle, logs
 from portal.lifecycle import Heartbeat, LeaseLost
-from portal.models import RecordKind
 from portal.records.catalog import catalog
 from portal.records.definitions import Feed, Operation, RecordType
 
@@ -116,7 +115,7 @@ def _attempt(job: ImportJob, beat: Heartbeat) -> None:
         try:
             read_instructions = instructions.of_job(job)
             _fill_from_template(job, read_instructions)
-            target = _target(job, read_instructions.record_type)
+            target = target_of(job, read_instructions.record_type)
             _import(JobAttempt(job, read_instructions, target, beat, folder))
         except FileRefused as refusal:
             _refused(job, folder, refusal)
@@ -196,7 +195,7 @@ def _conclude(
         attached = executor.submit(
             attachment.of_rejects, job, attempt.folder, source, reading, file_rejects
         )
-        absent = _absent(attempt, reading, file_rejects)
+        absent = absent_of(job, attempt.feed, reading, file_rejects)
         plan = file_rules.planned(attempt.target, reading, stage, file_rejects, absent)
         _carry_out(attempt, ReadyPlan(source, reading, stage, plan, attached, absent))
 
@@ -211,7 +210,9 @@ def _carry_out(attempt: JobAttempt, ready: ReadyPlan) -> None:
         holds = [*limits.of_header(ready.source.mapping.reasons), *holds]
     if changed := limits.differences(plan, job.released_plan or {}):
         outcome.record_state(job, ImportJob.State.RUNNING, changed)
-    depending = _dependents(attempt, ready)
+    depending = dependents.of_plan(
+        attempt.record_type, target, ready.stage, plan, ready.absent, reading.summary
+    )
     if left := measure.others_left(ready.stage, target, ready.absent):
         outcome.record_state(job, ImportJob.State.RUNNING, left)
     if not (job.dry_run or holds):
@@ -222,30 +223,6 @@ def _carry_out(attempt: JobAttempt, ready: ReadyPlan) -> None:
     detail["dependents"] = dependents.as_json(depending)
     stop = outcome.finish_dry_run if job.dry_run else outcome.hold
     stop(job, plan, reading.summary, ready.attachment.result(), detail, holds)
-
-
-def _dependents(attempt: JobAttempt, ready: ReadyPlan) -> list[Dependents]:
-    """Which records refer to what the plan removes: the job's issues name them, and are no hold."""
-    if not ready.plan.removed:
-        return []
-    removing, values = removed(ready.stage, attempt.target, ready.absent)
-    tenant_id = attempt.target.tenant_id
-    depending = dependents.of_removed(tenant_id, attempt.record_type, removing, values)
-    if depending:
-        ready.reading.summary.add_tally(dependents.warning(depending))
-    return depending
-
-
-def _absent(attempt: JobAttempt, reading: FileReading, file_rejects: FileRejects) -> Absent | None:
-    """Which records a mirror removes because its file does not name them.
-
-    None for other files, and where every row was rejected: such a file changes nothing. Where some
-    were, the plan is held (`imports/load/limits.py`), for their records are not absent.
-    """
-    rejected = reading.rejected + int(file_rejects.lines.size)
-    if attempt.feed.operation != Operation.MIRROR or rejected == reading.seen > 0:
-        return None
-    return Absent(attempt.job.source, attempt.job.absent_scope)
 
 
 def _apply(attempt: JobAttempt, ready: ReadyPlan) -> None:
@@ -312,18 +289,6 @@ def _source(attempt: JobAttempt, readable: Readable) -> Source:
     _update(attempt.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
     absorb_extra = attempt.feed.absorb_extra
     return Source(file, size, dialect, mapping, absorb_extra, readable.json_lines)
-
-
-def _target(job: ImportJob, record_type: RecordType) -> Target:
-    kind = RecordKind.objects.get(name=record_type.name)
-    return Target(job.tenant_id, kind.pk, _overtaken(job))
-
-
-def _overtaken(job: ImportJob) -> Overtaken | None:
-    """A job that has waited, or brings again what an earlier one rejected, does not run in turn."""
-    if job.asked_by == ImportJob.AskedBy.RETRY and job.corrects_id is not None:
-        return Overtaken(job.feed, job.corrects_id)
-    return Overtaken(job.feed, job.pk) if job.waits_until is not None else None
 
 
 def _stored(attempt: JobAttempt) -> StoredRecords:

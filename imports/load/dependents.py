@@ -18,8 +18,11 @@ from psycopg import sql
 
 from imports.check.keys import ReferenceSet
 from imports.issues import Code, Severity, counted
-from imports.load.stored import BUCKET_BITS, SEPARATOR, hashed
-from imports.report.summary import EXAMPLES, IssueTally
+from imports.load.limits import Plan
+from imports.load.plan import Absent, removed
+from imports.load.staging import StagingTable
+from imports.load.stored import BUCKET_BITS, SEPARATOR, Target, hashed
+from imports.report.summary import EXAMPLES, IssueTally, Summary
 from portal.models import RecordKind
 from portal.records.catalog import catalog
 from portal.records.definitions import Field, RecordType
@@ -73,6 +76,24 @@ def of_removed(
         return []
     each = [_of_field(tenant_id, *pair, record_type, keys, removed, values) for pair in referring]
     return sorted((of for of in each if of.count), key=lambda of: (-of.count, of.label))
+
+
+def of_plan(
+    record_type: RecordType,
+    target: Target,
+    staging: StagingTable,
+    plan: Plan,
+    absent: Absent | None,
+    summary: Summary,
+) -> list[Dependents]:
+    """The dependents of what the plan removes; an issue of the summary names them."""
+    if not plan.removed:
+        return []
+    removing, values = removed(staging, target, absent)
+    depending = of_removed(target.tenant_id, record_type, removing, values)
+    if depending:
+        summary.add_tally(warning(depending))
+    return depending
 
 
 def as_json(dependents: Sequence[Dependents]) -> list[dict[str, Any]]:
