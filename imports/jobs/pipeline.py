@@ -279,7 +279,8 @@ def _source(work: Work, it: Readable) -> Source:
     tables = pinned_lookups.pinned(work.job.tenant_id, work.job.lookups)
     dialect, mapping = opened(it.file, it.size, told.plain_feed, told.plain_type, it.spec, tables)
     _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
-    return Source(it.file, it.size, dialect, mapping, work.feed.absorb_extra, it.json_lines)
+    key = mapping.positions_of(work.record_type.key)
+    return Source(it.file, it.size, dialect, mapping, work.feed.absorb_extra, it.json_lines, key)
 
 
 def _target(job: ImportJob, record_type: RecordType) -> known.Target:

@@ -21,13 +21,13 @@ from imports.issues import Issue, Severity
 from imports.load.staging import Writer
 from imports.load.stored import KnownRecords
 from imports.report.rejects import Reject, RejectSpool, reject_of
-from imports.report.summary import Summary
+from imports.report.summary import Summary, left_out
 from imports.scan.cells import QUOTE
 from imports.scan.dialect import Dialect
 from imports.scan.json_lines import explained
 from imports.scan.prefetch import prefetched
 from imports.scan.rereading import records_of, records_on
-from imports.scan.scanner import Chunk, merged, record_hashes, scan
+from imports.scan.scanner import Chunk, FooterRule, merged, record_hashes, scan
 
 _PROGRESS_SECONDS = 0.7
 _MOST_KEPT = 4 << 20
@@ -38,7 +38,8 @@ _ENOUGH = 1 << 20  # bytes of records worth a round of all rules
 class Source:
     """The job's file, how it is written, and what its columns are.
 
-    json_lines: the file is the CSV form of JSON lines (`imports/scan/json_lines.py`).
+    json_lines: the file is the CSV form of JSON lines (`imports/scan/json_lines.py`). key: positions
+    of the columns that the key is made of.
     """
 
     file: BinaryIO
@@ -47,6 +48,7 @@ class Source:
     mapping: ColumnMapping
     absorb_extra: bool = False
     json_lines: bool = False
+    key: tuple[int, ...] = ()
 
     @property
     def width(self) -> int:
@@ -66,8 +68,12 @@ class Source:
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks of the file from its beginning."""
-        chunks = scan(self.file, self.dialect, self.width, absorb_extra=self.absorb_extra)
-        return explained(chunks) if self.json_lines else chunks
+        if self.json_lines:
+            return explained(scan(self.file, self.dialect, self.width))
+        footer = FooterRule(self.key, self.dialect.skip_last)
+        return scan(
+            self.file, self.dialect, self.width, absorb_extra=self.absorb_extra, footer=footer
+        )
 
 
 @dataclass(slots=True)
@@ -143,6 +149,7 @@ class _Pending:
 def _take(chunk: Chunk, source: Source, reading: Reading, pending: _Pending) -> None:
     reading.consumed = chunk.consumed
     reading.seen += len(chunk.lines) + len(chunk.malformed)
+    reading.warnings += left_out(chunk, reading.summary)
     hashes = record_hashes(chunk, source.layout)
     rest, hashes = reading.known.skip(chunk, hashes)
     pending.chunks.append(rest)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imports.issues import SHOWN_CHARACTERS, Code, Issue, Severity
+from imports.scan.chunks import Chunk
 
 EXAMPLES = 5
 
@@ -94,6 +95,22 @@ def warn(summary: Summary, warnings: Sequence[Issue]) -> None:
         warnings = [w for w in warnings if w.code != Code.UNKNOWN_COLUMN]
     for warning in warnings:
         summary.add(warning)
+
+
+def left_out(chunk: Chunk, summary: Summary) -> int:
+    """Add what the scanner left out, since it is no row: a warning a line. Returns their number."""
+    blank = chunk.blank
+    if blank.size:
+        message = "These rows have no value in any cell; they were left out."
+        summary.add_many(
+            Code.BLANK_ROWS, None, Severity.WARNING, message, blank, [""] * EXAMPLES
+        )
+    if chunk.footers:
+        texts = "; ".join(f'line {each.line:,}: "{each.text}"' for each in chunk.footers)
+        message = f"Left out at the file's end, since it is a footer and no row: {texts}."
+        lines, values = zip(*((each.line, each.text) for each in chunk.footers), strict=True)
+        summary.add_many(Code.FOOTER, None, Severity.WARNING, message, lines, values)
+    return int(blank.size) + len(chunk.footers)
 
 
 def no_rows() -> Issue:

@@ -40,6 +40,14 @@ class MalformedRecord:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class FooterRecord:
+    """A record at the file's end that is no row: its physical line, and the beginning of it."""
+
+    line: int
+    text: str
+
+
 @dataclass(slots=True)
 class Chunk:
     """Some consecutive records of a file.
@@ -47,7 +55,8 @@ class Chunk:
     data: UTF-8 records, each ended by a line feed; all have the header's number of cells.
     lines: physical line of each record's start. offsets: where in `data` each starts, and the
     end of the last. malformed: those that are not in data, in order. consumed: bytes of the source
-    read so far.
+    read so far. blank: physical lines of the rows that have no value in any cell; they are in
+    neither. footers: likewise records at the file's end that are no rows.
     """
 
     data: bytes
@@ -55,6 +64,8 @@ class Chunk:
     offsets: Ints
     malformed: list[MalformedRecord] = field(default_factory=list)
     consumed: int = 0
+    blank: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    footers: list[FooterRecord] = field(default_factory=list)
 
 
 def join(data: bytes, starts: Ints, ends: Ints, mask: Bools) -> bytes:
@@ -81,6 +92,8 @@ def keep(chunk: Chunk, mask: Bools) -> Chunk:
         offsets=offsets_of((ends - starts)[mask]),
         malformed=chunk.malformed,
         consumed=chunk.consumed,
+        blank=chunk.blank,
+        footers=chunk.footers,
     )
 
 
@@ -94,6 +107,8 @@ def merged(chunks: Sequence[Chunk]) -> Chunk:
         offsets=offsets_of(np.concatenate([np.diff(chunk.offsets) for chunk in chunks])),
         malformed=[record for chunk in chunks for record in chunk.malformed],
         consumed=chunks[-1].consumed,
+        blank=np.concatenate([chunk.blank for chunk in chunks]),
+        footers=[record for chunk in chunks for record in chunk.footers],
     )
 
 

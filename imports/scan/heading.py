@@ -24,6 +24,11 @@ class Header:
     cells: tuple[str, ...]
     line: int
 
+    @property
+    def named(self) -> int:
+        """The number of columns up to the last that has a name."""
+        return max((at for at, name in enumerate(self.cells, start=1) if name), default=0)
+
 
 @dataclass(slots=True)
 class ReadPosition:

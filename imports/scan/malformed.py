@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import codecs
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imports.issues import SHOWN_CHARACTERS, Code
-from imports.scan import cells
+from imports.scan import cells, fitting
 from imports.scan.chunks import MalformedRecord, ScanLimits
-from imports.scan.record_bounds import Ints, RecordBounds
+from imports.scan.record_bounds import Bools, Ints, RecordBounds
 
 GOOD: Final = 0
-BLANK: Final = 1
+BLANK: Final = 1  # a line, which is no record
+BLANK_ROW: Final = 2  # a record without a value
 _ORDER: Final = (
     Code.TOO_FEW_CELLS,
     Code.TOO_MANY_CELLS,
@@ -26,13 +26,15 @@ _ORDER: Final = (
     Code.NUL_BYTE,
     Code.ROW_TOO_LARGE,
 )  # a later code explains a record better than an earlier one
-_NUMBER: Final = {code: number for number, code in enumerate(_ORDER, start=2)}
+_FIRST: Final = 3
+_NUMBER: Final = {code: number for number, code in enumerate(_ORDER, start=_FIRST)}
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The records of a buffer with a verdict for each: GOOD, BLANK or the number of a code."""
+    """The records of a buffer with a verdict for each: GOOD, BLANK, BLANK_ROW or the number
+    of a code."""
 
     data: bytes
     start: Ints
@@ -54,10 +56,13 @@ def examine(
     limits: ScanLimits,
     absorb_extra: bool,
     quote: str = '"',
+    named: int | None = None,
 ) -> Examined:
-    """Examine each of the records. With `absorb_extra`, rewrite those with surplus cells.
+    """Examine each of the records, and even out their harmless differences.
 
-    quote: "" where quotes are text; no cells are joined then, as the result could not be quoted.
+    With `absorb_extra`, rewrite those with surplus cells. quote: "" where quotes are text; no cells
+    are joined then, as the result could not be quoted. named: columns up to the last that has a
+    name; a row may lack those after it.
     """
     codes = np.zeros(bounds.first.size, np.uint8)
     codes[bounds.cells < columns] = _NUMBER[Code.TOO_FEW_CELLS]
@@ -68,7 +73,8 @@ def examine(
     codes[_ill_encoded(data, bounds)] = _NUMBER[Code.BAD_ENCODING]
     codes[_with_nul(data, bounds)] = _NUMBER[Code.NUL_BYTE]
     codes[bounds.end - bounds.start > limits.record] = _NUMBER[Code.ROW_TOO_LARGE]
-    codes[_blank(data, bounds, delimiter)] = BLANK
+    blank = _blank(data, bounds, delimiter, quote, columns)
+    codes[blank[0]], codes[blank[1]] = BLANK, BLANK_ROW
     examined = Examined(
         data,
         bounds.start,
@@ -81,7 +87,43 @@ def examine(
         limits,
         quote,
     )
-    return _absorb(examined) if absorb_extra and quote else examined
+    if absorb_extra and quote:
+        return _absorb(_without_blanks(examined, bounds.blanks))
+    return _fitted(_without_blanks(examined, bounds.blanks), columns if named is None else named)
+
+
+def _without_blanks(examined: Examined, blanks: Ints) -> Examined:
+    """Leave out blanks beside quotes, but not in records that are shown as they are."""
+    if not blanks.size:
+        return examined
+    record = np.searchsorted(examined.end, blanks)
+    good = examined.codes[record]
+    keeps = (_NUMBER[Code.TOO_FEW_CELLS], _NUMBER[Code.TOO_MANY_CELLS], GOOD)
+    blanks = blanks[np.isin(good, keeps)]
+    data, start, end = fitting.without(examined.data, examined.start, examined.end, blanks)
+    return replace(examined, data=data, start=start, end=end)
+
+
+def _fitted(examined: Examined, named: int) -> Examined:
+    """Cut blank cells beyond the header's, and fill up nameless columns at the end."""
+    codes = examined.codes
+    long = np.flatnonzero(codes == _NUMBER[Code.TOO_MANY_CELLS])
+    if long.size:
+        surplus = examined.cells[long] - examined.columns
+        padded = fitting.padding(examined.data, examined.end[long], surplus, examined.delimiter)
+        codes[long[padded]] = GOOD
+        dropped = fitting.last_offsets(examined.end[long[padded]], surplus[padded])
+        data, start, end = fitting.without(examined.data, examined.start, examined.end, dropped)
+        examined = replace(examined, data=data, start=start, end=end)
+    short = (codes == _NUMBER[Code.TOO_FEW_CELLS]) & (examined.cells >= named)
+    if short.any():
+        codes[short] = GOOD
+        lacking = np.where(short, examined.columns - examined.cells, 0)
+        data, start, end = fitting.filled_up(
+            examined.data, examined.start, examined.end, lacking, examined.delimiter
+        )
+        examined = replace(examined, data=data, start=start, end=end)
+    return examined
 
 
 def _with_large_cell(
@@ -104,18 +146,20 @@ def _largest_cell(raw: bytes, delimiter: str, quote: str) -> tuple[int, int]:
 
 def _ill_encoded(data: bytes, bounds: RecordBounds) -> list[int]:
     """Records with ill-formed UTF-8. A line feed is never part of an ill-formed sequence."""
-    records: list[int] = []
-    if data.isascii():
-        return records
-    used, at = memoryview(data)[: bounds.rest], 0
-    while at < len(used):
-        try:
-            codecs.utf_8_decode(used[at:], "strict", True)
-            break
-        except UnicodeDecodeError as error:
-            records.append(int(np.searchsorted(bounds.end, at + error.start)))
-            at = int(bounds.end[records[-1]]) + 1
-    return records
+    if data.isascii() or _is_utf8(data[: bounds.rest]):
+        return []
+    # Record by record: an error carries a copy of all that was to be decoded.
+    beyond = np.flatnonzero(np.frombuffer(data, np.uint8)[: bounds.rest] >= 0x80)
+    suspects = np.unique(np.searchsorted(bounds.end, beyond)).tolist()
+    return [i for i in suspects if not _is_utf8(data[bounds.start[i] : bounds.end[i]])]
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _with_nul(data: bytes, bounds: RecordBounds) -> Ints:
@@ -125,15 +169,40 @@ def _with_nul(data: bytes, bounds: RecordBounds) -> Ints:
     return np.unique(np.searchsorted(bounds.end, at))
 
 
-def _blank(data: bytes, bounds: RecordBounds, delimiter: str) -> list[int]:
-    """Lines of only white space. A tab does not count where it is the delimiter."""
-    blank = b" \t\r\v\f".replace(delimiter.encode(), b"")
-    if not bounds.start.size:
-        return []
-    first = np.frombuffer(data, np.uint8)[bounds.start]
-    begin_so = np.isin(first, np.frombuffer(blank + b"\n", np.uint8))
-    candidates = np.flatnonzero(begin_so & (bounds.cells == 1)).tolist()
-    return [i for i in candidates if not data[bounds.start[i] : bounds.end[i]].strip(blank)]
+def _blank(
+    data: bytes, bounds: RecordBounds, delimiter: str, quote: str, columns: int
+) -> tuple[list[int], list[int]]:
+    """Lines of only white space, and rows of only delimiters, white space and empty quotes.
+
+    A tab is no white space where it is the delimiter. In a file of one column "" is a value.
+    """
+    space = b" \t\r\v\f".replace(delimiter.encode(), b"")
+    nothing = space if columns == 1 else space + (delimiter + quote).encode()
+    marks = np.frombuffer(data, np.uint8)
+    candidates = np.flatnonzero(~(bounds.broken | bounds.misplaced))
+    for place in (bounds.start, (bounds.start + bounds.end) // 2, bounds.end - 1):
+        at = np.maximum(place[candidates], bounds.start[candidates])
+        candidates = candidates[_is_one_of(nothing + b"\n", marks[at])]
+    lines, rows = [], []
+    for i in candidates.tolist():
+        raw = data[bounds.start[i] : bounds.end[i]]
+        if not raw.strip(space):
+            lines.append(i)
+        elif not raw.strip(nothing) and not _has_value(raw, delimiter, quote):
+            rows.append(i)
+    return lines, rows
+
+
+def _has_value(raw: bytes, delimiter: str, quote: str) -> bool:
+    if not quote or quote.encode() not in raw:
+        return False
+    return any(value.strip() for value in cells.split(raw.decode(), delimiter, quote))
+
+
+def _is_one_of(signs: bytes, values: NDArray[np.uint8]) -> Bools:
+    table = np.zeros(256, np.bool_)
+    table[list(signs)] = True
+    return table[values]
 
 
 def _absorb(examined: Examined) -> Examined:
@@ -152,18 +221,7 @@ def _absorb(examined: Examined) -> Examined:
         codes[i] = GOOD if fits else _NUMBER[Code.CELL_TOO_LARGE]
     data = b"".join([*parts, examined.data[at:]])
     ends = np.cumsum(sizes)
-    return Examined(
-        data=data,
-        start=ends - sizes,
-        end=ends - 1,
-        first=examined.first,
-        cells=examined.cells,
-        codes=codes,
-        delimiter=examined.delimiter,
-        columns=examined.columns,
-        limits=examined.limits,
-        quote=examined.quote,
-    )
+    return replace(examined, data=data, start=ends - sizes, end=ends - 1, codes=codes)
 
 
 def _absorbed(examined: Examined, index: int) -> tuple[bytes, bool]:
@@ -182,7 +240,7 @@ def _raw(examined: Examined, index: int) -> bytes:
 def explain(examined: Examined, index: int, line: int) -> MalformedRecord:
     """Say what is wrong with one record. line: physical line of the buffer's first byte."""
     raw = _raw(examined, index)
-    code = _ORDER[int(examined.codes[index]) - 2]
+    code = _ORDER[int(examined.codes[index]) - _FIRST]
     line += int(examined.first[index])
     if code is Code.ROW_TOO_LARGE:
         return oversized(raw, line, examined.limits)
@@ -229,8 +287,9 @@ _BAD_QUOTE = (
     "whole value and write each {name} quote inside it twice ({sign}{sign})."
 )
 _OPEN_QUOTE = (
-    "A {name} quote ({sign}) opens a value in this row and is not closed properly (looked for "
-    "within {limit:,} bytes). Close it or remove it. Reading went on at the next line."
+    "A {name} quote ({sign}) opens a value in this row and is not closed properly: the next one "
+    "is in another row, or not within {limit:,} bytes. Close it or remove it. Reading went on at "
+    "the next line."
 )
 _NUL_BYTE = (
     "This row contains a NUL character, which no value may have. "
