@@ -21,7 +21,7 @@ from imports.issues import Issue, Severity
 from imports.load.staging import Writer
 from imports.load.stored import KnownRecords
 from imports.report.rejects import Reject, RejectSpool, reject_of
-from imports.report.summary import Summary, left_out
+from imports.report.summary import Summary, left_out, unlikely_letters
 from imports.scan.cells import QUOTE
 from imports.scan.dialect import Dialect
 from imports.scan.json_lines import explained
@@ -122,7 +122,7 @@ def read(
 ) -> None:
     """Run the whole file through. progress is called about once a second and may raise to stop."""
     told = time.monotonic()
-    pending = _Pending()
+    pending = _Pending(source.mapping.header)
     for chunk in prefetched(source.chunks()):
         _take(chunk, source, reading, pending)
         if pending.weight >= _ENOUGH:
@@ -141,6 +141,7 @@ class _Pending:
     Where nearly all is stored already, most of the time would else go into tiny rounds.
     """
 
+    header: tuple[str, ...]
     chunks: list[Chunk] = field(default_factory=list)
     hashes: list[npt.NDArray[np.int64]] = field(default_factory=list)
     weight: int = 0
@@ -150,6 +151,7 @@ def _take(chunk: Chunk, source: Source, reading: Reading, pending: _Pending) -> 
     reading.consumed = chunk.consumed
     reading.seen += len(chunk.lines) + len(chunk.malformed)
     reading.warnings += left_out(chunk, reading.summary)
+    reading.warnings += unlikely_letters(chunk, reading.summary)
     hashes = record_hashes(chunk, source.layout)
     rest, hashes = reading.known.skip(chunk, hashes)
     pending.chunks.append(rest)
@@ -162,7 +164,7 @@ def _work_off(pending: _Pending, validator: Validator, reading: Reading, writer:
         return
     rest, hashes = merged(pending.chunks), np.concatenate(pending.hashes)
     pending.chunks, pending.hashes, pending.weight = [], [], 0
-    rejects = [reject_of(cut) for cut in rest.malformed]
+    rejects = [reject_of(cut, pending.header) for cut in rest.malformed]
     for reject in rejects:
         reading.summary.add(reject.issues[0])
     if len(rest.lines):

@@ -30,7 +30,8 @@ class MalformedRecord:
     """A record that is not well-formed. line: physical line of its start.
 
     raw: the record without its line end, UTF-8 where it could be read, at most the record limit.
-    value: the part that is wrong, at most SHOWN_CHARACTERS of it.
+    value: the part that is wrong, at most SHOWN_CHARACTERS of it. cell: its number from 1, or 0
+    where it concerns the record.
     """
 
     line: int
@@ -38,6 +39,7 @@ class MalformedRecord:
     raw: bytes
     message: str
     value: str
+    cell: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from typing import BinaryIO
 import numpy as np
 
 from imports.scan.dialect import Dialect
+from imports.scan.encoding import EIGHT_BIT, utf8_of
 
 _CR, _LF = 13, 10
+_LONGEST_LINE = 1 << 20  # bytes of a line whose encoding is found out as a whole
 _HELD = 3  # the most carriage returns before a line feed that belong to the line end
 
 
@@ -29,7 +31,9 @@ class CleanStream:
         self._cr = dialect.line_end == "cr"
         self._held = b""
         self._ended = False
+        self._encoding = dialect.encoding
         self._decoder = _decoder(dialect.encoding)
+        self._line = b""  # the beginning of a line in an 8-bit encoding
 
     def read(self, size: int) -> bytes:
         """Return the next bytes, from about `size` bytes of the source; empty only at the end."""
@@ -43,12 +47,23 @@ class CleanStream:
         return b""
 
     def _utf8(self, block: bytes) -> bytes:
+        if self._encoding in EIGHT_BIT:
+            return utf8_of(self._whole_lines(block), self._encoding)
         if self._decoder is None:
             return block
         text = self._decoder.decode(block).encode("utf-8", "surrogatepass")
         if self._ended and self._decoder.getstate()[0]:
             return text + b"\xff"  # half a character at the end of the file
         return text
+
+    def _whole_lines(self, block: bytes) -> bytes:
+        """The block up to its last line end, with what an earlier one left; at last everything."""
+        block = self._line + block
+        end = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
+        if self._ended or len(block) - end > _LONGEST_LINE:
+            end = len(block)
+        self._line = block[end:]
+        return block[:end]
 
     def _line_ends(self, block: bytes) -> bytes:
         block = self._held + block
@@ -80,7 +95,6 @@ def _all_before_line_feeds(block: bytes) -> bool:
 
 
 def _decoder(encoding: str) -> codecs.IncrementalDecoder | None:
-    if encoding == "utf-8":
+    if encoding == "utf-8" or encoding in EIGHT_BIT:
         return None
-    errors = "surrogateescape" if encoding == "cp1252" else "surrogatepass"
-    return codecs.getincrementaldecoder(encoding)(errors)
+    return codecs.getincrementaldecoder(encoding)("surrogatepass")

@@ -244,8 +244,35 @@ def explain(examined: Examined, index: int, line: int) -> MalformedRecord:
     line += int(examined.first[index])
     if code is Code.ROW_TOO_LARGE:
         return oversized(raw, line, examined.limits)
+    if code is Code.BAD_ENCODING:
+        return _ill_encoded_record(raw, line, examined)
     message, value = _message(code, raw, int(examined.cells[index]), examined)
     return MalformedRecord(line, code, raw, message, value)
+
+
+def _ill_encoded_record(raw: bytes, line: int, examined: Examined) -> MalformedRecord:
+    at = _bad_byte(raw)
+    before = raw[:at].decode("utf-8")
+    cell = len(cells.split(before, examined.delimiter, examined.quote))
+    line_of_byte = line + before.count("\n")
+    message = _BAD_ENCODING.format(byte=_as_in_the_file(raw[at:]), cell=cell, line=line_of_byte)
+    return MalformedRecord(line, Code.BAD_ENCODING, raw, message, _around(raw, at), cell)
+
+
+def _bad_byte(raw: bytes) -> int:
+    """The offset of the first byte that is not UTF-8."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
+
+
+def _as_in_the_file(rest: bytes) -> str:
+    """The byte in hexadecimal; the stream has those of other encodings as surrogates."""
+    if rest[:1] == b"\xed" and len(rest) > 2:
+        return f"{(rest[1] & 0x3F) << 6 & 0xFF | rest[2] & 0x3F:02X}"
+    return f"{rest[0]:02X}"
 
 
 def oversized(raw: bytes, line: int, limits: ScanLimits) -> MalformedRecord:
@@ -263,8 +290,6 @@ def _message(code: Code, raw: bytes, count: int, examined: Examined) -> tuple[st
     if code is Code.CELL_TOO_LARGE:
         number, size = _largest_cell(raw, examined.delimiter, examined.quote)
         return _too_large(f"cell {number} of this row", f"{size:,}", limits.cell), _excerpt(raw)
-    if code is Code.BAD_ENCODING:
-        return _BAD_ENCODING, _around_bad_byte(raw)
     if code is Code.OPEN_QUOTE:
         at = raw.rfind(examined.quote.encode())
         return _quote_message(_OPEN_QUOTE, examined), _excerpt(raw[at:])
@@ -279,8 +304,8 @@ def _quote_message(message: str, examined: Examined) -> str:
 
 
 _BAD_ENCODING = (
-    "This row contains bytes that are not text in the file's encoding. "
-    "Save the whole file as UTF-8 and send it again."
+    "This row contains bytes that are not text in the file's encoding; the first is byte {byte} in "
+    "cell {cell}, line {line:,}. Save the whole file as UTF-8 and send it again."
 )
 _BAD_QUOTE = (
     "A {name} quote ({sign}) stands in the wrong place in this row. Put {name} quotes around the "
@@ -320,10 +345,6 @@ def _excerpt(raw: bytes) -> str:
     )
 
 
-def _around_bad_byte(raw: bytes) -> str:
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        near = raw[max(0, error.start - 30) : error.end + 30]
-        return near.decode("utf-8", "backslashreplace").replace("\0", "\\x00")[:SHOWN_CHARACTERS]
-    return _excerpt(raw)
+def _around(raw: bytes, at: int) -> str:
+    near = raw[max(0, at - 30) : at + 31]
+    return near.decode("utf-8", "backslashreplace").replace("\0", "\\x00")[:SHOWN_CHARACTERS]
