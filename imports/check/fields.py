@@ -14,7 +14,7 @@ import polars as pl
 
 from imports.check import moments
 from imports.issues import Code
-from portal.events import rules
+from portal.events import payloads
 from portal.people_csv import ACTIVE, PLAIN_NUMBER
 from portal.records.definitions import Field, FieldType
 
@@ -172,7 +172,7 @@ def _moment(_: Field, cell: pl.Expr) -> pl.Expr:
 
 
 def _object(_: Field, cell: pl.Expr) -> pl.Expr:
-    return cell.map_elements(rules.object_text, return_dtype=pl.String, skip_nulls=True)
+    return cell.map_elements(payloads.object_text, return_dtype=pl.String, skip_nulls=True)
 
 
 def _sentence(sentence: str) -> Callable[[Field], str]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
-from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q, QuerySet
@@ -20,39 +17,23 @@ from imports.issues import FileRefused
 from imports.models import Arrival, ArrivalFile, ImportDraft, ImportJob, Sighting
 from portal import bell
 from portal.models import Tenant, User
+from portal.storage import HashedFile
 
 PICKED = 30  # of each kind are offered
-_BLOCK = 1 << 20
 # Complete data files; there is a copy already of those that no template names.
 _FETCHABLE = (Verdict.WAITING_FOR_MANIFEST, Verdict.TAKEN_BEFORE, "misplaced")
 
 
-class _Hashing(File):  # type: ignore[type-arg]
-    """An upload that is hashed while storage reads it."""
-
-    def __init__(self, upload: UploadedFile[bytes]) -> None:
-        super().__init__(upload.file)
-        self._upload = upload
-        self.sha256 = hashlib.sha256()
-        self.copied = 0
-
-    def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        for block in self._upload.chunks(chunk_size or _BLOCK):
-            self.sha256.update(block)
-            self.copied += len(block)
-            yield block
-
-
 def upload(draft: ImportDraft, user: User, version: int, file: UploadedFile[bytes]) -> None:
     """Keep an uploaded file with the draft. Raises FileRefused, keeping.DraftChanged."""
-    hashing = _Hashing(file)
-    content = default_storage.save(f"{folder_of(draft)}/file", hashing)
+    hashed = HashedFile(file)
+    content = default_storage.save(f"{folder_of(draft)}/file", hashed)
     try:
         _take(draft, user, version, {
             "content": content,
             "file_name": clean_name(file.name or ""),
-            "file_size": hashing.copied,
-            "sha256": hashing.sha256.hexdigest(),
+            "file_size": hashed.size_read,
+            "sha256": hashed.sha256,
         })  # fmt: skip
     except (FileRefused, keeping.DraftChanged):
         default_storage.delete(content)

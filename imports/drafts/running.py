@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
-from django.db.models.functions import Now
 
 from imports.drafts import files, guessing, keeping
-from imports.jobs import actions, outcome
+from imports.jobs import actions, making
 from imports.mapping.spec import Spec, as_json, parse
 from imports.models import ImportDraft, ImportJob, TemplateVersion
 from imports.templates import actions as templates
 from imports.templates.rules import TemplateIdentity, spec_faults
-from portal import audit, bell
+from portal import audit
 from portal.changes import Actor
 from portal.faults import Fault, Refused
 from portal.models import User
@@ -87,28 +84,19 @@ def is_current(draft: ImportDraft) -> bool:
 def _job(draft: ImportDraft, user: User, spec: Spec, **more: Any) -> ImportJob:
     feed = catalog().feed(draft.feed)
     per = spec.settings.limits_per
-    days = spec.settings.keep_days or settings.KEEP_FILES_DAYS
-    job = ImportJob.objects.create(
-        tenant_id=draft.tenant_id,
-        feed=feed.name,
-        record_type=feed.record_type,
-        rank=feed.rank,
-        asked_by=ImportJob.AskedBy.PERSON,
-        user=user,
+    return making.for_person(
+        draft.tenant_id,
+        user,
+        making.of_feed(feed),
+        making.JobFile(draft.file_name, draft.file_size, draft.sha256, draft.content),
+        "Asked for on the page “New import”.",
         spec=as_json(spec),
         absent_scope=spec.settings.absent_scope or "",
         limits=dict(spec.settings.limits),
         limits_per=per and {"field": per.field, "limits": dict(per.limits)},
-        file_name=draft.file_name,
-        file_size=draft.file_size,
-        sha256=draft.sha256,
-        content=draft.content,
-        kept_until=Now() + timedelta(days=days),
+        kept_until=making.keep_until(spec.settings.keep_days),
         **more,
     )
-    outcome.moved(job, State.READY, "Asked for on the page “New import”.", str(user))
-    bell.ring_on_commit(bell.IMPORT, draft.tenant_id)
-    return job
 
 
 def save_template(

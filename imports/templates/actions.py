@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
-from imports.jobs import outcome, pinned_lookups
+from imports.jobs import making, pinned_lookups
 from imports.mapping.definitions import BadSpec, Spec
 from imports.mapping.differences import diff
 from imports.mapping.parsing import as_json, parse
@@ -188,33 +188,21 @@ def replay(version: TemplateVersion, actor: Actor, past: ImportJob) -> ImportJob
     if not past.content or past.tenant_id != version.tenant_id:
         raise Refused(Fault(("file",), "file_gone", "The file is not kept any more."))
     with transaction.atomic():
-        job = ImportJob.objects.create(
-            tenant_id=past.tenant_id,
+        job = making.for_person(
+            past.tenant_id,
+            actor.user,
+            making.of_feed(catalog().feed(version.template.feed)),
+            making.JobFile(past.file_name, past.file_size, past.sha256, past.content),
+            f"Dry run of {past.file_name} with version {version.number}.",
             template_version=version,
             dry_run=True,
-            asked_by=ImportJob.AskedBy.PERSON,
-            user=actor.user,
-            file_name=past.file_name,
-            file_size=past.file_size,
-            sha256=past.sha256,
-            content=past.content,
             kept_until=past.kept_until,
-            **of_feed(version.template.feed),
         )
-        note = f"Dry run of {past.file_name} with version {version.number}."
-        outcome.moved(job, ImportJob.State.READY, note, str(actor.user))
         _audit(
             version.template, actor, "template.replay",
             version=version.number, file=past.file_name, job=str(job.uid),
         )  # fmt: skip
-        bell.ring_on_commit(bell.IMPORT, past.tenant_id)
     return job
-
-
-def of_feed(name: str) -> dict[str, Any]:
-    """What a job has of its feed. Raises KeyError for a feed the catalog does not have."""
-    feed = catalog().feed(name)
-    return {"feed": feed.name, "record_type": feed.record_type, "rank": feed.rank}
 
 
 def spec_of(version: TemplateVersion | None) -> Spec:

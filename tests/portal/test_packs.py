@@ -212,10 +212,10 @@ def test_an_enumeration_has_the_dictionarys_values(place: tuple[str, str], value
 
 
 def test_no_other_field_is_enumerated() -> None:
-    found = {
+    enumerations = {
         (t.name, f.name) for t in catalog().order() for f in t.fields if f.type is FieldType.ENUM
     }
-    assert found == set(ENUMERATIONS)
+    assert enumerations == set(ENUMERATIONS)
 
 
 def test_the_twelve_feeds_come_in_import_order() -> None:
@@ -539,10 +539,10 @@ def test_it_refuses_one_name_in_two_packs(tmp_path: Path) -> None:
 
 
 def test_it_refuses_record_types_that_refer_to_each_other_in_a_circle(tmp_path: Path) -> None:
-    one = SOUND.replace("references: people", "references: others")
+    pack = SOUND.replace("references: people", "references: others")
     other = SOUND.replace("people", "others").replace("references: others", "references: people")
     packs = [
-        load_pack(written(tmp_path, one, "one.yaml")),
+        load_pack(written(tmp_path, pack, "one.yaml")),
         load_pack(written(tmp_path, other, "other.yaml")),
     ]
     with pytest.raises(PackError, match="in a circle"):

@@ -23,6 +23,7 @@ from imports.mapping.automatch import (
 )
 from portal.records.catalog import catalog
 from portal.records.definitions import Field, FieldType
+from tests.sizes import examples
 
 SPELLINGS: dict[str, dict[str, list[str]]] = yaml.safe_load(
     Path(__file__).with_name("spellings.yaml").read_text("utf-8")
@@ -180,7 +181,7 @@ def test_a_strict_header_needs_every_column() -> None:
 
 
 @given(st.lists(st.text(max_size=150), max_size=8), st.lists(st.lists(st.text(max_size=40))))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_header_gets_one_suggestion_a_column(header: list[str], rows: list[list[str]]) -> None:
     suggestions = suggested("sections", header, rows)
     assert [suggestion.column for suggestion in suggestions] == list(range(len(header)))
@@ -195,7 +196,7 @@ def test_any_header_gets_one_suggestion_a_column(header: list[str], rows: list[l
         )
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_the_assignment_has_the_best_total(rows: list[list[int]]) -> None:
     weights = np.array(rows, dtype=float)
     pairs = assign(weights)

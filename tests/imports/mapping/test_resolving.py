@@ -34,6 +34,7 @@ from portal.records.definitions import (
     RowOperation,
     Rule,
 )
+from tests.sizes import examples
 
 PEOPLE = RecordType(
     name="people",
@@ -455,7 +456,7 @@ def test_a_draft_of_each_feeds_own_header_maps_as_the_names_do(name: str) -> Non
     assert mapping.computed == ()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.lists(st.text(max_size=8), max_size=8))
 def test_any_header_is_resolved_or_refused(header: list[str]) -> None:
     for names in (header, [*HEADER, *header]):
@@ -472,7 +473,7 @@ _ROW = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.lists(_ROW, min_size=1, max_size=8))
 def test_every_row_is_good_or_rejected_with_an_issue(rows: list[list[str]]) -> None:
     quoted = [",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row) for row in rows]

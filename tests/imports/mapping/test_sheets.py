@@ -20,6 +20,7 @@ from imports.issues import Code, FileRefused
 from imports.mapping.sheet_values import format_kind, number_text
 from imports.mapping.sheets import sheets, to_csv
 from imports.mapping.sniff import sniff
+from tests.sizes import examples, scaled
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -354,11 +355,12 @@ def test_memory_does_not_grow_with_the_sheet() -> None:
         tracemalloc.stop()
         return size
 
-    assert peak(20_000) < peak(2_000) + (6 << 20)
+    few, many = scaled(500, 2_000), scaled(5_000, 20_000)
+    assert peak(many) < peak(few) + (scaled(2, 6) << 20)
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_sheet_part_gives_text_or_a_refusal(part: bytes) -> None:
     source = by_hand(part.decode("latin-1"))
     try:
@@ -368,13 +370,13 @@ def test_any_sheet_part_gives_text_or_a_refusal(part: bytes) -> None:
 
 
 @given(st.text(max_size=60), st.text(max_size=40))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_any_number_and_any_format_give_text(raw: str, code: str) -> None:
     assert isinstance(number_text(raw, format_kind(0, code), False), str)
 
 
 @given(st.decimals(allow_nan=True) | st.floats(), st.sampled_from(["d.m.yyyy", "[h]:mm", "0000"]))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_any_amount_gives_text(value: Any, code: str) -> None:
     for from_1904 in (False, True):
         assert number_text(str(value), format_kind(164, code), from_1904)

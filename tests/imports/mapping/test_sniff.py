@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from imports.issues import Code, FileRefused
 from imports.mapping.sniff import Sniffed, sniff
+from tests.sizes import examples
 
 HERE = Path(__file__).parent
 EXPECTED: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "corpus.yaml").read_text("utf-8"))
@@ -123,7 +124,7 @@ def test_what_is_no_text_is_refused(data: bytes, code: Code) -> None:
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_bytes_are_sniffed_or_refused(data: bytes) -> None:
     try:
         sniffed = of(data)
@@ -137,7 +138,7 @@ def test_any_bytes_are_sniffed_or_refused(data: bytes) -> None:
 @given(
     st.lists(st.text("ab1,;|\t\" '\r\n=-:.@", max_size=30), min_size=1, max_size=12).map("\n".join)
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_any_text_of_awkward_characters_is_sniffed_or_refused(text: str) -> None:
     try:
         sniffed = of(text.encode())

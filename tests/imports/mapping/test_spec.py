@@ -25,6 +25,7 @@ from imports.mapping.step_parsing import STEPS
 from portal.records.catalog import catalog
 from portal.records.definitions import FieldType, Operation
 from tests.imports.mapping.written import FULL, small, stepped
+from tests.sizes import examples
 
 
 def faults(data: Any) -> list[str]:
@@ -182,7 +183,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(st.sampled_from(["reading", "columns", "fields", "own_fields", "settings"]), _JSON)
 def test_any_part_is_read_or_refused(part: str, value: Any) -> None:
     try:
@@ -191,7 +192,7 @@ def test_any_part_is_read_or_refused(part: str, value: Any) -> None:
         assert bad.sentences
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(
     st.sampled_from(STEPS),
     st.dictionaries(
@@ -271,7 +272,7 @@ def test_hostile_or_broken_yaml_is_refused_in_words(text: str, expected: str) ->
     assert expected in "\n".join(yaml_faults(text))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(st.text(alphabet="ab:-[]{}&*!|>'\"#%@ \n\t1~?,", max_size=60))
 def test_any_yaml_is_read_or_refused(text: str) -> None:
     assert yaml_faults(text)

@@ -15,6 +15,7 @@ from imports.mapping.tables import Table
 from imports.mapping.transforms import compile_field
 from portal.records.definitions import Field
 from tests.imports.mapping.written import small
+from tests.sizes import examples
 
 SCHOOLS = (("1", "North", "N"), (" 2 ", "South", "S"), ("NA", "Nassau", ""), ("q", "Quay", "Q"))
 LOOKUPS = {
@@ -253,7 +254,7 @@ _STEPS = st.sampled_from(
 _CELL = st.text(max_size=12) | st.text(alphabet="0123456789.,/: -+APMaug", max_size=20)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(
     st.lists(st.tuples(_CELL | st.none(), _CELL | st.none()), min_size=1, max_size=6),
     st.lists(_STEPS, max_size=3),

@@ -12,6 +12,7 @@ from imports.issues import Code
 from imports.scan.dialect import Dialect, DialectHints, detect
 from imports.scan.encoding import EIGHT_BIT, unlikely
 from imports.scan.scanner import merged, scan
+from tests.sizes import examples
 
 HEADER = "Id,First,Last\n"
 NAMES = [
@@ -78,7 +79,7 @@ def test_what_windows_1252_has_is_not_taken_for_an_older_encoding(text: str) -> 
     st.sampled_from([None, *EIGHT_BIT, "utf-8", "utf-16-le"]),
     st.integers(1, 100),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_valid_utf8_is_never_read_as_anything_else(
     names: list[str], others: list[str], encoding: str, shuffle, hint: str | None, chunk_bytes: int
 ) -> None:

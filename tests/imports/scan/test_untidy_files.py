@@ -14,6 +14,7 @@ from imports.issues import Code
 from imports.scan.dialect import Dialect
 from imports.scan.footer import FooterRule, is_footer
 from imports.scan.scanner import Chunk, merged, scan
+from tests.sizes import examples
 
 HEADER = "Id,First,Last,Email\n"
 
@@ -79,7 +80,7 @@ CELL = st.text(st.sampled_from('ab", \n'), max_size=4).map(lambda text: "x" + te
     st.lists(st.integers(0, 3), min_size=12, max_size=12),
     st.integers(1, 60),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_padding_never_changes_a_value(
     rows: list[list[str]], surplus: list[int], chunk_bytes: int
 ) -> None:
@@ -129,7 +130,7 @@ PEOPLE = [f"s{n},Ann{n},Lee{n},a{n}@oak.example" for n in range(40)]
     st.integers(0, 3),
     st.integers(1, 300),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_two_stray_quotes_cost_their_own_rows_and_none_between(
     rows: tuple[int, int], opening: int, closing: int, chunk_bytes: int
 ) -> None:
@@ -231,7 +232,7 @@ def test_records_without_a_key_are_left_out_where_the_template_allows_some() -> 
 
 @given(st.lists(st.sampled_from(PEOPLE + ["Total: 3", ",,,", "Rows: 1,,,"]), max_size=60),
        st.integers(0, 30), st.integers(1, 400))  # fmt: skip
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_no_row_is_lost_by_looking_for_footers(
     lines: Sequence[str], allowed: int, chunk_bytes: int
 ) -> None:

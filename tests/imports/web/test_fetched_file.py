@@ -22,7 +22,6 @@ from imports.drafts import receiving, sampling
 from imports.models import ImportDraft, ImportJob, Sighting
 from portal import bell, tenancy
 from tests.imports.conftest import institution as institution
-from tests.imports.conftest import transactional_db as transactional_db
 from tests.imports.folder import CSV, Folders
 from tests.imports.institution import CAMPUS, Institution
 from tests.imports.web.test_arrival_template import click

@@ -21,7 +21,6 @@ from imports.models import ImportDraft, ImportJob, ImportTemplate, LearnedMappin
 from portal import provision, tenancy
 from portal.models import AuditEntry, Role
 from tests.imports.conftest import institution as institution
-from tests.imports.conftest import transactional_db as transactional_db
 from tests.imports.institution import PERSON, Institution
 
 PEOPLE = (
@@ -90,7 +89,9 @@ def admin(institution: Institution, settings: LazySettings, tmp_path: Any) -> It
 
     def in_scope(**request: Any) -> Any:
         answer = original(**request)
-        tenancy._tell(tenancy._here())  # the request has left the scope, the test is still in it
+        tenancy._set_on_open(
+            tenancy._here()
+        )  # the request has left the scope, the test is still in it
         return answer
 
     person.client.request = in_scope  # type: ignore[method-assign]

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('imports', '0002_drafts_want_files'),
+        ('imports', '0003_arrival_files_reported_state'),
     ]
 
     operations = [
