@@ -38,8 +38,8 @@ _ENOUGH = 1 << 20  # bytes of records worth a round of all rules
 class Source:
     """The job's file, how it is written, and what its columns are.
 
-    json_lines: the file is the CSV form of JSON lines (`imports/scan/json_lines.py`). key: positions
-    of the columns that the key is made of.
+    json_lines: the file is the CSV form of JSON lines (`imports/scan/json_lines.py`). key: the
+    positions of the key's columns.
     """
 
     file: BinaryIO

@@ -1,9 +1,11 @@
 """The encoding of a text by its bytes: UTF-8 wherever it is valid, else one of the 8-bit ones.
 
+
 An 8-bit encoding is guessed by the letters that its bytes would be: within words there are letters
 of names, in lower case after lower case, and hardly any signs.
 """
 
+# ruff: noqa: RUF001  (letters and signs of other languages are the matter here)
 from __future__ import annotations
 
 import re
@@ -12,6 +14,15 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+ENCODING_NAMES = {
+    "utf-8": "UTF-8",
+    "cp1252": "Windows-1252",
+    "mac-roman": "Mac OS Roman",
+    "cp850": "DOS 850",
+    "cp437": "DOS 437",
+    "utf-16-le": "UTF-16 LE",
+    "utf-16-be": "UTF-16 BE",
+}
 EIGHT_BIT = ("cp1252", "mac-roman", "cp850", "cp437")  # the first is preferred
 
 _MARGIN = 0.4  # by which another one must be likelier than the first

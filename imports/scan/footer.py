@@ -4,6 +4,7 @@ A footer is recognised by what it is, anew in each file: a line of totals, a cou
 time of creation, an end mark, a ruler. A record with a usable key is always a row.
 """
 
+# ruff: noqa: RUF001  (letters and signs of other languages are the matter here)
 from __future__ import annotations
 
 import re
@@ -54,7 +55,7 @@ def is_footer(values: Sequence[str], columns: int, key: Sequence[int] = ()) -> b
     filled = [value.strip() for value in values if value.strip()]
     if all(map(_RULER.fullmatch, filled)):
         return True
-    if not _FOOTER.match(",".join(filled)) or _has_key(values, key):
+    if _has_key(values, key) or not (_are_sums(values, columns, key) or _says_footer(filled)):
         return False
     others = filled[1:]
     if columns == 1:
@@ -68,11 +69,18 @@ def is_footer(values: Sequence[str], columns: int, key: Sequence[int] = ()) -> b
 def _has_key(values: Sequence[str], key: Sequence[int]) -> bool:
     """Whether all columns of the key have a value, and it is not the footer's own text."""
     parts = [values[at].strip() if at < len(values) else "" for at in key]
-    return bool(parts) and all(parts) and not any(map(_says_footer, parts))
+    return bool(parts) and all(parts) and not any(_says_footer([part]) for part in parts)
 
 
-def _says_footer(value: str) -> bool:
-    return bool(_FOOTER.match(value) or _RULER.fullmatch(value))
+def _are_sums(values: Sequence[str], columns: int, key: Sequence[int]) -> bool:
+    """Whether there are only figures, and none under the key or in the first column."""
+    first = min(key, default=0)
+    alone = columns > 2 and not any(map(str.strip, values[first : first + 1]))
+    return alone and all(_FIGURE.fullmatch(value.strip()) for value in values if value.strip())
+
+
+def _says_footer(filled: Sequence[str]) -> bool:
+    return bool(_FOOTER.match(",".join(filled))) or all(map(_RULER.fullmatch, filled))
 
 
 def without_footers(

@@ -42,7 +42,7 @@ def facts(sniffed: Sniffed) -> dict[str, Any]:
         "line_end": sniffed.dialect.line_end,
         "header_row": sniffed.header_row,
         "skip_rows": sniffed.skip_rows,
-        "skip_last": sniffed.skip_last,
+        "skip_last": len(sniffed.footers),
         "columns": list(sniffed.columns) if sniffed.header_row else len(sniffed.columns),
     }
 
@@ -70,7 +70,8 @@ def test_the_first_rows_are_shown_without_title_and_footer() -> None:
     )
     assert sniffed.notes == (
         "Left out before the header: 2 lines.",
-        "Left out at the end, since they are no rows: 2 records.",
+        'Left out at the end, since it is a footer and no row: "60,5".',
+        'Left out at the end, since it is a footer and no row: "Gesamt: 3".',
     )
 
 
@@ -90,7 +91,7 @@ def test_a_clear_file_is_surer_than_a_doubtful_one() -> None:
 def test_footers_are_found_at_the_end_of_a_large_file() -> None:
     rows = b"".join(b"%08d,Ada,Lovelace,ada@example.edu\n" % i for i in range(40_000))
     sniffed = of(b"Id,First,Last,Email\n" + rows + b"\nTotal: 40000\n-- end --\n")
-    assert (sniffed.skip_last, sniffed.header_row) == (2, 1)
+    assert (len(sniffed.footers), sniffed.header_row) == (2, 1)
     assert len(sniffed.first_rows) == 20
 
 

@@ -176,7 +176,7 @@ def test_any_bytes_have_a_dialect_or_a_refusal(data):
         (b"<table border=1><tr><td>a", Code.NOT_TEXT, "web page"),
         ("<html><table>".encode("utf-16"), Code.NOT_TEXT, "web page"),
         (
-            b'<?xml version="1.0"?>\n<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">',
+            b'<?xml version="1.0"?>\n<W xmlns="urn:schemas-microsoft-com:office:spreadsheet">',
             Code.SPREADSHEET,
             "XML spreadsheet",
         ),

@@ -230,7 +230,7 @@ def test_records_without_a_key_are_left_out_where_the_template_allows_some() -> 
     assert (malformed, [each.line for each in chunk.footers]) == ([], [3, 4])
 
 
-@given(st.lists(st.sampled_from(PEOPLE + ["Total: 3", ",,,", "Rows: 1,,,"]), max_size=60),
+@given(st.lists(st.sampled_from([*PEOPLE, "Total: 3", ",,,", "Rows: 1,,,"]), max_size=60),
        st.integers(0, 30), st.integers(1, 400))  # fmt: skip
 @settings(max_examples=examples(200), deadline=None)
 def test_no_row_is_lost_by_looking_for_footers(
