@@ -16,6 +16,7 @@ from django.core.files.storage import default_storage
 
 from imports.check.columns import folded_names, numbered
 from imports.issues import Code, FileRefused
+from imports.mapping.definitions import AUTO, DELIMITERS
 from imports.mapping.opening import read_start
 from imports.mapping.parsing import parse
 from imports.mapping.readable import is_zip
@@ -142,7 +143,9 @@ def likely_reading(name: str, sheet: str | int | None) -> tuple[dict[str, Any], 
     """
     with default_storage.open(name, "rb") as file:
         sniffed = sniff(cast(BinaryIO, file), default_storage.size(name))
-    delimiter = {"\t": "tab"}.get(sniffed.dialect.delimiter, sniffed.dialect.delimiter)
+    delimiter = {sign: name for name, sign in DELIMITERS.items()}.get(
+        sniffed.dialect.delimiter, AUTO
+    )
     reading = {
         "encoding": "auto",
         "delimiter": delimiter,

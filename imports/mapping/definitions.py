@@ -17,7 +17,9 @@ from portal.records.definitions import FieldType, Operation
 VERSION = 1
 AUTO = "auto"
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "cp1252", "mac-roman", "cp850", "cp437")
-DELIMITERS: Mapping[str, str] = MappingProxyType({",": ",", ";": ";", "tab": "\t", "|": "|"})
+DELIMITERS: Mapping[str, str] = MappingProxyType(
+    {",": ",", ";": ";", "tab": "\t", "|": "|", "space": " ", ":": ":", "^": "^", "~": "~"}
+)
 QUOTES: Mapping[str, str] = MappingProxyType({'"': '"', "'": "'", "none": ""})
 MEASURES = ("creates", "updates", "removes", "rejects", "size_change", "key_churn")
 

@@ -17,7 +17,14 @@ from imports.scan.decoding import CleanStream
 from imports.scan.dialect import DELIMITERS, Dialect
 from imports.scan.scanner import Header
 
-NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+NAMES = {
+    ",": "commas",
+    ";": "semicolons",
+    "\t": "tabs",
+    "|": "bars",
+    " ": "spaces",
+    ":": "colons",
+}
 
 _HEAD = 64 << 10  # bytes
 _SEARCHED = 60  # lines

@@ -23,7 +23,7 @@ from imports.mapping.layout import (
     usual_width,
 )
 from imports.scan import dialect
-from imports.scan.dialect import DELIMITERS, Dialect, named_delimiter
+from imports.scan.dialect import DELIMITERS, RARE, Dialect, named_delimiter
 from imports.scan.encoding import EIGHT_BIT, utf8_of
 from imports.scan.footer import MOST, is_footer
 
@@ -55,7 +55,8 @@ class Sniffed:
     "'" or "none". header_row: 1, or 0 where the first row is data. skip_rows: physical lines
     before the header (blank ones count, a first line `sep=;` alone does not). footers: texts of the
     last records that are no rows; each file's are found anew. columns: the header's names;
-    "Column 1" and so on without one. first_rows: at most 20. confidence: 0 to 1. notes: sentences on what was left out or is doubtful.
+    "Column 1" and so on without one. first_rows: at most 20. confidence: 0 to 1. notes: sentences
+    on what was left out or is doubtful.
     """
 
     dialect: Dialect
@@ -122,7 +123,11 @@ def _part(source: BinaryIO, detected: Dialect, at: int, size: int) -> str:
 def _lines(text: str, detected: Dialect, cut: bool) -> list[str]:
     """The physical lines; the last is left out where the sample ends inside it."""
     ends = r"\r\n|\r|\n" if detected.line_end == "cr" else r"\r*\n"
-    lines = re.split(ends, text.lstrip("\ufeff"))
+    text = text.lstrip("\ufeff")
+    if detected.escaped:
+        sign = detected.quote
+        text = re.sub(rf"\\([\\{sign}])", lambda m: sign * 2 if m[1] == sign else m[1], text)
+    lines = re.split(ends, text)
     if len(lines) > 1 and (cut or not lines[-1]):
         lines.pop()
     return lines
@@ -137,6 +142,10 @@ def _best(lines: Sequence[str], detected: Dialect, declared: str | None) -> _Att
         for delimiter in delimiters
         for quote in _quotes(lines, delimiter)
     ]
+    if not declared and not any(map(_is_unanimous, attempts)):
+        # Rare delimiters are frequent in values: they count only where all records agree.
+        rare = [_attempt(lines, at, d, q) for d in RARE for q in _quotes(lines, d)]
+        attempts += [attempt for attempt in rare if _is_unanimous(attempt)]
     best, *rest = sorted(
         attempts,
         key=lambda a: (round(a.score, 3), a.delimiter == detected.delimiter),
@@ -144,7 +153,15 @@ def _best(lines: Sequence[str], detected: Dialect, declared: str | None) -> _Att
     )
     if not best.records:  # there are only quotes and delimiters
         best = replace(best, records=[_Record(at, ("",))])
-    return replace(best, lead=best.score - max((a.score for a in rest), default=0.0))
+    rivals = [a for a in rest if a.delimiter != best.delimiter]
+    lead = best.score - max((a.score for a in rivals), default=0.0)
+    return replace(best, lead=0.0 if any(_is_unanimous(a, 2) for a in rivals) else lead)
+
+
+def _is_unanimous(attempt: _Attempt, width: int = 3) -> bool:
+    """Whether all records have as many cells, and at least so many."""
+    widths = {len(record.cells) for record in attempt.records}
+    return len(widths) == 1 and min(widths) >= width and len(attempt.records) > 2
 
 
 def _quotes(lines: Sequence[str], delimiter: str) -> Iterator[str]:
@@ -203,10 +220,15 @@ def _cells(text: str, delimiter: str, quote: str) -> tuple[str, ...]:
     if quote == "none":
         return tuple(text.split(delimiter))
     try:
-        rows = list(csv.reader([text], delimiter=delimiter, quotechar=quote, skipinitialspace=True))
+        rows = list(_csv(text, delimiter, quote))
     except csv.Error:  # a cell beyond the module's limit
         return tuple(text.split(delimiter))
     return tuple(rows[0]) if rows else ("",)
+
+
+def _csv(text: str, delimiter: str, quote: str) -> Iterator[list[str]]:
+    blanks = delimiter != " "
+    return csv.reader([text], delimiter=delimiter, quotechar=quote, skipinitialspace=blanks)
 
 
 def _score(rows: Sequence[Sequence[str]]) -> float:

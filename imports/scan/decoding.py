@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import BinaryIO
 
 import numpy as np
@@ -33,6 +34,8 @@ class CleanStream:
         self._ended = False
         self._encoding = dialect.encoding
         self._decoder = _decoder(dialect.encoding)
+        self._backslash = b""  # the last one of a block, which what follows belongs to
+        self._escape = dialect.quote.encode() if dialect.escaped else b""
         self._line = b""  # the beginning of a line in an 8-bit encoding
 
     def read(self, size: int) -> bytes:
@@ -41,7 +44,7 @@ class CleanStream:
             block = self._source.read(size)
             self._ended = not block
             self.consumed += len(block)
-            clean = self._line_ends(self._utf8(block))
+            clean = self._line_ends(self._unescaped(self._utf8(block)))
             if clean:
                 return clean
         return b""
@@ -55,6 +58,18 @@ class CleanStream:
         if self._ended and self._decoder.getstate()[0]:
             return text + b"\xff"  # half a character at the end of the file
         return text
+
+    def _unescaped(self, block: bytes) -> bytes:
+        """The block with doubled quotes instead of escaped ones."""
+        if not self._escape:
+            return block
+        block, self._backslash = self._backslash + block, b""
+        count = len(block) - len(block.rstrip(b"\\"))
+        if count % 2 and not self._ended:
+            block, self._backslash = block[:-1], b"\\"
+        quote = self._escape
+        pattern = b"\\\\([\\\\" + quote + b"])"
+        return re.sub(pattern, lambda m: quote * 2 if m[1] == quote else m[1], block)
 
     def _whole_lines(self, block: bytes) -> bytes:
         """The block up to its last line end, with what an earlier one left; at last everything."""

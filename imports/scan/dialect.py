@@ -17,6 +17,7 @@ from imports.issues import Code, FileRefused, Issue
 from imports.scan import encoding, kinds
 
 DELIMITERS = (",", ";", "\t", "|")
+RARE = (" ", ":", "^", "~")  # delimiters that are chosen, but not guessed for a file at work
 
 _HEAD = 1 << 20  # bytes
 _WINDOW = 64 << 10
@@ -36,7 +37,8 @@ class Dialect:
     encoding: "utf-8", "utf-16-le", "utf-16-be" or one of `encoding.EIGHT_BIT`. bom: bytes to skip
     at the start. quote: "" where quotes are text. line_end: "lf" (also CR LF, and both mixed) or
     "cr". header_row, skip_rows, skip_last: see `DialectHints`; a first line `sep=;` is skipped.
-    doubtful: in this encoding there are letters in words that names do not have.
+    doubtful: in this encoding there are letters in words that names do not have. escaped: a quote
+    within a value has a backslash before it, and is not doubled.
     """
 
     encoding: str
@@ -48,6 +50,7 @@ class Dialect:
     skip_rows: int = 0
     skip_last: int = 0
     doubtful: bool = False
+    escaped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +105,18 @@ def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dial
         skip_rows=hints.skip_rows,
         skip_last=hints.skip_last,
         doubtful=doubtful,
+        escaped=_is_escaped(texts[0], hints.quote),
     )
+
+
+def _is_escaped(text: str, quote: str) -> bool:
+    """Whether quotes within values have a backslash before them, as some databases write them."""
+    if not quote or "\\" + quote not in text:
+        return False
+    within = rf"[^,;|\t\r\n\\{quote}]"
+    escaped = len(re.findall(rf"\\{quote}{within}", text))
+    doubled = len(re.findall(rf"{within}{quote}{quote}{within}", text))
+    return escaped > doubled
 
 
 def named_delimiter(lines: Sequence[str]) -> str | None:

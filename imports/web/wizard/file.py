@@ -61,6 +61,10 @@ class ReadingForm(forms.Form):
             (";", gettext_lazy("Semicolon")),
             ("tab", gettext_lazy("Tab")),
             ("|", gettext_lazy("Bar |")),
+            ("space", gettext_lazy("Space")),
+            (":", gettext_lazy("Colon")),
+            ("^", "^"),
+            ("~", "~"),
         ],
     )
     quote = _select(

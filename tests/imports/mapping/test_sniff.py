@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from imports.issues import Code, FileRefused
 from imports.mapping.sniff import Sniffed, sniff
+from imports.scan.scanner import scan
 from tests.sizes import examples
 
 HERE = Path(__file__).parent
@@ -147,3 +149,52 @@ def test_any_text_of_awkward_characters_is_sniffed_or_refused(text: str) -> None
         assert refused.issues[0].code is Code.EMPTY_FILE
     else:
         assert sniffed.columns
+
+
+def table(delimiter: str, **options: Any) -> bytes:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=delimiter, **options)
+    writer.writerow(["Id", "First Name", "Start", "Note"])
+    writer.writerows([[f"p{n}", "Ann Lee", "10:05", "a; b, c ^ d ~ e"] for n in range(30)])
+    return out.getvalue().encode()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", " ", ":", "^", "~"])
+def test_the_delimiter_is_the_one_under_which_all_records_agree(delimiter: str) -> None:
+    found = of(table(delimiter))
+    assert found.dialect.delimiter == delimiter
+    assert found.columns == ("Id", "First Name", "Start", "Note")
+
+
+@pytest.mark.parametrize("other", [";", "|", "\t"])
+@pytest.mark.parametrize("items", [2, 4, 6])
+def test_a_list_in_a_cell_does_not_decide_the_delimiter(other: str, items: int) -> None:
+    groups = other.join(["chess", "choir", "band", "run", "math", "art"][:items])
+    rows = "".join(f"k{n},Iris{n},Moreno,iris{n}@oak.example,{groups}\n" for n in range(7))
+    found = of(f"PersonIdentifier,FirstName,LastName,Email,Groups\n{rows}".encode())
+    assert (found.dialect.delimiter, found.header_row, len(found.columns)) == (",", 1, 5)
+
+
+def test_it_is_only_sure_of_what_nothing_contradicts() -> None:
+    header, row = "PersonIdentifier,FirstName,LastName,Email\n", "k1,Iris,Moreno,i@oak.example\n"
+    clear = of((header + row * 9).encode())
+    assert clear.confidence >= 0.9
+    for doubtful in (
+        row * 9,
+        header + row * 4 + "k2,Ann\n" * 3,
+        "Staff of Oak, 2026\n\n" + header + row,
+        "a,b;c,d\n1,2;3,4\n5,6;7,8\n",
+    ):
+        assert of(doubtful.encode()).confidence < 0.9
+
+
+def test_quotes_escaped_with_a_backslash_are_part_of_the_value() -> None:
+    text = '"Id","Name"\n"1","Ann \\"Nan\\" Lee"\n"2","C:\\\\dir"\n'
+    found = of(text.encode())
+    assert found.dialect.escaped
+    assert found.first_rows == (("1", 'Ann "Nan" Lee'), ("2", "C:\\dir"))
+    for chunk_bytes in (1, 7, 1 << 20):
+        chunks = scan(io.BytesIO(text.encode()), found.dialect, 2, chunk_bytes=chunk_bytes)
+        data = b"".join(chunk.data for chunk in chunks)
+        assert data == b'"1","Ann ""Nan"" Lee"\n"2","C:\\dir"\n'
+    assert not of(b'"Id","Name"\n"1","C:\\dir\\"\n"2","a ""b"" c"\n').dialect.escaped
