@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import BinaryIO
 
 from imports.check.columns import fold, short
@@ -46,6 +47,7 @@ class _Line:
     number: int
     delimiter: str
     matches: int
+    quote: str
 
 
 def is_layout(refusal: FileRefused) -> bool:
@@ -62,7 +64,7 @@ def other_dialects(
     """
     if not dialect.header_row:
         for delimiter in DELIMITERS:
-            line = _Line(dialect.skip_rows + 1, delimiter, 0)
+            line = _Line(dialect.skip_rows + 1, delimiter, 0, dialect.quote)
             if delimiter != dialect.delimiter:
                 yield replace(dialect, delimiter=delimiter), [_other_delimiter(dialect, line)]
         return
@@ -71,8 +73,9 @@ def other_dialects(
     candidates = sorted(_candidates(lines, dialect, folded), key=lambda line: -line.matches)
     for line in candidates[:_TRIED]:
         above = lines[: line.number - 1]
+        other = replace(dialect, delimiter=line.delimiter, quote=line.quote)
         yield (
-            replace(dialect, delimiter=line.delimiter, skip_rows=line.number - 1, header_row=1),
+            replace(other, skip_rows=line.number - 1, header_row=1),
             list(_warnings(dialect, line, above)),
         )
 
@@ -84,14 +87,14 @@ def _lines(file: BinaryIO, dialect: Dialect) -> list[str]:
 
 
 def _candidates(lines: Sequence[str], dialect: Dialect, folded: set[str]) -> Iterator[_Line]:
-    for number, line in enumerate(lines, start=1):
-        for delimiter in dict.fromkeys([dialect.delimiter, *DELIMITERS]):
-            names = {fold(cell) for cell in cells.split(line, delimiter, dialect.quote)}
-            matches = len(names & folded)
-            if matches >= min(2, len(folded)) and _are_titles(
-                lines[: number - 1], delimiter, names
-            ):
-                yield _Line(number, delimiter, matches)
+    signs = product(
+        dict.fromkeys([dialect.delimiter, *DELIMITERS]), dict.fromkeys([dialect.quote, '"', "'"])
+    )
+    for (delimiter, quote), (number, line) in product(signs, enumerate(lines, start=1)):
+        names = {fold(cell) for cell in cells.split(line, delimiter, quote)}
+        matches = len(names & folded)
+        if matches >= min(2, len(folded)) and _are_titles(lines[: number - 1], delimiter, names):
+            yield _Line(number, delimiter, matches, quote)
 
 
 def _are_titles(above: Sequence[str], delimiter: str, names: Collection[str]) -> bool:
@@ -103,6 +106,8 @@ def _are_titles(above: Sequence[str], delimiter: str, names: Collection[str]) ->
 def _warnings(dialect: Dialect, line: _Line, above: Sequence[str]) -> Iterator[Issue]:
     if line.delimiter != dialect.delimiter:
         yield _other_delimiter(dialect, line)
+    if line.quote != dialect.quote:
+        yield _warning(f"Values are enclosed in {line.quote}. The file was read so.", line.number)
     shown = [f'line {at}: "{short(text)}"' for at, text in enumerate(above, 1) if text.strip()]
     if shown or dialect.skip_rows or dialect.header_row > 1:
         left_out = f" Left out above it: {'; '.join(shown[:_SHOWN])}." if shown else ""

@@ -5,25 +5,18 @@ A guess for a person to see and correct, with a confidence and notes on what it 
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import BinaryIO
 
 from imports.issues import counted
-from imports.mapping.layout import (
-    SampleLayout,
-    kind_of,
-    lay_out,
-    names_a_column,
-    usual_width,
-)
+from imports.mapping.attempts import RECORDS, Attempt, best, records_of
+from imports.mapping.layout import SampleLayout, lay_out
 from imports.scan import dialect
-from imports.scan.dialect import DELIMITERS, RARE, Dialect, named_delimiter
+from imports.scan.dialect import Dialect, named_delimiter
 from imports.scan.encoding import EIGHT_BIT, utf8_of
 from imports.scan.footer import MOST, is_footer
 
@@ -31,20 +24,9 @@ QUOTES = ('"', "'", "none")
 
 _HEAD = 256 << 10  # bytes
 _TAIL = 64 << 10
-_RECORDS = 200
-_SCORED = 4_000  # cells
 _SHOWN = 20  # first rows
-_UNHEADED = 0.45  # of the score of columns without names below a single name
-_UNANIMOUS = 1.25  # where all records, the header too, have as many cells
 _LEAD = 0.15  # of a delimiter that is surely the right one
 _LONGEST = 500  # characters of a cell that is shown
-
-
-@lru_cache
-def _enclosed(quote: str, delimiter: str) -> re.Pattern[str]:
-    """A cell in quotes."""
-    part = re.escape(delimiter)
-    return re.compile(rf"(?m)(?:^|{part})\s*{quote}[^{quote}\n]*{quote}\s*(?={part}|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +52,6 @@ class Sniffed:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    line: int  # physical lines before it
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """The sample's records under one delimiter and quote, and how regular they are.
-
-    lead: by how much the score is better than that of the next best delimiter.
-    """
-
-    delimiter: str
-    quote: str
-    records: list[_Record]
-    score: float
-    lead: float = 0.0
-
-
 def sniff(source: BinaryIO, size: int) -> Sniffed:
     """How to read a file of `size` bytes. Raises FileRefused as `dialect.detect` does.
 
@@ -98,7 +60,7 @@ def sniff(source: BinaryIO, size: int) -> Sniffed:
     detected = dialect.detect(source, size)
     head = _lines(_part(source, detected, detected.bom, _HEAD), detected, size > _HEAD)
     declared = named_delimiter(head)
-    attempt = _best(head, detected, declared)
+    attempt = best(head, detected, declared)
     rows = [record.cells for record in attempt.records]
     laid = lay_out(rows)
     last = _last_rows(source, size, detected, attempt, rows[laid.first + laid.header :])
@@ -133,154 +95,27 @@ def _lines(text: str, detected: Dialect, cut: bool) -> list[str]:
     return lines
 
 
-def _best(lines: Sequence[str], detected: Dialect, declared: str | None) -> _Attempt:
-    """The delimiter and quote under which the records agree best."""
-    at = 1 if declared else 0
-    delimiters = (declared,) if declared else DELIMITERS
-    attempts = [
-        _attempt(lines, at, delimiter, quote)
-        for delimiter in delimiters
-        for quote in _quotes(lines, delimiter)
-    ]
-    if not declared and not any(map(_is_unanimous, attempts)):
-        # Rare delimiters are frequent in values: they count only where all records agree.
-        rare = [_attempt(lines, at, d, q) for d in RARE for q in _quotes(lines, d)]
-        attempts += [attempt for attempt in rare if _is_unanimous(attempt)]
-    best, *rest = sorted(
-        attempts,
-        key=lambda a: (round(a.score, 3), a.delimiter == detected.delimiter),
-        reverse=True,
-    )
-    if not best.records:  # there are only quotes and delimiters
-        best = replace(best, records=[_Record(at, ("",))])
-    rivals = [a for a in rest if a.delimiter != best.delimiter]
-    lead = best.score - max((a.score for a in rivals), default=0.0)
-    return replace(best, lead=0.0 if any(_is_unanimous(a, 2) for a in rivals) else lead)
-
-
-def _is_unanimous(attempt: _Attempt, width: int = 3) -> bool:
-    """Whether all records have as many cells, and at least so many."""
-    widths = {len(record.cells) for record in attempt.records}
-    return len(widths) == 1 and min(widths) >= width and len(attempt.records) > 2
-
-
-def _quotes(lines: Sequence[str], delimiter: str) -> Iterator[str]:
-    """The quotes that are worth a try: single ones only where they enclose cells."""
-    text = "\n".join(lines[:_RECORDS])
-    double, single = (len(_enclosed(q, delimiter).findall(text)) for q in ('"', "'"))
-    if single > max(double, min(len(lines), _RECORDS) // 4):
-        yield "'"
-    elif '"' in text and not double and not re.search(rf'(?m)(?:^|{re.escape(delimiter)})"', text):
-        yield "none"
-    else:
-        yield '"'
-
-
-def _attempt(lines: Sequence[str], at: int, delimiter: str, quote: str) -> _Attempt:
-    records = _fitted(list(islice(_records(lines, at, delimiter, quote), _RECORDS)))
-    return _Attempt(delimiter, quote, records, _score([record.cells for record in records]))
-
-
-def _fitted(records: list[_Record]) -> list[_Record]:
-    """The records without blank cells beyond the usual width, such as padding leaves."""
-    if not records:
-        return records
-    width = usual_width([record.cells for record in records])
-    return [
-        record
-        if len(record.cells) <= width or any(map(str.strip, record.cells[width:]))
-        else _Record(record.line, record.cells[:width])
-        for record in records
-    ]
-
-
-def _records(lines: Sequence[str], at: int, delimiter: str, quote: str) -> Iterator[_Record]:
-    """Records that are not blank. An open quote costs one line, as in the import."""
-    while at < len(lines):
-        end = _record_end(lines, at, quote)
-        text = "\n".join(lines[at:end])
-        cells = _cells(text, delimiter, quote)
-        if any(map(str.strip, cells)):
-            yield _Record(at, cells)
-        at = end
-
-
-def _record_end(lines: Sequence[str], at: int, quote: str) -> int:
-    if quote == "none":
-        return at + 1
-    quotes, end = lines[at].count(quote), at + 1
-    if quote == "'" and not lines[at].lstrip().startswith("'"):
-        return end
-    while quotes % 2 and end < min(len(lines), at + 50):
-        quotes, end = quotes + lines[end].count(quote), end + 1
-    return at + 1 if quotes % 2 else end
-
-
-def _cells(text: str, delimiter: str, quote: str) -> tuple[str, ...]:
-    if quote == "none":
-        return tuple(text.split(delimiter))
-    try:
-        rows = list(_csv(text, delimiter, quote))
-    except csv.Error:  # a cell beyond the module's limit
-        return tuple(text.split(delimiter))
-    return tuple(rows[0]) if rows else ("",)
-
-
-def _csv(text: str, delimiter: str, quote: str) -> Iterator[list[str]]:
-    blanks = delimiter != " "
-    return csv.reader([text], delimiter=delimiter, quotechar=quote, skipinitialspace=blanks)
-
-
-def _score(rows: Sequence[Sequence[str]]) -> float:
-    """How regular the records are, and how much their cells look like values."""
-    if not rows:
-        return 0.0
-    width = usual_width(rows)
-    if width == 1:
-        return 0.3
-    agreeing = [row for row in rows if len(row) == width]
-    regular = len(agreeing) / len(rows)
-    sample = [cell for row in agreeing[:50] for cell in row][:_SCORED]
-    plain = sum(kind_of(cell) != "text" or _word(cell) for cell in sample) / len(sample)
-    score = regular * (0.3 + 0.7 * plain) * (1 - 0.4 / width)
-    if regular == 1 and len(rows) > 2:
-        score *= _UNANIMOUS
-    return score * _UNHEADED if _under_one_name(rows[0], agreeing[0]) else score
-
-
-def _under_one_name(first: Sequence[str], widest: Sequence[str]) -> bool:
-    """Whether the file begins with the name of one column, and no wider header follows."""
-    alone = len(first) == 1 and names_a_column(first[0])
-    return alone and not any(map(names_a_column, widest))
-
-
-def _word(cell: str) -> bool:
-    """Whether a text is no longer than a name is and holds no other delimiter."""
-    other = any(delimiter in cell for delimiter in DELIMITERS if delimiter != ",")
-    return len(cell) <= 60 and not other and cell.count(",") < 2
-
-
 def _last_rows(
     source: BinaryIO,
     size: int,
     detected: Dialect,
-    attempt: _Attempt,
+    attempt: Attempt,
     shown: Sequence[tuple[str, ...]],
 ) -> Sequence[tuple[str, ...]]:
     """The last records, from the sample where that is the whole file."""
     at = max(detected.bom, (size - _TAIL) & ~1)
     lines = _lines(_part(source, detected, at, _TAIL + 1), detected, cut=False)
     if at == detected.bom:
-        if len(attempt.records) < _RECORDS:
+        if len(attempt.records) < RECORDS:
             return shown
     else:
         lines = lines[1:]
-    return [record.cells for record in _records(lines, 0, attempt.delimiter, attempt.quote)]
+    return [record.cells for record in records_of(lines, 0, attempt.delimiter, attempt.quote)]
 
 
 def _sniffed(
     detected: Dialect,
-    attempt: _Attempt,
+    attempt: Attempt,
     laid: SampleLayout,
     footers: tuple[str, ...],
     declared: bool,
@@ -288,7 +123,7 @@ def _sniffed(
 ) -> Sniffed:
     start = attempt.records[laid.first]
     rows = [record.cells for record in attempt.records[laid.first + laid.header :]]
-    if whole and len(attempt.records) < _RECORDS and footers:
+    if whole and len(attempt.records) < RECORDS and footers:
         rows = rows[: -len(footers)]
     names = start.cells if laid.header else _numbered(laid.width)
     quote = "" if attempt.quote == "none" else attempt.quote
@@ -308,7 +143,7 @@ def _sniffed(
     )
 
 
-def _confidence(detected: Dialect, attempt: _Attempt, laid: SampleLayout, declared: bool) -> float:
+def _confidence(detected: Dialect, attempt: Attempt, laid: SampleLayout, declared: bool) -> float:
     """How sure the reading is, 0 to 1: what contradicts it makes it less so."""
     sure = laid.sure if laid.header else min(laid.sure, 0.8)
     rows = attempt.records[laid.first :]
@@ -339,7 +174,7 @@ def _shown(row: Sequence[str]) -> tuple[str, ...]:
 
 
 def _notes(
-    attempt: _Attempt,
+    attempt: Attempt,
     laid: SampleLayout,
     skipped: int,
     footers: Sequence[str],

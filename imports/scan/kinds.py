@@ -42,7 +42,7 @@ _BINARIES = {
     b"BEGIN:VCALENDAR": "a calendar (iCalendar)",
 }
 _HTML = re.compile(rb"(?is)\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head"
-                   rb"|body|table|meta|div|style|script)\b")  # fmt: skip
+                   rb"|body|table|meta)\b")  # fmt: skip
 _SHEET_XML = (b"urn:schemas-microsoft-com:office:spreadsheet", b"office:spreadsheet")
 _XML = re.compile(rb"(?is)\s*(?:<\?xml\b|<[a-z_][\w.:-]*(?:\s+[\w.:-]+\s*=\s*[\"'][^>]*)?/?>\s*<)")
 _JSON = re.compile(rb"\s*(?:\{\s*(?:\"[^\"]*\"\s*:|\})|\[\s*[\[{\]])")

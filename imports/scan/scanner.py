@@ -31,9 +31,10 @@ from imports.scan.chunks import (
 )
 from imports.scan.decoding import CleanStream
 from imports.scan.dialect import Dialect
+from imports.scan.examining import BLANK_ROW, GOOD, Examined, examine
 from imports.scan.footer import FooterRule, without_footers
 from imports.scan.heading import BLOCK, Header, ReadPosition, take_header
-from imports.scan.malformed import BLANK_ROW, GOOD, Examined, examine, explain, oversized
+from imports.scan.malformed import explain, oversized
 from imports.scan.record_bounds import find_records
 
 __all__ = [

@@ -77,6 +77,16 @@ def test_a_changed_delimiter_is_read_and_said(delimiter: str, expected: str) -> 
 
 
 @pytest.mark.parametrize("delimiter", DELIMITERS)
+@pytest.mark.parametrize("with_template", [True, False])
+def test_values_in_single_quotes_are_read_and_said(delimiter: str, with_template: bool) -> None:
+    lines = [COLUMNS, *ROWS]
+    content = "".join(delimiter.join(f"'{cell}'" for cell in line) + "\n" for line in lines)
+    dialect, mapping, records = read(content, template(delimiter=",") if with_template else None)
+    assert (dialect.quote, dialect.delimiter, len(records)) == ("'", delimiter, 2)
+    assert any("enclosed in '" in warning.message for warning in mapping.warnings)
+
+
+@pytest.mark.parametrize("delimiter", DELIMITERS)
 def test_a_changed_delimiter_is_read_without_a_header_too(delimiter: str) -> None:
     spec = without_header(delimiter=",")
     dialect, mapping, records = read(text(delimiter, header=False), spec)

@@ -161,9 +161,9 @@ def table(delimiter: str, **options: Any) -> bytes:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", " ", ":", "^", "~"])
 def test_the_delimiter_is_the_one_under_which_all_records_agree(delimiter: str) -> None:
-    found = of(table(delimiter))
-    assert found.dialect.delimiter == delimiter
-    assert found.columns == ("Id", "First Name", "Start", "Note")
+    sniffed = of(table(delimiter))
+    assert sniffed.dialect.delimiter == delimiter
+    assert sniffed.columns == ("Id", "First Name", "Start", "Note")
 
 
 @pytest.mark.parametrize("other", [";", "|", "\t"])
@@ -171,8 +171,8 @@ def test_the_delimiter_is_the_one_under_which_all_records_agree(delimiter: str) 
 def test_a_list_in_a_cell_does_not_decide_the_delimiter(other: str, items: int) -> None:
     groups = other.join(["chess", "choir", "band", "run", "math", "art"][:items])
     rows = "".join(f"k{n},Iris{n},Moreno,iris{n}@oak.example,{groups}\n" for n in range(7))
-    found = of(f"PersonIdentifier,FirstName,LastName,Email,Groups\n{rows}".encode())
-    assert (found.dialect.delimiter, found.header_row, len(found.columns)) == (",", 1, 5)
+    sniffed = of(f"PersonIdentifier,FirstName,LastName,Email,Groups\n{rows}".encode())
+    assert (sniffed.dialect.delimiter, sniffed.header_row, len(sniffed.columns)) == (",", 1, 5)
 
 
 def test_it_is_only_sure_of_what_nothing_contradicts() -> None:
@@ -190,11 +190,11 @@ def test_it_is_only_sure_of_what_nothing_contradicts() -> None:
 
 def test_quotes_escaped_with_a_backslash_are_part_of_the_value() -> None:
     text = '"Id","Name"\n"1","Ann \\"Nan\\" Lee"\n"2","C:\\\\dir"\n'
-    found = of(text.encode())
-    assert found.dialect.escaped
-    assert found.first_rows == (("1", 'Ann "Nan" Lee'), ("2", "C:\\dir"))
+    sniffed = of(text.encode())
+    assert sniffed.dialect.escaped
+    assert sniffed.first_rows == (("1", 'Ann "Nan" Lee'), ("2", "C:\\dir"))
     for chunk_bytes in (1, 7, 1 << 20):
-        chunks = scan(io.BytesIO(text.encode()), found.dialect, 2, chunk_bytes=chunk_bytes)
+        chunks = scan(io.BytesIO(text.encode()), sniffed.dialect, 2, chunk_bytes=chunk_bytes)
         data = b"".join(chunk.data for chunk in chunks)
         assert data == b'"1","Ann ""Nan"" Lee"\n"2","C:\\dir"\n'
     assert not of(b'"Id","Name"\n"1","C:\\dir\\"\n"2","a ""b"" c"\n').dialect.escaped

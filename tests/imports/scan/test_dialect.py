@@ -195,8 +195,8 @@ def test_any_bytes_have_a_dialect_or_a_refusal(data):
     ],
 )
 def test_a_file_of_another_kind_is_named_as_what_it_is(data, code, words):
-    found, message = refusal(data)
-    assert found is code
+    refused_code, message = refusal(data)
+    assert refused_code is code
     assert words in message and "expected a CSV file" in message
 
 
@@ -214,8 +214,8 @@ def test_a_csv_file_that_begins_oddly_is_still_one(data):
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_first_line_may_name_the_delimiter(line, mark, end):
     data = mark + end.join([line, "a,x;b", "1,5;2", ""]).encode()
-    found = detected(data)
-    assert (found.delimiter, found.skip_rows) == (";", 1)
+    dialect = detected(data)
+    assert (dialect.delimiter, dialect.skip_rows) == (";", 1)
 
 
 @pytest.mark.parametrize(
@@ -229,8 +229,8 @@ def test_a_template_made_before_the_line_with_the_delimiter_counted_still_fits()
     data = b"sep=;\na;b\n1;2\n"
     for skipped in (0, 1):
         hints = DialectHints(skip_rows=skipped, delimiter=",")
-        found = detect(io.BytesIO(data), len(data), hints)
-        assert (found.delimiter, found.skip_rows) == (";", 1)
+        dialect = detect(io.BytesIO(data), len(data), hints)
+        assert (dialect.delimiter, dialect.skip_rows) == (";", 1)
 
 
 @pytest.mark.parametrize("line", ["sep=ab", "separator;x", "sep=", "a;sep=;"])

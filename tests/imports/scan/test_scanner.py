@@ -138,8 +138,8 @@ def swallows(lines: list[str], columns: int) -> bool:
         pairs = [pair for pair in zip(kinds(lines[0]), kinds(line), strict=False) if all(pair)]
         return (
             columns in (line.count(",") + 1, outside.count(",") + 1)
-            and all(one == other for one, other in pairs)
-            and any(one == "9" for one, _ in pairs)
+            and all(kind == other for kind, other in pairs)
+            and any(kind == "9" for kind, _ in pairs)
         )
 
     is_row = columns > 1 and lines[0].count(",") + 1 >= columns
