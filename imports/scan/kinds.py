@@ -49,7 +49,7 @@ _JSON = re.compile(rb"\s*(?:\{\s*(?:\"[^\"]*\"\s*:|\})|\[\s*[\[{\]])")
 _MHTML = re.compile(rb"(?is)\s*(?:MIME-Version:|Content-Type:|Received:|Return-Path:)")
 _SYLK = re.compile(rb"ID;P[^;\r\n]*(?:;[A-Z][^;\r\n]*)*\r?\n[BCFOP];")
 _SQL = re.compile(rb"(?is)\s*(?:--[^\n]*\n\s*)*(?:insert\s+into|create\s+table|drop\s+table)\s")
-_SAVE = "Open it in a spreadsheet program and save it as CSV (UTF-8), then send that"
+_SAVE = "Open it in a spreadsheet program, save it as CSV (UTF-8) and send that file"
 
 
 def refuse(head: bytes) -> None:
@@ -60,7 +60,7 @@ def refuse(head: bytes) -> None:
         if head.startswith(signature) or start.startswith(signature):
             raise not_text(kind)
     if head.startswith(b"RIFF") and head[8:12] in (b"WEBP", b"WAVE", b"AVI "):
-        raise not_text("an image, sound or film")
+        raise not_text("an image, audio or video file")
     _refuse_markup(start[:4096])
 
 
@@ -117,7 +117,7 @@ def not_text(kind: str) -> FileRefused:
 
 
 def _spreadsheet(kind: str) -> FileRefused:
-    message = f"The file is {kind}, expected a CSV file. {_SAVE}; renaming it is not enough."
+    message = f"The file is {kind}, expected a CSV file. {_SAVE}. Renaming it is not enough."
     return _refused(Code.SPREADSHEET, message)
 
 

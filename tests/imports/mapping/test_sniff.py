@@ -71,9 +71,9 @@ def test_the_first_rows_are_shown_without_title_and_footer() -> None:
         ("102", "MAT", "18,0"),
     )
     assert sniffed.notes == (
-        "Left out before the header: 2 lines.",
-        'Left out at the end, since it is a footer and no row: "60,5".',
-        'Left out at the end, since it is a footer and no row: "Gesamt: 3".',
+        "Skipped before the header: 2 lines.",
+        'Skipped at the end because it is a footer and not a row: "60,5".',
+        'Skipped at the end because it is a footer and not a row: "Gesamt: 3".',
     )
 
 
