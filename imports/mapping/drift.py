@@ -107,7 +107,9 @@ def _warnings(dialect: Dialect, line: _Line, above: Sequence[str]) -> Iterator[I
     if line.delimiter != dialect.delimiter:
         yield _other_delimiter(dialect, line)
     if line.quote != dialect.quote:
-        yield _warning(f"Values are enclosed in {line.quote}. The file was read that way.", line.number)
+        yield _warning(
+            f"Values are enclosed in {line.quote}. The file was read that way.", line.number
+        )
     shown = [f'line {at}: "{short(text)}"' for at, text in enumerate(above, 1) if text.strip()]
     if shown or dialect.skip_rows or dialect.header_row > 1:
         left_out = f" Left out above it: {'; '.join(shown[:_SHOWN])}." if shown else ""

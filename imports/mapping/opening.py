@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import BinaryIO
 
-from imports.check.columns import ColumnMapping, fields_of, fold, is_attachment
+from imports.check.columns import ColumnMapping, fields_of, fold, is_attachment, short
 from imports.check.matching import match
 from imports.issues import FileRefused
 from imports.mapping.definitions import AUTO, DELIMITERS, QUOTES, ReadingOptions, Spec
@@ -57,7 +57,27 @@ def opened(
         if header is None or not reading.header_row:
             raise
         raise explained(refusal, dialect, header) from refusal
-    return dialect, _doubted(mapping, dialect)
+    mapping = _doubted(mapping, dialect)
+    if not reading.header_row:
+        first = read_header(file, replace(dialect, header_row=1)).cells
+        mapping = _with_header_doubted(mapping, first, _names(feed, record_type, None))
+    return dialect, mapping
+
+
+def _with_header_doubted(
+    mapping: ColumnMapping, first: Sequence[str], names: Sequence[str]
+) -> ColumnMapping:
+    """The mapping, to be held where a file without a header seems to have one after all."""
+    folded = {fold(name) for name in names}
+    matches = [name for name in first if fold(name) in folded]
+    if len(matches) < 2 or len(matches) * 2 < len(first):
+        return mapping
+    named = ", ".join(f'"{short(name)}"' for name in matches[:5])
+    reason = (
+        f"The first row looks like a header ({named}), but the template was made for files without"
+        " one. Remove the row, or correct the template."
+    )
+    return replace(mapping, reasons=(*mapping.reasons, reason))
 
 
 def _dialect(file: BinaryIO, size: int, reading: ReadingOptions) -> Dialect:

@@ -160,6 +160,13 @@ def test_another_number_of_columns_without_a_header_waits_for_a_person(more: lis
     assert f"has {4 + len(more)} columns, the template was made with 4" in reason
 
 
+def test_a_header_where_the_template_expects_none_waits_for_a_person() -> None:
+    _, mapping, _ = read(text(), without_header())
+    assert "looks like a header" in mapping.reasons[0]
+    _, mapping, _ = read(text(header=False), without_header())
+    assert not mapping.reasons
+
+
 @pytest.mark.parametrize("line", ["sep=;", '"sep=;"'])
 @pytest.mark.parametrize("spec", [template(delimiter=","), template(skip_rows=1), None])
 def test_a_line_that_names_the_delimiter_is_read_by_every_template(

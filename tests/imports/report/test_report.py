@@ -228,3 +228,10 @@ def test_splitting_any_text_loses_nothing_but_quotes_delimiters_and_blanks(text)
     letters = str.maketrans("", "", '", ')
     assert "".join(parts).translate(letters) == text.translate(letters)
     assert cells.split(",".join(cells.quoted(part, ",") for part in parts), ",") == parts
+
+
+def test_padding_of_a_record_is_left_out_of_the_attachment_too():
+    rejects = [Reject(2, b'1,"x, y",,', (issue(2),)), Reject(3, b"2,z,,w", (issue(3),))]
+    rows = table(attachment(["a", "b"], rejects))
+    assert rows[1][:3] == ["1", "x, y", "2"]
+    assert rows[2][1] == "z,,w"
