@@ -32,6 +32,7 @@ class Code(enum.StrEnum):
     NOT_JSON = "not_json"
     BLANK_ROWS = "blank_rows"  # left out, a warning
     FOOTER = "footer"  # likewise
+    REPEATED_HEADER = "repeated_header"  # likewise
     UNLIKELY_LETTERS = "unlikely_letters"  # a warning
     # one row, by the field and row rules
     REQUIRED = "required"

@@ -104,12 +104,17 @@ def left_out(chunk: Chunk, summary: Summary) -> int:
     if blank.size:
         message = "These rows have no value in any cell; they were left out."
         summary.add_many(Code.BLANK_ROWS, None, Severity.WARNING, message, blank, [""] * EXAMPLES)
+    if chunk.repeated.size:
+        message = "These rows are the header once more; they were left out."
+        lines, nothing = chunk.repeated, [""] * EXAMPLES
+        summary.add_many(Code.REPEATED_HEADER, None, Severity.WARNING, message, lines, nothing)
     if chunk.footers:
         texts = "; ".join(f'line {each.line:,}: "{each.text}"' for each in chunk.footers)
         message = f"Left out at the file's end, since it is a footer and no row: {texts}."
-        lines, values = zip(*((each.line, each.text) for each in chunk.footers), strict=True)
-        summary.add_many(Code.FOOTER, None, Severity.WARNING, message, lines, values)
-    return int(blank.size) + len(chunk.footers)
+        ends = [each.line for each in chunk.footers]
+        values = [each.text for each in chunk.footers]
+        summary.add_many(Code.FOOTER, None, Severity.WARNING, message, ends, values)
+    return int(blank.size + chunk.repeated.size) + len(chunk.footers)
 
 
 def unlikely_letters(chunk: Chunk, summary: Summary) -> int:

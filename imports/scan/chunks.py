@@ -58,7 +58,8 @@ class Chunk:
     lines: physical line of each record's start. offsets: where in `data` each starts, and the
     end of the last. malformed: those that are not in data, in order. consumed: bytes of the source
     read so far. blank: physical lines of the rows that have no value in any cell; they are in
-    neither. footers: likewise records at the file's end that are no rows.
+    neither. repeated: likewise of the header once more. footers: likewise records at the file's
+    end that are no rows.
     """
 
     data: bytes
@@ -67,6 +68,7 @@ class Chunk:
     malformed: list[MalformedRecord] = field(default_factory=list)
     consumed: int = 0
     blank: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    repeated: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     footers: list[FooterRecord] = field(default_factory=list)
 
 
@@ -95,6 +97,7 @@ def keep(chunk: Chunk, mask: Bools) -> Chunk:
         malformed=chunk.malformed,
         consumed=chunk.consumed,
         blank=chunk.blank,
+        repeated=chunk.repeated,
         footers=chunk.footers,
     )
 
@@ -110,6 +113,7 @@ def merged(chunks: Sequence[Chunk]) -> Chunk:
         malformed=[record for chunk in chunks for record in chunk.malformed],
         consumed=chunks[-1].consumed,
         blank=np.concatenate([chunk.blank for chunk in chunks]),
+        repeated=np.concatenate([chunk.repeated for chunk in chunks]),
         footers=[record for chunk in chunks for record in chunk.footers],
     )
 

@@ -16,6 +16,7 @@ from imports.scan.record_bounds import Bools, Ints, RecordBounds
 GOOD: Final = 0
 BLANK: Final = 1  # a line, which is no record
 BLANK_ROW: Final = 2  # a record without a value
+REPEATED: Final = 3  # the header once more
 ORDER: Final = (
     Code.TOO_FEW_CELLS,
     Code.TOO_MANY_CELLS,
@@ -26,14 +27,14 @@ ORDER: Final = (
     Code.NUL_BYTE,
     Code.ROW_TOO_LARGE,
 )  # a later code explains a record better than an earlier one
-FIRST_CODE: Final = 3
+FIRST_CODE: Final = 4
 _NUMBER: Final = {code: number for number, code in enumerate(ORDER, start=FIRST_CODE)}
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The records of a buffer with a verdict for each: GOOD, BLANK, BLANK_ROW or the number
-    of a code."""
+    """The records of a buffer with a verdict for each: GOOD, BLANK, BLANK_ROW, REPEATED or the
+    number of a code."""
 
     data: bytes
     start: Ints
@@ -56,14 +57,16 @@ def examine(
     absorb_extra: bool,
     quote: str = '"',
     named: int | None = None,
+    header: bytes = b"",
 ) -> Examined:
     """Examine each of the records, and even out their harmless differences.
 
     With `absorb_extra`, rewrite those with surplus cells. quote: "" where quotes are text; no cells
     are joined then, as the result could not be quoted. named: columns up to the last that has a
-    name; a row may lack those after it.
+    name; a row may lack those after it. header: its record, which files joined together repeat.
     """
     codes = _codes(data, bounds, delimiter, columns, limits, quote)
+    codes[_repeating(data, bounds, header)] = REPEATED
     examined = Examined(
         data,
         bounds.start,
@@ -101,6 +104,19 @@ def _codes(
     blank = _blank(data, bounds, delimiter, quote, columns)
     codes[blank[0]], codes[blank[1]] = BLANK, BLANK_ROW
     return codes
+
+
+def _repeating(data: bytes, bounds: RecordBounds, header: bytes) -> list[int]:
+    """Records that are the same as the header."""
+    records: list[int] = []
+    at = data.find(header) if header else -1
+    while at >= 0:
+        index = int(np.searchsorted(bounds.start, at))
+        begins = index < bounds.start.size and bounds.start[index] == at
+        if begins and bounds.end[index] == at + len(header):
+            records.append(index)
+        at = data.find(header, at + len(header))
+    return records
 
 
 def _without_blanks(examined: Examined, blanks: Ints) -> Examined:
@@ -187,7 +203,7 @@ def _blank(
 
     A tab is no white space where it is the delimiter. In a file of one column "" is a value.
     """
-    space = b" \t\r\v\f".replace(delimiter.encode(), b"")
+    space = b" \t\r\v\f\x1a".replace(delimiter.encode(), b"")
     nothing = space if columns == 1 else space + (delimiter + quote).encode()
     marks = np.frombuffer(data, np.uint8)
     candidates = np.flatnonzero(~(bounds.broken | bounds.misplaced))

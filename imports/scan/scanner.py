@@ -5,6 +5,7 @@ records, with its physical line number (design section 7, reliability A32). Deci
 
 - A line of only white space is not a record, not even in a file of one column ("" is one there).
 - A row of only delimiters is left out and counted: spreadsheets pad their tables with such rows.
+- The header once more is left out and told: files are joined together with their headers.
 - Blank cells beyond the header's are left out; blank ones under nameless last columns are added.
 - CR LF becomes LF, inside quotes too; a lone CR in a file with LF line ends is part of the cell.
 - A record with a misplaced or open quote costs its first line; reading goes on at the next one.
@@ -31,7 +32,7 @@ from imports.scan.chunks import (
 )
 from imports.scan.decoding import CleanStream
 from imports.scan.dialect import Dialect
-from imports.scan.examining import BLANK_ROW, GOOD, Examined, examine
+from imports.scan.examining import BLANK_ROW, GOOD, REPEATED, Examined, examine
 from imports.scan.footer import FooterRule, without_footers
 from imports.scan.heading import BLOCK, Header, ReadPosition, take_header
 from imports.scan.malformed import explain, oversized
@@ -95,6 +96,7 @@ def _scanned(
     stream, position = CleanStream(source, dialect), ReadPosition()
     delimiter, quote = dialect.delimiter, dialect.quote
     header = take_header(stream, dialect, limits, position, min(chunk_bytes, BLOCK))
+    raw = header.raw if columns > 1 else b""
     final = False
     while not final:
         block = stream.read(max(chunk_bytes, len(position.carry)))
@@ -104,7 +106,7 @@ def _scanned(
             buffer += b"\n"
         bounds = find_records(buffer, delimiter, limits.record, final, quote, columns)
         examined = examine(
-            buffer, bounds, delimiter, columns, limits, absorb_extra, quote, header.named
+            buffer, bounds, delimiter, columns, limits, absorb_extra, quote, header.named, raw
         )
         yield from _chunks(examined, position.line, stream.consumed)
         position.carry, position.line = buffer[bounds.rest :], position.line + bounds.lines
@@ -114,14 +116,15 @@ def _scanned(
 
 def _chunks(examined: Examined, line: int, consumed: int) -> Iterator[Chunk]:
     """Yield the examined records as one chunk, or several where very many are malformed."""
-    bad = np.flatnonzero(examined.codes > BLANK_ROW)
+    bad = np.flatnonzero(examined.codes > REPEATED)
     step = _MALFORMED_PER_CHUNK
     borders = [0, *bad[step::step].tolist(), examined.codes.size]
     for low, high in pairwise(borders):
         mine = bad[slice(*np.searchsorted(bad, (low, high)))]
         good = examined.codes[low:high] == GOOD
         blank = examined.codes[low:high] == BLANK_ROW
-        if good.any() or mine.size or blank.any():
+        repeated = examined.codes[low:high] == REPEATED
+        if good.any() or mine.size or blank.any() or repeated.any():
             start, end = examined.start[low:high], examined.end[low:high] + 1
             yield Chunk(
                 data=join(examined.data, start, end, good),
@@ -130,6 +133,7 @@ def _chunks(examined: Examined, line: int, consumed: int) -> Iterator[Chunk]:
                 malformed=[explain(examined, index, line) for index in mine.tolist()],
                 consumed=consumed,
                 blank=(examined.first[low:high][blank] + line).astype(np.int64),
+                repeated=(examined.first[low:high][repeated] + line).astype(np.int64),
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import tracemalloc
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -287,7 +288,9 @@ def test_well_formed_files_read_as_the_csv_module_reads_them(
     rows, delimiter, line_end, encoding, quoting, chunk_bytes, last_line_ends
 ):
     if encoding == "cp1252":
-        rows = [[c.replace("漢", "").replace("🎉", "") for c in row] for row in rows]
+        # "é€€" is a Chinese letter in UTF-8, which wins.
+        letters = str.maketrans("", "", "漢🎉")
+        rows = [[re.sub("€+", "€", c.translate(letters)) for c in row] for row in rows]
     if line_end == "\r":
         rows = [[cell.replace("\n", "") for cell in row] for row in rows]
     rows = [row if "".join(row).strip() else ["x", *row[1:]] for row in rows]
@@ -464,9 +467,10 @@ def test_surplus_cells_are_absorbed_into_the_last_column():
 
 def test_500_columns_are_read():
     header = ",".join(f"c{n}" for n in range(500))
-    data = f"{header}\n{header}\n".encode()
+    row = header.replace("c", "v")
+    data = f"{header}\n{row}\n".encode()
     assert len(read_header(io.BytesIO(data), COMMA).cells) == 500
-    assert run(data, 500).records == [(2, header.encode())]
+    assert run(data, 500).records == [(2, row.encode())]
 
 
 def test_a_file_with_a_header_only_has_no_chunks():

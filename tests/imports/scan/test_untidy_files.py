@@ -94,6 +94,20 @@ def test_padding_never_changes_a_value(
     assert got[1] == expected[1]
 
 
+@pytest.mark.parametrize("chunk_bytes", [3, 25, 1 << 20])
+def test_the_header_once_more_is_no_row(chunk_bytes: int) -> None:
+    text = f"{HEADER}1,A,B,c\n{HEADER}2,D,E,f\n{HEADER}x{HEADER}{HEADER.strip()}x\n"
+    records, malformed, chunk = read(text, chunk_bytes=chunk_bytes)
+    assert records == ["1,A,B,c", "2,D,E,f", f"x{HEADER.strip()}", f"{HEADER.strip()}x"]
+    assert (malformed, chunk.repeated.tolist()) == ([], [3, 5])
+    assert read("Name\nName\nAda\n", 1)[0] == ["Name", "Ada"]
+
+
+def test_a_final_control_z_is_no_row() -> None:
+    records, malformed, chunk = read(f"{HEADER}1,A,B,c\n\x1a")
+    assert (records, malformed, chunk.blank.size) == (["1,A,B,c"], [], 0)
+
+
 # --- blanks beside quotes -----------------------------------------------------------------------
 
 
