@@ -14,16 +14,32 @@ from typing import TypeAlias
 import polars as pl
 
 from imports.check.computed import ComputedField
-from imports.check.fields import MISSING, Check, clean
+from imports.check.fields import MISSING, NO_NAME, Check, clean, missing_in
 from imports.issues import SHOWN_CHARACTERS
 from imports.mapping.definitions import FieldSpec
 from imports.mapping.reading_steps import RECOGNISERS, known_values
-from imports.mapping.steps import Case, FirstNonBlank, Join, Pad, Part, Replace, Split, Step, Trim
+from imports.mapping.steps import (
+    Case,
+    Date,
+    FirstNonBlank,
+    Join,
+    Lookup,
+    Map,
+    Number,
+    Pad,
+    Part,
+    Replace,
+    Split,
+    Step,
+    Trim,
+)
 from imports.mapping.tables import Tables
 from portal.records.definitions import Field
 
 _Rewriter: TypeAlias = Callable[[pl.Expr, Step], pl.Expr]
 _NO_TABLES: Tables = MappingProxyType({})
+_READING = (Number, Date, Map, Lookup)  # steps for values of some form, or of a list
+_MEANING = (Map, Lookup, Replace, Split, Part)  # steps that may give any cell a meaning
 
 
 def compile_field(
@@ -34,7 +50,6 @@ def compile_field(
     *,
     slot: int,
     lookups: Tables = _NO_TABLES,
-    neutralised: bool = False,
     default: str | None = None,
 ) -> ComputedField:
     """The field's cell over the raw columns r + position.
@@ -42,7 +57,8 @@ def compile_field(
     positions: of the spec's columns in the file. slot: number of its columns in the frame.
     default: what a blank cell takes in the end. Raises KeyError where a table is not in `lookups`.
     """
-    stages = [_gathered(made, positions, lookups, neutralised).alias(_stage(slot, 0))]
+    missing = _missing(made, field, lookups)
+    stages = [_gathered(made, positions, missing).alias(_stage(slot, 0))]
     faults: list[Check] = []
     for number, step in enumerate(_rest(made.steps), start=1):
         before = pl.col(_stage(slot, number - 1))
@@ -57,6 +73,9 @@ def compile_field(
         positions=tuple(positions),
         stages=(*stages, last.alias(f"c{slot}")),
         faults=tuple(faults),
+        constant=made.constant,
+        missing=missing,
+        taken_as_it_is=not any(isinstance(step, _MEANING) for step in made.steps),
     )
 
 
@@ -69,15 +88,22 @@ def _rest(steps: Sequence[Step]) -> Sequence[Step]:
     return steps[1:] if steps and isinstance(steps[0], Join | FirstNonBlank) else steps
 
 
-def _gathered(
-    made: FieldSpec, positions: Sequence[int], lookups: Tables, neutralised: bool
-) -> pl.Expr:
+def _missing(made: FieldSpec, field: Field, lookups: Tables) -> tuple[str, ...]:
+    """What counts as blank in the field's columns; not what a step has a value for."""
+    words = missing_in(field)
+    if any(isinstance(step, _READING) for step in made.steps):
+        words = MISSING
+    elif made.steps and isinstance(made.steps[0], Join | FirstNonBlank):
+        words = tuple(dict.fromkeys((*words, *NO_NAME)))
+    named = {value for step in made.steps for value in known_values(step, lookups)}
+    return ("", *(word for word in words[1:] if word not in named))
+
+
+def _gathered(made: FieldSpec, positions: Sequence[int], missing: Sequence[str]) -> pl.Expr:
     """One text of the columns, null where all are blank."""
     if made.constant is not None:
         return pl.lit(made.constant, pl.String)
-    named = {value for step in made.steps for value in known_values(step, lookups)}
-    missing = ["", *(token for token in MISSING if token not in named)]
-    cells = [clean(pl.col(f"r{at}"), neutralised=neutralised, missing=missing) for at in positions]
+    cells = [clean(pl.col(f"r{at}"), missing) for at in positions]
     first = made.steps[0] if made.steps else None
     if isinstance(first, Join):
         return pl.concat_str(cells, separator=first.between, ignore_nulls=True)

@@ -56,8 +56,9 @@ class Field:
     required). max_length: characters, inclusive. values: the canonical spellings of an enum,
     compared without case; value_aliases: other accepted spellings (folded) to canonical ones.
     references: name of the record type whose key the value must be. many: a list of values in one
-    cell, parted by comma, semicolon or bar. blank: overrides the feed's rule. sample: a value for
-    template files and documentation.
+    cell, separated by comma, semicolon or bar. blank: overrides the feed's rule. sample: a value for
+    template files and documentation. pattern_words: the form that `pattern` asks for, a sentence
+    for senders.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Field:
     blank: Blank | None = None
     sample: str = ""
     description: str = ""
+    pattern_words: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

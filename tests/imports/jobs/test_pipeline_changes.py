@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 
 import polars as pl
 import pytest
+from django.db import connection, transaction
 
 from imports.jobs import instructions
 from imports.load import staging
-from portal.models import RecordChange
+from portal.models import Record, RecordChange
 from portal.records.catalog import Catalog, catalog
 from portal.records.definitions import Blank
 from tests.imports.institution import CAMPUS, Institution, counts, issues, rejected
@@ -226,11 +228,58 @@ def test_leading_zeros_and_case_of_keys(institution: Institution) -> None:
     assert stored["abc"]["PersonIdentifier"] == "ABC"
 
 
-@pytest.mark.parametrize("token", ["", " ", "NULL", "NA", "N/A", "na", "n/a"])
-def test_missing_tokens_are_no_values(institution: Institution, token: str) -> None:
+@pytest.mark.parametrize("token", ["", " "])
+def test_a_blank_name_is_no_value(institution: Institution, token: str) -> None:
     job = institution.send("accounts", f"{ACCOUNTS}1,{token},B,a@b.org\n2,Null,B,a@b.org\n")
     assert issues(job) == {("required", "FirstName"): 1}
     assert institution.records("accounts")["2"]["FirstName"] == "Null"
+
+
+@pytest.mark.parametrize("token", ["NULL", "NA", "N/A", "na", "n/a", "None"])
+def test_names_and_keys_may_be_words_that_elsewhere_stand_for_nothing(
+    institution: Institution, token: str
+) -> None:
+    job = institution.send("accounts", f"{ACCOUNTS}{token},{token},{token},a@b.org\n")
+    assert (job.state, counts(job)) == ("complete", {"read": 1, "created": 1})
+    assert institution.records("accounts")[token.lower()]["LastName"] == token
+
+
+def test_invisible_characters_and_normal_forms_make_no_second_person(
+    institution: Institution,
+) -> None:
+    institution.load_campus("accounts", "org_units", "academic_terms", "courses", "sections")
+    keys = ["k2b\u200b", "\ufeffk2c", "k2\u00ade", "rene\u0301e.k", "k2\u00a0f"]
+    rows = [f"{key},Ana,Silva,a@oak.example" for key in keys]
+    job = institution.send("accounts", ACCOUNTS + "\n".join(rows) + "\n")
+    assert counts(job) == {"read": 5, "created": 5}
+    clean = ["k2b", "k2c", "k2e", "ren\u00e9e.k", "k2 f"]
+    rows = [f"{key},Ana,Silva,a@oak.example" for key in clean]
+    job = institution.send("accounts", ACCOUNTS + "\n".join(rows) + "\n")
+    assert counts(job) == {"read": 5, "unchanged": 5}
+    job = institution.send("enrollments", f"{ENROLLMENTS}rene\u0301e.k\u200b,S1,Enrolled\n")
+    assert (job.state, counts(job)) == ("complete", {"read": 1, "created": 1})
+    job = institution.send("enrollments", f"{ENROLLMENTS}ren\u00e9e.k,S1,Enrolled\n")
+    assert counts(job) == {"read": 1, "unchanged": 1}
+
+
+def test_keys_that_were_stored_in_another_form_are_found_after_the_migration(
+    institution: Institution,
+) -> None:
+    content = f"{ACCOUNTS}ren\u00e9e.k,A,B,a@b.org\nk2b,C,D,c@d.org\nk2c,E,F,e@f.org\n"
+    institution.send("accounts", content)
+    stored = Record.objects.filter(tenant=institution.tenant)
+    stored.filter(key="ren\u00e9e.k").update(key="rene\u0301e.k", source_hash=1)
+    stored.filter(key="k2b").update(key="k2b\u200b", source_hash=2)
+    first = stored.get(key="k2c")
+    Record.objects.create(
+        tenant=institution.tenant, kind_id=first.kind_id, key="k2c\ufeff", data=first.data
+    )
+    migration = import_module("imports.migrations.0003_keys_as_people_read_them")
+    with transaction.atomic(), connection.schema_editor() as editor:
+        migration.fold_keys(None, editor)
+    keys = set(stored.values_list("key", flat=True))
+    assert keys == {"ren\u00e9e.k", "k2b", "k2c", "k2c\ufeff"}
+    assert counts(institution.send("accounts", content)) == {"read": 3, "unchanged": 3}
 
 
 def test_engage_rows_say_what_to_do(institution: Institution) -> None:
