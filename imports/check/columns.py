@@ -1,7 +1,8 @@
 """Which column of a file is which field: the header against the feed. Pure.
 
 A header matches a field's name first, then its aliases, both without case, surrounding blanks and
-characters that nobody sees (Core Data dictionary, research notes 1.5). What is missing is named together with what is near.
+characters that nobody sees (Core Data dictionary, research notes 1.5).
+What is missing is named together with what is near.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ class ComputedField:
     the previous ones and the first over the raw columns r + position; the last is the cell,
     c + slot. faults: over the stages, where a value could not be read (the cell is null there).
     constant: what the template writes instead of a column. taken_as_it_is: no step gives a cell
-    another meaning. missing: what counts as blank in its columns.
+    another meaning. missing: what counts as blank in its columns. own_format: a
+    step says how dates or numbers are written.
     """
 
     field: Field
@@ -31,3 +32,4 @@ class ComputedField:
     constant: str | None = None
     taken_as_it_is: bool = False
     missing: tuple[str, ...] = ("",)
+    own_format: bool = False

@@ -29,7 +29,10 @@ MISSING_WORDS = (*MISSING[1:], "None", "none", "null", "nan", "NaN")
 _DIGITS = r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)"
 _INTEGER = rf"^-?{_DIGITS}(?:\.0*)?$"
 _NUMBER = rf"^-?(?:{_DIGITS}(?:\.[0-9]*)?|\.[0-9]+)$"
-_CREDIT = r"^[0-9]{1,2}(?:\.[0-9]{0,2})?$"
+# Which could be a number with thousands, or one with decimals; and which only has a decimal comma.
+_EITHER_NUMBER = r"^-?[1-9][0-9]{0,2}[.,][0-9]{3}$"
+_COMMA_NUMBER = r"^-?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),(?:[0-9]{1,2}|[0-9]{4,}|[0-9]*)$"
+_CREDIT = r"^[0-9]{1,2}(?:[.,][0-9]{0,2})?$"
 _ATOM = r"[^\s\x00-\x1f\x7f@,;<>()\"]"
 _EMAIL = rf"^{_ATOM}+@(?:[^\s\x00-\x1f\x7f@,;<>()\".]+\.)+[^\s\x00-\x1f\x7f@,;<>()\".]{{2,}}$"
 _CIP = r"^[0-9]{2}(?:\.[0-9]{2}(?:[0-9]{2})?)?$"
@@ -88,7 +91,7 @@ def checks(field: Field, cell: pl.Expr, value: pl.Expr) -> tuple[Check, ...]:
         code, expected = _EXPECTED[field.type]
         unread = cell.is_not_null() & value.is_null()
         message = f'"{{column}}" is "{{value}}". {expected(field)}'
-        cell_checks.append(Check(code, unread, message, hints.BY_TYPE.get(field.type)))
+        cell_checks.append(Check(code, unread, message, hints.hint_of(field)))
     if field.max_length is not None:
         cell_checks.append(_length_check(field, cell, value))
     if field.pattern is not None:
@@ -156,21 +159,39 @@ def _integer(_: Field, cell: pl.Expr) -> pl.Expr:
     return shaped.str.replace_all(r",|\..*", "").cast(pl.Int64, strict=False)
 
 
-def _number(shape: str) -> Callable[[Field, pl.Expr], pl.Expr]:
-    def parser(_: Field, cell: pl.Expr) -> pl.Expr:
-        shaped = pl.when(cell.str.contains(shape)).then(cell)
-        number = shaped.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
-        return pl.when(number.is_finite()).then(number)
-
-    return parser
-
-
-def _date(_: Field, cell: pl.Expr) -> pl.Expr:
-    return moments.date(cell)
+def _number(field: Field, cell: pl.Expr) -> pl.Expr:
+    text = cell
+    if field.decimal_comma is None:
+        text = pl.when(~cell.str.contains(_EITHER_NUMBER)).then(cell)
+        commas = text.str.contains(_COMMA_NUMBER)
+        text = pl.when(commas).then(_exchanged(text)).otherwise(text)
+    elif field.decimal_comma:
+        text = _exchanged(cell)
+    return _as_number(pl.when(text.str.contains(_NUMBER)).then(text))
 
 
-def _moment(_: Field, cell: pl.Expr) -> pl.Expr:
-    return moments.moment(cell)
+def _exchanged(text: pl.Expr) -> pl.Expr:
+    """Commas for points and points for commas."""
+    return text.str.replace_many([",", "."], [".", ","])
+
+
+def _credit(_: Field, cell: pl.Expr) -> pl.Expr:
+    """Credits are too small to have thousands: a comma can only be the decimal one."""
+    shaped = pl.when(cell.str.contains(_CREDIT)).then(cell)
+    return _as_number(shaped.str.replace(",", ".", literal=True))
+
+
+def _as_number(text: pl.Expr) -> pl.Expr:
+    number = text.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
+    return pl.when(number.is_finite()).then(number)
+
+
+def _date(field: Field, cell: pl.Expr) -> pl.Expr:
+    return moments.date(cell, field.day_first)
+
+
+def _moment(field: Field, cell: pl.Expr) -> pl.Expr:
+    return moments.moment(cell, field.day_first)
 
 
 def _object(_: Field, cell: pl.Expr) -> pl.Expr:
@@ -193,8 +214,8 @@ _PARSERS: Mapping[FieldType, Callable[[Field, pl.Expr], pl.Expr]] = MappingProxy
         FieldType.EMAIL: _shaped(_EMAIL),
         FieldType.ENUM: _enum,
         FieldType.INTEGER: _integer,
-        FieldType.NUMBER: _number(_NUMBER),
-        FieldType.CREDIT: _number(_CREDIT),
+        FieldType.NUMBER: _number,
+        FieldType.CREDIT: _credit,
         FieldType.BOOLEAN: _boolean,
         FieldType.DATE: _date,
         FieldType.DATETIME: _moment,

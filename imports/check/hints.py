@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from types import MappingProxyType
 
 from imports.check.spreadsheets import day_number
-from portal.records.definitions import FieldType
+from portal.records.definitions import Field, FieldType
 
 _DOTTED = re.compile(r"([0-9]{1,2})([-.])([0-9]{1,2})\2((?:[0-9]{2})?[0-9]{2})\b.*")
 _SLASHED = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/((?:[0-9]{2})?[0-9]{2})\b.*")
@@ -75,7 +75,21 @@ def of_cip(text: str) -> str:
     return f" Spreadsheets take zeros off: it may have been {meant}. Format the column as text."
 
 
-BY_TYPE: Mapping[FieldType, Callable[[str], str]] = MappingProxyType(
+def hint_of(field: Field) -> Callable[[str], str] | None:
+    """What gives the hints for a field's cells, if anything does."""
+    if field.day_first is None or field.decimal_comma is None:
+        return _contradicted
+    return _BY_TYPE.get(field.type)
+
+
+def _contradicted(_: str) -> str:
+    return (
+        " It can be read in two ways, and other cells of the column contradict each other about"
+        " which one is meant (see the warning). Write dates as 2027-01-31 and numbers as 1250.5."
+    )
+
+
+_BY_TYPE: Mapping[FieldType, Callable[[str], str]] = MappingProxyType(
     {
         FieldType.DATE: of_date,
         FieldType.DATETIME: of_date,

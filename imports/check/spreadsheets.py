@@ -15,7 +15,7 @@ from portal.people_csv import ACTIVE, PLAIN_NUMBER
 
 # Excel's errors in English, Spanish, German, French, Italian, Portuguese, Dutch, Swedish, Danish,
 # Norwegian, Finnish, Polish, Czech, Hungarian, Russian and Turkish; LibreOffice's and Google's.
-_ERRORS = frozenset(
+_NAMED_ERRORS = (
     "#N/A #REF! #NAME? #VALUE! #DIV/0! #NULL! #NUM! #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT!"
     " #UNKNOWN! #BUSY! #GETTING_DATA #EXTERNAL! #PYTHON! #ERROR! #TIMEOUT! #N/D #¡REF! #¿NOMBRE?"
     " #¡VALOR! #¡DIV/0! #¡NULO! #¡NUM! #¡DESBORDAMIENTO! #¡CALC! #NV #BEZUG! #WERT! #ZAHL!"
@@ -25,8 +25,9 @@ _ERRORS = frozenset(
     " #NAVN? #VÆRDI! #VERDI! #PUUTTUU! #VIITTAUS! #NIMI? #ARVO! #JAKO/0! #TYHJÄ! #LUKU! #N/D!"
     " #ADR! #NAZWA? #ARG! #DZIEL/0! #ZERO! #LICZBA! #ODKAZ! #NÁZEV? #HODNOTA! #DĚLENÍ_NULOU!"
     " #HIÁNYZIK #HIV! #NÉV? #ÉRTÉK! #ZÉRÓOSZTÓ! #NULLA! #SZÁM! #Н/Д #ССЫЛКА! #ИМЯ? #ЗНАЧ! #ДЕЛ/0!"  # noqa: RUF001
-    " #ПУСТО! #ЧИСЛО! #YOK #BAŞV! #AD? #DEĞER! #SAYI/0! #BOŞ! #SAYI!".split()
+    " #ПУСТО! #ЧИСЛО! #YOK #BAŞV! #AD? #DEĞER! #SAYI/0! #BOŞ! #SAYI!"
 )
+_ERRORS = frozenset(_NAMED_ERRORS.split())
 _ERROR_SHAPE = r"^#[¡¿]?[\p{L}][\p{L}0-9_/]*[!?]$"
 _TOO_NARROW = r"^#{3,}$"
 _LIBRE_ERROR = r"^Err:5[0-9]{2}$"

@@ -206,7 +206,7 @@ class Validator:
 
 def _cleaned(mapping: ColumnMapping) -> list[pl.Expr]:
     """The cells of plain columns, without white space around; null where they are blank."""
-    missing = {position: fields.missing_in(field) for position, field in mapping.columns}
+    missing = {position: fields.missing_in(column) for position, column in mapping.columns}
     if mapping.operation_column is not None:
         missing.setdefault(mapping.operation_column, fields.MISSING)
     return [
@@ -220,9 +220,9 @@ def _strictness(mapping: ColumnMapping, record_type: RecordType) -> dict[int, bo
     strict = {position: False for each in mapping.all_computed for position in each.positions}
     if mapping.operation_column is not None:
         strict[mapping.operation_column] = True
-    for position, field in mapping.columns:
-        texts = field.type is FieldType.TEXT and field.references is None
-        strict[position] = not texts or field.name in record_type.key
+    for position, column in mapping.columns:
+        texts = column.type is FieldType.TEXT and column.references is None
+        strict[position] = not texts or column.name in record_type.key
     return strict
 
 

@@ -278,8 +278,25 @@ def _source(work: Work, it: Readable) -> Source:
     told = work.told
     tables = pinned_lookups.pinned(work.job.tenant_id, work.job.lookups)
     dialect, mapping = opened(it.file, it.size, told.plain_feed, told.plain_type, it.spec, tables)
-    _update(work.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
-    return Source(it.file, it.size, dialect, mapping, work.feed.absorb_extra, it.json_lines)
+    source = Source(it.file, it.size, dialect, mapping, work.feed.absorb_extra, it.json_lines)
+    proven = source.settle_locales(lambda: _proven_before(work.job))
+    facts = {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
+    _update(work.job, dialect={**facts, **({"proven": proven} if proven else {})})
+    return source
+
+
+def _proven_before(job: ImportJob) -> dict[str, bool]:
+    """How the last imported file of the same feed and template was proven to write its columns."""
+    version = job.template_version
+    jobs = ImportJob.objects.filter(
+        tenant_id=job.tenant_id,
+        feed=job.feed,
+        template_version__template=version and version.template_id,
+        state__in=(ImportJob.State.COMPLETE, ImportJob.State.INCOMPLETE),
+        dialect__has_key="proven",
+    )
+    last = jobs.order_by("-pk").values_list("dialect", flat=True).first()
+    return dict(last["proven"]) if last else {}
 
 
 def _target(job: ImportJob, record_type: RecordType) -> known.Target:

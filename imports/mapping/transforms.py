@@ -75,6 +75,7 @@ def compile_field(
         faults=tuple(faults),
         constant=made.constant,
         missing=missing,
+        own_format=any(isinstance(step, Number | Date) for step in made.steps),
         taken_as_it_is=not any(isinstance(step, _MEANING) for step in made.steps),
     )
 

@@ -56,9 +56,10 @@ class Field:
     required). max_length: characters, inclusive. values: the canonical spellings of an enum,
     compared without case; value_aliases: other accepted spellings (folded) to canonical ones.
     references: name of the record type whose key the value must be. many: a list of values in one
-    cell, separated by comma, semicolon or bar. blank: overrides the feed's rule. sample: a value for
-    template files and documentation. pattern_words: the form that `pattern` asks for, a sentence
-    for senders.
+    cell, separated by comma, semicolon or bar. blank: overrides the feed's rule. sample: a value
+    for template files and documentation. pattern_words: the form that `pattern` asks for, a
+    sentence for senders. day_first, decimal_comma: how 02/01/2027 and 1,250 are read; None where
+    the column contradicts itself, and what can be read in two ways cannot be read.
     """
 
     name: str
@@ -77,6 +78,8 @@ class Field:
     sample: str = ""
     description: str = ""
     pattern_words: str = field(default="", repr=False)
+    day_first: bool | None = field(default=False, repr=False)
+    decimal_comma: bool | None = field(default=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

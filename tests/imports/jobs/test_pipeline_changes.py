@@ -282,6 +282,30 @@ def test_keys_that_were_stored_in_another_form_are_found_after_the_migration(
     assert counts(institution.send("accounts", content)) == {"read": 3, "unchanged": 3}
 
 
+TERMS = "TermIdentifier,Name,BeginDate,EndDate,ParentIdentifier,Type\n"
+
+
+def dates(institution: Institution) -> list[tuple[str, str]]:
+    terms = institution.records("academic_terms")
+    return [(terms[key]["BeginDate"], terms[key]["EndDate"]) for key in sorted(terms)]
+
+
+def test_dates_that_are_proven_day_first_are_never_stored_month_first(
+    institution: Institution,
+) -> None:
+    rows = "T1,One,04/01/2027,30/06/2027,,Annual\nT2,Two,05/02/2027,31/07/2027,,Annual\n"
+    job = institution.send("academic_terms", TERMS + rows)
+    assert (job.state, issues(job)) == ("complete", {("date_order", "BeginDate"): 1})
+    expected = [("2027-01-04", "2027-06-30"), ("2027-02-05", "2027-07-31")]
+    assert dates(institution) == expected
+    assert job.dialect["proven"] == {"EndDate": True}
+    # The same bytes are the same records; a file that proves nothing is read as the last one was.
+    assert counts(institution.send("academic_terms", TERMS + rows)) == {"read": 2, "unchanged": 2}
+    job = institution.send("academic_terms", f"{TERMS}T3,Three,04/01/2027,05/06/2027,,Annual\n")
+    assert dates(institution)[2] == ("2027-01-04", "2027-06-05")
+    assert "the last file was written so" in job.issue_groups.get(column="EndDate").message
+
+
 def test_engage_rows_say_what_to_do(institution: Institution) -> None:
     header = "Action,Username,FirstName,LastName,CampusEmail\n"
     institution.send("engage_users", f"{header}add,a,A,B,a@b.org\nUPDATE,b,A,B,b@b.org\n")
