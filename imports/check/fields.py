@@ -35,7 +35,9 @@ _COMMA_NUMBER = r"^-?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),(?:[0-9]{1,2}|[0-9]{4,
 _CREDIT = r"^[0-9]{1,2}(?:[.,][0-9]{0,2})?$"
 _ATOM = r"[^\s\x00-\x1f\x7f@,;<>()\"]"
 _EMAIL = rf"^{_ATOM}+@(?:[^\s\x00-\x1f\x7f@,;<>()\".]+\.)+[^\s\x00-\x1f\x7f@,;<>()\".]{{2,}}$"
-_CIP = r"^[0-9]{2}(?:\.[0-9]{2}(?:[0-9]{2})?)?$"
+# The families of CIP 2010 and 2020 (NCES); of the codes within a family only the form is checked.
+_CIP_FAMILIES = "0[13459]|1[0-6]|19|2[2-9]|3[0-9]|4[0-9]|5[0-4]|6[01]"
+_CIP = rf"^(?:{_CIP_FAMILIES})(?:\.[0-9]{{2}}(?:[0-9]{{2}})?)?$"
 _ZIP = r"^[0-9]{5}(?:-[0-9]{4})?$"
 _GUID = r"^[A-Za-z0-9.\-_/@]{1,255}$"
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
@@ -258,7 +260,7 @@ _EXPECTED: Mapping[FieldType, tuple[Code, Callable[[Field], str]]] = MappingProx
         ),
         FieldType.CIP: (
             Code.BAD_FORMAT,
-            _sentence("Expected a CIP code such as 26, 26.01 or 26.0101."),
+            _sentence("Expected a CIP code such as 26, 26.01 or 26.0101, of a family that exists."),
         ),
         FieldType.ZIP: (
             Code.BAD_FORMAT,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from imports.check import across_rows
 from imports.check.across_rows import RejectedRows
 from imports.issues import Code, Issue, Severity
-from imports.load import plan
+from imports.load import plan, spans
 from imports.load import stored as known
 from imports.load.limits import Plan
 from imports.load.plan import Absent
@@ -222,10 +222,22 @@ def _between_rows(work: _Work, doubled: Ints) -> None:
                 parents = known.parents(work.target, record_type, rule.field)
                 gone = np.union1d(doubled, work.found.lines)
                 work.reject(across_rows.cycles(gathered, rule.field, parents, gone))
+            if rule.kind == "within_parent" and rule.field in gathered.own:
+                _within_parents(work, rule)
         for column in gathered.own:
             gone = np.union1d(doubled, work.found.lines)
             label = record_type.label
             work.reject(across_rows.unknown_own(gathered, column, label, stored, gone))
+
+
+def _within_parents(work: _Work, rule: Rule) -> None:
+    """Reject the rows outside the dates of the record that they name, in the file or the store."""
+    rows, parents = spans.spans(work.stage, work.target, work.record_type, rule)
+    batches = across_rows.outside_parents(
+        rows, parents, work.headers.get(rule.field, rule.field), rule.values
+    )
+    for batch in batches:
+        work.reject(batch)
 
 
 def _only_one(rule: Rule, work: _Work, gone: Ints) -> RejectedRows | None:

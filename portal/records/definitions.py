@@ -93,6 +93,8 @@ class Rule:
       blank_when     `field` must be blank where `other` has one of `values`
       only_one       at most one active record of the type has one of `values` in `field`
       tree           `field` names the parent's key; no cycle may arise
+      within_parent  `field` names the parent's key; `values` are the two fields, from and to, which
+                     must lie inside those of the parent
     severity: "error" rejects the row, "warning" only tells.
     """
 

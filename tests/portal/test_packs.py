@@ -288,6 +288,7 @@ def test_org_units_are_one_tree_under_one_institution() -> None:
         ("blank_when", "ParentIdentifier", "Type", ("Institution",), "error"),
         ("only_one", "Type", None, ("Institution",), "error"),
         ("tree", "ParentIdentifier", None, (), "error"),
+        ("within_parent", "ParentIdentifier", None, ("BeginDate", "EndDate"), "error"),
     }
 
 

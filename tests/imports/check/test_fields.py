@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports.check import fields, moments
+from imports.check import fields, hints, moments
 from imports.issues import Code
 from portal.records.definitions import Field, FieldType
 
@@ -110,6 +110,34 @@ def test_it_reads(field: Field, text: str, stored: Any) -> None:
 @pytest.mark.parametrize(("field", "code", "text"), [(f, c, t) for f, c, ts in BAD for t in ts])
 def test_it_rejects(field: Field, code: Code, text: str) -> None:
     assert read(field, text) == (None, {code})
+
+
+@pytest.mark.parametrize(("code", "hint"), [("1.0101", "01.0101"), ("26.1", "26.10")])
+def test_a_cip_code_without_its_zeros_is_named_with_them(code: str, hint: str) -> None:
+    assert read(field_of(FieldType.CIP), code) == (None, {Code.BAD_FORMAT})
+    assert hint in hints.of_cip(code)
+
+
+@pytest.mark.parametrize("code", ["00", "02.01", "17.0101", "55", "62.0101", "99.9999"])
+def test_a_cip_code_is_of_a_family_that_exists(code: str) -> None:
+    assert read(field_of(FieldType.CIP), code) == (None, {Code.BAD_FORMAT})
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("31.01.2027", "2027-01-31"),
+        ("1-31-2027", "2027-01-31"),
+        ("2027/01/31", "2027-01-31"),
+        ("20270131", "2027-01-31"),
+        ("46258", "2026-08-24"),
+        ("31/01/27", "four digits"),
+        ("24 August 2026", "month as a number"),
+    ],
+)
+def test_a_date_in_another_format_is_told_with_the_likely_one(text: str, meant: str) -> None:
+    assert read(field_of(FieldType.DATE), text)[1] == {Code.NOT_A_DATE}
+    assert meant in hints.of_date(text)
 
 
 WORDS = (FieldType.TEXT, FieldType.GUID)

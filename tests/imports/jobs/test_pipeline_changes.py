@@ -306,6 +306,29 @@ def test_dates_that_are_proven_day_first_are_never_stored_month_first(
     assert "the last file was written so" in job.issue_groups.get(column="EndDate").message
 
 
+@pytest.mark.parametrize("in_one_file", [True, False])
+def test_a_term_lies_inside_the_dates_of_the_term_above_it(
+    institution: Institution, in_one_file: bool
+) -> None:
+    year = "Y,Year,2026-08-01,2027-07-31,,Annual\n"
+    rows = (
+        "A,Fits,2026-08-01,2027-07-31,Y,Semester\nB,Early,2026-07-31,2026-12-01,Y,Semester\n"
+        "C,Late,2027-02-01,2027-08-01T00:00:00Z,y,Semester\nD,Below,2026-09-01,2027-09-01,A,Session\n"
+    )
+    if not in_one_file:
+        institution.send("academic_terms", TERMS + year)
+    job = institution.send("academic_terms", TERMS + (year if in_one_file else "") + rows)
+    assert set(institution.records("academic_terms")) == {"y", "a"}
+    assert issues(job) == {("outside_parent", "BeginDate"): 1, ("outside_parent", "EndDate"): 2}
+
+
+def test_a_term_may_move_together_with_the_term_above_it(institution: Institution) -> None:
+    first = "Y,Year,2026-08-01,2027-07-31,,Annual\nA,Fall,2026-08-01,2026-12-01,Y,Semester\n"
+    institution.send("academic_terms", TERMS + first)
+    job = institution.send("academic_terms", TERMS + first.replace("2026", "2025"))
+    assert (job.state, counts(job)) == ("complete", {"read": 2, "updated": 2})
+
+
 def test_engage_rows_say_what_to_do(institution: Institution) -> None:
     header = "Action,Username,FirstName,LastName,CampusEmail\n"
     institution.send("engage_users", f"{header}add,a,A,B,a@b.org\nUPDATE,b,A,B,b@b.org\n")
