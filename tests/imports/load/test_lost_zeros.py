@@ -27,10 +27,10 @@ def test_new_numbers_that_only_lack_stored_zeros_are_counted_also_below_ten(
         )
         keys = ["31", "32", "33", "34", "x1"]
         cursor.execute(
-            f"INSERT INTO {stage.rows} (line, key) SELECT * FROM unnest(%s::bigint[], %s::text[])",
+            f"INSERT INTO {stage.rows} (line, key) SELECT * FROM unnest(%s::bigint[], %s::text[])",  # noqa: S608
             [list(range(2, 7)), keys],
         )
-        cursor.execute(f"INSERT INTO {stage.matches} VALUES (4, 1, 'same')")
+        cursor.execute(f"INSERT INTO {stage.matches} VALUES (4, 1, 'same')")  # noqa: S608
     try:
         measured = lost_zeros.measure(stage, target, 5)
     finally:
