@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-# Schema changes are the owner's; everything else runs as the role that row-level security binds.
+# Only the owner changes the schema; all else runs as the role that row-level security applies to.
 OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "showmigrations", "setup", "test"}
 
 
@@ -15,7 +15,7 @@ OWN_ENVIRONMENT = {"up", "test", "makemigrations"}
 
 
 def join_running_product() -> None:
-    """Take on the environment of a product that `up` runs, unless a database is named already."""
+    """Use the environment of a product that `up` runs, unless a database is named already."""
     if os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE"):
         return
     data = Path(os.environ.get("DATA_DIR") or Path(__file__).resolve().parent / "var")
@@ -34,7 +34,7 @@ def main() -> None:
     if len(sys.argv) > 1 and sys.argv[1] in OWNER_COMMANDS:
         os.environ.setdefault("DATABASE_ROLE", "")
     if sys.argv[1:2] == ["up"]:
-        # The launcher makes the settings' environment, so it cannot be run with the settings.
+        # The launcher makes the environment of the settings, so it runs without them.
         from portal.management.commands.up import Command  # noqa: PLC0415
 
         Command().run_from_argv(sys.argv)

@@ -41,11 +41,12 @@ def run(directory: Path, size: int, rounds: int) -> int:
     file = directory / "file"
     digest = _write(file, size)
     with openssh.running(directory / "server") as server:
-        found = [_round(server, file, digest) for _ in range(rounds)]
+        measured = [_round(server, file, digest) for _ in range(rounds)]
     ours, peer = (
-        statistics.median(one) for one in zip(*((r.ours, r.peer) for r in found), strict=True)
+        statistics.median(values)
+        for values in zip(*((r.ours, r.peer) for r in measured), strict=True)
     )
-    ratio = statistics.median(r.peer / r.ours for r in found)
+    ratio = statistics.median(r.peer / r.ours for r in measured)
     megabytes = size / _MIB
     print(f"delivery of {megabytes:,.0f} MiB, {rounds} rounds, medians")
     print(f"  OpenSSH sftp   {peer:6.2f} s   {megabytes / peer:6.0f} MiB/s")

@@ -12,7 +12,7 @@ import django
 
 
 class Unwatched:
-    """Follows nothing."""
+    """A watch that ignores everything."""
 
     def step(self, name: str) -> None:
         pass
@@ -23,12 +23,12 @@ class Unwatched:
 
 def main(file: Path, digest: str, host: str, port: str, user: str, key: Path, pin: str) -> None:
     from exports.sending import Parcel, send  # noqa: PLC0415 - needs Django
-    from portal.transports.ssh import Limits, Place  # noqa: PLC0415
+    from portal.transports.ssh import ConnectionLimits, ServerLogin  # noqa: PLC0415
 
-    place = Place(host, int(port), user, "", key.read_text(), pin)
+    place = ServerLogin(host, int(port), user, "", key.read_text(), pin)
     size = file.stat().st_size
     parcel = Parcel("", "final", size, digest, ".part", lambda: file.open("rb"))
-    limits = Limits(60, 300, [ipaddress.ip_network("127.0.0.0/8")])
+    limits = ConnectionLimits(60, 300, [ipaddress.ip_network("127.0.0.0/8")])
     began = time.perf_counter()
     send(place, parcel, Unwatched(), limits)
     print(time.perf_counter() - began)

@@ -46,7 +46,7 @@ Row = list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class BadRow:
     """One kind of bad row. spoil: changes it. column, code: as the error attachment names them."""
 
     spoil: Callable[[Row], Row]
@@ -69,23 +69,23 @@ def _open(row: Row) -> Row:
 
 
 # Undecodable bytes travel as surrogates until the row is written.
-FAULTS: tuple[Fault, ...] = (
-    Fault(_cell("Status", ""), "Status", "required"),
-    Fault(_cell("FirstName", "x" * 251), "FirstName", "too_long"),
-    Fault(_cell("Email", "nobody@@example"), "Email", "not_an_email"),
-    Fault(_cell("Status", "Janitor"), "Status", "not_in_list"),
-    Fault(_cell("Credits", "three"), "Credits", "not_a_number"),
-    Fault(_cell("BeginDate", "2026-02-30"), "BeginDate", "not_a_date"),
-    Fault(_cell("PersonIdentifier", "NOBODY"), "PersonIdentifier", "unknown_reference"),
-    Fault(_cell("SectionIdentifier", "NOWHERE"), "SectionIdentifier", "unknown_reference"),
-    Fault(lambda row: row, "PersonIdentifier", "duplicate_key"),
-    Fault(lambda row: row[:-3], "", "too_few_cells"),
-    Fault(lambda row: [*row, "surplus"], "", "too_many_cells"),
-    Fault(_cell("LastName", '"Ann"ie'), "", "bad_quote"),
-    Fault(_open, "", "open_quote"),
-    Fault(_cell("FirstName", "Ren\udce9"), "", "bad_encoding"),
-    Fault(_cell("FirstName", "Re\0ne"), "", "nul_byte"),
-    Fault(_twice, "Email; RegisteredDate", "not_an_email; not_a_date"),
+FAULTS: tuple[BadRow, ...] = (
+    BadRow(_cell("Status", ""), "Status", "required"),
+    BadRow(_cell("FirstName", "x" * 251), "FirstName", "too_long"),
+    BadRow(_cell("Email", "nobody@@example"), "Email", "not_an_email"),
+    BadRow(_cell("Status", "Janitor"), "Status", "not_in_list"),
+    BadRow(_cell("Credits", "three"), "Credits", "not_a_number"),
+    BadRow(_cell("BeginDate", "2026-02-30"), "BeginDate", "not_a_date"),
+    BadRow(_cell("PersonIdentifier", "NOBODY"), "PersonIdentifier", "unknown_reference"),
+    BadRow(_cell("SectionIdentifier", "NOWHERE"), "SectionIdentifier", "unknown_reference"),
+    BadRow(lambda row: row, "PersonIdentifier", "duplicate_key"),
+    BadRow(lambda row: row[:-3], "", "too_few_cells"),
+    BadRow(lambda row: [*row, "surplus"], "", "too_many_cells"),
+    BadRow(_cell("LastName", '"Ann"ie'), "", "bad_quote"),
+    BadRow(_open, "", "open_quote"),
+    BadRow(_cell("FirstName", "Ren\udce9"), "", "bad_encoding"),
+    BadRow(_cell("FirstName", "Re\0ne"), "", "nul_byte"),
+    BadRow(_twice, "Email; RegisteredDate", "not_an_email; not_a_date"),
 )
 _DUPLICATE = next(fault for fault in FAULTS if fault.code == "duplicate_key")
 
@@ -137,7 +137,7 @@ class _Output:
         self._file.write(data)
         self.line += data.count(b"\n")
 
-    def write_bad(self, cells: Row, fault: Fault) -> None:
+    def write_bad(self, cells: Row, fault: BadRow) -> None:
         self.truth.append((self.line, fault.column, fault.code))
         self.write(cells)
 
@@ -180,7 +180,7 @@ def _write_rows(rows: int, first: _Output, changed: _Output, clean: _Output) -> 
     return bad, changes
 
 
-def _spoilt(fault: Fault, row: Row, previous: Row, number: int) -> Row:
+def _spoilt(fault: BadRow, row: Row, previous: Row, number: int) -> Row:
     """The bad row. A repeated key comes with other values, or as a copy byte for byte."""
     if fault is _DUPLICATE:
         return previous if number // len(FAULTS) % 2 else [*previous[:2], *row[2:]]

@@ -1,4 +1,4 @@
-"""Whether the faults told in an error attachment are exactly those that were put into the file."""
+"""Whether the faults in an error attachment are exactly those that were put into the file."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-Told = tuple[int, str, str]
+RowFault = tuple[int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Exactness:
-    """Faults by row: put in, told with right line, columns and codes, not told, told too much."""
+    """Faults by row: put in, reported exactly, missing, reported without being there."""
 
     truth: int
     right: int
-    missing: tuple[Told, ...]
-    extra: tuple[Told, ...]
+    missing: tuple[RowFault, ...]
+    extra: tuple[RowFault, ...]
 
     @property
     def is_exact(self) -> bool:
@@ -26,16 +26,16 @@ class Exactness:
 
 def compare(truth: Path, attachment: Path) -> Exactness:
     """Compare both as sets of (line, columns, codes)."""
-    wanted = {(int(line), column, code) for line, column, code in json.loads(truth.read_text())}
-    found = set(_told(attachment))
+    expected = {(int(line), column, code) for line, column, code in json.loads(truth.read_text())}
+    reported = set(_reported(attachment))
     return Exactness(
-        truth=len(wanted),
-        right=len(wanted & found),
-        missing=tuple(sorted(wanted - found)),
-        extra=tuple(sorted(found - wanted)),
+        truth=len(expected),
+        right=len(expected & reported),
+        missing=tuple(sorted(expected - reported)),
+        extra=tuple(sorted(reported - expected)),
     )
 
 
-def _told(attachment: Path) -> list[Told]:
+def _reported(attachment: Path) -> list[RowFault]:
     with attachment.open(encoding="utf-8-sig", newline="") as file:
         return [(int(row["_line"]), row["_column"], row["_code"]) for row in csv.DictReader(file)]

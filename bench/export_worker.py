@@ -1,8 +1,8 @@
-"""One export run as a worker's child does it: claim, write, say what it took. Run as a module.
+"""One export run as a worker's child runs it: claim, write, report. Run as a module.
 
     python -m bench.export_worker FORMAT COMPRESSION
 
-Prints a JSON object: seconds from the claim to the end, peak memory in MB, what the run tells.
+Prints a JSON object: seconds from the claim to the end, peak memory in MB, the run's outcome.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 
 import django
 
@@ -19,6 +18,7 @@ django.setup()
 from django.core.files.storage import default_storage  # noqa: E402 - needs Django set up
 
 from bench import events  # noqa: E402
+from bench.memory import peak_memory  # noqa: E402
 from exports import (  # noqa: E402
     pipeline,
     queue,
@@ -35,16 +35,16 @@ def write(fmt: str, compression: str) -> dict[str, object]:
     with tenancy.everyone("the benchmark looks up its tenant"):
         tenant = Tenant.objects.get(slug="bench")
     with tenancy.scope(tenant.pk):
-        made = _run(tenant, fmt, compression)
+        waiting = _run(tenant, fmt, compression)
         began = time.perf_counter()
         run = queue.claim(tenant.pk)
-        assert run is not None and run.pk == made.pk
+        assert run is not None and run.pk == waiting.pk
         pipeline.run(run)
         seconds = time.perf_counter() - began
         run.refresh_from_db()
         return {
             "seconds": seconds,
-            "memory": _peak_memory(),
+            "memory": peak_memory(),
             "state": run.state,
             "reason": run.reason,
             "rows": run.rows,
@@ -73,13 +73,6 @@ def _run(tenant: Tenant, fmt: str, compression: str) -> ExportRun:
         window_end=events.END,
         definition=frozen(export, events.START),
     )
-
-
-def _peak_memory() -> float:
-    """The process's highest resident memory in MB (VmHWM)."""
-    status = Path("/proc/self/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":

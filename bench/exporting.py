@@ -25,7 +25,7 @@ _MOST_TIMES, _MOST_MEMORY = 2.0, 150.0
 
 
 @dataclass(slots=True)
-class Figures:
+class ExportFigures:
     """What was measured: seconds by name, one a round; the highest memory; the files' sizes."""
 
     rows: int
@@ -43,7 +43,7 @@ class Figures:
 
 def run(directory: Path, rows: int, rounds: int, *, judged: bool) -> int:
     """Measure, print, and return 1 where a target is missed."""
-    figures = Figures(rows)
+    figures = ExportFigures(rows)
     with prepared(directory) as ground:
         print(f"Making {rows:,} events …", flush=True)
         tenant = _tenant(ground)
@@ -66,21 +66,21 @@ def _tenant(ground: Ground) -> int:
 
 
 def _measure(
-    ground: Ground, figures: Figures, name: str, form: tuple[str, str], statement: str
+    ground: Ground, figures: ExportFigures, name: str, form: tuple[str, str], statement: str
 ) -> None:
     bare = _bare(ground, statement)
-    told = ground.child("-m", "bench.export_worker", *form)
-    if (told["state"], told["rows"]) != ("written", figures.rows):
-        raise AssertionError(f"{name}: {told}")
+    outcome = ground.child("-m", "bench.export_worker", *form)
+    if (outcome["state"], outcome["rows"]) != ("written", figures.rows):
+        raise AssertionError(f"{name}: {outcome}")
     figures.bare.setdefault(name, []).append(bare)
-    figures.ours.setdefault(name, []).append(told["seconds"])
-    figures.memory[name] = max(figures.memory.get(name, 0.0), told["memory"])
-    figures.size[name] = told["size"]
-    path = Path(told["path"])
+    figures.ours.setdefault(name, []).append(outcome["seconds"])
+    figures.memory[name] = max(figures.memory.get(name, 0.0), outcome["memory"])
+    figures.size[name] = outcome["size"]
+    path = Path(outcome["path"])
     if not form[1]:
         figures.read_back[name] = _distinct(path, form[0])
     path.unlink()
-    seconds, memory = told["seconds"], told["memory"]
+    seconds, memory = outcome["seconds"], outcome["memory"]
     print(f"  {name:10} bare {bare:6.2f} s  ours {seconds:6.2f} s  {memory:4.0f} MB", flush=True)
 
 
@@ -104,7 +104,7 @@ def _distinct(path: Path, fmt: str) -> int:
         return len({json.loads(line.strip().rstrip(","))["id"] for line in file if line[0] == "{"})
 
 
-def _report(figures: Figures, *, judged: bool) -> int:
+def _report(figures: ExportFigures, *, judged: bool) -> int:
     print(f"\n{figures.rows:,} events × {len(events.COLUMNS)} columns; medians")
     failed = [name for name, met in _lines(figures) if not met]
     if not judged:
@@ -113,7 +113,7 @@ def _report(figures: Figures, *, judged: bool) -> int:
     return 1 if failed else 0
 
 
-def _lines(figures: Figures) -> Iterator[tuple[str, bool]]:
+def _lines(figures: ExportFigures) -> Iterator[tuple[str, bool]]:
     """Print a line for each figure, and whether its target is met."""
     for name in figures.ours:
         ratio, seconds = figures.ratio(name), median(figures.ours[name])
@@ -123,9 +123,9 @@ def _lines(figures: Figures) -> Iterator[tuple[str, bool]]:
         yield _line(name, shown, most, lambda r=ratio: r <= _MOST_TIMES)
     memory = max(figures.memory.values())
     yield _line("memory", f"{memory:8.0f} MB", f"≤ {_MOST_MEMORY:.0f}", lambda: memory <= 150)
-    for name, found in figures.read_back.items():
-        shown = f"{found:,} of {figures.rows:,} events"
-        yield _line(f"read back, {name}", shown, "all", lambda n=found: n == figures.rows)
+    for name, count in figures.read_back.items():
+        shown = f"{count:,} of {figures.rows:,} events"
+        yield _line(f"read back, {name}", shown, "all", lambda n=count: n == figures.rows)
 
 
 def _line(name: str, shown: str, target: str, met: Callable[[], Any]) -> tuple[str, bool]:

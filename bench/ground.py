@@ -19,7 +19,7 @@ from portal.runtime.output import Silence
 from portal.runtime.postgres import DATABASE, SUPERUSER, PostgresServer
 from portal.runtime.processes import ALLOCATOR
 from portal.runtime.sockets import socket_directory
-from portal.runtime.stopping import Doorbell
+from portal.runtime.stopping import SignalWatch
 from portal.runtime.supervisor import Supervisor
 from portal.runtime.valkey import ValkeyServer
 
@@ -28,7 +28,7 @@ SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB", "autovacuum": "off
 
 
 class ChildFailed(Exception):
-    """A child process did not do its part. The message is its output."""
+    """A child process failed. The message is its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class Ground:
         if done.returncode:
             raise ChildFailed(f"{' '.join(arguments)}:\n{done.stdout}{done.stderr}")
         last = done.stdout.strip().rpartition("\n")[2]
-        found: dict[str, Any] = json.loads(last) if last.startswith("{") else {}
-        return found
+        output: dict[str, Any] = json.loads(last) if last.startswith("{") else {}
+        return output
 
 
 @contextmanager
@@ -78,8 +78,8 @@ def prepared(directory: Path) -> Iterator[Ground]:
     cluster = directory / "pg"
     identity = for_postgres(cluster)
     sockets = socket_directory(directory, identity.uid)
-    with Doorbell() as doorbell:
-        supervisor = Supervisor(directory / "log", Silence(), doorbell)
+    with SignalWatch() as signals:
+        supervisor = Supervisor(directory / "log", Silence(), signals)
         postgres = PostgresServer(cluster, sockets, identity, SETTINGS)
         valkey = ValkeyServer(directory / "valkey", sockets)
         try:

@@ -18,8 +18,8 @@ _LOADS = ("first load", "identical", "2 % changed")
 
 
 @dataclass(slots=True)
-class Figures:
-    """What was measured: seconds by name, one a round; the highest memory; the found faults."""
+class ImportFigures:
+    """What was measured: seconds by name, one a round; the highest memory; the faults."""
 
     rows: int
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -50,7 +50,7 @@ def run(directory: Path, rows: int, rounds: int, *, judged: bool) -> int:
     files = enrollments.write(directory, rows)
     size = files.first.stat().st_size / 1e6
     print(f"{size:.0f} MB, {files.bad:,} bad rows, {files.changes:,} changed rows", flush=True)
-    figures = Figures(rows)
+    figures = ImportFigures(rows)
     with prepared(directory) as ground:
         _load_references(ground, directory, files)
         for number in range(rounds):
@@ -71,13 +71,13 @@ def _load_references(ground: Ground, directory: Path, files: Files) -> None:
 
 
 def _load(ground: Ground, feed: str, path: Path) -> dict[str, Any]:
-    told = ground.child("-m", "bench.worker", feed, str(path))
-    if told["state"] not in ("complete", "incomplete"):
-        raise AssertionError(f"{path.name} ended {told['state']}: {told['reason']}")
-    return told
+    outcome = ground.child("-m", "bench.worker", feed, str(path))
+    if outcome["state"] not in ("complete", "incomplete"):
+        raise AssertionError(f"{path.name} ended {outcome['state']}: {outcome['reason']}")
+    return outcome
 
 
-def _round(ground: Ground, files: Files, figures: Figures) -> None:
+def _round(ground: Ground, files: Files, figures: ImportFigures) -> None:
     limit.reset(ground)
     figures.add("limit", limit.seconds(ground, files.clean))
     print(f"  limit        {figures.seconds['limit'][-1]:6.2f} s", flush=True)
@@ -88,30 +88,30 @@ def _round(ground: Ground, files: Files, figures: Figures) -> None:
     )
     for name, path in zip(_LOADS, (files.first, files.first, files.changed), strict=True):
         ground.settle()
-        told = _load(ground, "enrollments", path)
-        figures.add(name, told["seconds"])
-        figures.memory[name] = max(figures.memory.get(name, 0.0), told["memory"])
-        figures.exact[name] = compare(files.truth_of(path), Path(told["attachment"]))
-        _check_counts(name, told, files)
-        print(f"  {name:12} {told['seconds']:6.2f} s  {told['memory']:4.0f} MB", flush=True)
+        outcome = _load(ground, "enrollments", path)
+        figures.add(name, outcome["seconds"])
+        figures.memory[name] = max(figures.memory.get(name, 0.0), outcome["memory"])
+        figures.exact[name] = compare(files.truth_of(path), Path(outcome["attachment"]))
+        _check_counts(name, outcome, files)
+        print(f"  {name:12} {outcome['seconds']:6.2f} s  {outcome['memory']:4.0f} MB", flush=True)
 
 
-def _check_counts(name: str, told: dict[str, Any], files: Files) -> None:
+def _check_counts(name: str, outcome: dict[str, Any], files: Files) -> None:
     good = files.rows - files.bad
     expected = {
         "first load": (good, 0, 0),
         "identical": (0, 0, good),
         "2 % changed": (0, files.changes, good - files.changes),
     }[name]
-    found = (told["created"], told["updated"], told["unchanged"])
-    if found != expected or told["rejected"] != files.bad:
-        raise AssertionError(f"{name}: (created, updated, unchanged) {found}, not {expected}")
+    counted = (outcome["created"], outcome["updated"], outcome["unchanged"])
+    if counted != expected or outcome["rejected"] != files.bad:
+        raise AssertionError(f"{name}: (created, updated, unchanged) {counted}, not {expected}")
 
 
-def _measure_peer(ground: Ground, files: Files, figures: Figures) -> None:
+def _measure_peer(ground: Ground, files: Files, figures: ImportFigures) -> None:
     ground.settle()
     sample = min(_PEER_ROWS, files.rows)
-    found = ground.child(
+    seconds_by_way = ground.child(
         "-m",
         "bench.peer",
         str(files.clean),
@@ -119,10 +119,10 @@ def _measure_peer(ground: Ground, files: Files, figures: Figures) -> None:
         DATABASE_ROLE="",
         DJANGO_SETTINGS_MODULE="bench.peer_settings",
     )
-    figures.peer = {way: seconds / sample * files.rows for way, seconds in found.items()}
+    figures.peer = {way: seconds / sample * files.rows for way, seconds in seconds_by_way.items()}
 
 
-def _report(figures: Figures, *, judged: bool) -> int:
+def _report(figures: ImportFigures, *, judged: bool) -> int:
     print(f"\n{figures.rows:,} rows × {len(enrollments.HEADER)} columns; medians")
     print(f"limit (COPY + upsert of clean rows)    {figures.of('limit'):8.2f} s")
     for way, seconds in figures.peer.items():
@@ -134,7 +134,7 @@ def _report(figures: Figures, *, judged: bool) -> int:
     return 1 if failed else 0
 
 
-def _lines(figures: Figures) -> Iterator[tuple[str, bool]]:
+def _lines(figures: ImportFigures) -> Iterator[tuple[str, bool]]:
     """Print a line for each target, and whether it is met."""
     for name, most in zip(_LOADS, (1.7, 0.3, 0.5), strict=True):
         ratio = figures.ratio(name)
@@ -149,8 +149,8 @@ def _lines(figures: Figures) -> Iterator[tuple[str, bool]]:
     for name, exact in figures.exact.items():
         shown = f"{exact.right:,} of {exact.truth:,} exactly, {len(exact.extra):,} extra"
         yield _line(f"faults, {name}", shown, "all", lambda e=exact: e.is_exact)
-        for told in (*exact.missing[:3], *exact.extra[:3]):
-            print(f"    {told}")
+        for fault in (*exact.missing[:3], *exact.extra[:3]):
+            print(f"    {fault}")
 
 
 def _line(name: str, shown: str, target: str, met: Callable[[], bool]) -> tuple[str, bool]:

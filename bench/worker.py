@@ -1,4 +1,4 @@
-"""One import as a worker's child does it: claim, run, say what it took. Run as a module.
+"""One import as a worker's child runs it: claim, run, report. Run as a module.
 
     python -m bench.worker FEED FILE
 
@@ -19,6 +19,7 @@ django.setup()
 from django.core.files.base import File  # noqa: E402 - needs Django set up
 from django.core.files.storage import default_storage  # noqa: E402
 
+from bench.memory import peak_memory  # noqa: E402
 from imports import tasks  # noqa: E402, F401 - a worker has it loaded
 from imports.jobs import pipeline, queue  # noqa: E402
 from imports.models import ImportJob  # noqa: E402
@@ -37,14 +38,14 @@ def load(feed_name: str, path: Path) -> dict[str, object]:
         name=kind.name, defaults={"label": kind.label, "pack": kind.pack}
     )
     with tenancy.scope(tenant.pk):
-        made = _job(tenant, feed_name, path)
+        waiting = _job(tenant, feed_name, path)
         began = time.perf_counter()
         job = queue.next_job(tenant.pk)
-        assert job is not None and job.pk == made.pk
+        assert job is not None and job.pk == waiting.pk
         pipeline.run(job)
         seconds = time.perf_counter() - began
         job.refresh_from_db()
-        return _told(job, seconds)
+        return _outcome(job, seconds)
 
 
 def _job(tenant: Tenant, feed_name: str, path: Path) -> ImportJob:
@@ -60,11 +61,11 @@ def _job(tenant: Tenant, feed_name: str, path: Path) -> ImportJob:
     )
 
 
-def _told(job: ImportJob, seconds: float) -> dict[str, object]:
+def _outcome(job: ImportJob, seconds: float) -> dict[str, object]:
     default_storage.delete(job.content)
     return {
         "seconds": seconds,
-        "memory": _peak_memory(),
+        "memory": peak_memory(),
         "state": job.state,
         "reason": job.reason,
         "created": job.rows_created,
@@ -73,13 +74,6 @@ def _told(job: ImportJob, seconds: float) -> dict[str, object]:
         "rejected": job.rows_rejected,
         "attachment": default_storage.path(job.attachment) if job.attachment else "",
     }
-
-
-def _peak_memory() -> float:
-    """The process's highest resident memory in MB (VmHWM)."""
-    status = Path("/proc/self/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":

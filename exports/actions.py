@@ -1,7 +1,8 @@
-"""What a person may do with deliveries and servers: send again, cancel, see to it, test.
+"""What a person does with deliveries and servers: send again, cancel, acknowledge, test.
 
-Who may is checked by the caller (page or API). Each change is made under a lock on the row, so that
-of two people, or of a person and a courier, one wins and the other is told.
+The caller (page or API) checks who may. Each change is made under a lock on the row, so that of two
+people, or of a person and a courier, the first succeeds and the second is refused. What cannot be
+done with the delivery as it is by now is refused, and nothing is changed.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from exports import secrets
 from exports.models import Attempt, Delivery, Server
 from exports.sending import limits
 from portal import audit, bell, vault
+from portal.faults import Fault, Refused
 from portal.models import User
-from portal.transports.probing import Probe, Step, probe
+from portal.transports.probing import Probe, ProbeStep, probe
 
 State = Delivery.State
 _RESENDABLE = (State.DELIVERED, State.GIVEN_UP, State.REFUSED, State.CANCELLED, State.RETRYING)
@@ -26,22 +28,19 @@ _INCIDENTS = (State.GIVEN_UP, State.REFUSED)
 _TOO_LATE = (Attempt.Step.RENAME, Attempt.Step.TRIGGER, Attempt.Step.DONE)
 
 
-class NotPossible(Exception):
-    """It cannot be done with the delivery as it is by now. Nothing was changed."""
-
-
 def resend(delivery: Delivery, user: User, address: str | None = None) -> None:
-    """Send the same bytes again, at once and with a new ladder. Raises NotPossible.
+    """Send the same bytes again, at once and with a new ladder. Raises Refused.
 
-    One that waits for its next attempt is sent at once too. A file that this portal put there
-    before is replaced; somebody else's is not. address: where the person asks from.
+    A delivery that waits for its next attempt is sent at once too. A file that this portal put
+    there before is replaced; somebody else's is not. address: of the person's client.
     """
     with transaction.atomic():
         row = _locked(delivery)
         if row.state not in _RESENDABLE:
             raise _already(row)
         if not row.run.content:
-            raise NotPossible("The file is no longer kept. Run the export for that day again.")
+            message = "The file is no longer kept. Run the export for that day again."
+            raise _refused("not_kept", message)
         Delivery.objects.filter(pk=row.pk).update(
             state=State.READY,
             ready_at=Now(),
@@ -60,7 +59,7 @@ def resend(delivery: Delivery, user: User, address: str | None = None) -> None:
 
 
 def cancel(delivery: Delivery, user: User, address: str | None = None) -> None:
-    """End a delivery that is not there yet, also one that is being sent. Raises NotPossible.
+    """End a delivery that has not arrived yet, also one that is being sent. Raises Refused.
 
     A running attempt notices within a second or so and leaves nothing behind; once it has begun to
     give the file its name it is too late.
@@ -71,28 +70,31 @@ def cancel(delivery: Delivery, user: User, address: str | None = None) -> None:
             raise _already(row)
         running = row.log.filter(outcome=Attempt.Outcome.RUNNING)
         if row.state == State.SENDING and running.filter(step__in=_TOO_LATE).exists():
-            raise NotPossible("The file is getting its name at this moment; it is too late.")
-        words = f"Cancelled by {user}."
-        running.update(outcome=Attempt.Outcome.CUT_OFF, ended_at=Now(), words=words)
+            message = "The file is getting its name at this moment; it is too late."
+            raise _refused("too_late", message)
+        reason = f"Cancelled by {user}."
+        running.update(outcome=Attempt.Outcome.CUT_OFF, ended_at=Now(), words=reason)
         Delivery.objects.filter(pk=row.pk).update(
             state=State.CANCELLED,
             token=F("token") + 1,
             owner="",
             lease_until=None,
-            reason=words,
+            reason=reason,
         )
         _note(row, "delivery.cancel", user, address)
     delivery.refresh_from_db()
 
 
 def acknowledge(delivery: Delivery, user: User, address: str | None = None) -> None:
-    """Say that somebody has seen to an incident. Raises NotPossible where there is none."""
+    """Close an incident: somebody has seen to it. Raises Refused where there is none."""
     with transaction.atomic():
         row = _locked(delivery)
         if row.state not in _INCIDENTS:
-            raise NotPossible("There is no incident with this delivery any more.")
+            message = "There is no incident with this delivery any more."
+            raise _refused("no_incident", message)
         if row.acknowledged_at is not None:
-            raise NotPossible(f"{row.acknowledged_by or 'Somebody'} has seen to it already.")
+            message = "%(who)s has seen to it already."
+            raise _refused("acknowledged", message, who=row.acknowledged_by or "Somebody")
         Delivery.objects.filter(pk=row.pk).update(acknowledged_at=Now(), acknowledged_by=user)
         _note(row, "delivery.acknowledge", user, address)
     delivery.refresh_from_db()
@@ -102,20 +104,25 @@ def test(server: Server, path: str) -> Probe:
     """Test the connection to a server, saved or not, and a folder of it.
 
     Takes up to EXPORT_CONNECT_SECONDS and more. Without a pinned key it stops before the login and
-    tells the key that the server shows. Never raises for the server's sake.
+    reports the key that the server shows. Never raises because of the server.
     """
     try:
         place = secrets.place_of(server)
     except vault.VaultError as error:
-        words = f"The stored password or key cannot be opened, by the portal's fault: {error}"
-        return Probe(False, [Step("login", False, words)])
+        message = f"The stored password or key cannot be opened, by the portal's fault: {error}"
+        return Probe(False, [ProbeStep("login", False, message)])
     return probe(place, path, limits())
 
 
-def _already(row: Delivery) -> NotPossible:
-    """Its state speaks against it; in English, as every refusal, whatever the page's language."""
+def _already(row: Delivery) -> Refused:
+    """Its state does not allow it; in English, as every refusal, whatever the page's language."""
     with translation.override(None):
-        return NotPossible(f"The delivery is {row.get_state_display().lower()} already.")
+        state = row.get_state_display().lower()
+    return _refused("already", "The delivery is %(state)s already.", state=state)
+
+
+def _refused(code: str, message: str, /, **params: object) -> Refused:
+    return Refused(Fault((), code, message, params))
 
 
 def _locked(delivery: Delivery) -> Delivery:

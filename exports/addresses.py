@@ -3,6 +3,9 @@
 Seed 000: user names and passwords have their special characters percent-encoded, and one should
 "double check there are no erroneous spaces or other characters in the URL": a stray one is named
 with its place. The path is absolute; `/~/` begins one at the login's home, as curl has it.
+
+What is no address is refused with one fault. Its path is `url`, or `host` where a host alone is
+checked; no message repeats the password.
 """
 
 from __future__ import annotations
@@ -12,18 +15,16 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote_to_bytes
 
+from portal.faults import Fault, Refused
+
 PORT = 22
 _SCHEME = "sftp"
 _LONGEST = 4000
 _BROKEN_CODE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
-# Said of a character that cannot be seen.
+# What a character is called that cannot be seen.
 _NAMES = {" ": "a blank", "\t": "a tab", "\n": "a line break", "\r": "a line break"}
 _UNSAFE = '<>"`{}|\\^'
-
-
-class AddressFault(ValueError):
-    """The text is no address to send to. The message is a sentence: what, where, what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +43,28 @@ class Address:
 
 
 def parse(url: str) -> Address:
-    """Read an address. Raises AddressFault; no message repeats the password."""
+    """Read an address. Raises Refused."""
     if len(url) > _LONGEST:
-        raise AddressFault(f"The address has {len(url):,} characters; at most {_LONGEST:,} fit.")
-    _refuse_strays(url)
-    scheme, found, rest = url.partition("://")
-    if not found:
-        raise AddressFault(
-            "The address does not begin with sftp://; expected sftp://user:password@host:22/path."
+        raise _refused(
+            "too_long",
+            "The address has %(length)s characters; at most %(most)s fit.",
+            length=f"{len(url):,}",
+            most=f"{_LONGEST:,}",
         )
-    if scheme.lower() != _SCHEME:
-        raise AddressFault(f"The address begins with {scheme[:20]}://; expected sftp://.")
-    authority, slash, path = rest.partition("/")
+    _refuse_strays(url)
+    authority, slash, path = _without_scheme(url).partition("/")
     login, at, place = authority.rpartition("@")
     if not at:
-        raise AddressFault(
+        raise _refused(
+            "no_login",
             "The user name is missing: expected user:password@ before the host. A / in a user name "
-            "or password is written %2F."
+            "or password is written %%2F.",
         )
     username, _, password = login.partition(":")
     if not username:
-        raise AddressFault("The user name is missing before the password or the @.")
+        raise _refused("no_username", "The user name is missing before the password or the @.")
     _refuse_unencoded(password)
-    host, port = _place(place)
+    host, port = _host_and_port(place)
     return Address(
         _decoded(username, "user name"),
         _decoded(password, "password"),
@@ -72,6 +72,22 @@ def parse(url: str) -> Address:
         port,
         _home(_decoded(slash + path, "path")),
     )
+
+
+def _without_scheme(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        raise _refused(
+            "no_scheme",
+            "The address does not begin with sftp://; expected sftp://user:password@host:22/path.",
+        )
+    if scheme.lower() != _SCHEME:
+        raise _refused(
+            "other_scheme",
+            "The address begins with %(scheme)s://; expected sftp://.",
+            scheme=scheme[:20],
+        )
+    return rest
 
 
 def format_url(address: Address, *, with_password: bool = True) -> str:
@@ -89,72 +105,96 @@ def encoded(text: str) -> str:
     return quote(text, safe="").replace("~", "%7E")
 
 
+def _refused(code: str, message: str, /, *path: str, **params: object) -> Refused:
+    return Refused(Fault(path or ("url",), code, message, params))
+
+
 def _refuse_strays(url: str) -> None:
     for number, character in enumerate(url, start=1):
         if character.isspace() or not character.isprintable():
-            raise AddressFault(_stray(url, number, character))
+            raise _stray(url, number, character)
         if character in _UNSAFE:
-            raise AddressFault(
-                f"Character {number} is {character}, which an address cannot hold: in a user name, "
-                f"password or path it is written %{ord(character):02X}."
+            raise _refused(
+                "unsafe_character",
+                "Character %(number)s is %(character)s, which an address cannot hold: in a user "
+                "name, password or path it is written %(written)s.",
+                number=number,
+                character=character,
+                written=_written(character),
             )
 
 
-def _stray(url: str, number: int, character: str) -> str:
+def _stray(url: str, number: int, character: str) -> Refused:
     name = _NAMES.get(character, f"an invisible character (U+{ord(character):04X})")
     if not url.strip():
-        return "The address is empty."
+        return _refused("empty", "The address is empty.")
     if not url[: number - 1].strip():
-        return f"The address begins with {name}; remove it."
+        return _refused("stray_begin", "The address begins with %(name)s; remove it.", name=name)
     if not url[number:].strip():
-        return f"The address ends with {name}; remove it."
-    written = "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "replace"))
-    return (
-        f"Character {number} is {name}; remove it, or write {written} if it belongs to the user "
-        "name, password or path."
+        return _refused("stray_end", "The address ends with %(name)s; remove it.", name=name)
+    return _refused(
+        "stray_character",
+        "Character %(number)s is %(name)s; remove it, or write %(written)s if it belongs to the "
+        "user name, password or path.",
+        number=number,
+        name=name,
+        written=_written(character),
     )
+
+
+def _written(character: str) -> str:
+    """The character's percent codes."""
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "replace"))
 
 
 def _refuse_unencoded(password: str) -> None:
     for character in "@:":
         if character in password:
-            raise AddressFault(
-                f"There is a {character} before the last @: in a user name or password it is "
-                f"written %{ord(character):02X}."
+            raise _refused(
+                "unencoded",
+                "There is a %(character)s before the last @: in a user name or password it is "
+                "written %(written)s.",
+                character=character,
+                written=_written(character),
             )
 
 
-def _decoded(text: str, what: str) -> str:
-    if found := _BROKEN_CODE.search(text):
-        place = found.start() + 1
-        raise AddressFault(
-            f"In the {what}, character {place} is a % without two hexadecimal digits after it; a "
-            "percent sign itself is written %25."
+def _decoded(text: str, part: str) -> str:
+    if broken := _BROKEN_CODE.search(text):
+        raise _refused(
+            "broken_code",
+            "In the %(part)s, character %(number)s is a %% without two hexadecimal digits after "
+            "it; a percent sign itself is written %%25.",
+            part=part,
+            number=broken.start() + 1,
         )
     try:
         plain = unquote_to_bytes(text).decode("utf-8")
     except UnicodeDecodeError:
-        raise AddressFault(f"The percent codes of the {what} are not UTF-8.") from None
+        message = "The percent codes of the %(part)s are not UTF-8."
+        raise _refused("not_utf8", message, part=part) from None
     if any(ord(character) < 32 or ord(character) == 127 for character in plain):
-        raise AddressFault(f"The {what} holds a control character.")
+        raise _refused("control_character", "The %(part)s holds a control character.", part=part)
     return plain
 
 
-def _place(place: str) -> tuple[str, int]:
-    """Host and port. Raises AddressFault."""
+def _host_and_port(place: str) -> tuple[str, int]:
     if place.startswith("["):
         host, closed, rest = place[1:].partition("]")
         if not closed or (rest and not rest.startswith(":")):
-            raise AddressFault("An IPv6 address stands in brackets: [2001:db8::1]:22.")
-        return check_host(host), _port(rest[1:] if rest else "")
+            raise _refused("brackets", "An IPv6 address stands in brackets: [2001:db8::1]:22.")
+        return check_host(host, "url"), _port(rest[1:] if rest else "")
     host, _, port = place.partition(":")
-    return check_host(host), _port(port)
+    return check_host(host, "url"), _port(port)
 
 
-def check_host(host: str) -> str:
-    """The host as it is used. Raises AddressFault where it can be neither name nor address."""
+def check_host(host: str, path: str = "host") -> str:
+    """The host as it is used. Raises Refused where it can be neither a name nor an address.
+
+    path: of the fault.
+    """
     if not host:
-        raise AddressFault("The host is missing after the @.")
+        raise _refused("no_host", "The host is missing after the @.", path)
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
@@ -165,9 +205,10 @@ def check_host(host: str) -> str:
     except UnicodeError:
         ascii_name = ""
     if not ascii_name or len(ascii_name) > 253:
-        raise AddressFault(f"{host[:80]} is no host name.")
+        raise _refused("bad_host", "%(host)s is no host name.", path, host=host[:80])
     if not all(_LABEL.fullmatch(label) for label in ascii_name.split(".")):
-        raise AddressFault(f"{host[:80]} is no host name: letters, digits, hyphens and dots are.")
+        message = "%(host)s is no host name: letters, digits, hyphens and dots are."
+        raise _refused("bad_host", message, path, host=host[:80])
     return ascii_name.lower()
 
 
@@ -176,9 +217,11 @@ def _port(text: str) -> int:
         return PORT
     if text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536:
         return int(text)
-    raise AddressFault(
-        f"The port is {text[:20]}; expected a number from 1 to 65535. A # or ? in a password is "
-        "written %23 or %3F, a / is written %2F."
+    raise _refused(
+        "bad_port",
+        "The port is %(port)s; expected a number from 1 to 65535. A # or ? in a password is "
+        "written %%23 or %%3F, a / is written %%2F.",
+        port=text[:20],
     )
 
 

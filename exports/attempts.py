@@ -1,8 +1,8 @@
 """How an attempt ends and what that makes of its delivery, each in one transaction.
 
-The far side's failures climb the ladder of seed 000. Our own faults are tried again as often, but
-on a count of their own: they never use up what the far side has, and the words say whose they are
-(design.md section 3, rule 4).
+Failures of the far side are retried on the ladder of seed 000. Our own faults are tried again as
+often, but have a count of their own: they never use up the far side's attempts, and the words say
+whose fault it is (design.md section 3, rule 4).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from exports import mail, retry
 from exports.models import Attempt, Delivery
-from exports.sending import Sent
+from exports.sending import SendResult
 from portal import lifecycle, logs
 
 log = logs.get(__name__)
@@ -25,8 +25,8 @@ OURS = "The portal's fault, not the server's: "
 _CUT_OFF = OURS + "the process that was sending ended in the middle."
 
 
-def delivered(delivery: Delivery, attempt: Attempt, sent: Sent) -> None:
-    """It is there, whole. Raises LeaseLost."""
+def delivered(delivery: Delivery, attempt: Attempt, sent: SendResult) -> None:
+    """The file arrived whole. Raises LeaseLost."""
     outcome = Outcome.ALREADY_THERE if sent.already_there else Outcome.DELIVERED
     with transaction.atomic():
         _move(delivery, State.DELIVERED, delivered_at=Now(), reason=sent.note)
@@ -44,12 +44,12 @@ def failed(delivery: Delivery, attempt: Attempt, words: str) -> None:
             _incident(delivery, State.GIVEN_UP, words, attempts=count)
             mail.given_up(delivery)
         else:
-            _again(delivery, wait, words, attempts=count)
+            _retry(delivery, wait, words, attempts=count)
     log.warning("delivery_failed", delivery_id=delivery.pk, attempt=attempt.number, words=words)
 
 
 def refused(delivery: Delivery, attempt: Attempt, words: str) -> None:
-    """The far side says no for good: stop at once and tell people. Raises LeaseLost."""
+    """The far side refuses permanently: stop at once and notify people. Raises LeaseLost."""
     with transaction.atomic():
         _close(attempt, Outcome.REFUSED, words)
         _incident(delivery, State.REFUSED, words, attempts=delivery.attempts + 1)
@@ -66,7 +66,7 @@ def errored(delivery: Delivery, attempt: Attempt, words: str) -> None:
         if wait is None:
             give_up_ours(delivery, words, count)
         else:
-            _again(delivery, wait, words, own_faults=count)
+            _retry(delivery, wait, words, own_faults=count)
 
 
 def cut_off(delivery: Delivery) -> bool:
@@ -74,8 +74,8 @@ def cut_off(delivery: Delivery) -> bool:
 
     In the transaction that begins it. Raises LeaseLost.
     """
-    open_ones = Attempt.objects.filter(delivery=delivery, outcome=Outcome.RUNNING)
-    closed = open_ones.update(outcome=Outcome.CUT_OFF, ended_at=Now(), words=_CUT_OFF)
+    open_attempts = Attempt.objects.filter(delivery=delivery, outcome=Outcome.RUNNING)
+    closed = open_attempts.update(outcome=Outcome.CUT_OFF, ended_at=Now(), words=_CUT_OFF)
     if not closed:
         return True
     count = delivery.own_faults + closed
@@ -93,7 +93,7 @@ def give_up_ours(delivery: Delivery, words: str, count: int) -> None:
     log.error("delivery_given_up_by_our_fault", delivery_id=delivery.pk, words=words)
 
 
-def _again(delivery: Delivery, wait: int, words: str, **changes: Any) -> None:
+def _retry(delivery: Delivery, wait: int, words: str, **changes: Any) -> None:
     due = Now() + timedelta(seconds=wait)
     _move(delivery, State.RETRYING, ready_at=due, reason=words, **changes)
 

@@ -1,7 +1,8 @@
 """What a person does with exports: make, change, start, stop, run now, fill past dates, delete.
 
-Who may is checked by the caller (page or API). A change names the version it was made from: of two
-people who save at once, the second is told, and nothing of the first is lost.
+The caller (page or API) checks who may. A change names the version that it was made from: of two
+people who save at once, the second is refused, and nothing of the first is lost. The paths of the
+faults are names of fields of `Definition`, or of the arguments of the call.
 """
 
 from __future__ import annotations
@@ -18,42 +19,17 @@ from django.db.models import F
 
 from exports import schedule
 from exports.models import Delivery, Destination, Export, ExportRun, Server
-from portal import audit
-from portal.models import Tenant, User
+from portal import audit, constraints
+from portal.changes import Actor, ChangedMeanwhile
+from portal.faults import Fault, Refused
+from portal.models import Tenant
 
 MOST_DATES = 60  # of one back-fill
 
 
-class Refused(Exception):
-    """What was asked cannot be done. field: of the form it is told beside; empty for the whole."""
-
-    def __init__(self, sentence: str, field: str = "") -> None:
-        super().__init__(sentence)
-        self.field = field
-
-
-class ChangedMeanwhile(Refused):
-    """Somebody else has saved since. differs: the names of what is not as it was sent."""
-
-    def __init__(self, current: Export, differs: Sequence[str]) -> None:
-        super().__init__(
-            "Somebody saved this export meanwhile, and yours was not saved: compare it first, then "
-            "save again."
-        )
-        self.current, self.differs = current, tuple(differs)
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who acts, and from where."""
-
-    user: User
-    address: str | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """All that a person says about an export. destinations: (server, path) in order."""
+    """All that a person chooses for an export. destinations: (server, path) in order."""
 
     name: str
     source: dict[str, Any]
@@ -74,80 +50,100 @@ class Definition:
         names = (field.name for field in fields(self) if field.name != "destinations")
         return {name: getattr(self, name) for name in names}
 
-    def places(self) -> list[tuple[int, str]]:
+    def folders(self) -> list[tuple[int, str]]:
         """The destinations as (server's number, path), for comparing."""
         return sorted((server.pk, path) for server, path in self.destinations)
 
 
-def as_it_stands(export: Export) -> Definition:
-    """The definition that is saved."""
-    places = export.destinations.select_related("server").order_by("pk")
+def stored(export: Export) -> Definition:
+    """The definition that is stored."""
+    folders = export.destinations.select_related("server").order_by("pk")
     names = {field.name for field in fields(Definition)} - {"destinations"}
     return Definition(
         **{name: getattr(export, name) for name in names},
-        destinations=tuple((place.server, place.path) for place in places),
+        destinations=tuple((folder.server, folder.path) for folder in folders),
     )
 
 
-def create(tenant: Tenant, actor: Actor, made: Definition) -> Export:
-    """A new export, not started yet. Raises Refused where the name is taken."""
+def create(tenant: Tenant, actor: Actor, definition: Definition) -> Export:
+    """Make an export, not started yet. Raises Refused where the name is taken."""
     try:
         with transaction.atomic():
-            export = Export.objects.create(tenant=tenant, created_by=actor.user, **made.row())
-            _place(export, made)
+            export = Export.objects.create(tenant=tenant, created_by=actor.user, **definition.row())
+            _add_destinations(export, definition)
             _audit(export, actor, "export.create", name=export.name)
-    except IntegrityError as fault:
-        raise _taken(fault) from fault
+    except IntegrityError as error:
+        raise _taken(error) from error
     return export
 
 
-def change(export: Export, actor: Actor, made: Definition, *, based_on: int) -> None:
+def change(export: Export, actor: Actor, definition: Definition, *, based_on: int) -> None:
     """Save a change made from the version `based_on`. Raises ChangedMeanwhile, Refused."""
     try:
         with transaction.atomic():
-            mine = Export.objects.filter(tenant=export.tenant_id, pk=export.pk, version=based_on)
-            before = as_it_stands(export)
-            if not mine.update(**made.row(), version=F("version") + 1):
-                raise _stale(export, made)
+            unchanged = Export.objects.filter(
+                tenant=export.tenant_id, pk=export.pk, version=based_on
+            )
+            before = stored(export)
+            if not unchanged.update(**definition.row(), version=F("version") + 1):
+                raise _stale(export, definition)
             Destination.objects.filter(tenant=export.tenant_id, export=export).delete()
-            _place(export, made)
-            _audit(export, actor, "export.change", changed=", ".join(differing(before, made)))
-    except IntegrityError as fault:
-        raise _taken(fault) from fault
+            _add_destinations(export, definition)
+            changed = ", ".join(differing(before, definition))
+            _audit(export, actor, "export.change", changed=changed)
+    except IntegrityError as error:
+        raise _taken(error) from error
 
 
-def _stale(export: Export, made: Definition) -> Refused:
+def _stale(export: Export, definition: Definition) -> Refused:
     current = Export.objects.filter(tenant=export.tenant_id, pk=export.pk).first()
     if current is None:
-        return Refused("Somebody deleted this export meanwhile; nothing was saved.")
-    return ChangedMeanwhile(current, differing(as_it_stands(current), made))
+        return _refused("deleted", "Somebody deleted this export meanwhile; nothing was saved.")
+    fault = Fault(
+        (),
+        "changed_meanwhile",
+        "Somebody saved this export meanwhile, and yours was not saved: compare it first, then "
+        "save again.",
+    )
+    differs = differing(stored(current), definition)
+    return ChangedMeanwhile(fault, number=current.version, differs=differs)
 
 
-def differing(one: Definition, other: Definition) -> list[str]:
-    """The names of what the two say differently."""
-    mine, theirs = one.row(), other.row()
-    names = [name for name, value in mine.items() if value != theirs[name]]
-    return names if one.places() == other.places() else [*names, "destinations"]
+def _refused(code: str, message: str, /, *path: str, **params: object) -> Refused:
+    return Refused(Fault(path, code, message, params))
 
 
-def _place(export: Export, made: Definition) -> None:
+def differing(left: Definition, right: Definition) -> list[str]:
+    """The names of the fields that differ in the two."""
+    other = right.row()
+    names = [name for name, value in left.row().items() if value != other[name]]
+    return names if left.folders() == right.folders() else [*names, "destinations"]
+
+
+def _add_destinations(export: Export, definition: Definition) -> None:
     Destination.objects.bulk_create(
         Destination(tenant_id=export.tenant_id, export=export, server=server, path=path)
-        for server, path in made.destinations
+        for server, path in definition.destinations
     )
 
 
-def _taken(fault: IntegrityError) -> Refused:
-    if "one_destination_per_folder" in str(fault):
-        return Refused("The same folder is named twice: take one away.", "destinations")
-    return Refused("Another export has this name. Choose another one.", "name")
+def _taken(error: IntegrityError) -> Refused:
+    match constraints.violated(error):
+        case "one_destination_per_folder":
+            message = "The same folder is named twice: take one away."
+            return _refused("same_folder", message, "destinations")
+        case "one_export_per_name":
+            message = "Another export has this name. Choose another one."
+            return _refused("name_taken", message, "name")
+    raise error
 
 
 def start(export: Export, actor: Actor, now: datetime) -> None:
     """Let it run every night, beginning with today's. Raises Refused without a destination."""
-    # Asked anew: the caller's row may be from before a change.
+    # Read again: the caller's row may be from before a change.
     if not Destination.objects.filter(tenant=export.tenant_id, export=export).exists():
-        raise Refused("Add a destination first: without one there is nowhere to send the file.")
+        message = "Add a destination first: without one there is nowhere to send the file."
+        raise _refused("no_destination", message, "destinations")
     zone = Export.objects.values_list("time_zone", flat=True).get(pk=export.pk)
     today = now.astimezone(ZoneInfo(zone)).date()
     with transaction.atomic():
@@ -170,7 +166,7 @@ def newest_date(export: Export, now: datetime) -> date:
 
 
 def run_now(export: Export, actor: Actor, now: datetime) -> ExportRun:
-    """A run of the last full day, at once."""
+    """Make a run of the last full day, at once."""
     day = newest_date(export, now)
     with transaction.atomic():
         run = schedule.run_now(export, actor.user, day)
@@ -181,9 +177,9 @@ def run_now(export: Export, actor: Actor, now: datetime) -> ExportRun:
 def back_fill(
     export: Export, actor: Actor, first: date, last: date, now: datetime
 ) -> list[ExportRun]:
-    """A run for each date from first to last. Raises Refused for what is not over or too much."""
-    if fault := _range_fault(first, last, newest_date(export, now)):
-        raise fault
+    """Make a run for each date from first to last. Raises Refused for dates that are not over or
+    are too many."""
+    _check_range(first, last, newest_date(export, now))
     count = (last - first).days + 1
     with transaction.atomic():
         days = (first + timedelta(days=n) for n in range(count))
@@ -193,20 +189,23 @@ def back_fill(
     return runs
 
 
-def _range_fault(first: date, last: date, newest: date) -> Refused | None:
+def _check_range(first: date, last: date, newest: date) -> None:
     count = (last - first).days + 1
     if last > newest:
-        words = f"The last day that is over is {newest.isoformat()}. Choose it or an earlier one."
-        return Refused(words, "last")
+        message = "The last day that is over is %(newest)s. Choose it or an earlier one."
+        raise _refused("not_over", message, "last", newest=newest.isoformat())
     if count < 1:
-        return Refused("The first day is after the last one. Turn them round.", "first")
+        message = "The first day is after the last one. Turn them round."
+        raise _refused("reversed", message, "first")
     if count > MOST_DATES:
-        words = (
-            f"These are {count} days; at most {MOST_DATES} can be asked for at once. Choose a "
-            "later first day, and ask for the rest afterwards."
+        raise _refused(
+            "too_many_days",
+            "These are %(count)s days; at most %(most)s can be asked for at once. Choose a later "
+            "first day, and ask for the rest afterwards.",
+            "first",
+            count=count,
+            most=MOST_DATES,
         )
-        return Refused(words, "first")
-    return None
 
 
 def delete(export: Export, actor: Actor) -> None:
@@ -214,14 +213,15 @@ def delete(export: Export, actor: Actor) -> None:
     with transaction.atomic():
         row = Export.objects.select_for_update().filter(tenant=export.tenant_id, pk=export.pk)
         if row.exclude(started_on=None).exists():
-            raise Refused("Stop the export first, then delete it.")
+            raise _refused("started", "Stop the export first, then delete it.")
         runs = ExportRun.objects.filter(tenant=export.tenant_id, export=export)
         sending = Delivery.objects.filter(tenant=export.tenant_id, run__export=export)
         if (
             runs.exclude(state__in=ExportRun.FINAL_STATES).exists()
             or sending.exclude(state__in=Delivery.FINAL_STATES).exists()
         ):
-            raise Refused("A file of this export is still on its way. Wait for it or cancel it.")
+            message = "A file of this export is still on its way. Wait for it or cancel it."
+            raise _refused("on_its_way", message)
         files = [name for name in runs.values_list("content", flat=True) if name]
         _audit(export, actor, "export.delete", name=export.name)
         row.delete()

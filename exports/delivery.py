@@ -22,18 +22,18 @@ from django.db.utils import Error as DatabaseError
 
 from exports import attempts, secrets, sending
 from exports.models import Attempt, Delivery
-from exports.sending import OurFault, Parcel
+from exports.sending import OurFault, Parcel, SendResult
 from portal import bell, lifecycle, locks, logs, vault
-from portal.lifecycle import Heartbeat, LeaseLost
+from portal.lifecycle import Heartbeat
 from portal.locks import Lock
-from portal.transports.faults import Refused, Unreachable
+from portal.transports.faults import PermanentRefusal, Unreachable
 
 log = logs.get(__name__)
 State, Outcome, Step = Delivery.State, Attempt.Outcome, Attempt.Step
 
 MOST_AT_ONCE = 4  # of one tenant
 _RETRIES_AT_ONCE = 12  # of a courier's 16 threads
-_RUNG_AT_ONCE = 64  # tenants; the next ring follows in a moment
+_NOTIFIED_AT_ONCE = 64  # tenants; the next notice follows in a moment
 _SHOW_SECONDS = 1.0
 _NAMED = (Step.RENAME, Step.TRIGGER, Step.DONE)  # the file may have its final name
 
@@ -49,7 +49,7 @@ def due() -> QuerySet[Delivery]:
 
 
 def claimable() -> QuerySet[Delivery]:
-    """Those of them whose server is not busy with another one."""
+    """Those of them whose server has no other delivery under way."""
     busy = Delivery.objects.filter(
         server=OuterRef("server"), state=State.SENDING, lease_until__gte=Now()
     )
@@ -57,14 +57,14 @@ def claimable() -> QuerySet[Delivery]:
 
 
 def ring_due() -> int:
-    """Ring for tenants with something to send and room for it. Must be called across tenants.
+    """Notify couriers of tenants with something to send and room for it. Returns of how many.
 
-    Returns how many were rung for: a sample of chance where there are more than a moment's worth.
+    A random sample of them where there are very many. Must be called across tenants.
     """
     running = Counter(_running().values_list("tenant_id", flat=True))
     waiting = set(claimable().values_list("tenant_id", flat=True).distinct())
     ready = sorted(tenant for tenant in waiting if running[tenant] < MOST_AT_ONCE)
-    chosen = random.sample(ready, min(len(ready), _RUNG_AT_ONCE))
+    chosen = random.sample(ready, min(len(ready), _NOTIFIED_AT_ONCE))
     for tenant_id in chosen:
         bell.ring(bell.DELIVER, tenant_id, expires=2 * settings.EXPORT_TICK_SECONDS)
     return len(chosen)
@@ -73,8 +73,8 @@ def ring_due() -> int:
 def deliver_next(tenant_id: int) -> str:
     """Claim the tenant's next delivery and make one attempt at it. Returns a sentence.
 
-    Must be called in the tenant's scope and outside a transaction. Never raises for the server's
-    sake.
+    Must be called in the tenant's scope and outside a transaction. A failing server raises
+    nothing.
     """
     has_turn = _retries.acquire(blocking=False)
     try:
@@ -115,11 +115,9 @@ def _running() -> QuerySet[Delivery]:
 
 def _run(delivery: Delivery) -> str:
     logs.bind(delivery_id=delivery.pk, tenant_id=delivery.tenant_id)
-    with Heartbeat(delivery, delivery.tenant_id) as beat:
-        try:
-            _attempt(delivery, beat)
-        except LeaseLost as lost:
-            return f"Delivery {delivery.pk}: {lost}"
+    attempt = functools.partial(_attempt, delivery)
+    if lost := lifecycle.under_heartbeat(delivery, delivery.tenant_id, attempt):
+        return f"Delivery {delivery.pk}: {lost}"
     if claimable().filter(tenant_id=delivery.tenant_id).exists():
         bell.ring(bell.DELIVER, delivery.tenant_id)
     return f"Delivery {delivery.pk}: {delivery.state}."
@@ -130,30 +128,32 @@ def _attempt(delivery: Delivery, beat: Heartbeat) -> None:
     attempt = _begin(delivery)
     if attempt is None:
         return
+    sent = None
+    with lifecycle.recorded(functools.partial(_unexpected, delivery, attempt)):
+        sent = _send(delivery, attempt, beat)
+    if sent is not None:
+        attempts.delivered(delivery, attempt, sent)
+
+
+def _send(delivery: Delivery, attempt: Attempt, beat: Heartbeat) -> SendResult | None:
+    """Send the file; None where it did not arrive, and the attempt is ended. Raises LeaseLost."""
     try:
         parcel = _parcel(delivery, attempt)
         place = secrets.place_of(delivery.server)
         watch = Recorder(delivery, attempt, beat)
-        sent = sending.send(place, parcel, watch, sending.limits())
-    except LeaseLost:
-        raise
-    except Refused as refusal:
+        return sending.send(place, parcel, watch, sending.limits())
+    except PermanentRefusal as refusal:
         attempts.refused(delivery, attempt, str(refusal))
     except Unreachable as fault:
         attempts.failed(delivery, attempt, str(fault))
     except (OurFault, vault.VaultError) as fault:
         log.error("delivery_errored", delivery_id=delivery.pk, error=repr(fault))
         attempts.errored(delivery, attempt, str(fault))
-    except Exception as error:
-        _unexpected(delivery, attempt, error)
-    else:
-        attempts.delivered(delivery, attempt, sent)
+    return None
 
 
 def _unexpected(delivery: Delivery, attempt: Attempt, error: Exception) -> None:
     log.exception("delivery_errored", delivery_id=delivery.pk, exc_info=error)
-    if isinstance(error, DatabaseError):
-        connection.close()
     attempts.errored(delivery, attempt, f"{type(error).__name__}. The operator's log has more.")
 
 
@@ -175,7 +175,7 @@ def _parcel(delivery: Delivery, attempt: Attempt) -> Parcel:
     if not run.content:
         raise OurFault("the file is no longer kept.")
     earlier = list(delivery.log.filter(number__lt=attempt.number).order_by("-number"))
-    ladder = earlier[: delivery.attempts + delivery.own_faults]  # a resend counts anew
+    ladder = earlier[: delivery.attempts + delivery.own_faults]  # a resend starts a new count
     return Parcel(
         folder=delivery.path,
         name=run.file_name,
@@ -183,9 +183,9 @@ def _parcel(delivery: Delivery, attempt: Attempt) -> Parcel:
         sha256=run.sha256,
         temporary=_temporary(delivery, attempt),
         read=lambda: cast(BinaryIO, default_storage.open(run.content, "rb")),
-        leftovers=tuple(name for one in earlier for name in _leftovers(delivery, one)),
+        leftovers=tuple(name for former in earlier for name in _leftovers(delivery, former)),
         trigger=run.definition.get("trigger", ""),
-        settled=any(one.step in _NAMED for one in ladder),
+        settled=any(former.step in _NAMED for former in ladder),
         may_replace=_is_ours(delivery),
     )
 
@@ -195,7 +195,7 @@ def _temporary(delivery: Delivery, attempt: Attempt) -> str:
 
 
 def _leftovers(delivery: Delivery, attempt: Attempt) -> list[str]:
-    """Names that an attempt may have left on the server, because it ended without a chance."""
+    """Names that an attempt may have left on the server, because it was cut off before removal."""
     if attempt.outcome not in (Outcome.FAILED, Outcome.CUT_OFF, Outcome.ERRORED):
         return []
     name = _temporary(delivery, attempt)

@@ -132,30 +132,30 @@ class ExportForm(forms.Form):
     def clean_more_types(self) -> list[str]:
         """The names. Raises ValidationError for what no event type can be."""
         text = str(self.cleaned_data["more_types"])
-        found = list(dict.fromkeys(one.strip() for one in text.split(",") if one.strip()))
-        long = [one for one in found if len(one) > _LONGEST_TYPE]
+        types = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+        long = [name for name in types if len(name) > _LONGEST_TYPE]
         if long:
             raise forms.ValidationError(
                 _("“%(type)s…” has %(n)s characters; an event type has %(most)s at most. Part the "
                   "types by commas.")
                 % {"type": long[0][:30], "n": len(long[0]), "most": _LONGEST_TYPE}
             )  # fmt: skip
-        if len(found) > _MOST_TYPES:
+        if len(types) > _MOST_TYPES:
             raise forms.ValidationError(
                 _("These are %(n)s types; at most %(most)s can be named. Choose none above to "
-                  "send events of every type.") % {"n": len(found), "most": _MOST_TYPES}
+                  "send events of every type.") % {"n": len(types), "most": _MOST_TYPES}
             )  # fmt: skip
-        return found
+        return types
 
     def clean(self) -> dict[str, Any]:
-        """All. The record type and the file name are judged with what they depend on."""
+        """Check the record type and the file name together with what they depend on."""
         data = self.cleaned_data
         if data.get("kind") == "records" and not data.get("record_type"):
             self.add_error("record_type", _("Choose which records are sent."))
         if "name_pattern" in data and {"format", "compression"} <= data.keys():
             faults = names.check(data["name_pattern"], data["format"], data["compression"])
             for fault in faults:
-                self.add_error("name_pattern", fault)
+                self.add_error("name_pattern", str(fault))
         return data
 
     def source(self) -> dict[str, Any]:
@@ -182,13 +182,13 @@ def initial(export: Export, seen: Sequence[str]) -> dict[str, Any]:
     same = ("name", "format", "name_pattern", "at", "time_zone", "empty", "compression")
     more = ("trigger", "keep_days")
     source = export.source
-    types = [str(one) for one in source.get("events") or ()]
+    types = [str(name) for name in source.get("events") or ()]
     return {
         **{name: getattr(export, name) for name in (*same, *more)},
         "days": export.days or list(range(1, 8)),
         "kind": "records" if "records" in source else "events",
-        "types": [one for one in types if one in seen],
-        "more_types": ", ".join(one for one in types if one not in seen),
+        "types": [name for name in types if name in seen],
+        "more_types": ", ".join(name for name in types if name not in seen),
         "record_type": source.get("records", ""),
         "changed": "changed" if source.get("changed") else "",
     }
@@ -212,12 +212,12 @@ def beginning(zone: str) -> dict[str, Any]:
 
 def record_types() -> list[tuple[str, str]]:
     """The record types by label, after a blank one."""
-    found = sorted(((one.name, one.label) for one in catalog().order()), key=lambda pair: pair[1])
-    return [("", _("Choose one")), *found]
+    labels = ((record_type.name, record_type.label) for record_type in catalog().order())
+    return [("", _("Choose one")), *sorted(labels, key=lambda pair: pair[1])]
 
 
 def time_zones() -> list[tuple[str, list[tuple[str, str]]]]:
-    """The IANA zones by region: one that only has old names for others is left out."""
+    """The IANA zones by region, without regions that only hold old names of other zones."""
     regions: dict[str, list[tuple[str, str]]] = {}
     for name in sorted(zones.names()):
         region, slash, _place = name.partition("/")

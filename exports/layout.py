@@ -1,7 +1,8 @@
 """The columns of an export's file: names, dotted paths, constants, and what they are by default.
 
 Dictionary 4.2: `courseCompletion` has 19 columns in a fixed order, nested members flattened by
-dots in CSV. In JSON the dots of a column make nested objects again. Pure.
+dots in CSV. In JSON the dots of a column make nested objects again. Columns that cannot be used are
+refused with one fault, whose path is `columns`, a position, and what of the column is wrong. Pure.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, Union
 
+from portal.faults import Fault, Refused
 from portal.records.catalog import catalog
 
 WHOLE = "*"  # the path of everything that an event or a record holds, as JSON
@@ -52,13 +54,9 @@ _DEFAULTS: dict[str, tuple[str, ...]] = {
 _ANY_EVENT = ("id", "timestamp", "event", "subject")
 
 
-class LayoutFault(ValueError):
-    """The columns cannot be used as they are. The message is a sentence for people."""
-
-
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. path: dotted, where the value is found; empty: every cell is the constant."""
+    """One column. path: dotted, to the value; empty where every cell is the constant."""
 
     name: str
     path: str = ""
@@ -71,19 +69,29 @@ Tree: TypeAlias = dict[str, Union[Column, "Tree"]]
 def columns(export_source: Mapping[str, Any], stored: Sequence[Any]) -> list[Column]:
     """The columns as an export stores them; the defaults of its source where it stores none.
 
-    Raises LayoutFault.
+    Raises Refused.
     """
     if not stored:
         return defaults(export_source)
     if len(stored) > MOST_COLUMNS:
-        raise LayoutFault(f"There are {len(stored)} columns; {MOST_COLUMNS} is the most.")
-    found = [_column(number, one) for number, one in enumerate(stored, start=1)]
-    _refuse_twice(found)
-    return found
+        raise _refused(
+            ("columns",),
+            "too_many_columns",
+            "There are %(count)s columns; %(most)s is the most.",
+            count=len(stored),
+            most=MOST_COLUMNS,
+        )
+    read = [_column(index, column) for index, column in enumerate(stored)]
+    _refuse_same_names(read)
+    return read
+
+
+def _refused(path: tuple[str | int, ...], code: str, message: str, /, **params: object) -> Refused:
+    return Refused(Fault(path, code, message, params))
 
 
 def defaults(export_source: Mapping[str, Any]) -> list[Column]:
-    """The columns of a source for which nobody chose any. Raises LayoutFault."""
+    """The columns of a source for which nobody chose any. Raises Refused."""
     if name := export_source.get("records"):
         return _of_records(str(name), bool(export_source.get("changed")))
     types = export_source.get("events") or []
@@ -93,11 +101,11 @@ def defaults(export_source: Mapping[str, Any]) -> list[Column]:
 
 
 def event_part(export_source: Mapping[str, Any], export_name: str) -> str:
-    """What stands for {event} in a file's name: the one event type or record type, or else the
-    export's name."""
+    """What {event} is replaced with in a file's name: the record type, or the only event type, or
+    else the export's name."""
     types = export_source.get("events") or []
-    one = export_source.get("records") or (types[0] if len(types) == 1 else export_name)
-    return str(one)
+    only_type = types[0] if len(types) == 1 else export_name
+    return str(export_source.get("records") or only_type)
 
 
 def header(chosen: Sequence[Column]) -> list[str]:
@@ -106,25 +114,33 @@ def header(chosen: Sequence[Column]) -> list[str]:
 
 
 def steps(path: str) -> tuple[str, ...]:
-    """The members that a dotted path goes through. Raises LayoutFault."""
-    found = tuple(path.split("."))
-    if not all(found):
-        raise LayoutFault(
-            f"The path “{_short(path)}” has nothing before, after or between its dots. "
-            "Write it as userDetail.firstName."
+    """The members that a dotted path goes through. Raises Refused with the path `path`."""
+    members = tuple(path.split("."))
+    if not all(members):
+        raise _refused(
+            ("path",),
+            "empty_step",
+            "The path “%(path)s” has nothing before, after or between its dots. Write it as "
+            "userDetail.firstName.",
+            path=_short(path),
         )
-    if len(found) > _DEEPEST or len(path) > _LONGEST or _HIDDEN.search(path):
-        raise LayoutFault(
-            f"The path “{_short(path)}” is too long or holds hidden characters. "
-            f"{_LONGEST} characters and {_DEEPEST} steps are the most."
+    if len(members) > _DEEPEST or len(path) > _LONGEST or _HIDDEN.search(path):
+        raise _refused(
+            ("path",),
+            "bad_path",
+            "The path “%(path)s” is too long or holds hidden characters. %(most)s characters and "
+            "%(deepest)s steps are the most.",
+            path=_short(path),
+            most=_LONGEST,
+            deepest=_DEEPEST,
         )
-    return found
+    return members
 
 
 def nested(chosen: Sequence[Column]) -> Tree:
     """The columns as a JSON object holds them: dots of their names make objects in objects.
 
-    Raises LayoutFault where one name would have to be a value and an object at once.
+    Raises Refused where one name would have to be a value and an object at once.
     """
     tree: Tree = {}
     for column in chosen:
@@ -145,10 +161,14 @@ def _is_dotted(name: str) -> bool:
     return all(name.split("."))
 
 
-def _both(one: str, other: str) -> LayoutFault:
-    return LayoutFault(
-        f"In JSON, the column “{_short(one)}” cannot be a value and hold “{_short(other)}” at "
-        "once. Rename one of the columns."
+def _both(outer: str, inner: str) -> Refused:
+    return _refused(
+        ("columns",),
+        "value_and_object",
+        "In JSON, the column “%(outer)s” cannot be a value and hold “%(inner)s” at once. Rename "
+        "one of the columns.",
+        outer=_short(outer),
+        inner=_short(inner),
     )
 
 
@@ -156,42 +176,58 @@ def _of_records(name: str, changed: bool) -> list[Column]:
     try:
         record_type = catalog().record_type(name)
     except KeyError:
-        raise LayoutFault(f"There is no record type “{_short(name)}”.") from None
-    found = [Column(field.name, field.name) for field in record_type.fields]
-    return [*found, Column("active", "active")] if changed else found
+        message = "There is no record type “%(name)s”."
+        raise _refused(("records",), "no_record_type", message, name=_short(name)) from None
+    own = [Column(field.name, field.name) for field in record_type.fields]
+    return [*own, Column("active", "active")] if changed else own
 
 
-def _column(number: int, stored: Any) -> Column:
+def _column(index: int, stored: Any) -> Column:
+    try:
+        return _read_column(index + 1, stored)
+    except Refused as refused:
+        raise Refused(*(fault.below("columns", index) for fault in refused.faults)) from None
+
+
+def _read_column(number: int, stored: Any) -> Column:
+    """Raises Refused with a path from the column on. number: from 1."""
     if not isinstance(stored, Mapping) or not isinstance(name := stored.get("name"), str):
-        raise LayoutFault(f"Column {number} has no name.")
+        raise _refused(("name",), "no_name", "Column %(number)s has no name.", number=number)
     if not name.strip() or len(name) > _LONGEST or _HIDDEN.search(name):
-        raise LayoutFault(
-            f"The name of column {number} is empty, hidden or longer than {_LONGEST} characters."
+        raise _refused(
+            ("name",),
+            "bad_name",
+            "The name of %(column)s is empty, hidden or longer than %(most)s characters.",
+            column=f"column {number}",
+            most=_LONGEST,
         )
     path, constant = stored.get("path"), stored.get("constant")
     if (path is None) == (constant is None):
-        raise LayoutFault(f"Column “{_short(name)}” needs either a path or a constant.")
+        message = "Column “%(name)s” needs either a path or a constant."
+        raise _refused((), "path_or_constant", message, name=_short(name))
     if path is None:
         return Column(name, constant=_constant(name, constant))
     if not isinstance(path, str) or not path:
-        raise LayoutFault(f"The path of column “{_short(name)}” is empty. Name what it shows.")
+        message = "The path of column “%(name)s” is empty. Name what it shows."
+        raise _refused(("path",), "no_path", message, name=_short(name))
     steps(path)
     return Column(name, path)
 
 
 def _constant(name: str, constant: Any) -> str:
     if not isinstance(constant, str) or len(constant) > 1000 or "\0" in constant:
-        raise LayoutFault(
-            f"The constant of column “{_short(name)}” is no text of at most 1,000 characters."
-        )
+        message = "The constant of column “%(name)s” is no text of at most 1,000 characters."
+        raise _refused(("constant",), "bad_constant", message, name=_short(name))
     return constant
 
 
-def _refuse_twice(found: Sequence[Column]) -> None:
+def _refuse_same_names(chosen: Sequence[Column]) -> None:
     seen: set[str] = set()
-    for column in found:
+    for index, column in enumerate(chosen):
         if column.name in seen:
-            raise LayoutFault(f"There are two columns “{_short(column.name)}”. Rename one.")
+            message = "There are two columns “%(name)s”. Rename one."
+            path = ("columns", index, "name")
+            raise _refused(path, "same_name", message, name=_short(column.name))
         seen.add(column.name)
 
 

@@ -1,4 +1,4 @@
-"""What people are told of deliveries: incidents, in the transaction that makes them."""
+"""Mails about deliveries: incidents, added to the outbox in the transaction that opens them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ Event = Notice.Event
 
 
 def given_up(delivery: Delivery) -> None:
-    """The ladder is at its end."""
-    _tell(delivery, Event.GIVEN_UP, "was given up")
+    """Notify people that the last attempt of the ladder has failed."""
+    _notify(delivery, Event.GIVEN_UP, "was given up")
 
 
 def refused(delivery: Delivery) -> None:
-    """The server says no for good."""
-    _tell(delivery, Event.REFUSED, "was refused")
+    """Notify people that the server refused the delivery permanently."""
+    _notify(delivery, Event.REFUSED, "was refused")
 
 
 def portal_fault(delivery: Delivery) -> None:
-    """It was given up by our fault: the operators are told too."""
+    """Notify people and the operators of a delivery that was given up by our fault."""
     given_up(delivery)
-    _tell(delivery, Event.PORTAL_FAULT, "was given up by the portal's fault")
+    _notify(delivery, Event.PORTAL_FAULT, "was given up by the portal's fault")
 
 
-def _tell(delivery: Delivery, event: Notice.Event, word: str) -> None:
+def _notify(delivery: Delivery, event: Notice.Event, word: str) -> None:
     outbox.add(
         delivery.tenant_id,
         event,

@@ -2,8 +2,8 @@
 
 Dictionary 4.1: `courseCompletion-1589259213_2020-05-18T18-00-13-7vcph2i.json`, which is the event
 type, ten digits fixed for the export, the time, and seven characters of the run's own. Patterns and
-event types are foreign: nothing of them can leave the folder, and no two nights have one name.
-Pure.
+event types are foreign: nothing of them can leave the folder, and no two nights have one name. The
+path of every fault is `name_pattern`. Pure.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from exports.windows import zone_of
+from portal.faults import Fault, Refused
 
 DEFAULT = "{event}-{id}_{time}-{random}"
 PARTS = ("event", "id", "date", "time", "random", "run")
@@ -33,11 +34,6 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _WHOLE_DAY = ({"Y", "m", "d"}, {"y", "m", "d"}, {"Y", "j"}, {"y", "j"})
-_OFTEN_OVERWRITTEN = "Add {date}, {time}, {random} or {run}."
-
-
-class NameFault(ValueError):
-    """The pattern makes no safe name. The message is made of sentences for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +50,29 @@ def extension(fmt: str, compression: str) -> str:
     return ("" if compression == "zip" else _FORMATS[fmt]) + _PACKED[compression]
 
 
-def check(pattern: str, fmt: str, compression: str) -> list[str]:
-    """What is wrong with a pattern, as sentences for people; empty where nothing is."""
+def check(pattern: str, fmt: str, compression: str) -> list[Fault]:
+    """What is wrong with a pattern; empty where nothing is."""
     faults = _literal_faults(pattern) + _part_faults(pattern)
     if faults:
         return faults
-    if not _tells_nights_apart(pattern):
-        return [f"The name would be the same every night. {_OFTEN_OVERWRITTEN}"]
+    if not _differs_every_night(pattern):
+        message = "The name would be the same every night. Add {date}, {time}, {random} or {run}."
+        return [_fault("same_every_night", message)]
     ending = extension(fmt, compression)
     some = datetime(2000, 1, 1, tzinfo=UTC)
     values = _Values("e" * 80, some.date(), some, uuid.UUID(int=0), uuid.UUID(int=0))
     name = _stem(pattern, values, ending) + ending
     if len(name.encode()) > LONGEST:
-        return [f"The name may grow to {len(name.encode())} bytes; {LONGEST} is the most."]
+        message = "The name may grow to %(length)s bytes; %(most)s is the most."
+        return [_fault("too_long", message, length=len(name.encode()), most=LONGEST)]
     if _RESERVED.fullmatch(name):
-        return [f"“{name}” is a name that Windows keeps for itself. Choose another one."]
+        message = "“%(name)s” is a name that Windows keeps for itself. Choose another one."
+        return [_fault("reserved", message, name=name)]
     return []
+
+
+def _fault(code: str, message: str, /, **params: object) -> Fault:
+    return Fault(("name_pattern",), code, message, params)
 
 
 def file_name(
@@ -83,20 +86,21 @@ def file_name(
     zone: str,
     extension: str,
 ) -> str:
-    """The name of a run's file: the same whenever it is asked for.
+    """The name of a run's file: the same at every call.
 
     created: when the run was made, shown on the zone's clocks. The extension is added where the
-    pattern does not end with it. Raises NameFault for a pattern that `check` refuses.
+    pattern does not end with it. Raises Refused for a pattern in which `check` finds what no name
+    may hold.
     """
     if faults := _literal_faults(pattern) + _part_faults(pattern):
-        raise NameFault(" ".join(faults))
+        raise Refused(*faults)
     values = _Values(
         safe(event), local_date, created.astimezone(zone_of(zone)), run_uid, export_uid
     )
     return _cut(_stem(pattern, values, extension), LONGEST - len(extension)) + extension
 
 
-def told_apart(name: str, run_uid: uuid.UUID, extension: str) -> str:
+def distinct(name: str, run_uid: uuid.UUID, extension: str) -> str:
     """Another name for a file whose own was given already: the run's characters before the end."""
     end = f"-{random_part(run_uid)}{extension}"
     return _cut(name.removesuffix(extension), LONGEST - len(end)) + end
@@ -112,13 +116,13 @@ def preview(
     created: datetime | None = None,
 ) -> str:
     """The name that a run made now (or at `created`) would have. Raises as `file_name` does."""
-    made = created or datetime.now(UTC)
-    yesterday = made.astimezone(zone_of(zone)).date() - timedelta(days=1)
+    created = created or datetime.now(UTC)
+    yesterday = created.astimezone(zone_of(zone)).date() - timedelta(days=1)
     return file_name(
         pattern,
         event=event,
         local_date=yesterday,
-        created=made,
+        created=created,
         run_uid=uuid.UUID(int=0x7C0FFEE),
         export_uid=export_uid or uuid.UUID(int=1),
         zone=zone,
@@ -156,7 +160,7 @@ def _stem(pattern: str, values: _Values, extension: str) -> str:
 
 
 def _filled(place: str, values: _Values) -> str:
-    name, form = _parted(place)
+    name, form = _split(place)
     return _FILLS[name](values, form)
 
 
@@ -170,55 +174,60 @@ _FILLS: dict[str, Callable[[_Values, str], str]] = {
 }
 
 
-def _parted(place: str) -> tuple[str, str]:
-    found = _PART.fullmatch(place)
-    return (found["name"], found["form"] or "") if found else ("", "")
+def _split(place: str) -> tuple[str, str]:
+    match = _PART.fullmatch(place)
+    return (match["name"], match["form"] or "") if match else ("", "")
 
 
-def _literal_faults(pattern: str) -> list[str]:
-    """What stands between the parts must stay one name in one folder."""
+def _literal_faults(pattern: str) -> list[Fault]:
+    """The text between the parts must stay one name in one folder."""
     literal = _PLACE.sub("x", pattern)
     faults = []
     if not pattern.strip():
-        return ["The file name is empty."]
+        return [_fault("empty", "The file name is empty.")]
     if pattern != pattern.strip():
-        faults.append("The file name begins or ends with a blank. Remove it.")
+        message = "The file name begins or ends with a blank. Remove it."
+        faults.append(_fault("blank_at_the_end", message))
     if "{" in literal or "}" in literal:
-        faults.append("A brace has no partner. Parts are written as {date}.")
+        message = "A brace has no partner. Parts are written as {date}."
+        faults.append(_fault("single_brace", message))
     if bad := _FORBIDDEN.search(literal):
         shown = bad[0] if bad[0].isprintable() else f"U+{ord(bad[0]):04X}"
-        faults.append(
-            f"“{shown}” cannot stand in a file name. The folder is chosen at the destination."
+        message = (
+            "“%(character)s” cannot stand in a file name. The folder is chosen at the destination."
         )
+        faults.append(_fault("forbidden_character", message, character=shown))
     if literal.startswith(".") or literal.endswith("."):
-        faults.append("A file name neither begins nor ends with a dot.")
+        faults.append(_fault("dot", "A file name neither begins nor ends with a dot."))
     return faults
 
 
-def _part_faults(pattern: str) -> list[str]:
-    return [fault for place in _PLACE.findall(pattern) if (fault := _part_fault(place))]
+def _part_faults(pattern: str) -> list[Fault]:
+    faults = map(_part_fault, _PLACE.findall(pattern))
+    return [fault for fault in faults if fault is not None]
 
 
-def _part_fault(place: str) -> str:
-    name, form = _parted(place)
+def _part_fault(place: str) -> Fault | None:
+    name, form = _split(place)
     if name not in PARTS:
-        known = ", ".join(f"{{{part}}}" for part in PARTS)
-        return f"There is no part {{{place[:40]}}}. The parts are {known}."
+        parts = ", ".join(f"{{{part}}}" for part in PARTS)
+        message = "There is no part {%(part)s}. The parts are %(parts)s."
+        return _fault("no_such_part", message, part=place[:40], parts=parts)
     if ":" not in place:
-        return ""
+        return None
     if name not in ("date", "time"):
-        return f"{{{name}}} takes no form after a colon. Write {{{name}}}."
+        message = "{%(part)s} takes no form after a colon. Write {%(part)s}."
+        return _fault("no_form", message, part=name)
     if not _FORM.fullmatch(form) or (name == "date" and re.search("%[HMS]", form)):
-        return (
-            f"{{{place[:40]}}}: the form may hold %Y, %y, %m, %d, %j"
-            f"{', %H, %M, %S' if name == 'time' else ''}, letters, digits and . _ -"
-        )
-    return ""
+        message = "{%(part)s}: the form may hold %(codes)s, letters, digits and . _ -"
+        codes = "%Y, %y, %m, %d, %j" + (", %H, %M, %S" if name == "time" else "")
+        return _fault("bad_form", message, part=place[:40], codes=codes)
+    return None
 
 
-def _tells_nights_apart(pattern: str) -> bool:
+def _differs_every_night(pattern: str) -> bool:
     """Whether two nights can never have one name."""
-    for name, form in map(_parted, _PLACE.findall(pattern)):
+    for name, form in map(_split, _PLACE.findall(pattern)):
         shown = set(re.findall("%(.)", form or (_DATED if name == "date" else _TIMED)))
         if name in ("random", "run"):
             return True

@@ -1,7 +1,8 @@
-"""The last nights of an export, one state a date: what became of the file that covers it."""
+"""The last nights of an export, one state a date: that of the file that covers the date."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -14,9 +15,9 @@ from exports import windows
 from exports.models import Delivery, Export, ExportRun
 
 STRIP = 60
-_Run, _Sent = ExportRun.State, Delivery.State
+_Run, _Delivery = ExportRun.State, Delivery.State
 
-# State of a night: its word. The order is that of what matters most to who looks.
+# State of a night: its word. The gravest come first.
 WORDS = {
     "given_up": _("Given up"),
     "failed": _("Failed"),
@@ -29,13 +30,13 @@ WORDS = {
     "not_due": _("Not due"),
 }
 _OF_DELIVERY = {
-    _Sent.GIVEN_UP: "given_up",
-    _Sent.REFUSED: "given_up",
-    _Sent.RETRYING: "retrying",
-    _Sent.READY: "running",
-    _Sent.SENDING: "running",
-    _Sent.CANCELLED: "cancelled",
-    _Sent.DELIVERED: "sent",
+    _Delivery.GIVEN_UP: "given_up",
+    _Delivery.REFUSED: "given_up",
+    _Delivery.RETRYING: "retrying",
+    _Delivery.READY: "running",
+    _Delivery.SENDING: "running",
+    _Delivery.CANCELLED: "cancelled",
+    _Delivery.DELIVERED: "sent",
 }
 _OF_RUN = {
     _Run.READY: "running",
@@ -48,7 +49,7 @@ _OF_RUN = {
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """A local date and what became of its file. run: the newest one of the date; None: no run."""
+    """A local date and the state of its file. run: the newest of the date; None without a run."""
 
     day: date
     state: str
@@ -63,8 +64,8 @@ def state_of(run: ExportRun) -> str:
     """A run's state with that of its deliveries: the gravest of them, where it was written."""
     if run.state in _OF_RUN:
         return _OF_RUN[_Run(run.state)]
-    found = {_OF_DELIVERY[_Sent(one.state)] for one in run.deliveries.all()}
-    return next((state for state in WORDS if state in found), "written")
+    states = {_OF_DELIVERY[_Delivery(delivery.state)] for delivery in run.deliveries.all()}
+    return next((state for state in WORDS if state in states), "written")
 
 
 def strips(
@@ -100,10 +101,9 @@ def _yesterday(export: Export, now: datetime) -> date:
 
 
 def tally(nights: Iterable[Night]) -> list[tuple[str, str, int]]:
-    """(state, its word, how many nights), the gravest first, without those that are none."""
-    states = [night.state for night in nights]
-    counted = ((state, str(word), states.count(state)) for state, word in WORDS.items())
-    return [one for one in counted if one[2]]
+    """(state, its word, how many nights), the gravest first, without states of no night."""
+    counts = Counter(night.state for night in nights)
+    return [(state, str(word), counts[state]) for state, word in WORDS.items() if counts[state]]
 
 
 def next_fire(export: Export, now: datetime) -> datetime | None:

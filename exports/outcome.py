@@ -1,8 +1,8 @@
 """How a run ends or pauses: each change of state in one place.
 
-A definition that cannot be carried out *fails* at once, with words for those who made it; a fault
-of ours is *errored*, tried again, and fails after so many attempts (design.md section 3, rule 4).
-What a failed night should have held goes with the next one (docs/decisions/0014).
+A definition that cannot be carried out *fails* at once, with the reason for its authors; a fault of
+ours is *errored*, tried again, and fails after MAX_ATTEMPTS (design.md section 3, rule 4). What a
+failed night should have contained goes with the next one (docs/decisions/0014).
 """
 
 from __future__ import annotations
@@ -23,12 +23,11 @@ from portal.notify import outbox
 
 log = logs.get(__name__)
 State = ExportRun.State
-_RETRY_SECONDS = (5, 30, 120)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What a file holds, as the run's row tells it. previous: snapshot of the night before."""
+class FileContents:
+    """What a file contains, for the run's row. previous: snapshot of the night before."""
 
     rows: int
     late_rows: int
@@ -37,7 +36,7 @@ class Held:
 
 
 def begun(run: ExportRun) -> None:
-    """An attempt begins; an earlier one's words go. Raises LeaseLost."""
+    """An attempt begins; the reason of an earlier one is cleared. Raises LeaseLost."""
     lifecycle.advance(
         run,
         to=State.RUNNING,
@@ -48,13 +47,15 @@ def begun(run: ExportRun) -> None:
     )
 
 
-def written(run: ExportRun, held: Held, content: str, size: int, sha256: str, reason: str) -> None:
+def written(
+    run: ExportRun, contents: FileContents, content: str, size: int, sha256: str, reason: str
+) -> None:
     """The file is there and frozen. In the transaction that makes the deliveries."""
     kept_until = Now() + timedelta(days=int(run.definition["keep_days"]))
     _close(
         run,
         State.WRITTEN,
-        **_told(held),
+        **_contents_columns(contents),
         content=content,
         size=size,
         sha256=sha256,
@@ -63,37 +64,29 @@ def written(run: ExportRun, held: Held, content: str, size: int, sha256: str, re
     )
 
 
-def empty(run: ExportRun, held: Held, reason: str) -> None:
-    """Nothing to send, and the export wants no empty file."""
-    _close(run, State.EMPTY, **_told(held), reason=reason, file_name="")
+def empty(run: ExportRun, contents: FileContents, reason: str) -> None:
+    """Nothing to send, and the export makes no empty files."""
+    _close(run, State.EMPTY, **_contents_columns(contents), reason=reason, file_name="")
 
 
 def refused(run: ExportRun, reason: str) -> None:
-    """The definition cannot be carried out: its makers are told what is wrong with it."""
+    """The definition cannot be carried out: people are notified of what is wrong with it."""
     with transaction.atomic():
         _close(run, State.FAILED, reason=reason)
-        _tell(run, Notice.Event.EXPORT_FAILED)
+        _notify(run, Notice.Event.EXPORT_FAILED)
 
 
 def errored(run: ExportRun, error: Exception) -> None:
-    """Our fault: try again later, at most MAX_ATTEMPTS times; then fail and tell."""
+    """Our fault: try again later, at most MAX_ATTEMPTS times; then fail and notify."""
     log.exception("export_errored", run_id=run.pk, attempt=run.attempt, exc_info=error)
-    if run.attempt >= settings.MAX_ATTEMPTS:
-        gave_up(run, f"It went wrong {run.attempt} times; the last time: {type(error).__name__}.")
+    if why := lifecycle.out_of_attempts(run, error):
+        give_up(run, why)
         return
-    wait = _RETRY_SECONDS[min(run.attempt, len(_RETRY_SECONDS)) - 1]
-    lifecycle.advance(
-        run,
-        to=State.ERRORED,
-        allowed=[State.RUNNING],
-        ready_at=Now() + timedelta(seconds=wait),
-        reason=f"{type(error).__name__}; the portal tries again in {wait} seconds.",
-        **lifecycle.released(),
-    )
+    lifecycle.try_again(run, error, to=State.ERRORED, allowed=[State.RUNNING])
 
 
-def gave_up(run: ExportRun, why: str = "") -> None:
-    """Too many attempts: failed, by our fault. People and the operator are told."""
+def give_up(run: ExportRun, why: str = "") -> None:
+    """Too many attempts: failed, by our fault. People and the operator are notified."""
     why = why or f"The writing stopped without a word {settings.MAX_ATTEMPTS} times."
     then = "Its events go with the next night's file."
     if run.kind != ExportRun.Kind.NIGHTLY:
@@ -102,16 +95,16 @@ def gave_up(run: ExportRun, why: str = "") -> None:
     with transaction.atomic():
         reason = f"{why} This is the portal's fault; the operator has been told. {then}"
         _close(run, State.FAILED, reason=reason)
-        _tell(run, Notice.Event.EXPORT_FAILED)
-        _tell(run, Notice.Event.PORTAL_FAULT)
+        _notify(run, Notice.Event.EXPORT_FAILED)
+        _notify(run, Notice.Event.PORTAL_FAULT)
 
 
-def _told(held: Held) -> dict[str, Any]:
+def _contents_columns(contents: FileContents) -> dict[str, Any]:
     return {
-        "rows": held.rows,
-        "late_rows": held.late_rows,
-        "snapshot": held.snapshot,
-        "previous": held.previous,
+        "rows": contents.rows,
+        "late_rows": contents.late_rows,
+        "snapshot": contents.snapshot,
+        "previous": contents.previous,
     }
 
 
@@ -126,7 +119,7 @@ def _close(run: ExportRun, state: str, **changes: Any) -> None:
     )
 
 
-def _tell(run: ExportRun, event: Notice.Event) -> None:
+def _notify(run: ExportRun, event: Notice.Event) -> None:
     outbox.add(
         run.tenant_id,
         event,

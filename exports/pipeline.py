@@ -6,72 +6,67 @@ may be repeated; the end, with the deliveries, is one transaction behind the fen
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
-from django.db.utils import Error as DatabaseError
 
-from exports import layout, names, outcome, queue, selection, spool, writing
+from exports import layout, names, outcome, queue, selection, writing
 from exports.models import Delivery, Destination, Export, ExportRun
 from exports.selection import Before, Bounds
-from exports.windows import UnknownZone
 from exports.writing import Format, Written
-from portal import bell, lifecycle, locks, logs
-from portal.lifecycle import Heartbeat, LeaseLost
+from portal import bell, lifecycle, locks, logs, storage
+from portal.faults import Refused
+from portal.lifecycle import Heartbeat
 from portal.locks import Lock
+from portal.storage import SpooledFile
 
-log = logs.get(__name__)
 _NAMED = 3  # paths that no event has, in the run's sentence
-_UNFIT = (layout.LayoutFault, names.NameFault, UnknownZone)
-
-if TYPE_CHECKING:
-    _File = File[bytes]
-else:  # the stubs' generic is a plain class at run time
-    _File = File
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
+class _WrittenFile:
     """A written file. unknown: paths of columns that nothing in it has."""
 
-    held: outcome.Held
+    contents: outcome.FileContents
     file: Written
     unknown: Sequence[str]
 
 
 def write_next(tenant_id: int) -> str:
     """Write the tenant's next run. Returns a sentence. Must be called in the tenant's scope."""
-    while claimed := queue.claim(tenant_id):
-        if not queue.is_exhausted(claimed):
-            return run(claimed)
-        outcome.gave_up(claimed)
-        tidy(claimed)
-    return f"Tenant {tenant_id}: nothing to write."
+    claimed = lifecycle.next_to_run(functools.partial(queue.claim, tenant_id), _give_up)
+    return run(claimed) if claimed else f"Tenant {tenant_id}: nothing to write."
+
+
+def _give_up(run: ExportRun) -> None:
+    outcome.give_up(run)
+    tidy(run)
 
 
 def run(run: ExportRun) -> str:
-    """Carry out a claimed run. Returns a sentence for the log. Never raises for a fault."""
+    """Carry out a claimed run. Returns a sentence for the log. A fault raises nothing."""
     logs.bind(run_id=run.pk, tenant_id=run.tenant_id)
-    with Heartbeat(run, run.tenant_id) as beat:
-        try:
-            _recorded(run, beat)
-        except LeaseLost as lost:
-            tidy(run)
-            return f"Export run {run.pk}: {lost}"
-    if run.token > 1:
-        tidy(run)
+    lost = lifecycle.run_attempt(
+        run,
+        run.tenant_id,
+        work=functools.partial(_attempt_or_refuse, run),
+        errored=functools.partial(outcome.errored, run),
+        tidy=functools.partial(tidy, run),
+    )
+    if lost is not None:
+        return f"Export run {run.pk}: {lost}"
     return f"Export run {run.pk}: {run.state}, {run.rows} rows."
 
 
 def make_deliveries(run: ExportRun) -> int:
-    """One delivery for each destination; rings for them on commit. In the ending transaction."""
+    """One delivery for each destination; couriers are notified on commit. Call in a transaction."""
     places = Destination.objects.filter(export_id=run.export_id).order_by("pk")
     rows = [
         Delivery(tenant_id=run.tenant_id, run=run, server_id=place.server_id, path=place.path)
@@ -85,61 +80,54 @@ def make_deliveries(run: ExportRun) -> int:
 
 def tidy(run: ExportRun) -> None:
     """Remove what this attempt and earlier ones stored, save what the run's row names."""
-    try:
-        _, stored = default_storage.listdir(_folder(run))
-    except FileNotFoundError:
-        return
-    named = ExportRun.objects.filter(pk=run.pk).values_list("content", flat=True).first()
-    for name in stored:
-        path = f"{_folder(run)}/{name}"
-        if path != named and int(name.partition(".")[0]) <= run.token:
-            default_storage.delete(path)
+    rows = ExportRun.objects.filter(pk=run.pk).values_list("content", flat=True)
+    storage.tidy_attempts(_folder(run), run.token, kept=rows.first)
 
 
-def _recorded(run: ExportRun, beat: Heartbeat) -> None:
-    """One attempt; what goes wrong is recorded, by whose fault it is. Raises LeaseLost."""
+def _attempt_or_refuse(run: ExportRun, beat: Heartbeat) -> None:
+    """One attempt; a definition that cannot be carried out is refused. Raises LeaseLost."""
     try:
         outcome.begun(run)
         _attempt(run, beat)
-    except LeaseLost:
-        raise
-    except _UNFIT as fault:
+    except Refused as fault:
         outcome.refused(run, str(fault))
-    except Exception as error:
-        if isinstance(error, DatabaseError):
-            connection.close()
-        outcome.errored(run, error)
 
 
 def _attempt(run: ExportRun, beat: Heartbeat) -> None:
     form = _form(run)
-    with spool.folder(run) as folder:
+    with queue.spool.folder(run) as folder:
         path = folder / "content"
-        taken = _write(run, form, path, beat)
-        if not taken.file.rows and run.definition["empty"] == Export.Empty.SKIP:
-            outcome.empty(run, taken.held, f"Nothing happened for {run.local_date}.")
+        written = _write(run, form, path, beat)
+        if not written.file.rows and run.definition["empty"] == Export.Empty.SKIP:
+            outcome.empty(run, written.contents, f"Nothing happened for {run.local_date}.")
             return
         content = _store(run, path)
     beat.check()
     with transaction.atomic():
         lifecycle.fence(run)
-        reason = _told(taken.unknown, run.definition["source"])
-        outcome.written(run, taken.held, content, taken.file.size, taken.file.sha256, reason)
+        reason = _empty_columns_note(written.unknown, run.definition["source"])
+        outcome.written(
+            run, written.contents, content, written.file.size, written.file.sha256, reason
+        )
         make_deliveries(run)
 
 
 def _form(run: ExportRun) -> Format:
-    """How the file will look. Raises LayoutFault and NameFault; claims the file's name."""
-    told = run.definition
-    stored = told["columns"]
-    chosen = layout.columns(told["source"], stored) if stored or told["format"] == "csv" else []
-    extension = names.extension(told["format"], told["compression"])
+    """How the file will look. Raises Refused; claims the file's name."""
+    definition = run.definition
+    stored = definition["columns"]
+    chosen = (
+        layout.columns(definition["source"], stored)
+        if stored or definition["format"] == "csv"
+        else []
+    )
+    extension = names.extension(definition["format"], definition["compression"])
     name = _claim_name(run, extension)
-    inner = name.removesuffix(extension) + names.extension(told["format"], "")
-    return Format(told["format"], chosen, told["compression"], inner)
+    inner = name.removesuffix(extension) + names.extension(definition["format"], "")
+    return Format(definition["format"], chosen, definition["compression"], inner)
 
 
-def _write(run: ExportRun, form: Format, path: Path, beat: Heartbeat) -> _Taken:
+def _write(run: ExportRun, form: Format, path: Path, beat: Heartbeat) -> _WrittenFile:
     """Write the file within one snapshot."""
     source = run.definition["source"]
     with transaction.atomic(durable=True):
@@ -152,12 +140,12 @@ def _write(run: ExportRun, form: Format, path: Path, beat: Heartbeat) -> _Taken:
         chosen = form.columns if run.definition["columns"] and file.rows else ()
         unknown = selection.unknown(raw, parts, source, chosen)
     previous = before.snapshot if before else ""
-    held = outcome.Held(file.rows, file.late, snapshot, previous)
-    return _Taken(held, file, unknown)
+    contents = outcome.FileContents(file.rows, file.late, snapshot, previous)
+    return _WrittenFile(contents, file, unknown)
 
 
 def _begin_snapshot() -> str:
-    """The running transaction's snapshot, taken once for all that it reads."""
+    """The running transaction's snapshot, written once for all that it reads."""
     with connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SELECT pg_current_snapshot()::text")
@@ -196,22 +184,22 @@ def _claim_name(run: ExportRun, extension: str) -> str:
     with transaction.atomic():
         locks.hold_until_commit(Lock.NAME_EXPORT_FILE, run.tenant_id)
         if _is_taken(run, name):
-            name = names.told_apart(name, run.uid, extension)
+            name = names.distinct(name, run.uid, extension)
         running = [ExportRun.State.RUNNING]
         lifecycle.advance(run, to=ExportRun.State.RUNNING, allowed=running, file_name=name)
     return name
 
 
 def _name(run: ExportRun, extension: str) -> str:
-    told: dict[str, Any] = run.definition
+    definition: dict[str, Any] = run.definition
     return names.file_name(
-        told["name_pattern"] or names.DEFAULT,
-        event=layout.event_part(told["source"], told["name"]),
+        definition["name_pattern"] or names.DEFAULT,
+        event=layout.event_part(definition["source"], definition["name"]),
         local_date=run.local_date,
         created=run.created_at,
         run_uid=run.uid,
         export_uid=run.export.uid,
-        zone=told["time_zone"],
+        zone=definition["time_zone"],
         extension=extension,
     )
 
@@ -227,23 +215,16 @@ def _is_taken(run: ExportRun, name: str) -> bool:
     return others.filter(mine).exclude(pk=run.pk).exists()
 
 
-class _Spooled(_File):
-    """A file that storage on the same disk may move instead of copying it."""
-
-    def temporary_file_path(self) -> str:
-        return str(self.name)
-
-
 def _store(run: ExportRun, path: Path) -> str:
     with path.open("rb") as file:
-        return default_storage.save(f"{_folder(run)}/{run.token}", _Spooled(file, str(path)))
+        return default_storage.save(f"{_folder(run)}/{run.token}", SpooledFile(file, str(path)))
 
 
 def _folder(run: ExportRun) -> str:
     return f"exports/{run.tenant_id}/{run.uid}"
 
 
-def _told(unknown: Sequence[str], source: dict[str, Any]) -> str:
+def _empty_columns_note(unknown: Sequence[str], source: dict[str, Any]) -> str:
     """The sentence about columns that are empty everywhere; empty where there is none."""
     if not unknown:
         return ""

@@ -11,10 +11,10 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 
 from exports.layout import RECORD_CHANGE
 from exports.models import Attempt, Delivery, Destination, Export, ExportRun, Server
-from portal.events.rules import known_types
+from portal.events.types import known_types
 from portal.models import Event, Tenant
 
-# Dictionary 4.3, and what the portal itself tells.
+# Dictionary 4.3, and what the portal itself reports.
 KNOWN_TYPES = (*known_types(), RECORD_CHANGE)
 _NEWEST = 20  # events or records that samples are taken of
 _MOST_TYPES = 200
@@ -28,8 +28,8 @@ MOVING = (*Delivery.WAITING_STATES, Delivery.State.SENDING)
 def exports(tenant: Tenant) -> QuerySet[Export]:
     """The tenant's exports by name, with their destinations."""
     places = Destination.objects.select_related("server").order_by("pk")
-    found = Export.objects.filter(tenant=tenant).prefetch_related(Prefetch("destinations", places))
-    return found.order_by("name", "pk")
+    rows = Export.objects.filter(tenant=tenant).prefetch_related(Prefetch("destinations", places))
+    return rows.order_by("name", "pk")
 
 
 def export(tenant: Tenant, uid: uuid.UUID) -> Export | None:
@@ -41,14 +41,14 @@ def last_runs(exports: Sequence[Export]) -> dict[int, ExportRun]:
     """The newest run of each export by the export's number, with its deliveries."""
     if not exports:
         return {}
-    found = (
+    newest = (
         ExportRun.objects.filter(tenant=exports[0].tenant_id, export__in=exports)
         .order_by("export_id", "-pk")
         .distinct("export_id")
         .defer("definition")
         .prefetch_related("deliveries")
     )
-    return {run.export_id: run for run in found}
+    return {run.export_id: run for run in newest}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,21 +61,21 @@ class RunFilter:
     until: date | None = None
 
 
-def runs(export: Export, wanted: RunFilter) -> QuerySet[ExportRun]:
-    """The export's runs that the filter lets through, the newest date first."""
+def runs(export: Export, run_filter: RunFilter) -> QuerySet[ExportRun]:
+    """The export's runs that match the filter, the newest date first."""
     rule = Q(tenant=export.tenant_id, export=export)
-    if wanted.kind:
-        rule &= Q(kind=wanted.kind)
-    if wanted.since:
-        rule &= Q(local_date__gte=wanted.since)
-    if wanted.until:
-        rule &= Q(local_date__lte=wanted.until)
-    found = ExportRun.objects.filter(rule).defer("definition").select_related("user")
-    found = _in_state(found, wanted.state).prefetch_related("deliveries")
-    return found.order_by("-local_date", "-pk")
+    if run_filter.kind:
+        rule &= Q(kind=run_filter.kind)
+    if run_filter.since:
+        rule &= Q(local_date__gte=run_filter.since)
+    if run_filter.until:
+        rule &= Q(local_date__lte=run_filter.until)
+    rows = ExportRun.objects.filter(rule).defer("definition").select_related("user")
+    rows = _in_state(rows, run_filter.state).prefetch_related("deliveries")
+    return rows.order_by("-local_date", "-pk")
 
 
-def _in_state(found: QuerySet[ExportRun], state: str) -> QuerySet[ExportRun]:
+def _in_state(rows: QuerySet[ExportRun], state: str) -> QuerySet[ExportRun]:
     """The runs whose night is in that state (`exports/nights.py`)."""
     some, D = Delivery.objects.filter(run=OuterRef("pk")), Delivery.State
     rules: dict[str, Q] = {
@@ -89,33 +89,33 @@ def _in_state(found: QuerySet[ExportRun], state: str) -> QuerySet[ExportRun]:
         "empty": Q(state="empty"),
         "failed": Q(state="failed"),
     }
-    return found.filter(rules[state]) if state in rules else found
+    return rows.filter(rules[state]) if state in rules else rows
 
 
 def run(tenant: Tenant, uid: uuid.UUID) -> ExportRun | None:
     """The tenant's run with its export; None where there is none."""
-    found = ExportRun.objects.filter(tenant=tenant, uid=uid)
-    return found.select_related("export", "user").first()
+    rows = ExportRun.objects.filter(tenant=tenant, uid=uid)
+    return rows.select_related("export", "user").first()
 
 
 def deliveries_of(run: ExportRun) -> list[Delivery]:
     """The run's deliveries with their attempts, the newest attempt first."""
     log = Prefetch("log", Attempt.objects.order_by("-number"))
-    found = Delivery.objects.filter(tenant=run.tenant_id, run=run)
+    rows = Delivery.objects.filter(tenant=run.tenant_id, run=run)
     return list(
-        found.select_related("server", "acknowledged_by").prefetch_related(log).order_by("pk")
+        rows.select_related("server", "acknowledged_by").prefetch_related(log).order_by("pk")
     )
 
 
 def is_moving(run: ExportRun) -> bool:
-    """Whether the run or one of its deliveries is not settled yet."""
+    """Whether the run or one of its deliveries has not ended yet."""
     if run.state in _UNSETTLED:
         return True
     return Delivery.objects.filter(tenant=run.tenant_id, run=run, state__in=MOVING).exists()
 
 
 def has_moving(export: Export) -> bool:
-    """Whether any run or delivery of the export is not settled yet."""
+    """Whether any run or delivery of the export has not ended yet."""
     runs = ExportRun.objects.filter(tenant=export.tenant_id, export=export, state__in=_UNSETTLED)
     sending = Delivery.objects.filter(tenant=export.tenant_id, run__export=export, state__in=MOVING)
     return runs.exists() or sending.exists()
@@ -134,24 +134,24 @@ class DeliveryFilter:
     until: datetime | None = None
 
 
-def deliveries(tenant: Tenant, wanted: DeliveryFilter) -> QuerySet[Delivery]:
-    """The tenant's deliveries that the filter lets through: open incidents first, then newest."""
+def deliveries(tenant: Tenant, delivery_filter: DeliveryFilter) -> QuerySet[Delivery]:
+    """The tenant's deliveries that match the filter: open incidents first, then newest."""
     rule = Q(tenant=tenant)
-    if wanted.state == "incident":
+    if delivery_filter.state == "incident":
         rule &= OPEN_INCIDENT
-    elif wanted.state == "unfinished":
+    elif delivery_filter.state == "unfinished":
         rule &= Q(state__in=MOVING)
-    elif wanted.state:
-        rule &= Q(state=wanted.state)
-    if wanted.server:
-        rule &= Q(server=wanted.server)
-    if wanted.since:
-        rule &= Q(created_at__gte=wanted.since)
-    if wanted.until:
-        rule &= Q(created_at__lt=wanted.until)
-    found = Delivery.objects.filter(rule).select_related("run__export", "server")
-    found = found.defer("run__definition", "server__password", "server__private_key")
-    return found.annotate(is_incident=OPEN_INCIDENT).order_by("-is_incident", "-pk")
+    elif delivery_filter.state:
+        rule &= Q(state=delivery_filter.state)
+    if delivery_filter.server:
+        rule &= Q(server=delivery_filter.server)
+    if delivery_filter.since:
+        rule &= Q(created_at__gte=delivery_filter.since)
+    if delivery_filter.until:
+        rule &= Q(created_at__lt=delivery_filter.until)
+    rows = Delivery.objects.filter(rule).select_related("run__export", "server")
+    rows = rows.defer("run__definition", "server__password", "server__private_key")
+    return rows.annotate(is_incident=OPEN_INCIDENT).order_by("-is_incident", "-pk")
 
 
 def delivery(tenant: Tenant, uid: uuid.UUID) -> Delivery | None:
@@ -160,7 +160,7 @@ def delivery(tenant: Tenant, uid: uuid.UUID) -> Delivery | None:
 
 
 def open_incidents(tenant: Tenant) -> int:
-    """How many deliveries were given up or refused and nobody has seen to yet."""
+    """How many deliveries were given up or refused and are not acknowledged yet."""
     return Delivery.objects.filter(OPEN_INCIDENT, tenant=tenant).count()
 
 
@@ -177,22 +177,22 @@ def server(tenant: Tenant, uid: uuid.UUID) -> Server | None:
 
 def exports_to(server: Server) -> QuerySet[Export]:
     """The exports that send to the server."""
-    found = Export.objects.filter(tenant=server.tenant_id, destinations__server=server)
-    return found.distinct().order_by("name")
+    rows = Export.objects.filter(tenant=server.tenant_id, destinations__server=server)
+    return rows.distinct().order_by("name")
 
 
 def seen_types(tenant: Tenant) -> list[str]:
-    """The event types that the tenant has had, by name: each by one step through the index."""
-    found: list[str] = []
+    """The event types of the tenant's events, by name: each by one step through the index."""
+    names: list[str] = []
     rows = Event.objects.filter(tenant=tenant).order_by("type").values_list("type", flat=True)
     after = ""
-    while len(found) < _MOST_TYPES:
+    while len(names) < _MOST_TYPES:
         name = rows.filter(type__gt=after).first()
         if name is None:
             break
-        found.append(name)
+        names.append(name)
         after = name
-    return found
+    return names
 
 
 def newest_events(tenant: Tenant, types: Sequence[str]) -> list[Event]:
@@ -201,7 +201,7 @@ def newest_events(tenant: Tenant, types: Sequence[str]) -> list[Event]:
     if not types:
         return list(rows.order_by("-received_at")[:_NEWEST])
     each = max(_NEWEST // len(types), 2)
-    found: list[Event] = []
+    events: list[Event] = []
     for name in types[:_NEWEST]:
-        found += rows.filter(type=name).order_by("-at")[:each]
-    return found
+        events += rows.filter(type=name).order_by("-at")[:each]
+    return events

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from exports.models import ExportRun
 from portal import lifecycle
+from portal.spool import Spool
 
 State = ExportRun.State
 
@@ -33,8 +33,8 @@ def ready() -> QuerySet[ExportRun]:
 def claim(tenant_id: int) -> ExportRun | None:
     """Take the tenant's next run; of several exports they may be written at the same time.
 
-    A run may be claimed more often than settings.MAX_ATTEMPTS (`is_exhausted`): the caller gives
-    it up. Must be called in the tenant's scope, outside a transaction.
+    A run may be claimed more often than settings.MAX_ATTEMPTS: the caller gives it up. Must be
+    called in the tenant's scope, outside a transaction.
     """
     return lifecycle.claim(
         ready().filter(tenant_id=tenant_id).order_by("local_date", "created_at", "pk"),
@@ -43,13 +43,11 @@ def claim(tenant_id: int) -> ExportRun | None:
     )
 
 
-def is_exhausted(run: ExportRun) -> bool:
-    """Whether earlier attempts have used up the run's number of them."""
-    return run.attempt > settings.MAX_ATTEMPTS
-
-
 def running() -> set[tuple[int, int]]:
     """The attempts that run now in the current scope, as (run, token)."""
     with transaction.atomic():
         rows = ExportRun.objects.filter(state=State.RUNNING, lease_until__gte=Now())
         return set(rows.values_list("pk", "token"))
+
+
+spool = Spool("run", running)

@@ -1,5 +1,5 @@
-"""What the newest events or records hold, to show values beside a path and to name a path that
-none of them has."""
+"""The members of the newest events or records: to show values beside a path, and to find a path
+that none of them has."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from exports import layout, queries
+from portal.faults import Refused
 from portal.models import Event, Record, Tenant
 
 _NEWEST = 20
@@ -22,54 +23,59 @@ _LONGEST = 80
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """documents: as the dotted paths see them, the newest first."""
+    """documents: as the dotted paths see them, the newest first. usual: paths of the source's usual
+    columns, which need no document that has them. paths: all, the usual ones first."""
 
     documents: Sequence[Mapping[str, Any]]
-    known: Sequence[str] = ()
+    usual: Sequence[str] = ()
     paths: Sequence[str] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
-        found = dict.fromkeys([*self.known, *(p for one in self.documents for p in _paths(one))])
-        object.__setattr__(self, "paths", list(found)[:_MOST_PATHS])
+        of_documents = (path for document in self.documents for path in _paths(document))
+        paths = dict.fromkeys([*self.usual, *of_documents])
+        object.__setattr__(self, "paths", list(paths)[:_MOST_PATHS])
 
     def values(self, path: str) -> list[str]:
         """A few different values at the path, as text."""
         if path == layout.WHOLE:
-            return [_text(one) for one in self.documents[:1]]
-        found = (_at(one, path) for one in self.documents)
-        return list(dict.fromkeys(_text(one) for one in found if one is not None))[:_SHOWN]
+            return [_text(document) for document in self.documents[:1]]
+        values = (_at(document, path) for document in self.documents)
+        texts = dict.fromkeys(_text(value) for value in values if value is not None)
+        return list(texts)[:_SHOWN]
 
     def lacks(self, path: str) -> bool:
-        """Whether there is something to look at, and none of it has the path."""
-        if path == layout.WHOLE or path in self.known or not self.documents:
+        """Whether there are documents, and none of them has the path."""
+        if path == layout.WHOLE or path in self.usual or not self.documents:
             return False
-        return not any(_has(one, path) for one in self.documents)
+        return not any(_has(document, path) for document in self.documents)
 
     def near(self, path: str) -> str:
-        """The path that was most likely meant; empty where none is near."""
-        folded = {one.casefold(): one for one in self.paths}
+        """The most similar path; empty where none is similar."""
+        folded = {candidate.casefold(): candidate for candidate in self.paths}
         close = difflib.get_close_matches(path.casefold(), folded, n=1, cutoff=0.75)
         return folded[close[0]] if close else ""
 
 
-def of(tenant: Tenant, source: Mapping[str, Any]) -> Samples:
+def newest(tenant: Tenant, source: Mapping[str, Any]) -> Samples:
     """Samples of what an export with this source sends."""
     if name := source.get("records"):
         return _of_records(tenant, str(name), source)
-    types = [str(one) for one in source.get("events") or ()]
-    return Samples([_document(one) for one in queries.newest_events(tenant, types)], _usual(source))
+    types = [str(name) for name in source.get("events") or ()]
+    events = queries.newest_events(tenant, types)
+    return Samples([_document(event) for event in events], _usual(source))
 
 
 def _of_records(tenant: Tenant, name: str, source: Mapping[str, Any]) -> Samples:
     rows = Record.objects.filter(tenant=tenant, kind__name=name).order_by("-pk")[:_NEWEST]
-    return Samples([{**one.data, "active": one.active} for one in rows], _usual(source))
+    documents = [{**record.data, "active": record.active} for record in rows]
+    return Samples(documents, _usual(source))
 
 
 def _usual(source: Mapping[str, Any]) -> list[str]:
-    """The paths that are known without a sample: those of the source's usual columns."""
+    """The paths of the source's usual columns; none where the source is unfinished."""
     try:
         return [column.path for column in layout.defaults(source)]
-    except layout.LayoutFault:
+    except Refused:
         return []
 
 

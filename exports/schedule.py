@@ -1,7 +1,7 @@
-"""Which nights are due, and a run for each: once for an export and date, whoever asks.
+"""Which nights are due, and the runs for them: one for an export and date, whoever asks first.
 
-Due dates follow from what stands in the database, so that a scheduler that was away catches up, and
-two of them, or a clock that jumps, make no run twice.
+Due dates follow from the rows in the database. So a scheduler that was down catches up, and two
+schedulers, or a clock that jumps, make no run twice.
 """
 
 from __future__ import annotations
@@ -15,14 +15,11 @@ from django.db.models import Max, Q
 from exports import windows
 from exports.models import Export, ExportRun
 from portal import bell, logs
+from portal.faults import Fault, Refused
 from portal.models import User
 
 log = logs.get(__name__)
 _NIGHTLY = Q(runs__kind=ExportRun.Kind.NIGHTLY)
-
-
-class NotYetOver(ValueError):
-    """The day asked for is not over in the export's zone. The message is a sentence."""
 
 
 def tenants_due(now: datetime | None = None) -> set[int]:
@@ -36,7 +33,7 @@ def tenants_due(now: datetime | None = None) -> set[int]:
 def make_due(tenant_id: int, now: datetime | None = None) -> int:
     """Make the runs of all nights that have come. Returns how many were made.
 
-    Must be called in the tenant's scope; commits and rings for each export on its own.
+    Must be called in the tenant's scope; commits and notifies the workers for each export.
     """
     moment = now or _database_now()
     started = Export.objects.filter(tenant_id=tenant_id, started_on__isnull=False)
@@ -47,14 +44,14 @@ def run_now(export: Export, user: User | None, local_date: date) -> ExportRun:
     """A run that a person asks for: RERUN for the newest date that is over, BACKFILL for others.
 
     It covers what the date's night covered, or the calendar day, and leaves the nights as they are.
-    Raises NotYetOver and UnknownZone.
+    Raises Refused for a date that is not over in the export's zone, and for an unknown zone.
     """
     start, end = _window_of(export, local_date)
     newest = _database_now().astimezone(windows.zone_of(export.time_zone)).date() - windows.DAY
     if local_date > newest:
-        raise NotYetOver(
-            f"{local_date} is not over in {export.time_zone}. The newest day is {newest}."
-        )
+        message = "%(date)s is not over in %(zone)s. The newest day is %(newest)s."
+        params = {"date": local_date, "zone": export.time_zone, "newest": newest}
+        raise Refused(Fault(("local_date",), "not_over", message, params))
     kind = ExportRun.Kind.RERUN if local_date == newest else ExportRun.Kind.BACKFILL
     with transaction.atomic():
         run = ExportRun.objects.create(
@@ -94,8 +91,8 @@ def _due(export: Export, now: datetime, last: date | None) -> list[date]:
     zone, days = export.time_zone, export.days
     try:
         return windows.due(export.started_on, days, export.at, zone, now, last)
-    except windows.UnknownZone as unknown:
-        log.error("export_zone_unknown", export_id=export.pk, reason=str(unknown))
+    except Refused as refused:
+        log.error("export_zone_unknown", export_id=export.pk, reason=str(refused))
         return []
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from exports.models import Server
 from portal import vault
-from portal.transports import ssh
+from portal.faults import Fault, Refused
+from portal.transports import private_keys, ssh
 
 MODEL = "exports.Server"
 
@@ -25,10 +26,14 @@ def password_of(server: Server) -> str:
 def seal_private_key(server: Server, text: str) -> str:
     """What `server.private_key` is to hold; "" for none.
 
-    Raises ssh.KeyRefused with a sentence where the text is no private key without a passphrase.
+    Raises Refused where the text is no private key without a passphrase.
     """
-    if text.strip():
-        ssh.read_private_key(text)
+    try:
+        if text.strip():
+            private_keys.read(text)
+    except private_keys.PrivateKeyRefused as error:
+        fault = Fault(("private_key",), "bad_private_key", "%(why)s", {"why": str(error)})
+        raise Refused(fault) from error
     return _sealed(server, "private_key", text.strip())
 
 
@@ -37,9 +42,9 @@ def private_key_of(server: Server) -> str:
     return _opened(server, "private_key", server.private_key)
 
 
-def place_of(server: Server) -> ssh.Place:
+def place_of(server: Server) -> ssh.ServerLogin:
     """How to reach the server, with its secrets open. Raises VaultError."""
-    return ssh.Place(
+    return ssh.ServerLogin(
         host=server.host,
         port=server.port,
         username=server.username,
@@ -51,12 +56,12 @@ def place_of(server: Server) -> ssh.Place:
 
 
 def _sealed(server: Server, field: str, text: str) -> str:
-    return vault.seal(text, _place(server, field)) if text else ""
+    return vault.seal(text, _owner(server, field)) if text else ""
 
 
 def _opened(server: Server, field: str, sealed: str) -> str:
-    return vault.unseal(sealed, _place(server, field)) if sealed else ""
+    return vault.unseal(sealed, _owner(server, field)) if sealed else ""
 
 
-def _place(server: Server, field: str) -> vault.Place:
-    return vault.Place(server.tenant_id, MODEL, str(server.uid), field)
+def _owner(server: Server, field: str) -> vault.SecretLocation:
+    return vault.SecretLocation(server.tenant_id, MODEL, str(server.uid), field)

@@ -2,7 +2,7 @@
 
 Every night takes what its own snapshot sees and the night before did not: by the time it happened,
 or, where it came late, by the transaction that brought it (docs/decisions/0014). Nothing foreign
-stands raw in a statement (`exports/shapes.py`).
+is put into a statement unquoted (`exports/shapes.py`).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a run covers. since: nothing that happened earlier is ever sent; for a run that a
-    person asked for, and without a night before, the beginning of the window."""
+    """What a run covers. since: nothing that happened earlier is ever sent; the beginning of the
+    window for a run that a person started, and for the first night."""
 
     tenant_id: int
     since: datetime
@@ -52,25 +52,30 @@ def parts(raw: Connection[Any], source: Mapping[str, Any], bounds: Bounds) -> li
         return list(_changed(raw, bounds, name))
     types = list(source.get("events") or [])
     stored = [name for name in types if name != RECORD_CHANGE]
-    found: list[Part] = []
+    selected: list[Part] = []
     if stored or not types:
-        found += (Part(EVENT, _events(bounds, when, stored), late) for when, late in _spans(bounds))
+        selected += (
+            Part(EVENT, _events(bounds, when, stored), late) for when, late in _spans(bounds)
+        )
     if RECORD_CHANGE in types:
-        found += _changes(raw, bounds)
-    return found
+        selected += _changes(raw, bounds)
+    return selected
 
 
 def unknown(
-    raw: Connection[Any], found: Sequence[Part], source: Mapping[str, Any], chosen: Sequence[Column]
+    raw: Connection[Any],
+    selected: Sequence[Part],
+    source: Mapping[str, Any],
+    chosen: Sequence[Column],
 ) -> list[str]:
-    """The paths of columns that no selected row has. A member that is null is one that is there.
+    """The paths of columns that no selected row has. A member that is null counts as there.
 
     Looks at all rows only for paths that the first thousand do not have.
     """
-    known = _fields_of(source)
-    paths = [c.path for c in chosen if c.path and c.path != WHOLE and c.path not in known]
+    fields = _fields_of(source)
+    paths = [c.path for c in chosen if c.path and c.path != WHOLE and c.path not in fields]
     for limit in (_SAMPLE, None):
-        for part in found:
+        for part in selected:
             paths = _without(raw, part, [p for p in paths if p not in part.shape.plain], limit)
     return list(dict.fromkeys(paths))
 
@@ -78,7 +83,7 @@ def unknown(
 def _fields_of(source: Mapping[str, Any]) -> set[str]:
     """Fields of a record type need no row that has them."""
     if name := source.get("records"):
-        return {one.name for one in catalog().record_type(name).fields}
+        return {field.name for field in catalog().record_type(name).fields}
     return set()
 
 
@@ -102,7 +107,7 @@ def _without(raw: Connection[Any], part: Part, paths: list[str], limit: int | No
 
 
 def _spans(bounds: Bounds) -> Iterator[tuple[sql.Composed, bool]]:
-    """Conditions on events that part what the run holds, each with whether it is late.
+    """Conditions on events that divide what the run holds, each with whether it is late.
 
     Late ones; those of nights whose run failed; those of the window.
     """
@@ -178,7 +183,7 @@ def _kind(name: str) -> sql.Composed:
 def _jobs(
     raw: Connection[Any], bounds: Bounds, record_type: str = ""
 ) -> Iterator[tuple[dict[int, str], bool]]:
-    """Imports that are news to the run, number to uid, by whether they are late.
+    """Imports that no earlier run holds, number to uid, by whether they are late.
 
     What an import changed became visible with its event, in one transaction. Only the portal's own
     events count: a client may send what it likes.

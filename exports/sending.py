@@ -1,6 +1,6 @@
 """One attempt to bring a file to a folder of a partner's server: the steps, in their order.
 
-Folder → what lies there → hidden temporary file → size → name → trigger file. A temporary file
+Folder → a file of that name → hidden temporary file → size → name → trigger file. A temporary file
 belongs to one attempt: an attempt that was frozen and wakes up beside its successor can at most
 give the name to its own file, which is whole; the successor removes what the dead ones left.
 Source: seed 000 (limits), reliability.md rules 20 and 21, promises A17 to A20.
@@ -20,16 +20,16 @@ from exports import trigger
 from exports.models import Attempt
 from portal.transports import targets
 from portal.transports.client import LOST
-from portal.transports.faults import Refused, TransportFault
+from portal.transports.faults import PermanentRefusal, TransportFault
 from portal.transports.probing import joined
-from portal.transports.sftp import Limits, Place, Session, foreign, session
+from portal.transports.sftp import ConnectionLimits, ServerLogin, SftpSession, foreign, session
 
 Step = Attempt.Step
 _READ_SIZE = 1 << 20
 
 
 class OurFault(Exception):
-    """The portal cannot read what it has to send. The far side has nothing to do with it."""
+    """The portal cannot read what it has to send. The partner's server is not at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Parcel:
 
     sha256, size (bytes): of the frozen file, which `read` opens. settled: an earlier attempt of the
     same ladder came as far as giving the name, so a file of that size is ours. may_replace: what
-    lies under that name was put there by this portal. trigger: Export.Trigger.
+    has that name was put there by this portal. trigger: Export.Trigger.
     """
 
     folder: str
@@ -58,8 +58,8 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """already_there: an earlier attempt had done it. note: what the server could not tell."""
+class SendResult:
+    """already_there: an earlier attempt had done it. note: what the server could not report."""
 
     already_there: bool = False
     note: str = ""
@@ -75,46 +75,49 @@ class Watch(Protocol):
         """So many bytes of the file were handed over; called often."""
 
 
-def limits() -> Limits:
+def limits() -> ConnectionLimits:
     """The limits of seed 000, and the networks that the operator allows."""
-    return Limits(
+    return ConnectionLimits(
         settings.EXPORT_CONNECT_SECONDS,
         settings.EXPORT_TRANSFER_SECONDS,
         targets.networks(settings.EXPORT_ALLOWED_NETWORKS),
     )
 
 
-def send(place: Place, parcel: Parcel, watch: Watch, bounds: Limits) -> Sent:
-    """Bring the file there once. Raises OurFault, Unreachable, Refused, or what `watch` raises."""
+def send(place: ServerLogin, parcel: Parcel, watch: Watch, bounds: ConnectionLimits) -> SendResult:
+    """Bring the file there once.
+
+    Raises OurFault, Unreachable, PermanentRefusal, or what `watch` raises.
+    """
     _check_stored(parcel)
     with session(place, bounds, watch.step) as opened:
         watch.step(Step.FOLDER)
         opened.check_folder(parcel.folder)
         for name in parcel.leftovers:
             opened.remove(parcel.path(name))
-        sent = _data_file(opened, parcel, watch)
+        result = _data_file(opened, parcel, watch)
         if parcel.trigger:
             watch.step(Step.TRIGGER)
             _trigger_file(opened, parcel)
-    return sent
+    return result
 
 
 def _check_stored(parcel: Parcel) -> None:
-    """A look at our own file first: the far side is not troubled for our fault."""
+    """Check our own file before the connection is opened: the server is not at fault for it."""
     with _opened(parcel) as file, _reading():
         file.seek(0, 2)
-        found = file.tell()
-    if found != parcel.size:
-        raise OurFault(f"The stored file has {found:,} bytes; {parcel.size:,} were written.")
+        size = file.tell()
+    if size != parcel.size:
+        raise OurFault(f"The stored file has {size:,} bytes; {parcel.size:,} were written.")
 
 
-def _data_file(opened: Session, parcel: Parcel, watch: Watch) -> Sent:
+def _data_file(opened: SftpSession, parcel: Parcel, watch: Watch) -> SendResult:
     final = parcel.path(parcel.name)
-    found = opened.size_of(final)
-    if found is not None and found == parcel.size and parcel.settled:
-        return Sent(already_there=True)
-    if found is not None and not parcel.may_replace:
-        raise Refused(foreign(final, found))
+    size = opened.size_of(final)
+    if size is not None and size == parcel.size and parcel.settled:
+        return SendResult(already_there=True)
+    if size is not None and not parcel.may_replace:
+        raise PermanentRefusal(foreign(final, size))
     temporary = parcel.path(parcel.temporary)
     with _removed_on_failure(opened, temporary):
         watch.step(Step.UPLOAD)
@@ -124,11 +127,11 @@ def _data_file(opened: Session, parcel: Parcel, watch: Watch) -> Sent:
         note = opened.check_size(temporary, parcel.size)
         watch.step(Step.RENAME)
         opened.rename(temporary, final, parcel.size, replace=parcel.may_replace)
-    return Sent(note=note)
+    return SendResult(note=note)
 
 
-def _trigger_file(opened: Session, parcel: Parcel) -> None:
-    """Comes last and whole, so that whoever waits for it finds the data file complete."""
+def _trigger_file(opened: SftpSession, parcel: Parcel) -> None:
+    """Send the trigger file last and complete: whoever waits for it finds the data file whole."""
     md5 = _md5(parcel) if parcel.trigger == trigger.MANIFEST else ""
     content = trigger.content(parcel.trigger, parcel.name, md5)
     temporary = parcel.path(f"{parcel.temporary}.trigger")
@@ -139,8 +142,8 @@ def _trigger_file(opened: Session, parcel: Parcel) -> None:
 
 
 @contextlib.contextmanager
-def _removed_on_failure(opened: Session, path: str) -> Iterator[None]:
-    """Leave no temporary file where the connection still allows it; else the next attempt does."""
+def _removed_on_failure(opened: SftpSession, path: str) -> Iterator[None]:
+    """Remove the temporary file where the connection allows it; else the next attempt does."""
     try:
         yield
     except BaseException:
@@ -150,7 +153,7 @@ def _removed_on_failure(opened: Session, path: str) -> Iterator[None]:
 
 
 def _chunks(file: BinaryIO, parcel: Parcel, size: int) -> Iterator[bytes]:
-    """The file's bytes; raises OurFault before the last is confirmed if they are not the frozen."""
+    """The file's bytes. Raises OurFault at the end where they are not those of the frozen file."""
     digest, count = hashlib.sha256(), 0
     while True:
         with _reading():
@@ -182,7 +185,7 @@ def _opened(parcel: Parcel) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def _reading() -> Iterator[None]:
-    """Whatever a storage raises is our fault, and never taken for the far side's."""
+    """Turn whatever a storage raises into OurFault, so that no server is blamed for it."""
     try:
         yield
     except Exception as error:

@@ -1,7 +1,8 @@
 """What a person does with the servers that files are sent to: make, change, pin, delete.
 
 Secrets are sealed before they are stored (`exports/secrets.py`) and never shown again. A server
-whose host or port changes loses its pinned key: it was that of another machine.
+whose host or port changes loses its pinned key: it was that of another machine. The paths of the
+faults are names of fields of `Access`.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from django.db.models import ProtectedError
 
 from exports import secrets
 from exports.addresses import Address
-from exports.define import Actor, Refused
 from exports.models import Server
-from portal import audit
+from portal import audit, constraints
+from portal.changes import Actor
+from portal.faults import Fault, Refused
 from portal.models import Tenant
 
-_NAMES = 100  # of one login, before a person has to think of one
+_MOST_NAMES = 100  # that are tried for a login, before a person has to choose one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What a person says about a server. password, private_key: None leaves what is stored."""
+    """What a person enters for a server. password, private_key: None leaves what is stored."""
 
     name: str
     host: str
@@ -35,7 +37,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ServerFolder:
     """The server and folder of a pasted URL. is_new: the server was made just now."""
 
     server: Server
@@ -44,7 +46,7 @@ class Found:
 
 
 def create(tenant: Tenant, actor: Actor, access: Access) -> Server:
-    """A new server. Raises Refused where the name is taken; ssh.KeyRefused for no private key."""
+    """Make a server. Raises Refused for a name that is taken and for what is no private key."""
     server = Server(tenant=tenant)
     _fill(server, access)
     _save(server, actor, "server.create")
@@ -52,7 +54,7 @@ def create(tenant: Tenant, actor: Actor, access: Access) -> Server:
 
 
 def change(server: Server, actor: Actor, access: Access) -> None:
-    """Change it. Raises Refused where the name is taken; ssh.KeyRefused for no private key."""
+    """Change it. Raises Refused for a name that is taken and for what is no private key."""
     if (server.host, server.port) != (access.host, access.port):
         server.host_key = server.host_key_type = ""
     _fill(server, access)
@@ -73,29 +75,34 @@ def _save(server: Server, actor: Actor, action: str) -> None:
         with transaction.atomic():
             server.save()
             _audit(server, actor, action, host=server.host, port=server.port)
-    except IntegrityError as fault:
-        raise Refused("Another server has this name. Choose another one.", "name") from fault
+    except IntegrityError as error:
+        if constraints.violated(error) != "one_server_per_name":
+            raise
+        message = "Another server has this name. Choose another one."
+        raise Refused(Fault(("name",), "name_taken", message)) from error
 
 
-def from_url(tenant: Tenant, actor: Actor, address: Address) -> Found:
-    """The server of a pasted URL, made where the login is not known yet.
+def from_url(tenant: Tenant, actor: Actor, address: Address) -> ServerFolder:
+    """The server of a pasted URL, made where no server has this login yet.
 
-    Raises Refused where the login is known with another password: that is changed on its page.
+    Raises Refused where the server has another password: that is changed on the server's page.
     """
-    known = Server.objects.filter(
+    server = Server.objects.filter(
         tenant=tenant, host=address.host, port=address.port, username=address.username
     ).first()
-    if known is None:
-        return Found(_made(tenant, actor, address), address.path, True)
-    if address.password and secrets.password_of(known) != address.password:
-        raise Refused(
-            f"The server “{known.name}” has this login already, with another password. Change the "
+    if server is None:
+        return ServerFolder(_create_named(tenant, actor, address), address.path, True)
+    if address.password and secrets.password_of(server) != address.password:
+        message = (
+            "The server “%(name)s” has this login already, with another password. Change the "
             "password on the server's own page, or paste the address without one."
         )
-    return Found(known, address.path, False)
+        raise Refused(Fault(("password",), "other_password", message, {"name": server.name}))
+    return ServerFolder(server, address.path, False)
 
 
-def _made(tenant: Tenant, actor: Actor, address: Address) -> Server:
+def _create_named(tenant: Tenant, actor: Actor, address: Address) -> Server:
+    """A server of the first name after its login that no other server has."""
     name = f"{address.username}@{address.host}"[:180]
     for number in itertools.count(1):
         access = Access(
@@ -108,7 +115,7 @@ def _made(tenant: Tenant, actor: Actor, address: Address) -> Server:
         try:
             return create(tenant, actor, access)
         except Refused:
-            if number >= _NAMES:
+            if number >= _MOST_NAMES:
                 raise
     raise AssertionError
 
@@ -131,16 +138,17 @@ def unpin(server: Server, actor: Actor) -> None:
 
 
 def delete(server: Server, actor: Actor) -> None:
-    """Delete it. Raises Refused while an export sends to it or files were sent there."""
+    """Delete it. Raises Refused while an export sends to it or its deliveries are listed."""
     try:
         with transaction.atomic():
             _audit(server, actor, "server.delete", name=server.name)
             server.delete()
-    except ProtectedError as fault:
-        raise Refused(
+    except ProtectedError as error:
+        message = (
             "An export sends to this server, or its deliveries are still listed. Take it out of "
             "the exports first; a server that files were sent to stays for the history."
-        ) from fault
+        )
+        raise Refused(Fault((), "in_use", message)) from error
 
 
 def _audit(server: Server, actor: Actor, action: str, **detail: str | int) -> None:

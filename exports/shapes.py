@@ -1,6 +1,6 @@
 """How a row looks in a file, as SQL for COPY: cells for CSV, one object for JSON.
 
-Nothing foreign stands raw in a statement: paths, names, constants are literals quoted by psycopg.
+Nothing foreign is put into a statement unquoted: psycopg quotes paths, names and constants.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STAMP = '\'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\''
 @dataclass(frozen=True, slots=True)
 class Shape:
     """How the rows of a part are read. plain: SQL of what is no member of the document, by path;
-    raw: those of them that are JSON as they stand. document: SQL of the jsonb. order: of rows."""
+    raw: those of them that are JSON already. document: SQL of the jsonb. order: of rows."""
 
     document: sql.SQL
     order: sql.SQL
@@ -46,7 +46,7 @@ EVENT = Shape(
         "subject": sql.SQL("e.subject"),
     },
 )
-# U+001F parts the fields of a key in the store.
+# U+001F separates the fields of a key in the store.
 _KEY = "translate(r.key, E'\\x1f', '|')"
 CHANGE = Shape(
     sql.SQL(
@@ -82,8 +82,8 @@ def cells(part: Part, chosen: Sequence[Column]) -> sql.Composed:
 
 def objects(part: Part, chosen: Sequence[Column]) -> sql.Composed:
     """SELECT of one JSON object a row, as text; the whole event or record where none is chosen."""
-    one = _object(part.shape, nested(chosen)) if chosen else _whole(part.shape)
-    return _select(part, one)
+    document = _object(part.shape, nested(chosen)) if chosen else _whole(part.shape)
+    return _select(part, document)
 
 
 def _select(part: Part, values: sql.Composable) -> sql.Composed:

@@ -1,7 +1,7 @@
-"""The sweep of the exports: every 15 seconds it makes the runs that are due, and rings.
+"""The sweep of the exports: every 15 seconds it makes due runs and notifies workers.
 
 Schedulers may be two or away for hours: what is due follows from the database (`schedule.py`).
-Deliveries are rung for by a tick of their own (`delivery.ring_due`).
+Couriers are notified by a tick of their own (`delivery.ring_due`).
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ log = logs.get(__name__)
 
 
 def sweep() -> str:
-    """Make due runs, ring, and clear up. Must be called across tenants."""
+    """Make due runs, notify workers, and clean up. Must be called across tenants."""
     beats.beat("exports")
-    made = sum(_make(tenant_id) for tenant_id in sorted(schedule.tenants_due()))
+    run_count = sum(_make(tenant_id) for tenant_id in sorted(schedule.tenants_due()))
     writing = set(queue.ready().values_list("tenant_id", flat=True))
-    _ring(bell.EXPORT, writing)
+    _notify(bell.EXPORT, writing)
     cleared = forget_old_files()
-    return f"Made {made} runs; rang for {len(writing)} to write; cleared {cleared}."
+    return f"Made {run_count} runs; rang for {len(writing)} to write; cleared {cleared}."
 
 
 def forget_old_files() -> int:
-    """Delete files whose days are over, save those still on their way. Returns how many."""
-    on_their_way = Delivery.objects.filter(run=OuterRef("pk")).exclude(
+    """Delete files whose days are over, save those still being delivered. Returns how many."""
+    undelivered = Delivery.objects.filter(run=OuterRef("pk")).exclude(
         state__in=Delivery.FINAL_STATES
     )
-    old = ExportRun.objects.filter(~Exists(on_their_way), kept_until__lt=Now()).exclude(content="")
+    old = ExportRun.objects.filter(~Exists(undelivered), kept_until__lt=Now()).exclude(content="")
     runs = list(old.order_by("pk")[:100])
     for run in runs:
         default_storage.delete(run.content)
@@ -48,7 +48,7 @@ def _make(tenant_id: int) -> int:
         return schedule.make_due(tenant_id)
 
 
-def _ring(task: str, tenants: set[int]) -> None:
-    """Ring for each, in an order of chance, so that no tenant is always the one left out."""
+def _notify(task: str, tenants: set[int]) -> None:
+    """Notify workers of each tenant in random order, so that none is always left out."""
     for tenant_id in random.sample(sorted(tenants), len(tenants)):
         bell.ring(task, tenant_id, expires=2 * settings.SWEEP_SECONDS)

@@ -1,4 +1,4 @@
-"""Celery's side: load by id, one call, a sentence. Due times and claims are in the database."""
+"""Celery tasks: load by id, one call, return a sentence. Due times are in the database."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from django.db import close_old_connections
 
 from exports import delivery, pipeline, queue, sweep
 from portal import bell, tenancy
-from portal.celery import app
+from portal.celery import tick
 
 
 @shared_task(name=bell.EXPORT)
 def write_tenant(tenant_id: int) -> str:
-    """Write the tenant's next file, and ring again where another one is waiting."""
+    """Write the tenant's next file, and notify a worker again where another one is waiting."""
     close_old_connections()
     with tenancy.scope(tenant_id):
-        said = pipeline.write_next(tenant_id)
+        sentence = pipeline.write_next(tenant_id)
         if queue.ready().filter(tenant_id=tenant_id).exists():
             bell.ring(bell.EXPORT, tenant_id)
-        return said
+        return sentence
 
 
 @shared_task(name="exports.sweep")
 def sweep_all() -> str:
-    """Make the runs that are due, and ring for what is waiting or was lost."""
+    """Make the runs that are due, and notify workers of what is waiting or was lost."""
     close_old_connections()
     with tenancy.everyone("the sweep looks after all tenants"):
         return sweep.sweep()
@@ -40,24 +40,12 @@ def deliver_tenant(tenant_id: int) -> str:
 
 @shared_task(name=bell.RING_DUE)
 def ring_due() -> str:
-    """Ring for deliveries whose time has come; the couriers' sign that they still hear."""
+    """Notify workers of deliveries that are due; shows that the couriers still receive tasks."""
     close_old_connections()
     with tenancy.everyone("each tenant's next attempt has a time of its own"):
         return f"Rang for {delivery.ring_due()} tenants."
 
 
-app.conf.beat_schedule = {
-    **(app.conf.beat_schedule or {}),
-    "exports": {
-        "task": "exports.sweep",
-        "schedule": settings.SWEEP_SECONDS,
-        # A sweep that nobody took in time is worth nothing: the next one does its work.
-        "options": {"expires": settings.SWEEP_SECONDS},
-    },
-    # Seed 000's first waits are 20 and 40 seconds: the sweep alone would be too coarse.
-    "ring_due": {
-        "task": bell.RING_DUE,
-        "schedule": settings.EXPORT_TICK_SECONDS,
-        "options": {"expires": settings.EXPORT_TICK_SECONDS, "queue": "deliver"},
-    },
-}
+tick("exports", "exports.sweep", settings.SWEEP_SECONDS)
+# Seed 000's first waits are 20 and 40 seconds: the sweep alone would be too coarse.
+tick("ring_due", bell.RING_DUE, settings.EXPORT_TICK_SECONDS, queue="deliver")

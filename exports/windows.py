@@ -2,7 +2,8 @@
 
 Design.md section 8: at a time of day in the export's zone, for the previous local calendar day (23,
 24 or 25 hours); a missing time fires at the first valid instant after it, a repeated one once.
-Pure: instants are aware and in UTC; "now" is handed in.
+An unknown zone is refused with the path `time_zone`. Pure: instants are aware and in UTC; "now" is
+handed in.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from portal import zones
+from portal.faults import Fault, Refused
 
 DAY = timedelta(days=1)
 # More missed nights than that are covered by one file: the oldest of those that still run.
@@ -19,28 +21,23 @@ MOST_MISSED = 31
 _SECOND = timedelta(seconds=1)
 
 
-class UnknownZone(ValueError):
-    """No such time zone. The message is a sentence for people."""
-
-
 def zone_of(name: str) -> ZoneInfo:
-    """The IANA time zone of that name. Raises UnknownZone."""
+    """The IANA time zone of that name. Raises Refused."""
     if name not in zones.names():
-        raise UnknownZone(
-            f"There is no time zone “{name[:64]}”. Choose a name such as America/New_York."
-        )
+        message = "There is no time zone “%(name)s”. Choose a name such as America/New_York."
+        raise Refused(Fault(("time_zone",), "unknown_zone", message, {"name": name[:64]}))
     return ZoneInfo(name)
 
 
 def day(local_date: date, zone: str) -> tuple[datetime, datetime]:
-    """The calendar day's first instant and that of the next day. Raises UnknownZone."""
+    """The calendar day's first instant and that of the next day. Raises Refused."""
     return _instant(local_date, time(), zone), _instant(local_date + DAY, time(), zone)
 
 
 def fires_at(local_date: date, at: time, zone: str) -> datetime:
     """The instant at which the night that covers the date runs: on the day after, at `at`.
 
-    Never before the covered day is over. Raises UnknownZone.
+    Never before the covered day is over. Raises Refused.
     """
     return max(_instant(local_date + DAY, at, zone), day(local_date, zone)[1])
 
@@ -58,14 +55,14 @@ def due(
     days: ISO weekdays on which it fires, empty for every day; a day on which it does not fire is
     covered by the next one's window. last: the newest date that has a run. Of more than
     MOST_MISSED dates the newest remain; the first of them covers those before (`window`).
-    Raises UnknownZone.
+    Raises Refused.
     """
     first = started_on if last is None else max(started_on, last + DAY)
     newest = now.astimezone(zone_of(zone)).date()
     fired = [
-        one
-        for one in _dates(first, newest)
-        if runs_on(one, days) and fires_at(one, at, zone) <= now
+        local_date
+        for local_date in _dates(first, newest)
+        if runs_on(local_date, days) and fires_at(local_date, at, zone) <= now
     ]
     return fired[-MOST_MISSED:]
 
@@ -78,12 +75,12 @@ def runs_on(local_date: date, days: Collection[int]) -> bool:
 def next_date(
     started_on: date, days: Collection[int], at: time, zone: str, now: datetime, last: date | None
 ) -> date:
-    """The date that is covered by the next run that is still to come. Raises UnknownZone."""
+    """The date that is covered by the next run that is still to come. Raises Refused."""
     first = started_on if last is None else max(started_on, last + DAY)
-    one = max(first, now.astimezone(zone_of(zone)).date() - 2 * DAY)
-    while not runs_on(one, days) or fires_at(one, at, zone) <= now:
-        one += DAY
-    return one
+    local_date = max(first, now.astimezone(zone_of(zone)).date() - 2 * DAY)
+    while not runs_on(local_date, days) or fires_at(local_date, at, zone) <= now:
+        local_date += DAY
+    return local_date
 
 
 def window(
@@ -92,7 +89,7 @@ def window(
     """What the night of a date covers: from where the last run ended (`ended`) to the date's end.
 
     The first run after a start begins with the day of the start. An end before the beginning, which
-    only a change of the zone can bring, gives an empty window. Raises UnknownZone.
+    only a change of the zone can bring, gives an empty window. Raises Refused.
     """
     begin = day(started_on, zone)[0]
     start = begin if ended is None else max(begin, ended)

@@ -1,7 +1,7 @@
-"""The file of a run, written once: COPY streamed to disk, hashed and packed on the way.
+"""The file of a run, written once: COPY streamed to disk, hashed and compressed on the way.
 
-Memory does not grow with the rows. The same rows give the same bytes, packed or not: no archive
-holds a time of its own. CSV is RFC 4180 with line feeds, for machines: values are as they are,
+Memory does not grow with the rows. The same rows give the same bytes, compressed or not: no
+archive holds a time. CSV is RFC 4180 with line feeds, for machines: values are as they are,
 formulas too (people read CSV through `portal/people_csv.py`).
 """
 
@@ -24,7 +24,7 @@ from exports import shapes
 from exports.layout import Column, header
 from exports.shapes import Part
 
-# Tab and U+0001 never stand raw in JSON text, so that COPY has nothing to quote or to escape.
+# JSON text never holds a raw tab or U+0001, so COPY has nothing to quote or to escape.
 _AS_JSON = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, DELIMITER E'\\t', QUOTE E'\\x01')")
 _AS_CSV = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)")
 _BLOCK = 1 << 18
@@ -117,14 +117,8 @@ def _csv(
     check: Callable[[], None],
 ) -> list[int]:
     target.write(_header(form))
-    counts = []
-    for part in parts:
-        with raw.cursor() as cursor:
-            for block in _blocks(cursor, _AS_CSV.format(shapes.cells(part, form.columns))):
-                check()
-                target.write(block)
-            counts.append(cursor.rowcount)
-    return counts
+    statements = (_AS_CSV.format(shapes.cells(part, form.columns)) for part in parts)
+    return [_copy(raw, statement, target, check) for statement in statements]
 
 
 def _header(form: Format) -> bytes:
@@ -140,14 +134,8 @@ def _json_lines(
     target: IO[bytes],
     check: Callable[[], None],
 ) -> list[int]:
-    counts = []
-    for part in parts:
-        with raw.cursor() as cursor:
-            for block in _blocks(cursor, _AS_JSON.format(shapes.objects(part, form.columns))):
-                check()
-                target.write(block)
-            counts.append(cursor.rowcount)
-    return counts
+    statements = (_AS_JSON.format(shapes.objects(part, form.columns)) for part in parts)
+    return [_copy(raw, statement, target, check) for statement in statements]
 
 
 def _json(
@@ -178,6 +166,17 @@ class _Array:
 
     def end(self) -> None:
         self._target.write(b"[]\n" if self._before == b"[\n" else b"\n]\n")
+
+
+def _copy(
+    raw: Connection[Any], statement: sql.Composed, target: IO[bytes], check: Callable[[], None]
+) -> int:
+    """Write what COPY gives; the number of its rows."""
+    with raw.cursor() as cursor:
+        for block in _blocks(cursor, statement):
+            check()
+            target.write(block)
+        return cursor.rowcount
 
 
 def _blocks(cursor: Cursor[Any], statement: sql.Composed) -> Iterator[bytes]:

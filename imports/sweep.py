@@ -1,6 +1,6 @@
-"""The sweep: every 15 seconds it rings for what is due, so that a lost message loses nothing.
+"""The sweep: every 15 seconds it notifies workers of what is due; so no lost message loses work.
 
-It also clears away what killed workers left in the database, and files whose days are over.
+It also removes what killed workers left in the database, and files whose days are over.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import random
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError
 from django.db.models.functions import Now
 
 from imports.collect.template_files import forget_unmatched
@@ -27,32 +27,32 @@ log = logs.get(__name__)
 
 
 def sweep() -> str:
-    """Ring, clear up, and leave a sign of life. Must be called across tenants."""
+    """Notify workers, clean up, and record a sign of life. Must be called across tenants."""
     beats.beat("sweep")
     importing = set(queue.ready().values_list("tenant_id", flat=True))
-    _ring(bell.IMPORT, importing)
+    _notify(bell.IMPORT, importing)
     collecting = set(Drop.objects.filter(enabled=True).values_list("tenant_id", flat=True))
-    _ring(bell.POLL, collecting)
-    telling = outbox.due() | set(sending.unsent().values_list("tenant_id", flat=True))
-    _ring(bell.MAIL, telling)
+    _notify(bell.POLL, collecting)
+    mailing = outbox.due() | set(sending.unsent().values_list("tenant_id", flat=True))
+    _notify(bell.MAIL, mailing)
     cleared = clear_staging() + forget_old_files() + forget_unmatched() + clear_parts()
     cleared += files.forget_old() + outbox.forget_old()
     scores.expire()
     return f"Rang for {len(importing)} imports, {len(collecting)} folders; cleared {cleared}."
 
 
-def _ring(task: str, tenants: set[int]) -> None:
-    """Ring for each, in an order of chance: where there is more to do than the workers can, some
-    bells lapse before the next sweep, and not always the same tenants'."""
+def _notify(task: str, tenants: set[int]) -> None:
+    """Notify workers of each tenant in random order.
+
+    Where there is more work than workers, some messages expire before the next sweep, and these
+    should not always be the same tenants'.
+    """
     for tenant_id in random.sample(sorted(tenants), len(tenants)):
         bell.ring(task, tenant_id, expires=2 * settings.SWEEP_SECONDS)
 
 
 def clear_staging() -> int:
-    """Drop staging tables of attempts that no longer run; one still in use waits for the next time.
-
-    A worker that sleeps in the middle of a COPY holds its table: the sweep must not wait for it.
-    """
+    """Drop staging tables of attempts that no longer run, save those still in use."""
     tables = staging.leftovers()
     running = queue.running(ImportJob.objects.all()) if tables else set()
     stray = [name for name, job, token in tables if (job, token) not in running]
@@ -61,9 +61,7 @@ def clear_staging() -> int:
 
 def _drop(table: str) -> bool:
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = '200ms'")
-            cursor.execute(f"DROP TABLE IF EXISTS {table}")
+        staging.drop_leftover(table)
     except OperationalError as error:
         log.warning("staging_table_in_use", table=table, error=repr(error))
         return False

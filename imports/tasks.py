@@ -1,4 +1,4 @@
-"""Celery's side: load by id, one call, a sentence. Due times and claims are in the database."""
+"""Celery tasks: load by id, make one call, return a sentence. Due times are in the database."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from django.db import close_old_connections
 
 from imports import sweep
 from imports.collect import rounds
-from imports.jobs import pipeline, queue, spool
+from imports.jobs import pipeline, queue
 from portal import bell, tenancy
-from portal.celery import app
+from portal.celery import tick
 
 
 @shared_task(name=bell.POLL)
@@ -23,21 +23,21 @@ def poll_tenant(tenant_id: int) -> str:
 
 @shared_task(name=bell.IMPORT)
 def run_tenant(tenant_id: int) -> str:
-    """Run the tenant's next job, and ring again where another one is waiting."""
+    """Run the tenant's next job, and notify a worker where another one is waiting."""
     close_old_connections()
     with tenancy.scope(tenant_id):
         job = queue.next_job(tenant_id)
         if job is None:
             return f"Tenant {tenant_id}: nothing to do."
-        said = pipeline.run(job)
+        sentence = pipeline.run(job)
         if queue.ready().filter(tenant_id=tenant_id).exists():
             bell.ring(bell.IMPORT, tenant_id)
-        return said
+        return sentence
 
 
 @shared_task(name="imports.sweep")
 def sweep_all() -> str:
-    """Ring for what is due or was lost, and clear away what killed workers left."""
+    """Notify workers of what is due or was lost, and remove what killed workers left."""
     close_old_connections()
     with tenancy.everyone("the sweep looks after all tenants"):
         return sweep.sweep()
@@ -45,23 +45,11 @@ def sweep_all() -> str:
 
 @shared_task(name=bell.PULSE)
 def pulse() -> str:
-    """Something to hear for an idle importing worker, which clears its own disk meanwhile."""
+    """A sign of life of an idle importing worker, which clears its own disk meanwhile."""
     close_old_connections()
-    return f"Cleared {spool.clear()} directories of attempts that were cut off."
+    return f"Cleared {queue.spool.clear()} directories of attempts that were cut off."
 
 
-app.conf.beat_schedule = {
-    **(app.conf.beat_schedule or {}),
-    "sweep": {
-        "task": "imports.sweep",
-        "schedule": settings.SWEEP_SECONDS,
-        # A sweep that nobody took in time is worth nothing: the next one does its work.
-        "options": {"expires": settings.SWEEP_SECONDS},
-    },
-    # The importing workers have no sweep to hear.
-    "pulse": {
-        "task": bell.PULSE,
-        "schedule": settings.SWEEP_SECONDS,
-        "options": {"expires": settings.SWEEP_SECONDS, "queue": "import"},
-    },
-}
+tick("sweep", "imports.sweep", settings.SWEEP_SECONDS)
+# The importing workers get no sweep.
+tick("pulse", bell.PULSE, settings.SWEEP_SECONDS, queue="import")

@@ -1,4 +1,4 @@
-"""The audit trail: what is written down, one call an act, and how it is found again."""
+"""The audit trail: each act is recorded by one call, and a filter selects entries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.models import AuditEntry, Tenant, User
 
-# Every act there is, with its words for people. Stable, so that programs may test them.
+# Every act, with its words for people. The names are stable, so that programs may test them.
 ACTIONS = {
     "account.add": _("Account made"),
     "account.disable": _("Account switched off"),
@@ -68,7 +68,7 @@ ACTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TrailFilter:
     """Which entries. who, what: part of the e-mail, of the subject or a name. end: not included."""
 
     action: str = ""
@@ -78,22 +78,22 @@ class Wanted:
     end: datetime | None = None
 
 
-def found(tenant: Tenant, wanted: Wanted) -> QuerySet[AuditEntry]:
-    """The tenant's entries that are wanted, in no order."""
+def entries(tenant: Tenant, only: TrailFilter) -> QuerySet[AuditEntry]:
+    """The tenant's entries that the filter selects, in no order."""
     rows = AuditEntry.objects.filter(tenant=tenant).select_related("user")
-    if wanted.action:
-        rows = rows.filter(action=wanted.action)
-    if wanted.who:
-        rows = rows.filter(user__email__icontains=wanted.who)
-    if wanted.what:
-        named = Q(subject__icontains=wanted.what)
+    if only.action:
+        rows = rows.filter(action=only.action)
+    if only.who:
+        rows = rows.filter(user__email__icontains=only.who)
+    if only.what:
+        named = Q(subject__icontains=only.what)
         for name in ("file", "name", "username"):
-            named |= Q(**{f"detail__{name}__icontains": wanted.what})
+            named |= Q(**{f"detail__{name}__icontains": only.what})
         rows = rows.filter(named)
-    if wanted.start:
-        rows = rows.filter(at__gte=wanted.start)
-    if wanted.end:
-        rows = rows.filter(at__lt=wanted.end)
+    if only.start:
+        rows = rows.filter(at__gte=only.start)
+    if only.end:
+        rows = rows.filter(at__lt=only.end)
     return rows
 
 
@@ -109,7 +109,7 @@ def record(
     """Append an entry. action: one of ACTIONS; subject: what it was done to.
 
     NUL, which PostgreSQL takes in no text, is left out of the subject and the detail's texts.
-    Raises ValueError for an act that has no words.
+    Raises ValueError for an act that is not among ACTIONS.
     """
     if action not in ACTIONS:
         raise ValueError(f'The act "{action}" is not among portal.audit.ACTIONS.')

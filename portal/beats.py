@@ -1,4 +1,4 @@
-"""Signs of life of the processes, written by the database's clock and read by `/metrics`."""
+"""Signs of life of the processes, by the database's clock; `/metrics` reads them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portal.models import Beat
 
 
 def beat(name: str, **detail: Any) -> None:
-    """Note that a process is alive. name: its kind and host, such as "sweep" or "drop@host"."""
+    """Record that a process is alive. name: its kind and host, such as "sweep" or "drop@host"."""
     Beat.objects.bulk_create(
         [Beat(name=name[:100], seen_at=Now(), detail=detail)],
         update_conflicts=True,

@@ -1,7 +1,7 @@
-"""Ringing the doorbell: wake a worker for a tenant. A lost ring is found by the sweep.
+"""The doorbell: a message that wakes a worker for a tenant. The sweep makes up for lost messages.
 
-No fact travels here: the message is a tenant's id. A broker that is down must fail neither an
-upload nor a request, so every failure is logged and swallowed (design.md section 3, rule 1).
+A message carries a tenant's id and no fact. An upload or a request must not fail because the broker
+is down, so failures are logged and not raised (design.md section 3, rule 1).
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ PULSE = "imports.pulse"
 EXPORT = "exports.write_tenant"
 DELIVER = "exports.deliver_tenant"
 MAIL = "portal.send_mail"
-DELIVER = "exports.deliver_tenant"
 RING_DUE = "exports.ring_due"
 
 
 def ring(task: str, tenant_id: int, expires: float | None = None) -> bool:
-    """Send the message now. Returns whether the broker took it.
+    """Send the message now. Returns whether the broker accepted it.
 
-    expires: seconds after which nobody needs to answer it, because it is rung again.
+    expires: seconds after which the message may be dropped, because another one will follow.
     """
     try:
         app.send_task(task, args=[tenant_id], ignore_result=True, expires=expires)
@@ -40,5 +39,5 @@ def ring(task: str, tenant_id: int, expires: float | None = None) -> bool:
 
 
 def ring_on_commit(task: str, tenant_id: int) -> None:
-    """Send the message when the running transaction has committed."""
+    """Send the message once the running transaction has committed."""
     transaction.on_commit(functools.partial(ring, task, tenant_id))

@@ -1,4 +1,4 @@
-"""Start-up checks: a configuration that is legal Python but unsafe is refused, with a hint.
+"""Start-up checks: a configuration that is valid but unsafe is refused, with a hint.
 
 Ids are stable (`causeway.E…` refuses, `causeway.W…` warns). Source: reliability.md, rule 30.
 """
@@ -23,10 +23,10 @@ _SHORTEST_KEY = 32
 
 
 def secret_key(**_kwargs: Any) -> list[CheckMessage]:
-    """The signing key must be there, long, and not an example's."""
+    """The signing key must be set, long, and not from an example."""
     try:
         key = settings.SECRET_KEY
-    except ImproperlyConfigured:  # Django's own word for an empty one, without a hint
+    except ImproperlyConfigured:  # Django's own error for an empty key, without a hint
         key = ""
     if len(key) >= _SHORTEST_KEY and "change-me" not in key and "insecure" not in key:
         return []
@@ -35,7 +35,7 @@ def secret_key(**_kwargs: Any) -> list[CheckMessage]:
 
 
 def vault_keys(**_kwargs: Any) -> list[CheckMessage]:
-    """The ring that encrypts secrets must hold at least one whole key."""
+    """The key ring that encrypts secrets must have at least one valid key."""
     try:
         vault.keys(settings.VAULT_KEYS)
     except ImproperlyConfigured as exc:
@@ -52,7 +52,7 @@ def debug(**_kwargs: Any) -> list[CheckMessage]:
 
 
 def lease(**_kwargs: Any) -> list[CheckMessage]:
-    """A lease that one missed heartbeat ends would let two workers hold one job."""
+    """If one missed heartbeat ended a lease, two workers could run one job."""
     if settings.LEASE_SECONDS > 2 * settings.HEARTBEAT_SECONDS > 0:
         return []
     return [
@@ -67,17 +67,17 @@ def lease(**_kwargs: Any) -> list[CheckMessage]:
 
 def directories(**_kwargs: Any) -> list[CheckMessage]:
     """Nobody else on the machine may write into the directories that hold senders' files."""
-    found: list[CheckMessage] = []
+    messages: list[CheckMessage] = []
     for path in (settings.DROPS_DIR, settings.SPOOL_DIR, settings.MEDIA_ROOT):
         if path.exists() and stat.S_IMODE(Path(path).stat().st_mode) & 0o002:
-            found.append(
+            messages.append(
                 Error(f"{path} may be written by anyone.", hint="chmod o-w", id="causeway.E005")
             )
-    return found
+    return messages
 
 
 def plain_http(**_kwargs: Any) -> list[CheckMessage]:
-    """Pages beyond this machine want TLS in front."""
+    """Pages for other machines need TLS."""
     local = {"localhost", "127.0.0.1", "[::1]"}
     if settings.HTTPS or set(settings.ALLOWED_HOSTS) <= local:
         return []
@@ -86,7 +86,7 @@ def plain_http(**_kwargs: Any) -> list[CheckMessage]:
 
 
 def proxy(**_kwargs: Any) -> list[CheckMessage]:
-    """HTTPS=yes redirects what does not come through a proxy that says so: forever."""
+    """HTTPS=yes without a proxy that reports HTTPS redirects for ever."""
     if settings.BEHIND_PROXY or not settings.HTTPS:
         return []
     hint = "Set BEHIND_PROXY=yes where a TLS proxy sends X-Forwarded-Proto and X-Forwarded-For."
@@ -124,16 +124,16 @@ def _policies() -> list[CheckMessage]:
 
 
 def export_networks(**_kwargs: Any) -> list[CheckMessage]:
-    """What is no network would allow or forbid something else than was meant."""
-    found: list[CheckMessage] = []
+    """A text that is not a network would allow or forbid something unintended."""
+    messages: list[CheckMessage] = []
     for text in settings.EXPORT_ALLOWED_NETWORKS:
         try:
             ipaddress.ip_network(text)
         except ValueError as exc:
             hint = "Write networks as 10.20.0.0/16, parted by commas."
             message = f"EXPORT_ALLOWED_NETWORKS: {exc}."
-            found.append(Error(message, hint=hint, id="causeway.E006"))
-    return found
+            messages.append(Error(message, hint=hint, id="causeway.E006"))
+    return messages
 
 
 ALL = (secret_key, vault_keys, debug, lease, directories, plain_http, proxy, export_networks)

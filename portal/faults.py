@@ -6,7 +6,7 @@ API answer) makes a sentence of it, so that nobody ever takes a sentence apart a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 Step = str | int
@@ -48,3 +48,14 @@ class Refused(Exception):
     def __init__(self, *faults: Fault) -> None:
         super().__init__(" ".join(str(fault) for fault in faults))
         self.faults = faults
+
+    @property
+    def sentences(self) -> list[str]:
+        """The faults as a page shows them."""
+        return [str(fault) for fault in self.faults]
+
+
+def refuse(faults: Collection[Fault]) -> None:
+    """Raise Refused where there are faults."""
+    if faults:
+        raise Refused(*faults)

@@ -1,4 +1,4 @@
-"""Public keys of accounts: one line of authorized_keys becomes what is stored and compared."""
+"""Public keys of accounts: a line of authorized_keys in the form that is stored and compared."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import asyncssh
 _LONGEST = 20_000
 
 
-class KeyRefused(Exception):
-    """The text is no public key that may log in; the words say what is wrong."""
+class PublicKeyRefused(Exception):
+    """The text is not a public key that may log in. The message says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """line: type and base64 only. fingerprint: `SHA256:…`. comment: the owner's note."""
+    """A key. line: type and base64 only. fingerprint: `SHA256:…`. comment: the owner's note."""
 
     line: str
     fingerprint: str
@@ -23,13 +23,13 @@ class PublicKey:
 
 
 def parse(text: str) -> PublicKey:
-    """Read a public key in OpenSSH or RFC 4716 form. Raises KeyRefused."""
+    """Read a public key in OpenSSH or RFC 4716 form. Raises PublicKeyRefused."""
     try:
         if len(text) > _LONGEST:
             raise ValueError("it is far too long")
         key = asyncssh.import_public_key(text.strip())
     except (asyncssh.KeyImportError, ValueError) as error:
-        raise KeyRefused(
+        raise PublicKeyRefused(
             f"This is no public key ({error}). Expected one line such as 'ssh-ed25519 AAAA… name'."
         ) from None
     line = key.export_public_key().decode().split()

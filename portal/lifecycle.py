@@ -1,8 +1,9 @@
-"""Claim, lease, heartbeat, fence: how one worker owns a row of work, and only one.
+"""Claim, lease, heartbeat, fence, retry: how one worker owns a row of work, and only one.
 
 Design.md section 3, rule 2. A claim takes the row with SKIP LOCKED, raises its token and gives it a
 lease by the database's clock. Each later change is an UPDATE conditional on id, token and allowed
-previous states; zero rows changed means that the work belongs to somebody else by now.
+previous states; zero rows changed means that another worker owns the work. An attempt
+that goes wrong by our fault is recorded and made again after a wait, at most MAX_ATTEMPTS times.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from types import TracebackType
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -24,10 +25,11 @@ from django.db.utils import Error as DatabaseError
 from portal import logs, tenancy
 
 log = logs.get(__name__)
+_RETRY_SECONDS = (5, 30, 120)
 
 
 class LeaseLost(Exception):
-    """The row is no longer ours: stop at once and write nothing."""
+    """The row is no longer ours: the work stops at once and writes nothing."""
 
 
 class Leased(models.Model):
@@ -64,10 +66,10 @@ def claim(
     state: str,
     guard: Callable[[], bool] | None = None,
 ) -> L | None:
-    """Take the first candidate that nobody holds, in the queryset's order.
+    """Take the first candidate that no other worker holds, in the queryset's order.
 
-    guard: asked first, in the same transaction; its locks hold until the claim is committed, and
-    where it says no, nothing is claimed. Must be called outside a transaction (RuntimeError
+    guard: called first, in the same transaction; its locks hold until the claim is committed, and
+    where it returns False nothing is claimed. Must be called outside a transaction (RuntimeError
     within one); commits the claim. Returns the fresh row or None.
     """
     with transaction.atomic(durable=True):
@@ -96,8 +98,8 @@ def fence(row: Leased) -> None:
         raise LeaseLost(f"{row._meta.label} {row.pk} is held by somebody else.")
 
 
-def speak() -> None:
-    """Say something inside a transaction that waits for other work: its silence is limited."""
+def keep_transaction_alive() -> None:
+    """Send a query in a transaction that waits for other work: the database limits its silence."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
@@ -115,7 +117,7 @@ def advance(row: Leased, *, to: str, allowed: Collection[str], **changes: Any) -
 
 
 def _ours(row: L) -> QuerySet[L]:
-    """The row, as long as nobody else has claimed it since."""
+    """The row, as long as no other worker has claimed it since."""
     return type(row)._default_manager.filter(pk=row.pk, token=row.token)
 
 
@@ -140,12 +142,7 @@ class Heartbeat:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._stop.set()
         self._thread.join(timeout=10)
 
@@ -174,8 +171,8 @@ class Heartbeat:
     def _prolong(self) -> bool:
         """Whether the row is still ours. A lease that was given back is not taken again.
 
-        A locked row is left alone: we hold it ourselves while applying, nobody can claim it
-        meanwhile, and waiting for it would keep the work from ending.
+        A locked row is left alone: the work itself locks it while it applies, no other worker can
+        claim it then, and waiting for it would keep the work from ending.
         """
         rows = _ours(self._row)
         with transaction.atomic():
@@ -183,3 +180,82 @@ class Heartbeat:
                 rows.filter(lease_until__isnull=False).update(lease_until=lease_end())
                 return True
         return rows.exists()
+
+
+def next_to_run(claim: Callable[[], L | None], give_up: Callable[[L], None]) -> L | None:
+    """Claim the next row that has an attempt left; those that died too often are given up."""
+    while (row := claim()) is not None:
+        if row.attempt <= settings.MAX_ATTEMPTS:
+            return row
+        give_up(row)
+    return None
+
+
+def run_attempt(
+    row: Leased,
+    tenant_id: int,
+    *,
+    work: Callable[[Heartbeat], None],
+    errored: Callable[[Exception], None],
+    tidy: Callable[[], None],
+) -> LeaseLost | None:
+    """Make one attempt at a claimed row under its heartbeat. Errors of the work do not propagate.
+
+    errored: records an error of ours. tidy: removes what this attempt and cut-off ones left in
+    storage. Returns the exception where another worker has taken the row.
+    """
+
+    def attempt(beat: Heartbeat) -> None:
+        with recorded(errored):
+            work(beat)
+
+    lost = under_heartbeat(row, tenant_id, attempt)
+    if lost is not None or row.token > 1:
+        tidy()
+    return lost
+
+
+def under_heartbeat(
+    row: Leased, tenant_id: int, work: Callable[[Heartbeat], None]
+) -> LeaseLost | None:
+    """Do the work while a heartbeat keeps the lease; returns how it was lost, if it was."""
+    with Heartbeat(row, tenant_id) as beat:
+        try:
+            work(beat)
+        except LeaseLost as lost:
+            return lost
+    return None
+
+
+@contextmanager
+def recorded(errored: Callable[[Exception], None]) -> Iterator[None]:
+    """Hand any error of the block to `errored`, over a fresh connection after a database error.
+
+    Raises LeaseLost, also where `errored` finds that another worker has taken the row.
+    """
+    try:
+        yield
+    except LeaseLost:
+        raise
+    except Exception as error:
+        if isinstance(error, DatabaseError):
+            connection.close()
+        errored(error)
+
+
+def out_of_attempts(row: Leased, error: Exception) -> str:
+    """The reason to give the row up after this error; empty where it may be tried again."""
+    if row.attempt < settings.MAX_ATTEMPTS:
+        return ""
+    return f"It went wrong {row.attempt} times; the last time: {type(error).__name__}."
+
+
+def try_again(
+    row: Leased, error: Exception, *, to: str, allowed: Collection[str], **changes: Any
+) -> str:
+    """Give the row back, to be claimed after a wait that grows. Returns why. Raises LeaseLost."""
+    wait = _RETRY_SECONDS[min(row.attempt, len(_RETRY_SECONDS)) - 1]
+    reason = f"{type(error).__name__}; the portal tries again in {wait} seconds."
+    due = Now() + timedelta(seconds=wait)
+    advance(row, to=to, allowed=allowed, ready_at=due, reason=reason, **changes, **released())
+    return reason

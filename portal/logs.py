@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, with request and job ids, foreign text made harmless."""
+"""Structured logs: one JSON object a line, with request and job ids, and harmless foreign text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import structlog
 _SECRET_WORDS = ("password", "secret", "token", "authorization", "cookie", "private")
 _LONGEST = 256
 _LONGEST_EVENT = 2000
-# Made by logging itself, not by the caller; an exception may have many lines.
+# Set by logging itself, not by the caller; an exception may have many lines.
 _OURS = {
     "event",
     "exc_info",
@@ -24,7 +24,7 @@ _OURS = {
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Hide values whose name says secret; cut foreign text, so that no line grows or breaks."""
+    """Hide values with a secret's name; cut foreign text, so that lines stay short and whole."""
     for name, value in event.items():
         if name not in _OURS:
             event[name] = _harmless(name, value)
@@ -46,7 +46,7 @@ def _harmless(name: str, value: Any) -> Any:
 
 
 def _one_line(text: str) -> str:
-    """The text with its control characters spelled out: nobody forges a line or a colour."""
+    """The text with its control characters escaped: nobody can forge a line or a colour."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -92,7 +92,7 @@ def config(log_format: str, level: str) -> dict[str, Any]:
         "loggers": {
             "django.server": {"level": "WARNING"},
             "asyncssh": {"level": "WARNING"},
-            # It writes a traceback for every server that is away; the attempt's row has the words.
+            # It logs a traceback for each server that is away; the attempt's row has the reason.
             "paramiko": {"level": "CRITICAL"},
         },
     }

@@ -21,7 +21,7 @@ _BUFFER = 64 << 10
 
 
 def neutralise(value: str) -> str:
-    """The value, made harmless for spreadsheets. Plain numbers such as -5 or +3.2 stay."""
+    """The value, made harmless for spreadsheets. Plain numbers such as -5 or +3.2 are unchanged."""
     return "'" + value if _is_active(value) else value
 
 
@@ -31,14 +31,14 @@ def restore(value: str) -> str:
 
 
 def _is_active(value: str) -> bool:
-    # Apostrophes before an active value count too, so that a value which really begins with
-    # one is told from one that was neutralised.
+    # Apostrophes before an active value count too, so that a value that already begins with an
+    # apostrophe differs from a neutralised one.
     core = value.lstrip("'")
     return core.startswith(tuple(ACTIVE)) and not _PLAIN_NUMBER.fullmatch(core)
 
 
 class PeopleCsv:
-    """Writes rows one by one; call `close` (or leave the `with` block) to write the rest.
+    """A writer of rows; call `close` (or leave the `with` block) to write the rest.
 
     target: stays open. Text goes out as UTF-8 with CR LF line ends; what UTF-8 cannot hold
     becomes a question mark. bom: spreadsheets need it to see UTF-8.
@@ -54,7 +54,7 @@ class PeopleCsv:
         self._writer.writerow([neutralise(value) for value in values])
 
     def write(self, text: str) -> int:
-        """Take a piece of finished text (this is what the csv module calls)."""
+        """Write text; the csv module calls this."""
         self._pending += text.encode("utf-8", "replace")
         if len(self._pending) > _BUFFER:
             self._flush()
@@ -92,7 +92,7 @@ def write_rows(
 
 
 def streamed(header: Sequence[str], batches: Iterable[Iterable[Sequence[str]]]) -> Iterator[bytes]:
-    """The pieces of a file, one a batch of rows: for lists that are too long for memory."""
+    """The file in pieces, one for each batch of rows: for lists that are too long for memory."""
     buffer = io.BytesIO()
     writer = PeopleCsv(buffer)
     writer.row(header)

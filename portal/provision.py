@@ -1,7 +1,7 @@
-"""Making a tenant and what it needs to send: endpoint, drops, folders, accounts, people.
+"""Creation of a tenant and what it needs to send: endpoint, drops, folders, accounts, people.
 
-Also the rows that the catalog implies (`record_kinds`). Used by the management commands, by the
-first start and by tests; every call opens the scope that it needs.
+Also the rows that the catalog implies (`record_kinds`). The management commands, the first start
+and tests use it; each function opens the scope that it needs.
 """
 
 from __future__ import annotations
@@ -42,23 +42,23 @@ def tenant(name: str, slug: str, time_zone: str = "America/New_York") -> Tenant:
         raise ValidationError(
             f"{time_zone} is no IANA time zone. Expected one such as America/New_York."
         )
-    made = Tenant(name=name, slug=slug, time_zone=time_zone)
-    made.full_clean()
-    made.save()
-    return made
+    row = Tenant(name=name, slug=slug, time_zone=time_zone)
+    row.full_clean()
+    row.save()
+    return row
 
 
 def endpoint(owner: Tenant, name: str = "SFTP") -> Endpoint:
     """Make a hosted endpoint with a drop for every feed of the catalog, and its folders."""
     with tenancy.scope(owner.pk), transaction.atomic():
-        made = Endpoint.objects.create(tenant=owner, name=name)
+        row = Endpoint.objects.create(tenant=owner, name=name)
         Drop.objects.bulk_create(
-            Drop(tenant=owner, endpoint=made, path=feed.folders[0], feed=feed.name)
+            Drop(tenant=owner, endpoint=row, path=feed.folders[0], feed=feed.name)
             for feed in catalog().feeds()
             if feed.folders
         )
-    folders(made)
-    return made
+    folders(row)
+    return row
 
 
 def account(
@@ -70,8 +70,8 @@ def account(
 ) -> Account:
     """Make a login on the endpoint, with a password, a public key, or both.
 
-    home: see `Account`. Raises ValidationError for a name that is taken or unfit, or without
-    either; KeyRefused.
+    home: see `Account`. Raises ValidationError for a name that is taken or unfit, or if there is
+    neither password nor key; PublicKeyRefused.
     """
     if not password and key_line is None:
         raise ValidationError("An account needs a password or a public key.")
@@ -81,7 +81,7 @@ def account(
             "and '-', beginning with a letter or digit."
         )
     parsed = keys.parse(key_line) if key_line is not None else None
-    made = Account(
+    row = Account(
         tenant_id=place.tenant_id,
         endpoint=place,
         username=username,
@@ -91,10 +91,10 @@ def account(
     with tenancy.everyone("a user name is unique across tenants"), transaction.atomic():
         if _is_taken(username):
             raise ValidationError(f"The user name {username} is taken. Choose another.")
-        made.save()
+        row.save()
         if parsed:
-            _key(made, parsed)
-    return made
+            _key(row, parsed)
+    return row
 
 
 def template_account(
@@ -107,8 +107,8 @@ def template_account(
 ) -> Account:
     """Make a login whose files go through import templates (seed 003), with a home and its drop.
 
-    base: the person's user name. Raises ValidationError as `account`, and for parts that make no
-    login name; KeyRefused; OSError where the folder cannot be made.
+    base: the person's user name. Raises ValidationError as `account`, and for parts that cannot
+    form a login name; PublicKeyRefused; OSError if the folder cannot be made.
     """
     try:
         username = usernames.sftp_form(base, district, state)
@@ -116,23 +116,26 @@ def template_account(
         raise ValidationError(str(refused)) from None
     home = f"{HOMES}/{username}"
     with tenancy.scope(place.tenant_id), transaction.atomic():
-        made = account(place, username, password, key_line, home)
+        row = account(place, username, password, key_line, home)
         Drop.objects.create(
             tenant_id=place.tenant_id, endpoint=place, path=home, protocol=Drop.Protocol.TEMPLATE
         )
     folders(place)
-    return made
+    return row
 
 
 def _is_taken(username: str) -> bool:
-    """Whether an account has the name, in either of its forms and any case."""
+    """Whether an account has the name, in either of its forms and in any case."""
     forms = {username, usernames.account_name(username), usernames.ftps_form(username)}
     folded = Account.objects.annotate(folded=Lower("username"))
     return folded.filter(folded__in=[form.lower() for form in forms]).exists()
 
 
 def key(owner: Account, line: str, name: str = "") -> AccountKey:
-    """Let a public key log in to the account. Raises KeyRefused, IntegrityError for a known one."""
+    """Let a public key log in to the account.
+
+    Raises PublicKeyRefused; IntegrityError where the account has the key already.
+    """
     return _key(owner, keys.parse(line), name)
 
 
@@ -147,7 +150,7 @@ def _key(owner: Account, parsed: keys.PublicKey, name: str = "") -> AccountKey:
 
 
 def user(email: str, password: str, owner: Tenant, role: str = Role.VIEWER) -> User:
-    """Make a person a member of the tenant; one who exists keeps their password.
+    """Make a person a member of the tenant; an existing person keeps their password.
 
     Raises ValidationError for an unfit address, password or role.
     """
@@ -167,17 +170,20 @@ def operator(email: str, password: str) -> User:
 
 
 def new_password() -> str:
-    """A password to hand over once: 24 characters that no shell or form mistakes."""
+    """A password to hand over once: 24 characters that need no quoting."""
     return secrets.token_urlsafe(18)
 
 
 def record_kinds(using: str = DEFAULT_DB_ALIAS) -> None:
-    """Bring the rows of the record types up to the catalog. Their ids never change."""
+    """Update the rows of the record types from the catalog. Their ids never change."""
     rows = RecordKind.objects.using(using)
-    known = {name: rest for name, *rest in rows.values_list("name", "label", "pack")}
-    for one in catalog().order():
-        if known.get(one.name) != [one.label, one.pack]:
-            rows.update_or_create(name=one.name, defaults={"label": one.label, "pack": one.pack})
+    stored = {name: rest for name, *rest in rows.values_list("name", "label", "pack")}
+    for record_type in catalog().order():
+        if stored.get(record_type.name) != [record_type.label, record_type.pack]:
+            rows.update_or_create(
+                name=record_type.name,
+                defaults={"label": record_type.label, "pack": record_type.pack},
+            )
 
 
 def after_migrate(using: str, **_kwargs: Any) -> None:

@@ -44,8 +44,8 @@ def append_only_tables() -> list[str]:
 def apply(connection: BaseDatabaseWrapper) -> None:
     """Create the role, its grants, the staging schema and all policies.
 
-    Safe to repeat beside running processes: what is right already is not touched, a grant is never
-    seen half made, and no two tables are locked at once.
+    Safe to repeat while processes run: what is right is not changed, all grants become visible at
+    once, and no two tables are locked at the same time.
     """
     with connection.cursor() as cursor:
         with transaction.atomic(using=connection.alias):
@@ -78,7 +78,7 @@ def _grants(cursor: CursorWrapper) -> None:
 
 
 def _policy(cursor: CursorWrapper, table: str) -> None:
-    """Set the policy, unless this very one is there; its comment says which one it is."""
+    """Set the policy, unless it is there already; its comment identifies its version."""
     cursor.execute(
         "SELECT 1 FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = %s "
         "WHERE c.oid = to_regclass(%s) AND c.relrowsecurity AND c.relforcerowsecurity "
@@ -97,14 +97,14 @@ def _policy(cursor: CursorWrapper, table: str) -> None:
 
 
 def after_migrate(using: str, app_config: Any, **_kwargs: Any) -> None:
-    """The post_migrate receiver. Django sends it when the tables of all apps are there."""
+    """The post_migrate receiver. Django sends the signal when the tables of all apps exist."""
     if settings.DATABASE_ROLE or app_config.name != "portal":
         return
     apply(connections[using])
 
 
 def unprotected(connection: BaseDatabaseWrapper) -> list[str]:
-    """Tenant tables that are missing or not bound by our policy; empty is right."""
+    """Tenant tables that are missing or have no policy; an empty list is right."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT name FROM unnest(%s::text[]) name WHERE NOT EXISTS (SELECT FROM pg_class c "

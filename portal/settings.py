@@ -9,10 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import environ
 from csp.constants import NONE, SELF
 
-from portal import env, logs
+from portal import __version__, env, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).absolute()
@@ -82,33 +81,27 @@ TEMPLATES = [
 DATABASE_URL = env.secret("DATABASE_URL")
 DATABASE_PASSWORD = env.secret("DATABASE_PASSWORD")
 DATABASE_ROLE = env.exact("DATABASE_ROLE", "causeway_app")
-
-
 LEASE_SECONDS = env.number("LEASE_SECONDS", 60)
 
 
 def _database() -> dict[str, Any]:
-    """The one database. The role is taken on at connecting, so no query can come before it.
+    """The one database. A connection takes on the role as it opens, so no query can come before.
 
-    A transaction that says nothing for as long as a lease is ended: a process that was frozen in it
-    would hold its rows, and with them its tenant, for ever.
+    A transaction that is idle for as long as a lease lasts is ended: a process that was frozen in
+    it would hold its rows, and with them its tenant, for ever.
     """
-    parsed = dict(environ.Env.db_url_config(DATABASE_URL or "postgres://localhost/causeway"))
-    options = dict(parsed.get("OPTIONS", {}))
-    if "host" in options:  # postgres://user@/name?host=/socket/dir
-        parsed["HOST"] = options.pop("host")
+    parsed = env.database(DATABASE_URL or "postgres://localhost/causeway")
+    options = parsed["OPTIONS"]
     if DATABASE_ROLE:
         silence = f"-c idle_in_transaction_session_timeout={LEASE_SECONDS}s"
-        given = f"{options.get('options', '')} -c role={DATABASE_ROLE} {silence}"
-        options["options"] = given.strip()
-    parsed |= {
-        "PASSWORD": parsed.get("PASSWORD") or DATABASE_PASSWORD,
+        own = f"{options.get('options', '')} -c role={DATABASE_ROLE} {silence}"
+        options["options"] = own.strip()
+    return parsed | {
+        "PASSWORD": parsed["PASSWORD"] or DATABASE_PASSWORD,
         "ENGINE": "django.db.backends.postgresql",
-        "OPTIONS": options,
         "CONN_MAX_AGE": env.number("DATABASE_CONN_MAX_AGE", 60),
         "CONN_HEALTH_CHECKS": True,
     }
-    return parsed
 
 
 DATABASES = {"default": _database()}
@@ -144,7 +137,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
 SWEEP_SECONDS = env.number("SWEEP_SECONDS", 15)
-# An idle worker that has heard nothing for so long starts anew (portal/watchdog.py).
+# An idle worker that has received nothing for so long is restarted (portal/watchdog.py).
 DEAF_SECONDS = env.number("DEAF_SECONDS", 60)
 
 # --- Lifecycle (design.md section 3, rule 2)
@@ -264,7 +257,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Causeway",
     "DESCRIPTION": "Send events to the portal and read them. docs/api.md has examples.",
-    "VERSION": "1",
+    "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
 }
 

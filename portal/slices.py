@@ -1,19 +1,21 @@
-"""Slices of rows in the order of time: lists that stay right while rows come in. Read only."""
+"""Slices of rows between two cursors: lists that stay right while rows come in. Read only."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from portal.models import AuditEntry, Event
 
-Row = TypeVar("Row", Event, AuditEntry)
+Row = TypeVar("Row", bound=Model)
+Timed = TypeVar("Timed", Event, AuditEntry)
 
 
 class BadCursor(ValueError):
@@ -22,55 +24,71 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Slice(Generic[Row]):
-    """Rows in order. after, before: cursors of the next and the previous slice."""
+    """Rows in order. after, before: cursors of the next and the previous slice, "" for none."""
 
     rows: list[Row]
     after: str = ""
     before: str = ""
 
 
-def oldest_first(rows: QuerySet[Row], cursor: str, size: int) -> Slice[Row]:
+def oldest_first(rows: QuerySet[Timed], cursor: str, size: int) -> Slice[Timed]:
     """The slice behind the cursor, in the order of time. Raises BadCursor."""
-    if cursor:
-        rows = rows.filter(_beyond(cursor, "gt"))
-    part = list(rows.order_by("at", "id")[: size + 1])
-    return Slice(part[:size], after=mark(part[size - 1]) if len(part) > size else "")
+    after = _beyond(cursor, "gt") if cursor else None
+    return forwards(rows, after, ("at", "id"), time_cursor, size)
 
 
-def newest_first(rows: QuerySet[Row], after: str, before: str, size: int = 50) -> Slice[Row]:
+def newest_first(rows: QuerySet[Timed], after: str, before: str, size: int = 50) -> Slice[Timed]:
     """The slice behind or before a cursor, the newest first. Raises BadCursor."""
     if before:
-        part = list(rows.filter(_beyond(before, "gt")).order_by("at", "id")[: size + 1])
-        more, part = len(part) > size, part[:size][::-1]
-        if not part:
-            return Slice([])
-        return Slice(part, after=mark(part[-1]), before=mark(part[0]) if more else "")
-    if after:
-        rows = rows.filter(_beyond(after, "lt"))
-    part = list(rows.order_by("-at", "-id")[: size + 1])
+        return backwards(rows, _beyond(before, "gt"), ("at", "id"), time_cursor, size)
+    beyond = _beyond(after, "lt") if after else None
+    return forwards(rows, beyond, ("-at", "-id"), time_cursor, size)
+
+
+def forwards(
+    rows: QuerySet[Row],
+    after: Q | None,
+    order: tuple[str, ...],
+    cursor: Callable[[Row], str],
+    size: int,
+) -> Slice[Row]:
+    """The first rows that lie after a cursor; the very first ones without it.
+
+    cursor: the cursor of a row.
+    """
+    if after is not None:
+        rows = rows.filter(after)
+    part = list(rows.order_by(*order)[: size + 1])
     return Slice(
         part[:size],
-        after=mark(part[size - 1]) if len(part) > size else "",
-        before=mark(part[0]) if after and part else "",
+        after=cursor(part[size - 1]) if len(part) > size else "",
+        before=cursor(part[0]) if after is not None and part else "",
     )
 
 
-def shown(rows: QuerySet[Row], after: str, before: str) -> Slice[Row]:
-    """The slice for a page, the newest first; the first one where a cursor cannot be read."""
-    try:
-        return newest_first(rows, after, before)
-    except BadCursor:
-        return newest_first(rows, "", "")
+def backwards(
+    rows: QuerySet[Row],
+    before: Q,
+    order: tuple[str, ...],
+    cursor: Callable[[Row], str],
+    size: int,
+) -> Slice[Row]:
+    """The last rows that lie before a cursor. order: the reverse of the slice's own."""
+    part = list(rows.filter(before).order_by(*order)[: size + 1])
+    more, part = len(part) > size, part[:size][::-1]
+    if not part:
+        return Slice([])
+    return Slice(part, after=cursor(part[-1]), before=cursor(part[0]) if more else "")
 
 
-def mark(row: Event | AuditEntry) -> str:
-    """The cursor that stands at this row."""
+def time_cursor(row: Event | AuditEntry) -> str:
+    """The cursor of a row in the order of time."""
     written = json.dumps([row.at.isoformat(), row.pk])
     return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
 
 
 def _beyond(cursor: str, way: str) -> Q:
-    """What lies after the cursor (gt) or before it (lt). The first half can use an index."""
+    """The rows later (gt) or earlier (lt) than the cursor. The first half can use an index."""
     at, number = _place(cursor)
     return Q(**{f"at__{way}e": at}) & (
         Q(**{f"at__{way}": at}) | Q(**{"at": at, f"id__{way}": number})

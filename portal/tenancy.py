@@ -1,12 +1,12 @@
-"""Tenant first: which tenant the running code may see, told to PostgreSQL's row-level security.
+"""Tenant first: the tenant whose rows the running code may see, for row-level security.
 
 Every table with a tenant has a policy (`portal/rls.py`) on the setting `app.tenant`. Without a
-scope nothing is visible. `everyone(reason)` is the greppable exception for what has to look across
-tenants: the sweep, a login, an operator's page.
+scope nothing is visible. `everyone(reason)` is the exception, easy to find, for code that reads
+the rows of all tenants: the sweep, a login, an operator's page.
 
-A scope belongs to the thread that opened it, as its connection does. A thread that merely inherits
-the context (`asyncio.to_thread`) sees nothing until it opens a scope itself: its connection would
-be told at opening, never untold, and show one tenant's rows to the next.
+A scope belongs to the thread that opened it, as its connection does. A thread that only inherits
+the context (`asyncio.to_thread`) sees nothing until it opens a scope itself: otherwise its
+connection would get the setting as it opens, keep it, and show one tenant's rows to the next.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ def everyone(reason: str) -> Iterator[None]:
 def _scope(value: str) -> Iterator[None]:
     previous = _current.set((value, threading.get_ident()))
     try:
-        _tell(value)
+        _set_on_open(value)
         yield
     finally:
         _current.reset(previous)
-        _tell(_here())
+        _set_on_open(_here())
 
 
 def _here() -> str:
@@ -66,15 +66,15 @@ def _here() -> str:
     return value if thread == threading.get_ident() else ""
 
 
-def _tell(value: str) -> None:
-    """Set it on the open connection; a connection opened later is told by the signal below."""
+def _set_on_open(value: str) -> None:
+    """Set the tenant on the open connection; the signal below does it for later connections."""
     if connection.connection is None:
         return
     try:
         _execute(connection, value)
     except AnyDatabaseError:
-        # A broken transaction takes the setting back as it ends; a broken connection is replaced by
-        # one that starts with nothing visible.
+        # A broken transaction resets the setting when it ends; a broken connection is replaced by
+        # a new one, on which nothing is visible.
         if not connection.in_atomic_block:
             connection.close()
 
@@ -85,6 +85,6 @@ def _execute(target: BaseDatabaseWrapper, value: str) -> None:
 
 
 @receiver(connection_created)
-def _tell_new(connection: BaseDatabaseWrapper, **_kwargs: Any) -> None:
+def _set_on_new(connection: BaseDatabaseWrapper, **_kwargs: Any) -> None:
     if value := _here():
         _execute(connection, value)

@@ -2,8 +2,8 @@
 
 The associated data ties a secret to its place (tenant, model, row, field), so that a ciphertext
 copied into another row cannot be read. To rotate, put a new key first and `reseal` every secret.
-VAULT_KEYS: lines or comma-parted `id:base64 of 32 bytes`; the first seals, all open. An id is made
-of letters, digits, "-" and "_".
+VAULT_KEYS: `id:base64 of 32 bytes`, on lines or separated by commas; the first key seals, all open.
+An id has letters, digits, "-" and "_".
 Source: reliability.md, rule 28.
 """
 
@@ -26,12 +26,12 @@ _KEY_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class VaultError(Exception):
-    """A secret cannot be opened: another place, another key, or changed bytes."""
+    """A secret cannot be opened: another location, another key, or changed bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a secret lives; part of what is authenticated."""
+class SecretLocation:
+    """The row and field of a secret; part of the authenticated data."""
 
     tenant_id: int
     model: str
@@ -59,30 +59,30 @@ def keys(text: str) -> dict[str, bytes]:
     return ring
 
 
-def seal(plain: str, place: Place) -> str:
-    """Encrypt for this place. Returns `keyid.wrapped.sealed`, safe to store as text."""
+def seal(plain: str, location: SecretLocation) -> str:
+    """Encrypt for this location. Returns `keyid.wrapped.sealed`, safe to store as text."""
     key_id, outer = next(iter(keys(settings.VAULT_KEYS).items()))
     inner = AESGCM.generate_key(bit_length=256)
-    data = place.associated(key_id)
+    data = location.associated(key_id)
     wrapped = _encrypt(outer, inner, data)
     return ".".join((key_id, _text(wrapped), _text(_encrypt(inner, plain.encode(), data))))
 
 
-def unseal(sealed: str, place: Place) -> str:
-    """Decrypt. Raises VaultError where place, key or bytes do not match."""
+def unseal(sealed: str, location: SecretLocation) -> str:
+    """Decrypt. Raises VaultError if location, key or bytes do not match."""
     try:
         key_id, wrapped, body = sealed.split(".")
         outer = keys(settings.VAULT_KEYS)[key_id]
-        data = place.associated(key_id)
+        data = location.associated(key_id)
         inner = _decrypt(outer, base64.b64decode(wrapped), data)
         return _decrypt(inner, base64.b64decode(body), data).decode()
     except (ValueError, KeyError, InvalidTag) as exc:
         raise VaultError("The secret cannot be opened at this place with these keys.") from exc
 
 
-def reseal(sealed: str, place: Place) -> str:
+def reseal(sealed: str, location: SecretLocation) -> str:
     """The same secret under the first key of the ring, for rotation. Raises VaultError."""
-    return seal(unseal(sealed, place), place)
+    return seal(unseal(sealed, location), location)
 
 
 def _encrypt(key: bytes, plain: bytes, data: bytes) -> bytes:

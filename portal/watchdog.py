@@ -1,8 +1,8 @@
-"""A worker that no longer hears its bell ends itself, so that it is started anew.
+"""A worker that receives no more messages ends itself, so that it is restarted.
 
-After a broker's fault Celery's consumer may stay connected to nothing, alive and deaf
-(reliability.md, C7 and A13). Beat sends every worker something each SWEEP_SECONDS; a worker that is
-idle and has heard nothing for DEAF_SECONDS stops, and its supervisor starts another one.
+After a fault of the broker Celery's consumer may run on without a connection (reliability.md, C7
+and A13). Beat sends a message to every worker each SWEEP_SECONDS; a worker that is idle and has
+received nothing for DEAF_SECONDS stops, and its supervisor starts another one.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from portal import logs
 
 log = logs.get(__name__)
 _GRACE = 30.0  # seconds from the request to stop until the process is ended
-_heard = time.monotonic()
+_last_message = time.monotonic()
 
 
-def hear(**_kwargs: Any) -> None:
-    """Note that a message has come."""
-    global _heard
-    _heard = time.monotonic()
+def note_message(**_kwargs: Any) -> None:
+    """Record that a message has come."""
+    global _last_message
+    _last_message = time.monotonic()
 
 
 def watch(**_kwargs: Any) -> None:
-    """Begin to listen for silence; a deaf or late start counts too."""
-    hear()
-    threading.Thread(target=_listen, name="watchdog", daemon=True).start()
+    """Start the watchdog; the start counts as a message."""
+    note_message()
+    threading.Thread(target=_wait_for_silence, name="watchdog", daemon=True).start()
 
 
-def _listen() -> None:
-    while not _deaf():
+def _wait_for_silence() -> None:
+    while not _is_deaf():
         time.sleep(settings.DEAF_SECONDS / 10)
     log.error("worker_deaf", seconds=settings.DEAF_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -45,10 +45,10 @@ def _listen() -> None:
     os._exit(1)
 
 
-def _deaf() -> bool:
-    # A worker whose processes are all at work takes no message, and is not deaf.
-    return not state.active_requests and time.monotonic() - _heard > settings.DEAF_SECONDS
+def _is_deaf() -> bool:
+    # A worker whose processes are all busy receives no messages, and is not deaf.
+    return not state.active_requests and time.monotonic() - _last_message > settings.DEAF_SECONDS
 
 
-task_received.connect(hear)
+task_received.connect(note_message)
 worker_ready.connect(watch)

@@ -1,4 +1,4 @@
-"""The IANA time zones that this machine knows."""
+"""The IANA time zones of this machine."""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ Rows are made across tenants; each test then acts as one of these people through
 
 from __future__ import annotations
 
+import copy
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,10 +17,11 @@ from django.conf import LazySettings
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db import transaction
+from django.db.models import Model
 from django.test import Client, override_settings
 
 from portal import provision, tenancy
-from portal.models import Account, Endpoint, Role, Tenant, User
+from portal.models import Account, Drop, Endpoint, Membership, Role, Tenant, User
 
 PASSWORD = "correct horse battery staple"
 
@@ -39,9 +42,9 @@ class Cast:
 
     def person(self, name: str) -> User:
         """One of the five by the name of their part."""
-        found = getattr(self, name)
-        assert isinstance(found, User)
-        return found
+        user = getattr(self, name)
+        assert isinstance(user, User)
+        return user
 
 
 def make() -> Cast:
@@ -77,14 +80,6 @@ def stage(tmp_path: Path) -> dict[str, Any]:
     }
 
 
-def on_stage(settings: LazySettings, tmp_path: Path) -> Cast:
-    """The cast of one test, on a stage of its own."""
-    for name, value in stage(tmp_path).items():
-        setattr(settings, name, value)
-    cache.clear()
-    return make()
-
-
 @contextmanager
 def kept_on_stage(tmp_path: Path) -> Iterator[Cast]:
     """A cast for many tests, in a transaction that is undone: what each does is undone before."""
@@ -92,6 +87,34 @@ def kept_on_stage(tmp_path: Path) -> Iterator[Cast]:
         cache.clear()
         yield make()
         transaction.set_rollback(True)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The cast as it was made once, its rows in the order in which they are stored, its folders."""
+
+    cast: Cast
+    rows: list[list[Model]]
+    drops: Path
+
+    def on_stage(self, settings: LazySettings, tmp_path: Path) -> Cast:
+        """The cast of one test, on a stage of its own: six statements instead of seventy."""
+        for name, value in stage(tmp_path).items():
+            setattr(settings, name, value)
+        cache.clear()
+        shutil.copytree(self.drops, settings.DROPS_DIR)
+        with tenancy.everyone("a test puts its cast back"):
+            for rows in copy.deepcopy(self.rows):
+                type(rows[0])._base_manager.bulk_create(rows)
+        return copy.deepcopy(self.cast)
+
+
+def prepare(tmp_path: Path) -> Prepared:
+    """Make the cast and undo it."""
+    with kept_on_stage(tmp_path) as cast, tenancy.everyone("what was made is kept"):
+        models = (Tenant, User, Membership, Endpoint, Drop, Account)
+        rows: list[list[Model]] = [list(model._base_manager.all()) for model in models]
+        return Prepared(cast, rows, tmp_path / "drops")
 
 
 def as_person(cast: Cast, name: str) -> Client:

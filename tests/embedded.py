@@ -100,11 +100,11 @@ def keep(run: Path, pid: int) -> None:
     from portal.runtime.identity import for_postgres  # noqa: PLC0415 - needs the path
     from portal.runtime.output import Silence  # noqa: PLC0415
     from portal.runtime.postgres import PostgresServer  # noqa: PLC0415
-    from portal.runtime.stopping import Doorbell  # noqa: PLC0415
+    from portal.runtime.stopping import SignalWatch  # noqa: PLC0415
     from portal.runtime.supervisor import Supervisor  # noqa: PLC0415
 
     try:
-        with Doorbell() as doorbell:
+        with SignalWatch() as doorbell:
             supervisor = Supervisor(run / "log", Silence(), doorbell)
             postgres = PostgresServer(run / "pg", run, for_postgres(run / "pg"), FAST)
             try:

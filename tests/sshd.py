@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 
 from portal.runtime.program import LEASH
-from portal.transports.ssh import Place
+from portal.transports.ssh import ServerLogin
 
 PROGRAM = "/usr/sbin/sshd"
 SKIP = f"{PROGRAM} is missing: install openssh-server"
@@ -35,11 +35,11 @@ class Sshd:
     """The running server. place: how the portal reaches it, its key pinned."""
 
     root: Path
-    place: Place
+    place: ServerLogin
     pid: int
     client_key: Path
 
-    def unpinned(self) -> Place:
+    def unpinned(self) -> ServerLogin:
         return replace(self.place, host_key="", host_key_type="")
 
     def sessions(self) -> list[psutil.Process]:
@@ -85,7 +85,7 @@ def running(directory: Path, *, host_kind: str = "ed25519", more: str = "") -> I
              PROGRAM, "-D", "-e", "-f", str(directory / "config")],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
-    place = Place(
+    place = ServerLogin(
         *("127.0.0.1", port, getpass.getuser(), "", (directory / "client").read_text()),
         *(fingerprint, "ssh-" + host_kind if host_kind in ("ed25519", "rsa") else ""),
     )
@@ -96,9 +96,9 @@ def running(directory: Path, *, host_kind: str = "ed25519", more: str = "") -> I
         family = [*psutil.Process(server.pid).children(recursive=True)]
         server.kill()
         server.wait()
-        for one in family:
-            if one.is_running():
-                one.kill()
+        for process in family:
+            if process.is_running():
+                process.kill()
 
 
 def _free_port() -> int:

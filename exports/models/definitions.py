@@ -38,14 +38,14 @@ class Server(TenantOwned):
 
 
 class Export(TenantOwned):
-    """What is sent every night.
+    """What is sent every night, as which file, and where to.
 
     source: {"events": [types], empty for all} or {"records": record type, "changed": bool}.
     columns: [{"name": header, "path": dotted path} or {"name": header, "constant": text}, …];
     empty for the defaults of `exports/layout.py`. name_pattern: `exports/names.py`. at: time of day
     in time_zone (IANA). days: ISO weekdays on which it runs, 1 is Monday. trigger: a second file
     after the data file. started_on: the first local date whose night counts; null while stopped.
-    version: raised by each change, so that of two people who save the second is told.
+    version: raised by each change, so that of two people who save at once the second is refused.
     """
 
     class Format(models.TextChoices):

@@ -18,10 +18,10 @@ class ExportRun(TenantOwned, Leased):
     """One file of an export: READY → RUNNING → WRITTEN | EMPTY | FAILED; ERRORED is tried again.
 
     local_date: the calendar day in the export's zone that is covered; window_start, window_end: the
-    same as instants, the end not included. A NIGHTLY run is there once for a date; RERUN and
-    BACKFILL are asked for by a person. definition: the export as it was when the run was made.
-    snapshot: pg_snapshot of what the file holds; previous: that of the nightly run before, none for
-    the first and for those a person asked for. content: storage name of the frozen file.
+    same as instants, the end not included. There is one NIGHTLY run for a date; a person starts a
+    RERUN or a BACKFILL. definition: the export as it was when the run was made. snapshot:
+    pg_snapshot of what the file holds; previous: that of the nightly run before, empty for the
+    first and for runs that a person started. content: storage name of the frozen file.
     """
 
     class Kind(models.TextChoices):
@@ -83,12 +83,12 @@ class ExportRun(TenantOwned, Leased):
 
 class Delivery(TenantOwned, Leased):
     """One run's file on its way to one folder: READY → SENDING → DELIVERED | RETRYING → … |
-    GIVEN_UP (ten retries failed) | REFUSED (the server says no for good) | CANCELLED.
+    GIVEN_UP (ten retries failed) | REFUSED (the server refused it permanently) | CANCELLED.
 
     `ready_at` is when the next attempt is due. attempts: how many of the ladder were made; a resend
     by hand begins a new ladder (sent_again counts them). own_faults: attempts of it that failed by
     the portal's fault, on a count of their own. incident_at: when it was given up or
-    refused; acknowledged_at, acknowledged_by: who has seen to it.
+    refused; acknowledged_at, acknowledged_by: when and by whom it was closed.
     """
 
     class State(models.TextChoices):
@@ -134,7 +134,8 @@ class Delivery(TenantOwned, Leased):
 
 
 class Attempt(TenantOwned):
-    """One attempt at a delivery. step: the last one begun; words: ours and the server's own."""
+    """One attempt at a delivery. step: the last that began; words: our sentence, with the server's
+    own message."""
 
     class Step(models.TextChoices):
         RESOLVE = "resolve", _("Finding the server")

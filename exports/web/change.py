@@ -12,17 +12,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from exports import define, names
+from exports import define, names, queries
 from exports import servers as acts
-from exports.define import ChangedMeanwhile, Definition, Refused
+from exports.define import Definition
 from exports.models import Export
 from exports.web import draft as drafts
 from exports.web import preview, rows, words
-from exports.web.acting import actor
 from exports.web.draft import Draft
-from exports.web.export import found
 from exports.web.server_forms import UrlForm
+from portal.changes import ChangedMeanwhile
+from portal.faults import Refused
 from portal.models import Role
+from portal.web import form_faults
+from portal.web.acting import actor, changed_words, or_404
 from portal.web.permissions import TenantRequest, require
 
 _SAVING = ("save", "start")
@@ -35,65 +37,69 @@ def export_new(request: TenantRequest) -> HttpResponse:
     if request.method == "POST":
         return _sent(request, None)
     given = request.GET.get("server", ""), request.GET.get("path", "")
-    return _show(request, None, drafts.begun(request.tenant, *given))
+    return _show(request, None, drafts.new(request.tenant, *given))
 
 
 @require_http_methods(["GET", "POST"])
 @require(Role.ADMIN)
 def export_change(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Change an export."""
-    export = found(request, uid)
+    export = or_404(queries.export(request.tenant, uid))
     if request.method == "POST":
         return _sent(request, export)
-    return _show(request, export, drafts.of(export))
+    return _show(request, export, drafts.from_export(export))
 
 
 def _sent(request: TenantRequest, export: Export | None) -> HttpResponse:
     do = request.POST.get("do", "save")
-    draft = drafts.sent(request.tenant, request.POST, saving=do in _SAVING)
+    draft = drafts.from_request(request.tenant, request.POST, saving=do in _SAVING)
     if do == "url":
-        status = _add_place(request, draft)
-        return _show(request, export, draft, status)
+        is_added = _add_place(request, draft)
+        return _show(request, export, draft, 200 if is_added else 422)
     if do not in _SAVING:
         draft.press(do)
         return _show(request, export, draft)
-    made = draft.definition()
-    if made is None:
+    definition = draft.definition()
+    if definition is None:
         return _show(request, export, draft, 422)
-    return _saved(request, export, draft, made, start=do == "start")
+    return _saved(request, export, draft, definition, start=do == "start")
 
 
-def _add_place(request: TenantRequest, draft: Draft) -> int:
-    """Make a destination of the pasted URL; the status of the answer."""
+def _add_place(request: TenantRequest, draft: Draft) -> bool:
+    """Make a destination of the pasted URL; False where it cannot be used, which the form shows."""
     if not draft.url.is_valid():
-        return 422
+        return False
     try:
-        made = acts.from_url(request.tenant, actor(request), draft.url.cleaned_data["address"])
+        folder = acts.from_url(request.tenant, actor(request), draft.url.cleaned_data["address"])
     except Refused as refused:
         draft.url.add_error("url", str(refused))
-        return 422
-    draft.places.append(rows.PlaceRow(str(made.server.uid), made.path, focus="path"))
+        return False
+    draft.places.append(rows.PlaceRow(str(folder.server.uid), folder.path, focus="path"))
     draft.url = UrlForm()
-    draft.told = _("The destination was added. Save the export to keep it.")
-    return 200
+    draft.message = _("The destination was added. Save the export to keep it.")
+    return True
 
 
 def _saved(
-    request: TenantRequest, export: Export | None, draft: Draft, made: Definition, *, start: bool
+    request: TenantRequest,
+    export: Export | None,
+    draft: Draft,
+    definition: Definition,
+    *,
+    start: bool,
 ) -> HttpResponse:
     try:
         if export is None:
-            export = define.create(request.tenant, actor(request), made)
+            export = define.create(request.tenant, actor(request), definition)
         else:
-            define.change(export, actor(request), made, based_on=draft.version)
-    except ChangedMeanwhile as late:
-        # Saving again is then a decision: what differs has been told.
-        draft.version = late.current.version
-        draft.form.add_error(None, _late(late, draft))
+            define.change(export, actor(request), definition, based_on=draft.version)
+    except ChangedMeanwhile as changed:
+        # To save again is then a decision: the page shows what differs.
+        draft.version = changed.number
+        draft.form.add_error(None, changed_words(changed, _labels(draft)))
         return _show(request, export, draft, 409)
     except Refused as refused:
-        field = refused.field if refused.field in draft.form.fields else None
-        draft.form.add_error(field, str(refused))
+        form_faults.add(draft.form, refused)
         return _show(request, export, draft, 422)
     messages.success(request, _("Saved."))
     if start:
@@ -101,15 +107,14 @@ def _saved(
     return redirect("export", export.uid)
 
 
-def _late(late: ChangedMeanwhile, draft: Draft) -> str:
+def _labels(draft: Draft) -> dict[str, str]:
+    """What the page calls the parts of an export."""
     labels = {name: str(field.label) for name, field in draft.form.fields.items()}
-    labels |= {
+    return labels | {
         "source": _("What is sent"),
         "columns": _("Columns"),
         "destinations": _("Destinations"),
     }
-    names = ", ".join(labels.get(name, name) for name in late.differs)
-    return f"{late} " + (_("Yours differs in: %(names)s.") % {"names": names} if names else "")
 
 
 def _start(request: TenantRequest, export: Export) -> None:

@@ -13,8 +13,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from exports import actions, queries
 from exports.web.filters import DeliveryFilterForm
+from portal.faults import Refused
 from portal.models import Role
 from portal.web import address, live
+from portal.web.acting import or_404
 from portal.web.permissions import TenantRequest, require
 
 PER_PAGE = 50
@@ -24,15 +26,15 @@ _EVERY = 15  # seconds between two polls
 @require_GET
 @require(Role.VIEWER)
 def delivery_list(request: TenantRequest) -> HttpResponse:
-    """The deliveries that the filter lets through, fifty a page."""
+    """The deliveries that match the filter, fifty a page."""
     form = DeliveryFilterForm(request.tenant, request.GET)
-    found = queries.deliveries(request.tenant, form.wanted())
+    rows = queries.deliveries(request.tenant, form.as_filter())
     context = {
         "section": "exports",
         "tab": "deliveries",
         "form": form,
         "filtered": any(request.GET.get(name) for name in form.fields),
-        "page": Paginator(found, PER_PAGE).get_page(request.GET.get("page")),
+        "page": Paginator(rows, PER_PAGE).get_page(request.GET.get("page")),
         "incidents": queries.open_incidents(request.tenant),
         "every": _EVERY,
     }
@@ -48,14 +50,14 @@ def delivery_act(request: TenantRequest, uid: uuid.UUID, act: str) -> HttpRespon
         "cancel": (actions.cancel, _("Cancelled. No further attempt is made.")),
         "acknowledge": (actions.acknowledge, _("Acknowledged. The incident is closed.")),
     }
-    delivery = queries.delivery(request.tenant, uid)
-    if delivery is None or act not in acts:
+    delivery = or_404(queries.delivery(request.tenant, uid))
+    if act not in acts:
         raise Http404
     do, done = acts[act]
     try:
         do(delivery, request.user, address.client(request) or None)
-    except actions.NotPossible as why:
-        messages.error(request, str(why))
+    except Refused as refused:
+        messages.error(request, str(refused))
     else:
         messages.success(request, done)
     return redirect("run", delivery.run.uid)

@@ -1,4 +1,4 @@
-"""The export form with its rows, as it was sent or as an export stands."""
+"""The export form with its rows, as it was sent or filled from a stored export."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from exports.models import Export, Server
 from exports.web import rows
 from exports.web.server_forms import UrlForm
 from portal.models import Tenant
+from portal.web.acting import whole_number
 
 _MULTIPLE = ("types", "days")
 _MOST_PLACES = 20
@@ -20,7 +21,7 @@ _MOST_PLACES = 20
 
 @dataclass(slots=True)
 class Draft:
-    """own: whether the columns are chosen, and not the usual ones. told: what a button did."""
+    """own: whether the columns are chosen, and not the usual ones. message: what a button did."""
 
     tenant: Tenant
     form: forms.ExportForm
@@ -30,30 +31,30 @@ class Draft:
     version: int = 0
     url: UrlForm = field(default_factory=UrlForm)
     columns_fault: str = ""
-    told: str = ""
+    message: str = ""
     source: dict[str, Any] = field(default_factory=dict)
 
     @property
     def servers(self) -> dict[str, Server]:
         """The tenant's servers by uid."""
-        return {str(one.uid): one for one in queries.servers(self.tenant)}
+        return {str(server.uid): server for server in queries.servers(self.tenant)}
 
     def show(self) -> None:
         """Fill in what is shown beside the rows."""
         if not self.own:
-            self.columns = rows.usual(self.source)
+            self.columns = rows.usual_columns(self.source)
         rows.show_samples(self.columns, self.samples())
 
     def samples(self) -> samples.Samples:
-        return samples.of(self.tenant, self.source)
+        return samples.newest(self.tenant, self.source)
 
     def definition(self) -> Definition | None:
-        """What was filled in; None where something is wrong, which is told at its place."""
+        """What was filled in; None where something is wrong, which is shown beside its field."""
         valid = self.form.is_valid()
         fmt = self.form.cleaned_data.get("format", "csv")
         if self.own:
-            self.columns_fault = rows.judge_columns(self.columns, self.source, fmt)
-        places = rows.judge_places(self.places, self.servers)
+            self.columns_fault = rows.check_columns(self.columns, self.source, fmt)
+        places = rows.check_places(self.places, self.servers)
         faults = [row.fault for row in self.columns] + [row.fault for row in self.places]
         if not valid or any(faults) or self.columns_fault:
             return None
@@ -64,10 +65,10 @@ class Draft:
         )
 
     def press(self, do: str) -> None:
-        """What a button other than saving does to the rows."""
+        """Apply a button other than saving to the rows."""
         if do == "columns-own" or (do == "columns-usual" and self.own):
             self.own = do == "columns-own"
-            self.columns = rows.usual(self.source)
+            self.columns = rows.usual_columns(self.source)
         elif do == "column-add":
             self.columns.append(rows.ColumnRow(focus="name"))
         elif do == "place-add" and len(self.places) < _MOST_PLACES:
@@ -80,21 +81,24 @@ class Draft:
             self.places[at].focus = "remove"
 
 
-def begun(tenant: Tenant, server: str, path: str) -> Draft:
-    """A new export. server, path: of the destination that it begins with, if any."""
+def new(tenant: Tenant, server: str, path: str) -> Draft:
+    """The form of a new export. server, path: of its first destination; empty without one."""
     form = forms.ExportForm(types(tenant), initial=forms.beginning(tenant.time_zone))
     places = [rows.PlaceRow(server, path[:500])] if server else []
     return Draft(tenant, form, [], places, own=False, source={"events": []})
 
 
-def of(export: Export) -> Draft:
-    """The form of an export as it stands."""
-    known = types(export.tenant)
-    places = [rows.PlaceRow(str(one.server.uid), one.path) for one in export.destinations.all()]
+def from_export(export: Export) -> Draft:
+    """The form of a stored export."""
+    choices = types(export.tenant)
+    places = [
+        rows.PlaceRow(str(destination.server.uid), destination.path)
+        for destination in export.destinations.all()
+    ]
     return Draft(
         export.tenant,
-        forms.ExportForm(known, initial=forms.initial(export, known)),
-        rows.columns_stored(export.columns),
+        forms.ExportForm(choices, initial=forms.initial(export, choices)),
+        rows.stored_columns(export.columns),
         places,
         own=bool(export.columns),
         version=export.version,
@@ -102,28 +106,27 @@ def of(export: Export) -> Draft:
     )
 
 
-def sent(tenant: Tenant, data: QueryDict, *, saving: bool) -> Draft:
-    """The form as it was sent. saving: whether its faults are to be told."""
-    known = types(tenant)
-    bound = forms.ExportForm(known, data)
+def from_request(tenant: Tenant, data: QueryDict, *, saving: bool) -> Draft:
+    """The form as it was sent. saving: whether its faults are shown."""
+    choices = types(tenant)
+    bound = forms.ExportForm(choices, data)
     bound.is_valid()
     source = bound.source()
     if not saving:
         raw: dict[str, Any] = {name: data.get(name, "") for name in bound.fields}
         raw |= {name: data.getlist(name) for name in _MULTIPLE}
-    version = data.get("version", "")
     return Draft(
         tenant,
-        bound if saving else forms.ExportForm(known, initial=raw),
-        rows.columns_sent(data),
-        rows.places_sent(data),
+        bound if saving else forms.ExportForm(choices, initial=raw),
+        rows.sent_columns(data),
+        rows.sent_places(data),
         own=data.get("columns") == "own",
-        version=int(version) if version.isascii() and version.isdigit() and len(version) < 9 else 0,
+        version=whole_number(data.get("version", "")) or 0,
         url=UrlForm(data) if data.get("do") == "url" else UrlForm(),
         source=source,
     )
 
 
 def types(tenant: Tenant) -> list[str]:
-    """The event types to choose from: the known ones, then those that were seen."""
+    """The event types to choose from: those of the dictionary, then others of stored events."""
     return list(dict.fromkeys([*queries.KNOWN_TYPES, *queries.seen_types(tenant)]))

@@ -1,4 +1,4 @@
-"""One export: what it sends and when, its last sixty nights, its runs, and what is done to it."""
+"""One export: what it sends and when, its last sixty nights, its runs, and its actions."""
 
 from __future__ import annotations
 
@@ -9,48 +9,38 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from exports import define, nights, queries
-from exports.define import Refused
 from exports.models import Export
 from exports.web import words
-from exports.web.acting import actor
 from exports.web.filters import BackfillForm, RunFilterForm
+from portal.faults import Refused
 from portal.models import Role
-from portal.web import live
+from portal.web import form_faults, live
+from portal.web.acting import actor, or_404
 from portal.web.permissions import TenantRequest, require
 
 PER_PAGE = 25
 _FAST, _SLOW = 5, 30  # seconds between two polls: while something moves, and otherwise
 
 
-def found(request: TenantRequest, uid: uuid.UUID) -> Export:
-    """The tenant's export. Raises Http404."""
-    export = queries.export(request.tenant, uid)
-    if export is None:
-        raise Http404
-    return export
-
-
 @require_GET
 @require(Role.VIEWER)
 def export_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """The export; its runs and nights are live."""
-    return show(request, found(request, uid))
+    return _show(request, or_404(queries.export(request.tenant, uid)))
 
 
-def show(
-    request: TenantRequest, export: Export, form: BackfillForm | None = None, status: int = 200
-) -> HttpResponse:
+def _show(request: TenantRequest, export: Export, form: BackfillForm | None = None) -> HttpResponse:
     """The page. form: of the past dates, as it was sent."""
     now = timezone.now()
     filters = RunFilterForm(request.GET)
-    page = Paginator(queries.runs(export, filters.wanted()), PER_PAGE).get_page(
+    page = Paginator(queries.runs(export, filters.as_filter()), PER_PAGE).get_page(
         request.GET.get("page")
     )
     strip = nights.strips([export], now)[export.pk]
@@ -72,14 +62,18 @@ def show(
         "form": form or BackfillForm(newest, initial=_asked(request)),
     }
     parts = "exports/export.html", "exports/_export.html"
-    response = live.page(request, *parts, context, beside="exports/_nights.html")
-    if status != 200:
-        response.status_code = status
+    return live.page(request, *parts, context, beside="exports/_nights.html")
+
+
+def _show_faults(request: TenantRequest, export: Export, form: BackfillForm) -> HttpResponse:
+    """The page with the faults of the past dates."""
+    response = _show(request, export, form)
+    response.status_code = 422
     return response
 
 
 def _asked(request: TenantRequest) -> dict[str, str]:
-    """The date of the night that was pressed."""
+    """The date of the night that was clicked."""
     day = request.GET.get("date", "")
     return {"first": day, "last": day}
 
@@ -93,15 +87,15 @@ def _months(strip: list[nights.Night]) -> list[dict[str, Any]]:
     ]
 
 
-def _done(
-    request: TenantRequest, export: Export, act: Callable[[], object], words: str
+def _act(
+    request: TenantRequest, export: Export, act: Callable[[], object], success: str
 ) -> HttpResponse:
     try:
         act()
     except Refused as refused:
         messages.error(request, str(refused))
     else:
-        messages.success(request, words)
+        messages.success(request, success)
     return redirect("export", export.uid)
 
 
@@ -110,7 +104,9 @@ def _done(
 def export_run(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Run it now for the last full day; its run's page shows how it goes."""
     try:
-        run = define.run_now(found(request, uid), actor(request), timezone.now())
+        run = define.run_now(
+            or_404(queries.export(request.tenant, uid)), actor(request), timezone.now()
+        )
     except Refused as refused:
         messages.error(request, str(refused))
         return redirect("export", uid)
@@ -121,17 +117,17 @@ def export_run(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require_POST
 @require(Role.MANAGER)
 def export_backfill(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Runs for a range of past dates."""
-    export, now = found(request, uid), timezone.now()
+    """Make runs for a range of past dates."""
+    export, now = or_404(queries.export(request.tenant, uid)), timezone.now()
     form = BackfillForm(define.newest_date(export, now), request.POST)
     if not form.is_valid():
-        return show(request, export, form, status=422)
+        return _show_faults(request, export, form)
     first, last = form.cleaned_data["first"], form.cleaned_data["last"]
     try:
         runs = define.back_fill(export, actor(request), first, last, now)
     except Refused as refused:
-        form.add_error(refused.field or None, str(refused))
-        return show(request, export, form, status=422)
+        form_faults.add(form, refused)
+        return _show_faults(request, export, form)
     messages.success(request, _("Asked for: %(n)s days, each in its own file.") % {"n": len(runs)})
     return redirect("export", uid)
 
@@ -140,21 +136,21 @@ def export_backfill(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require(Role.ADMIN)
 def export_started(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Start or stop it, as `to` says."""
-    export = found(request, uid)
+    export = or_404(queries.export(request.tenant, uid))
     if request.POST.get("to") == "started":
         done = _("Started. The first file covers today and is made on the next night.")
-        return _done(
+        return _act(
             request, export, lambda: define.start(export, actor(request), timezone.now()), done
         )
     done = _("Stopped. No further nightly file is made; what is under way is finished.")
-    return _done(request, export, lambda: define.stop(export, actor(request)), done)
+    return _act(request, export, lambda: define.stop(export, actor(request)), done)
 
 
 @require_POST
 @require(Role.ADMIN)
 def export_delete(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Delete it with its runs and files."""
-    export = found(request, uid)
+    export = or_404(queries.export(request.tenant, uid))
     try:
         define.delete(export, actor(request))
     except Refused as refused:

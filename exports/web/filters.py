@@ -36,8 +36,8 @@ class RunFilterForm(forms.Form):
     since = day_field(_("From date"), required=False)
     until = day_field(_("To date"), required=False)
 
-    def wanted(self) -> RunFilter:
-        """The filter; what cannot be read is left out and told beside its field."""
+    def as_filter(self) -> RunFilter:
+        """The filter; what cannot be read is left out and shown beside its field."""
         self.is_valid()
         clean = self.cleaned_data
         return RunFilter(
@@ -74,8 +74,8 @@ class DeliveryFilterForm(forms.Form):
             *Delivery.State.choices,
         ]
 
-    def wanted(self) -> DeliveryFilter:
-        """The filter; what cannot be read is left out and told beside its field."""
+    def as_filter(self) -> DeliveryFilter:
+        """The filter; what cannot be read is left out and shown beside its field."""
         self.is_valid()
         clean = self.cleaned_data
         server = clean.get("server")
@@ -88,7 +88,7 @@ class DeliveryFilterForm(forms.Form):
 
 
 class BackfillForm(forms.Form):
-    """The first and the last past date to make files for."""
+    """The first and the last of the past dates to make files for."""
 
     first = day_field(_("First day"))
     last = day_field(_("Last day"))

@@ -1,4 +1,4 @@
-"""The list of exports, and the box that makes a place of an SFTP URL."""
+"""The list of exports, and the form that makes a server of an SFTP URL."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from exports import nights, queries
-from exports.define import Refused
 from exports.servers import from_url
 from exports.web import words
-from exports.web.acting import actor
 from exports.web.server_forms import UrlForm
+from portal.faults import Refused
 from portal.models import Role
+from portal.web.acting import actor
 from portal.web.permissions import TenantRequest, require
 
 PER_PAGE = 50
@@ -31,10 +31,10 @@ _NIGHTS = 14
 @require(Role.VIEWER)
 def export_list(request: TenantRequest) -> HttpResponse:
     """Every export with its next night, its last run and its last nights."""
-    return show(request, UrlForm())
+    return _show(request, UrlForm())
 
 
-def show(request: TenantRequest, form: UrlForm, status: int = 200) -> HttpResponse:
+def _show(request: TenantRequest, form: UrlForm, status: int = 200) -> HttpResponse:
     """The list. form: of the URL box, as it was sent."""
     page = Paginator(queries.exports(request.tenant), PER_PAGE).get_page(request.GET.get("page"))
     context = {
@@ -72,13 +72,13 @@ def export_url(request: TenantRequest) -> HttpResponse:
     """Make a server of a pasted URL, and go on to a new export that sends to its folder."""
     form = UrlForm(request.POST)
     if not form.is_valid():
-        return show(request, form, status=422)
+        return _show(request, form, status=422)
     try:
-        made = from_url(request.tenant, actor(request), form.cleaned_data["address"])
+        folder = from_url(request.tenant, actor(request), form.cleaned_data["address"])
     except Refused as refused:
         form.add_error("url", str(refused))
-        return show(request, form, status=422)
-    if made.is_new:
+        return _show(request, form, status=422)
+    if folder.is_new:
         messages.success(request, _("The server was made. Its password is stored sealed."))
-    given = urlencode({"server": str(made.server.uid), "path": made.path})
+    given = urlencode({"server": str(folder.server.uid), "path": folder.path})
     return redirect(f"{reverse('export-new')}?{given}")

@@ -6,7 +6,7 @@ Names of the inputs: column-<n>-name, -kind and -value; place-<n>-server and -pa
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from django.http import QueryDict
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from exports import layout
 from exports.models import Server
 from exports.samples import Samples
+from portal.faults import Fault, Refused
 
 _LONGEST_PATH = 500
 R = TypeVar("R")
@@ -48,9 +49,9 @@ class PlaceRow:
     focus: str = ""
 
 
-def columns_sent(sent: QueryDict) -> list[ColumnRow]:
+def sent_columns(sent: QueryDict) -> list[ColumnRow]:
     """The columns in the order of the form."""
-    found = []
+    rows = []
     for number in range(layout.MOST_COLUMNS + 1):
         name = sent.get(f"column-{number}-name")
         if name is None:
@@ -60,41 +61,41 @@ def columns_sent(sent: QueryDict) -> list[ColumnRow]:
         row = ColumnRow(name, "constant" if kind == "constant" else "path", value)
         if row.kind == "path":
             row.value = row.value.strip()
-        found.append(row)
-    return found
+        rows.append(row)
+    return rows
 
 
-def columns_stored(stored: Sequence[Mapping[str, str]]) -> list[ColumnRow]:
+def stored_columns(stored: Sequence[Mapping[str, str]]) -> list[ColumnRow]:
     """The columns of a saved export."""
     return [
-        ColumnRow(one.get("name", ""), "constant", one["constant"])
-        if "constant" in one
-        else ColumnRow(one.get("name", ""), "path", one.get("path", ""))
-        for one in stored
+        ColumnRow(column.get("name", ""), "constant", column["constant"])
+        if "constant" in column
+        else ColumnRow(column.get("name", ""), "path", column.get("path", ""))
+        for column in stored
     ]
 
 
-def usual(source: Mapping[str, Any]) -> list[ColumnRow]:
-    """The columns that the source has where nobody chose any; none for an unfinished one."""
+def usual_columns(source: Mapping[str, Any]) -> list[ColumnRow]:
+    """The columns of the source where a person chose none; empty for an unfinished source."""
     try:
-        return [ColumnRow(one.name, "path", one.path) for one in layout.defaults(source)]
-    except layout.LayoutFault:
+        return [ColumnRow(column.name, "path", column.path) for column in layout.defaults(source)]
+    except Refused:
         return []
 
 
-def places_sent(sent: QueryDict) -> list[PlaceRow]:
+def sent_places(sent: QueryDict) -> list[PlaceRow]:
     """The destinations in the order of the form."""
-    found = []
+    rows = []
     for number in range(100):
         path = sent.get(f"place-{number}-path")
         if path is None:
             break
-        found.append(PlaceRow(sent.get(f"place-{number}-server", ""), path[: _LONGEST_PATH + 1]))
-    return found
+        rows.append(PlaceRow(sent.get(f"place-{number}-server", ""), path[: _LONGEST_PATH + 1]))
+    return rows
 
 
 def moved(rows: list[R], do: str, word: str) -> tuple[list[R], int]:
-    """The rows after a button such as column-up-2, and which row the cursor belongs to now.
+    """The rows after a button such as column-up-2, and which row gets the cursor.
 
     Unchanged with -1 for any other button.
     """
@@ -112,26 +113,32 @@ def moved(rows: list[R], do: str, word: str) -> tuple[list[R], int]:
     return rows, place
 
 
-def judge_columns(rows: list[ColumnRow], source: Mapping[str, Any], fmt: str) -> str:
-    """Put each fault at its row; returns the fault of all together, such as one name twice."""
+def check_columns(rows: list[ColumnRow], source: Mapping[str, Any], fmt: str) -> str:
+    """Put each fault beside its row. Returns the fault of all rows together, such as a name that is
+    used twice."""
     for row in rows:
         try:
             layout.columns(source, [row.stored()])
-        except layout.LayoutFault as fault:
-            row.fault = str(fault).replace("column 1", "this column")
+        except Refused as refused:
+            row.fault = " ".join(str(_of_its_row(fault)) for fault in refused.faults)
     if any(row.fault for row in rows):
         return ""
     try:
-        found = layout.columns(source, [row.stored() for row in rows])
+        columns = layout.columns(source, [row.stored() for row in rows])
         if fmt != "csv":
-            layout.nested(found)
-    except layout.LayoutFault as fault:
-        return str(fault)
+            layout.nested(columns)
+    except Refused as refused:
+        return str(refused)
     return ""
 
 
+def _of_its_row(fault: Fault) -> Fault:
+    """The fault without a number of the column: the row shows which one it is."""
+    return replace(fault, params={**fault.params, "column": "this column"})
+
+
 def show_samples(rows: list[ColumnRow], samples: Samples) -> None:
-    """Put values beside each path, and say where no event has it."""
+    """Put sample values beside each path, and mark a path that no sample has."""
     for row in rows:
         if row.kind == "path" and row.value:
             row.samples = samples.values(row.value)
@@ -139,10 +146,10 @@ def show_samples(rows: list[ColumnRow], samples: Samples) -> None:
             row.near = samples.near(row.value) if row.lacks else ""
 
 
-def judge_places(
+def check_places(
     rows: list[PlaceRow], servers: Mapping[str, Server]
 ) -> tuple[tuple[Server, str], ...]:
-    """The destinations; each fault is put at its row."""
+    """The destinations. Puts each fault beside its row."""
     seen: set[tuple[int, str]] = set()
     return tuple(_places(rows, servers, seen))
 

@@ -1,11 +1,10 @@
-"""One run: its file, and how it goes to each destination, attempt by attempt."""
+"""One run: its file, and its delivery to each destination, attempt by attempt."""
 
 from __future__ import annotations
 
 import uuid
 from typing import Any
 
-from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -16,6 +15,8 @@ from exports.web import words
 from portal import audit
 from portal.models import Role
 from portal.web import address, live
+from portal.web.acting import or_404
+from portal.web.downloads import stored_file
 from portal.web.permissions import TenantRequest, require
 
 _FAST, _SLOW = 2, 5  # seconds between two polls: while bytes move, and while it waits
@@ -30,18 +31,11 @@ _TONES = {
 }
 
 
-def _run(request: TenantRequest, uid: uuid.UUID) -> ExportRun:
-    run = queries.run(request.tenant, uid)
-    if run is None:
-        raise Http404
-    return run
-
-
 @require_GET
 @require(Role.VIEWER)
 def run_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Everything about one run; live until the file is everywhere or nowhere more."""
-    run = _run(request, uid)
+    """Everything about one run; live until every delivery has ended."""
+    run = or_404(queries.run(request.tenant, uid))
     deliveries = queries.deliveries_of(run)
     state = nights.state_of(run)
     context = {
@@ -52,8 +46,8 @@ def run_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "word": nights.WORDS[state],
         "outcome": words.outcome(run, state),
         "is_kept": is_kept(run),
-        "deliveries": [_shown(run, one) for one in deliveries],
-        "duration": words.took(run.started_at, run.finished_at),
+        "deliveries": [_shown(run, delivery) for delivery in deliveries],
+        "duration": words.duration(run.started_at, run.finished_at),
         "most_attempts": retry.MOST_ATTEMPTS,
         "every": _every(run, deliveries),
     }
@@ -61,7 +55,7 @@ def run_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 
 
 def _every(run: ExportRun, deliveries: list[Delivery]) -> int:
-    states = {run.state, *(one.state for one in deliveries)}
+    states = {run.state, *(delivery.state for delivery in deliveries)}
     if states & {str(ExportRun.State.RUNNING), str(Delivery.State.SENDING)}:
         return _FAST
     return _SLOW if queries.is_moving(run) else 0
@@ -74,11 +68,11 @@ def _shown(run: ExportRun, delivery: Delivery) -> dict[str, Any]:
         "delivery": delivery,
         "attempts": [
             {
-                "attempt": one,
-                "look": _TONES.get(one.outcome, "errored"),
-                "duration": words.took(one.started_at, one.ended_at),
+                "attempt": attempt,
+                "look": _TONES.get(attempt.outcome, "errored"),
+                "duration": words.duration(attempt.started_at, attempt.ended_at),
             }
-            for one in delivery.log.all()
+            for attempt in delivery.log.all()
         ],
         "can_resend": delivery.state in _RESENDABLE and is_kept(run),
         "can_cancel": delivery.state in (*Delivery.WAITING_STATES, states.SENDING),
@@ -94,21 +88,13 @@ def is_kept(run: ExportRun) -> bool:
 @require_GET
 @require(Role.MANAGER)
 def run_file(request: TenantRequest, uid: uuid.UUID) -> FileResponse:
-    """The frozen file as it is sent. Raises Http404 where it is not kept any more."""
-    run = _run(request, uid)
+    """The frozen file as it is sent. Raises Http404 where it is no longer kept."""
+    run = or_404(queries.run(request.tenant, uid))
     if not is_kept(run):
         raise Http404
-    try:
-        file = default_storage.open(run.content, "rb")
-    except OSError as exc:
-        raise Http404 from exc
+    response = stored_file(run.content, run.file_name)
     audit.record(
         run.tenant_id, "export.download", str(run.uid),
         user=request.user, address=address.client(request) or None, file=run.file_name,
     )  # fmt: skip
-    response = FileResponse(
-        file, as_attachment=True, filename=run.file_name, content_type="application/octet-stream"
-    )
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Cache-Control"] = "private, no-store"
     return response

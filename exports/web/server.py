@@ -6,40 +6,31 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from exports import actions, queries
 from exports import servers as acts
-from exports.define import Refused
 from exports.models import Attempt, Server
-from exports.web.acting import actor
 from exports.web.server_forms import ServerForm
-from exports.web.servers import tell
+from portal.faults import Refused
 from portal.models import Role
 from portal.transports.probing import Probe
-from portal.transports.ssh import KeyRefused, pinned
-from portal.web import live
+from portal.transports.ssh import pinned
+from portal.web import form_faults, live
+from portal.web.acting import actor, or_404
 from portal.web.permissions import TenantRequest, require
 
 _LONGEST_PATH = 500
 
 
-def found(request: TenantRequest, uid: uuid.UUID) -> Server:
-    """The tenant's server. Raises Http404."""
-    server = queries.server(request.tenant, uid)
-    if server is None:
-        raise Http404
-    return server
-
-
 @require_http_methods(["GET", "POST"])
 @require(Role.ADMIN)
 def server_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """See and change the server."""
-    server = found(request, uid)
+    """Show and change the server."""
+    server = or_404(queries.server(request.tenant, uid))
     if request.method != "POST":
         return _show(request, server)
     form = ServerForm(server, request.POST)
@@ -48,9 +39,9 @@ def server_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     was_pinned = bool(server.host_key)
     try:
         acts.change(server, actor(request), form.access())
-    except (Refused, KeyRefused) as refused:
-        tell(form, refused)
-        return _show(request, found(request, uid), form=form, status=422)
+    except Refused as refused:
+        form_faults.add(form, refused)
+        return _show(request, or_404(queries.server(request.tenant, uid)), form=form, status=422)
     messages.success(request, _("Saved."))
     if was_pinned and not server.host_key:
         messages.warning(request, _("The host changed, so its key is to be pinned anew."))
@@ -79,17 +70,17 @@ def _show(
 @require_POST
 @require(Role.ADMIN)
 def server_test(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Connect and say how each step went; htmx gets the result alone."""
-    server = found(request, uid)
+    """Test the connection and show the outcome of each step; htmx gets only the result."""
+    server = or_404(queries.server(request.tenant, uid))
     path = request.POST.get("path", "").replace("\x00", "").strip()[:_LONGEST_PATH]
-    told: dict[str, Any] = {"probe": told_of(actions.test(server, path)), "path": path}
+    context: dict[str, Any] = {"probe": probe_context(actions.test(server, path)), "path": path}
     if live.is_fragment(request):
-        return render(request, "exports/_probe.html", {**told, "server": server})
-    return _show(request, server, **told)
+        return render(request, "exports/_probe.html", {**context, "server": server})
+    return _show(request, server, **context)
 
 
-def told_of(probe: Probe) -> dict[str, Any]:
-    """The probe for the page, each step by the name that the attempts' log has for it."""
+def probe_context(probe: Probe) -> dict[str, Any]:
+    """The probe for the page, its steps named as in the log of attempts."""
     names = {**dict(Attempt.Step.choices), "remove": _("Removing the probe file")}
     return {
         "ok": probe.ok,
@@ -103,8 +94,8 @@ def told_of(probe: Probe) -> dict[str, Any]:
 @require_POST
 @require(Role.ADMIN)
 def server_pin(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Trust the key that the form names; without one, trust none any more."""
-    server, text = found(request, uid), request.POST.get("key", "").strip()
+    """Pin the key of the form, or unpin the present one where the form asks for none."""
+    server, text = or_404(queries.server(request.tenant, uid)), request.POST.get("key", "").strip()
     if "none" in request.POST:
         acts.unpin(server, actor(request))
         messages.success(request, _("No host key is pinned: nothing is sent until one is."))
@@ -124,7 +115,7 @@ def server_pin(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 def server_delete(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Delete a server that nothing is sent to."""
     try:
-        acts.delete(found(request, uid), actor(request))
+        acts.delete(or_404(queries.server(request.tenant, uid)), actor(request))
     except Refused as refused:
         messages.error(request, str(refused))
         return redirect("server", uid)

@@ -1,4 +1,4 @@
-"""The forms of the servers: their login, and a whole place as one URL."""
+"""The forms of the servers: their login, and a server with a folder as one URL."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy
 from exports import addresses
 from exports.models import Server
 from exports.servers import Access
+from portal.faults import Refused
+from portal.web import form_faults
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 _CHECK = {"class": "form-check-input"}
@@ -18,7 +20,7 @@ _KEY_BYTES = 20_000
 
 
 class UrlForm(forms.Form):
-    """A place as `sftp://user:password@host:22/path`; nothing is stripped, so that blanks show."""
+    """A server and a folder as one URL; nothing is stripped, so that stray blanks are reported."""
 
     url = forms.CharField(
         label=gettext_lazy("SFTP address"),
@@ -32,18 +34,18 @@ class UrlForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """The address as well. What is wrong with the URL is told at its field."""
+        """Read the address as well; what is wrong with it is shown beside its field."""
         data = self.cleaned_data
         if "url" in data:
             try:
                 data["address"] = addresses.parse(data["url"])
-            except addresses.AddressFault as fault:
-                self.add_error("url", str(fault))
+            except Refused as refused:
+                form_faults.add(self, refused)
         return data
 
 
 class ServerForm(forms.Form):
-    """Name, host, port and login. The secrets go in and never come out again."""
+    """Name, host, port and login. Stored secrets are never shown."""
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -108,12 +110,12 @@ class ServerForm(forms.Form):
 
     @classmethod
     def of(cls, server: Server) -> ServerForm:
-        """The form as the server stands."""
+        """The form of a stored server."""
         names = ("name", "host", "port", "username")
         return cls(server, initial={name: getattr(server, name) for name in names})
 
     def clean_host(self) -> str:
-        """The host as it is used. Raises ValidationError for what is none, a pasted URL too."""
+        """The host as it is used. Raises ValidationError for what is no host, such as a URL."""
         host = str(self.cleaned_data["host"])
         if "://" in host or "@" in host or "/" in host:
             raise forms.ValidationError(
@@ -124,11 +126,11 @@ class ServerForm(forms.Form):
             )
         try:
             return addresses.check_host(host)
-        except addresses.AddressFault as fault:
-            raise forms.ValidationError(str(fault)) from None
+        except Refused as refused:
+            raise forms.ValidationError(str(refused)) from None
 
     def clean_password(self) -> str:
-        """The password. Raises ValidationError for a blank at its ends, which is always a slip."""
+        """The password. Raises ValidationError for a blank at its beginning or end."""
         password = str(self.cleaned_data["password"])
         if password != password.strip():
             raise forms.ValidationError(
@@ -140,7 +142,7 @@ class ServerForm(forms.Form):
         return password
 
     def clean(self) -> dict[str, Any]:
-        """All. A login needs a password or a key."""
+        """Check that the login has a password or a key."""
         data = self.cleaned_data
         password = data.get("password") or (self.has_password and not data.get("no_password"))
         key = data.get("private_key") or (self.has_private_key and not data.get("no_private_key"))

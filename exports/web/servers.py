@@ -12,11 +12,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from exports import queries
 from exports import servers as acts
-from exports.define import Refused
-from exports.web.acting import actor
 from exports.web.server_forms import ServerForm
+from portal.faults import Refused
 from portal.models import Role
-from portal.transports.ssh import KeyRefused
+from portal.web import form_faults
+from portal.web.acting import actor
 from portal.web.permissions import TenantRequest, require
 
 PER_PAGE = 50
@@ -46,17 +46,12 @@ def server_new(request: TenantRequest) -> HttpResponse:
     if not form.is_valid():
         return _show(request, form, status=422)
     try:
-        made = acts.create(request.tenant, actor(request), form.access())
-    except (Refused, KeyRefused) as refused:
-        tell(form, refused)
+        server = acts.create(request.tenant, actor(request), form.access())
+    except Refused as refused:
+        form_faults.add(form, refused)
         return _show(request, form, status=422)
     messages.success(request, _("Saved. Now test the connection and pin the host key."))
-    return redirect("server", made.uid)
-
-
-def tell(form: ServerForm, refused: Exception) -> None:
-    """Put a refusal at its field: what is not about the name is about the key."""
-    form.add_error(getattr(refused, "field", "private_key") or None, str(refused))
+    return redirect("server", server.uid)
 
 
 def _show(request: TenantRequest, form: ServerForm, status: int = 200) -> HttpResponse:

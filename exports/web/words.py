@@ -1,4 +1,4 @@
-"""What an export is in words: its source, its hours, its next night and how long until then."""
+"""An export in words: its source, its hours, its next night and the time until then."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from exports.models import Export, ExportRun
 from portal.web import labels
 
 _FEW = 3
-# What each of `names.PARTS` stands for.
+# What each of `names.PARTS` is replaced with.
 PARTS = {
     "event": gettext_lazy("the event type, or the export's name"),
     "id": gettext_lazy("ten digits that stay the same for this export"),
@@ -29,14 +29,14 @@ PARTS = {
 }
 
 
-def source(said: Mapping[str, Any]) -> str:
+def source(export_source: Mapping[str, Any]) -> str:
     """What is sent: event types, or records of a type."""
-    if "records" in said:
-        name = labels.record_type_label(str(said["records"]))
-        if said.get("changed"):
+    if "records" in export_source:
+        name = labels.record_type_label(str(export_source["records"]))
+        if export_source.get("changed"):
             return _("Changed records: %(type)s") % {"type": name}
         return _("All records: %(type)s") % {"type": name}
-    types = [str(one) for one in said.get("events") or ()]
+    types = [str(name) for name in export_source.get("events") or ()]
     if not types:
         return _("Events of every type")
     shown, more = ", ".join(types[:_FEW]), len(types) - _FEW
@@ -67,7 +67,7 @@ def moment(at: datetime, zone: str, now: datetime) -> str:
 
 
 def until(at: datetime, now: datetime) -> str:
-    """How long from now, in the two largest units: "in 5 h 12 min"; "any moment now" when due."""
+    """The time until then, in the two largest units: "in 5 h 12 min"; "any moment now" when due."""
     seconds = math.ceil((at - now).total_seconds())
     if seconds <= 0:
         return _("any moment now")
@@ -103,13 +103,13 @@ def next_night(at: datetime | None, zone: str) -> NextNight | None:
     return NextNight(moment(at, zone, now), until(at, now))
 
 
-def took(started: datetime | None, ended: datetime | None) -> timedelta | None:
-    """How long it took; None where it has not ended."""
+def duration(started: datetime | None, ended: datetime | None) -> timedelta | None:
+    """The time between the two; None where it has not ended."""
     return ended - started if started and ended else None
 
 
 def outcome(run: ExportRun, state: str) -> str:
-    """A sentence on what became of the run. state: of its night (`exports/nights.py`)."""
+    """The outcome of the run in a sentence. state: of its night (`exports/nights.py`)."""
     sentences = {
         "sent": _("The file reached every destination."),
         "retrying": _("Something did not work yet; it is tried again by itself."),

@@ -87,7 +87,7 @@ class Note:
     rows: pl.Series
 
 
-_Found: TypeAlias = tuple[Check, pl.Series, Severity]
+_Finding: TypeAlias = tuple[Check, pl.Series, Severity]
 
 
 def prepared(raw: pl.DataFrame, census: Census, identifiers: Mapping[int, bool]) -> pl.DataFrame:
@@ -130,7 +130,7 @@ class CellNotes:
 
     def _of_cell(
         self, cell: Cell, census: Census, before: pl.DataFrame, frame: pl.DataFrame
-    ) -> Iterator[_Found]:
+    ) -> Iterator[_Finding]:
         column = frame[f"c{cell.slot}"]
         identifies = is_identifier(cell.field, self.record_type)
         if census.failed:
@@ -149,7 +149,7 @@ class CellNotes:
         if census.guarded and not self.attachment:
             yield from _restored(cell, before, identifies)
 
-    def _words(self, cell: Cell, column: pl.Series, before: pl.DataFrame) -> Iterator[_Found]:
+    def _words(self, cell: Cell, column: pl.Series, before: pl.DataFrame) -> Iterator[_Finding]:
         """Words for a missing value: as a text they stay, as another type they clear."""
         missing = cell.missing[1:]
         if cell.field.type is FieldType.TEXT:
@@ -174,7 +174,7 @@ def is_identifier(field: Field, record_type: RecordType) -> bool:
     return field.references is not None or record_type.key == (field.name,)
 
 
-def _failed(columns: list[pl.Series], identifies: bool) -> Iterator[_Found]:
+def _failed(columns: list[pl.Series], identifies: bool) -> Iterator[_Finding]:
     """Where one of a cell's columns, or what was made of them, is an error or a formula."""
     check = Check(Code.SPREADSHEET_DAMAGE, _NEVER, spreadsheets.ERROR_MESSAGE)
     errors = [spreadsheets.errors(column, identifiers=identifies) for column in columns]
@@ -183,7 +183,7 @@ def _failed(columns: list[pl.Series], identifies: bool) -> Iterator[_Found]:
     yield check, reduce(or_, map(spreadsheets.formulas, columns)), Severity.ERROR
 
 
-def _damaged(column: pl.Series) -> Iterator[_Found]:
+def _damaged(column: pl.Series) -> Iterator[_Finding]:
     either = column.str.contains(f"{spreadsheets.DAMAGED}|{spreadsheets.SUSPECT}")
     if either.any():
         yield _damage(column.str.contains(spreadsheets.DAMAGED))
@@ -194,7 +194,7 @@ def _damaged(column: pl.Series) -> Iterator[_Found]:
     yield check, spreadsheets.imprecise(column), Severity.WARNING
 
 
-def _damage(rows: pl.Series) -> _Found:
+def _damage(rows: pl.Series) -> _Finding:
     message = '"{column}" is "{value}":'
     return (
         Check(Code.SPREADSHEET_DAMAGE, _NEVER, message, spreadsheets.damage),
@@ -207,7 +207,7 @@ def _impossible(value: str) -> str:
     return f"{characters.impossible(value)}. Take it out, and write what was meant."
 
 
-def _restored(cell: Cell, before: pl.DataFrame, identifies: bool) -> Iterator[_Found]:
+def _restored(cell: Cell, before: pl.DataFrame, identifies: bool) -> Iterator[_Finding]:
     for position in cell.positions:
         column = before[f"r{position}"]
         restored = spreadsheets.restored(column, identifiers=identifies)

@@ -15,7 +15,7 @@ import polars as pl
 from imports.check import hints, moments
 from imports.check.characters import comparable
 from imports.issues import Code
-from portal.events import rules
+from portal.events import payloads
 from portal.records.definitions import Field, FieldType
 
 # What counts as blank where the field cannot be such a word (dictionary, research notes 1.5).
@@ -197,7 +197,7 @@ def _moment(field: Field, cell: pl.Expr) -> pl.Expr:
 
 
 def _object(_: Field, cell: pl.Expr) -> pl.Expr:
-    return cell.map_elements(rules.object_text, return_dtype=pl.String, skip_nulls=True)
+    return cell.map_elements(payloads.object_text, return_dtype=pl.String, skip_nulls=True)
 
 
 def _sentence(sentence: str) -> Callable[[Field], str]:

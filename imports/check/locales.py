@@ -8,100 +8,20 @@ what can be read in two ways unreadable, unless a hundred outweigh each of the o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import xxhash
 
-from imports.check.characters import visible
 from imports.check.columns import ColumnMapping
-from imports.issues import SHOWN_CHARACTERS, Code, Issue, Severity
+from imports.check.locale_proofs import Cells, Evidence, Ints, Proofs
+from imports.issues import Code, Issue, Severity
 from portal.records.definitions import Field, FieldType
 
 _DATES = frozenset({FieldType.DATE, FieldType.DATETIME})
-_SLASHED = r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}(?: .*)?$"
-_FIRST, _SECOND = r"^([0-9]{1,2})/", r"^[0-9]{1,2}/([0-9]{1,2})/"
-_MOST_MONTHS, _MOST_DAYS = 12, 31
-_COMMA_DECIMALS = (
-    r"^-?(?:[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})|[0-9]{4,},[0-9]+|0,[0-9]+"
-    r"|[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+|[0-9]{1,3}(?:\.[0-9]{3}){2,})$"
-)
-_POINT_DECIMALS = (
-    r"^-?(?:[0-9]*\.(?:[0-9]{1,2}|[0-9]{4,})|[0-9]{4,}\.[0-9]+|0\.[0-9]+"
-    r"|[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+|[0-9]{1,3}(?:,[0-9]{3}){2,})$"
-)
-_EITHER = r"^-?[1-9][0-9]{0,2},[0-9]{3}$"
-_OUTWEIGHS = 100
 _SLASH, _COMMA = ord("/"), ord(",")
-
-Ints = npt.NDArray[np.int64]
-
-
-@dataclass(slots=True)
-class _Cells:
-    """How many cells of a kind, and the first of them with its line."""
-
-    count: int = 0
-    text: str = ""
-    line: int = 0
-
-    def add(self, texts: pl.Series, lines: Ints, chosen: pl.Series) -> None:
-        at = chosen.fill_null(False).arg_true()
-        if at.len() and not self.count:
-            self.text = visible(str(texts[int(at[0])])[:SHOWN_CHARACTERS])
-            self.line = int(lines[int(at[0])])
-        self.count += at.len()
-
-    @property
-    def shown(self) -> str:
-        return f'"{self.text}" on line {self.line:,}'
-
-
-@dataclass(slots=True)
-class _Proofs:
-    """What a column's cells prove. usual: as the dictionary writes. other: otherwise. either: not
-    to be told."""
-
-    column: str
-    dates: bool
-    usual: _Cells = field(default_factory=_Cells)
-    other: _Cells = field(default_factory=_Cells)
-    either: _Cells = field(default_factory=_Cells)
-
-    def add(self, texts: pl.Series, lines: Ints) -> None:
-        sort = _dates if self.dates else _numbers
-        usual, other, either = sort(texts)
-        self.usual.add(texts, lines, usual)
-        self.other.add(texts, lines, other)
-        self.either.add(texts, lines, either)
-
-    @property
-    def contradict(self) -> bool:
-        few, many = sorted((self.usual.count, self.other.count))
-        return few > 0 and few * _OUTWEIGHS > many
-
-    @property
-    def proven(self) -> bool | None:
-        """Whether the column is written otherwise than the dictionary; None without a proof."""
-        if self.contradict or not (self.usual.count or self.other.count):
-            return None
-        return self.other.count > self.usual.count
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What the whole file proves about its columns, by position."""
-
-    proofs: Mapping[int, _Proofs]
-
-    @property
-    def proven(self) -> dict[str, bool]:
-        """By the column's name: whether it is proven to have the day first, or decimal commas."""
-        every = self.proofs.values()
-        return {each.column: bool(each.proven) for each in every if each.proven is not None}
 
 
 def questions(mapping: ColumnMapping) -> dict[int, Field]:
@@ -151,7 +71,7 @@ def look(
     """Read those columns of the whole file. chunks: as the validator gets them, with the lines."""
     schema = {f"r{at}": pl.String() for at in range(len(mapping.header))}
     proofs = {
-        at: _Proofs(mapping.header[at], each.type in _DATES) for at, each in sorted(asked.items())
+        at: Proofs(mapping.header[at], each.type in _DATES) for at, each in sorted(asked.items())
     }
     for data, lines in chunks:
         if not data:
@@ -216,7 +136,7 @@ def _written(field: Field, way: _Way | None) -> Field:
     return replace(field, decimal_comma=way.other) if field.type is FieldType.NUMBER else field
 
 
-def _way(proofs: _Proofs, evidence: Evidence, before: Mapping[str, bool]) -> _Way:
+def _way(proofs: Proofs, evidence: Evidence, before: Mapping[str, bool]) -> _Way:
     words = _WORDS[proofs.dates]
     if proofs.contradict:
         why = (
@@ -246,7 +166,7 @@ def _way(proofs: _Proofs, evidence: Evidence, before: Mapping[str, bool]) -> _Wa
     return _Way(bool(other), _warning(proofs, f"{_read(proofs, way, why)} {words.advice}"))
 
 
-def _proven_by_others(proofs: _Proofs, evidence: Evidence) -> _Proofs | None:
+def _proven_by_others(proofs: Proofs, evidence: Evidence) -> Proofs | None:
     """Another column of the kind with a proof, where all that have one say the same."""
     others = [e for e in evidence.proofs.values() if e.dates is proofs.dates]
     if any(each.contradict for each in others):
@@ -255,7 +175,7 @@ def _proven_by_others(proofs: _Proofs, evidence: Evidence) -> _Proofs | None:
     return proven[0] if len({each.proven for each in proven}) == 1 else None
 
 
-def _last(proofs: _Proofs, evidence: Evidence, before: Mapping[str, bool]) -> bool | None:
+def _last(proofs: Proofs, evidence: Evidence, before: Mapping[str, bool]) -> bool | None:
     """What the last file proved of the column, or of the others of its kind."""
     if proofs.column in before:
         return before[proofs.column]
@@ -264,18 +184,18 @@ def _last(proofs: _Proofs, evidence: Evidence, before: Mapping[str, bool]) -> bo
     return ways.pop() if len(ways) == 1 else None
 
 
-def _proof(proofs: _Proofs) -> _Cells:
+def _proof(proofs: Proofs) -> Cells:
     return proofs.other if proofs.proven else proofs.usual
 
 
-def _read(proofs: _Proofs, way: str, why: str) -> str:
+def _read(proofs: Proofs, way: str, why: str) -> str:
     return (
         f'"{proofs.column}" can be read in two ways in {proofs.either.count:,} rows, such as'
         f" {proofs.either.shown}. It was read {way}: {why}."
     )
 
 
-def _warning(proofs: _Proofs, message: str) -> Issue:
+def _warning(proofs: Proofs, message: str) -> Issue:
     shown = proofs.either if proofs.either.count else proofs.other
     return Issue(
         Code.DATE_ORDER if proofs.dates else Code.DECIMAL_SIGN,
@@ -312,27 +232,3 @@ _WORDS = {
         "If that is wrong, write numbers as 1250.5, or choose the number format in a template.",
     ),
 }
-
-
-def _dates(texts: pl.Series) -> Iterator[pl.Series]:
-    """Where the month surely comes first, where the day does, and where either may."""
-    slashed = pl.DataFrame({"t": texts}).select(
-        t=pl.when(pl.col("t").str.contains(_SLASHED)).then("t")
-    )["t"]
-    if slashed.null_count() == slashed.len():
-        nothing = pl.zeros(texts.len(), pl.Boolean, eager=True)
-        yield from (nothing, nothing, nothing)
-        return
-    first = slashed.str.extract(_FIRST).cast(pl.Int16)
-    second = slashed.str.extract(_SECOND).cast(pl.Int16)
-    months = (first <= _MOST_MONTHS, second <= _MOST_MONTHS)
-    yield months[0] & ~months[1] & (second <= _MOST_DAYS)
-    yield ~months[0] & (first <= _MOST_DAYS) & months[1]
-    yield months[0] & months[1] & (first != second)
-
-
-def _numbers(texts: pl.Series) -> Iterator[pl.Series]:
-    """Where the point is surely the decimal sign, where the comma is, and where either may be."""
-    yield texts.str.contains(_POINT_DECIMALS)
-    yield texts.str.contains(_COMMA_DECIMALS)
-    yield texts.str.contains(_EITHER)

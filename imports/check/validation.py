@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from imports.check import documents, fields, masks
+from imports.check import documents, fields, masks, plain_columns
 from imports.check.batches import IssueBatch
 from imports.check.cell_notes import CellNotes, Census, prepared
 from imports.check.characters import visible
@@ -22,7 +22,7 @@ from imports.check.computed import ComputedField
 from imports.check.keys import ReferenceSet, key_hash, key_text
 from imports.check.masks import Mask, ReferenceCheck
 from imports.issues import SHOWN_CHARACTERS, Severity
-from portal.records.definitions import Feed, FieldType, RecordType
+from portal.records.definitions import Feed, RecordType
 
 __all__ = ["CheckedChunk", "IssueBatch", "ReferenceSet", "Validator", "key_hash", "key_text"]
 
@@ -80,8 +80,8 @@ class Validator:
         self._delimiter, self._quote = delimiter, quote or None
         self._schema = {f"r{i}": pl.String() for i in range(len(mapping.header))}
         cells = masks.cells_of(mapping)
-        self._cleaned = _cleaned(mapping)
-        self._read = _strictness(mapping, record_type)
+        self._cleaned = plain_columns.cleaned(mapping)
+        self._read = plain_columns.strictness(mapping, record_type)
         self._notes = CellNotes(feed, record_type, cells, mapping.neutralised)
         self._stages = _by_stage(mapping.all_computed)
         self._scratch = [
@@ -202,28 +202,6 @@ class Validator:
             failing = evaluation.frame[mask.name].arg_true()
             for hint, rows in _by_hint(mask, failing, evaluation):
                 yield _batch(mask, hint, rows, evaluation, lines)
-
-
-def _cleaned(mapping: ColumnMapping) -> list[pl.Expr]:
-    """The cells of plain columns, without white space around; null where they are blank."""
-    missing = {position: fields.missing_in(column) for position, column in mapping.columns}
-    if mapping.operation_column is not None:
-        missing.setdefault(mapping.operation_column, fields.MISSING)
-    return [
-        fields.clean(pl.col(f"r{position}"), missing[position]).alias(f"c{position}")
-        for position in sorted(missing)
-    ]
-
-
-def _strictness(mapping: ColumnMapping, record_type: RecordType) -> dict[int, bool]:
-    """Each column that is read, and whether nothing invisible can be meant in it."""
-    strict = {position: False for each in mapping.all_computed for position in each.positions}
-    if mapping.operation_column is not None:
-        strict[mapping.operation_column] = True
-    for position, column in mapping.columns:
-        texts = column.type is FieldType.TEXT and column.references is None
-        strict[position] = not texts or column.name in record_type.key
-    return strict
 
 
 def _by_stage(computed_fields: Sequence[ComputedField]) -> list[list[pl.Expr]]:

@@ -1,1 +1,1 @@
-"""Deliveries are taken out of the folders, and the folders told what became of them."""
+"""Deliveries are taken out of the folders, and their results are written back."""

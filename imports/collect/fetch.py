@@ -1,7 +1,7 @@
-"""Copies of files that lie in the folders, for people who want to make a template from one.
+"""Copies of files in the folders, for people who want to make a template from such a file.
 
-Only the collector sees the folders: a draft names the file it wants, and the collector answers in
-the same row. The file stays where it is, and what becomes of it is its arrival protocol's to say.
+Only the collector sees the folders: a draft names the requested file, and the collector answers in
+the same row. The file stays where it is; its arrival protocol decides about it as ever.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, LinkRefused)
 
 
 def fetch(tenant_id: int) -> int:
-    """Copy what the tenant's drafts want of its folders. Returns how many were answered.
+    """Copy the files that the tenant's drafts request. Returns how many were answered.
 
-    A file that is written to meanwhile, or that cannot be copied by our own fault, is looked at
-    again in the next round; one draft's trouble is not the others'.
+    A file that is written to meanwhile, or that cannot be copied by our own fault, is tried again
+    in the next round; a draft that fails stops no other.
     """
-    wanting = ImportDraft.objects.filter(tenant_id=tenant_id, wanted__isnull=False, fetched={})
+    requests = ImportDraft.objects.filter(tenant_id=tenant_id, requested__isnull=False, fetched={})
     answered = 0
-    for draft in wanting.select_related("wanted__endpoint"):
+    for draft in requests.select_related("requested__endpoint"):
         try:
             answered += _answer(draft)
         except Exception as exc:
@@ -40,15 +40,15 @@ def fetch(tenant_id: int) -> int:
 
 
 def _answer(draft: ImportDraft) -> bool:
-    assert draft.wanted is not None  # noqa: S101 - the query asks for it
+    assert draft.requested is not None  # noqa: S101 - the query asks for it
     try:
-        copy = _copied(draft, draft.wanted.endpoint, draft.wanted.path)
+        copy = _copied(draft, draft.requested.endpoint, draft.requested.path)
     except ChangedWhileCopied:
         return False
     except _GONE:
-        return _note(draft, {"problem": "gone"})
-    found = {"content": copy.content, "size": copy.size, "sha256": copy.sha256}
-    if _note(draft, found):
+        return _save_answer(draft, {"problem": "gone"})
+    fetched = {"content": copy.content, "size": copy.size, "sha256": copy.sha256}
+    if _save_answer(draft, fetched):
         return True
     default_storage.delete(copy.content)  # the person has chosen another file meanwhile
     return False
@@ -59,6 +59,6 @@ def _copied(draft: ImportDraft, endpoint: Endpoint, path: str) -> snapshot.Snaps
         return snapshot.take(jail, folders.path_of(path), f"{folder_of(draft)}/file")
 
 
-def _note(draft: ImportDraft, found: dict[str, Any]) -> bool:
-    rows = ImportDraft.objects.filter(pk=draft.pk, wanted=draft.wanted_id, fetched={})
-    return rows.update(fetched=found) == 1
+def _save_answer(draft: ImportDraft, answer: dict[str, Any]) -> bool:
+    rows = ImportDraft.objects.filter(pk=draft.pk, requested=draft.requested_id, fetched={})
+    return rows.update(fetched=answer) == 1

@@ -1,7 +1,7 @@
-"""The collector's hands in an endpoint's folders: list, read, claim, replace, compare-and-delete.
+"""What the collector does in an endpoint's folders: list, read, replace, compare-and-delete.
 
-All through the drop server's jail: a sender's names are data, links are refused. A file is known by
-its source (inode, mtime and size), so that nothing newer of the same name is ever removed.
+All through the drop server's jail: a sender's names are data, links are refused. A file is
+identified by its source (inode, mtime and size), so that nothing newer of the same name is removed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def path_of(text: str) -> Path:
 
 def tree(jail: Jail) -> dict[str, Listing]:
     """The listings of all folders that can be read, by path; "" is the root."""
-    found: dict[str, Listing] = {}
+    listings: dict[str, Listing] = {}
     waiting: list[Path] = [()]
     while waiting:
         path = waiting.pop()
@@ -40,10 +40,10 @@ def tree(jail: Jail) -> dict[str, Listing]:
         except OSError as exc:
             log.warning("folder_not_read", path=shown("/".join(path)), error=repr(exc))
             continue
-        found["/".join(path)] = Listing(entries)
+        listings["/".join(path)] = Listing(entries)
         if len(path) < _DEEPEST:
             waiting += [(*path, entry.name) for entry in entries if entry.is_dir]
-    return found
+    return listings
 
 
 def listing(jail: Jail, folder: Path) -> Listing:
@@ -64,28 +64,28 @@ def _entries(jail: Jail, path: Path) -> list[Entry]:
             if item.name == PARTS_DIRECTORY:
                 continue
             try:
-                found = item.stat(follow_symlinks=False)
+                status = item.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            if stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode):
-                entries.append(_entry(item.name, found))
+            if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+                entries.append(_entry(item.name, status))
     return entries
 
 
-def _entry(name: str, found: os.stat_result) -> Entry:
+def _entry(name: str, status: os.stat_result) -> Entry:
     return Entry(
         name=name,
-        size=found.st_size,
-        mtime_ns=found.st_mtime_ns,
-        ctime_ns=found.st_ctime_ns,
-        inode=found.st_ino,
-        is_dir=stat.S_ISDIR(found.st_mode),
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        ctime_ns=status.st_ctime_ns,
+        inode=status.st_ino,
+        is_dir=stat.S_ISDIR(status.st_mode),
     )
 
 
-def source_of(found: os.stat_result) -> str:
+def source_of(status: os.stat_result) -> str:
     """What makes a file this very file: inode, mtime in nanoseconds, size in bytes."""
-    return f"{found.st_ino}:{found.st_mtime_ns}:{found.st_size}"
+    return f"{status.st_ino}:{status.st_mtime_ns}:{status.st_size}"
 
 
 def source_of_entry(entry: Entry) -> str:

@@ -3,7 +3,7 @@
 The order is the seed's (001, "File Transmissions & Manifest"): claim by rename with a second
 attempt, structure, then per file existence, checksum, configuration. Every step may be cut off and
 done again: renames have one winner, arrivals and snapshots are UNIQUE, and the names in the folder
-follow from the database (`imports/collect/settle.py`).
+follow from the database (`imports/collect/write_back.py`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,15 @@ from imports.arrivals.listing import Entry
 from imports.arrivals.references import Resolution, resolve
 from imports.collect import folders, snapshot
 from imports.collect.copies import Copies
-from imports.collect.deliveries import Folder, forget_copy, is_first, make_job, note, sender
-from imports.jobs import mail
+from imports.collect.deliveries import (
+    ROUND,
+    Folder,
+    forget_copy,
+    log_decision,
+    save_unless_duplicate,
+    uploader,
+)
+from imports.jobs import mail, making
 from imports.manifest import (
     InvalidSchema,
     Manifest,
@@ -69,14 +76,14 @@ def claim(folder: Folder, entry: Entry) -> str | None:
 
 
 def collect(folder: Folder, name: str) -> Arrival | None:
-    """Take the claimed manifest `name` through to its jobs. None where somebody else has it."""
+    """Take the claimed manifest `name` through to its jobs. None where another collector has it."""
     try:
         with folders.reading(folder.jail, folder.file(name)) as file:
-            found = os.fstat(file.fileno())
+            status = os.fstat(file.fileno())
             data = file.read(_MOST_BYTES)
     except FileNotFoundError:
         return None
-    arrival = _arrival(folder, name, found, data)
+    arrival = _arrival(folder, name, status, data)
     if arrival is None:
         return None
     try:
@@ -88,13 +95,13 @@ def collect(folder: Folder, name: str) -> Arrival | None:
     return arrival
 
 
-def _arrival(folder: Folder, name: str, found: os.stat_result, data: bytes) -> Arrival | None:
+def _arrival(folder: Folder, name: str, status: os.stat_result, data: bytes) -> Arrival | None:
     """The delivery's row under our lease; None where another collector holds it or it is done."""
     key = identity(
         str(folder.drop.pk),
-        inode=found.st_ino,
-        mtime_ns=found.st_mtime_ns,
-        size=found.st_size,
+        inode=status.st_ino,
+        mtime_ns=status.st_mtime_ns,
+        size=status.st_size,
         sha256=hashlib.sha256(data).hexdigest(),
     )
     base = parse_state(name)
@@ -106,7 +113,7 @@ def _arrival(folder: Folder, name: str, found: os.stat_result, data: bytes) -> A
             "drop": folder.drop,
             "name": sent,
             "current_name": name,
-            "account_id": sender(folder, sent),
+            "account_id": uploader(folder, sent),
         },
     )
     free = Arrival.objects.filter(
@@ -130,7 +137,7 @@ def _storage(arrival: Arrival) -> str:
 
 def _refuse(arrival: Arrival, refused: InvalidSchema) -> None:
     with transaction.atomic():
-        note(arrival, DecisionEntry(arrival.name, "invalid_schema", str(refused)))
+        log_decision(arrival, DecisionEntry(arrival.name, "invalid_schema", str(refused)))
         lifecycle.advance(
             arrival, to=State.INVALID_SCHEMA, allowed=[State.COLLECTING], **lifecycle.released()
         )
@@ -153,19 +160,21 @@ def _has_good(folder: Folder, manifest: Manifest) -> bool:
     def digest(entry: Entry) -> str:
         return snapshot.md5_of(folder.jail, folder.file(entry.name))
 
-    return any(one.problem is None for one in resolve(manifest, folder.listing(), digest))
+    return any(
+        resolution.problem is None for resolution in resolve(manifest, folder.listing(), digest)
+    )
 
 
 def _copy_and_take(folder: Folder, arrival: Arrival, manifest: Manifest, feed: Feed | None) -> None:
     """Raises LeaseLost."""
     copies = Copies(folder, f"{_storage(arrival)}/{arrival.token}")
     resolutions = resolve(manifest, folder.listing(), copies.digest)
-    for one in resolutions:
-        if one.problem is None and one.entry:
-            copies.take(one.entry)
-    judged = [_judged(one, copies) for one in resolutions]
+    for resolution in resolutions:
+        if resolution.problem is None and resolution.entry:
+            copies.take(resolution.entry)
+    judged = [_judged(resolution, copies) for resolution in resolutions]
     try:
-        if feed is None and any(one.problem is None for one in judged):
+        if feed is None and any(resolution.problem is None for resolution in judged):
             copies.discard()
             _without_configuration(folder, arrival)
         else:
@@ -185,30 +194,30 @@ def _take_all(
     """Rows and jobs of all references in one transaction. Raises LeaseLost."""
     with transaction.atomic():
         lifecycle.fence(arrival)
-        for one in judged:
-            _take(folder, arrival, one, copies, feed)
+        for resolution in judged:
+            _take(folder, arrival, resolution, copies, feed)
         lifecycle.advance(
             arrival, to=State.PROCESSING, allowed=[State.COLLECTING], **lifecycle.released()
         )
 
 
-def _judged(one: Resolution, copies: Copies) -> Resolution:
-    """The resolution after copying: a file that changed under our hands is an invalid reference."""
-    name = one.reference.name
+def _judged(resolution: Resolution, copies: Copies) -> Resolution:
+    """The resolution after copying: a file that changed meanwhile is an invalid reference."""
+    name = resolution.reference.name
     if name in copies.changed:
         reason = (
             f"{shown(name)} was written to while it was being collected. "
             "Send the file again, and its manifest when the upload has ended."
         )
-        return Resolution(one.reference, one.entry, Problem.FILE_CHANGED, reason)
-    if one.problem is None and name not in copies.taken:
+        return Resolution(resolution.reference, resolution.entry, Problem.FILE_CHANGED, reason)
+    if resolution.problem is None and name not in copies.taken:
         reason = f"{shown(name)} vanished while it was being collected. Send it again."
-        return Resolution(one.reference, one.entry, Problem.FILE_NOT_FOUND, reason)
-    return one
+        return Resolution(resolution.reference, resolution.entry, Problem.FILE_NOT_FOUND, reason)
+    return resolution
 
 
 def _configuration(drop: Drop) -> Feed | None:
-    """What is to be done with files of this folder; None where that cannot be told."""
+    """The feed of the folder; None where the catalog does not have it."""
     try:
         return catalog().feed(drop.feed)
     except KeyError:
@@ -222,7 +231,7 @@ def _without_configuration(folder: Folder, arrival: Arrival) -> None:
         "told; the portal tries again every few minutes. Nothing needs to be sent again."
     )
     with transaction.atomic():
-        note(arrival, DecisionEntry(arrival.name, "configuration_missing", reason))
+        log_decision(arrival, DecisionEntry(arrival.name, "configuration_missing", reason))
         mail.configuration_missing(arrival)
         lifecycle.advance(
             arrival, to=State.CONFIG_MISSING, allowed=[State.COLLECTING], **lifecycle.released()
@@ -232,32 +241,33 @@ def _without_configuration(folder: Folder, arrival: Arrival) -> None:
 def _take(
     folder: Folder,
     arrival: Arrival,
-    one: Resolution,
+    resolution: Resolution,
     copies: Copies,
     feed: Feed | None,
 ) -> None:
     """One reference becomes a row, and a job where it is good and not taken already."""
-    name = one.reference.name
+    name = resolution.reference.name
     # The copy belongs to the line that named the file first.
-    copy = None if one.problem is Problem.DUPLICATE else copies.taken.get(name)
+    copy = None if resolution.problem is Problem.DUPLICATE else copies.taken.get(name)
     row = ArrivalFile(
         tenant_id=arrival.tenant_id,
         arrival=arrival,
-        index=one.reference.index,
+        index=resolution.reference.index,
         name=name[:300],
-        problem=one.problem or "",
-        reason=one.reason,
+        problem=resolution.problem or "",
+        reason=resolution.reason,
     )
     if copy is not None:
         row.size, row.md5, row.sha256 = copy.size, copy.md5, copy.sha256
         row.source, row.content = copy.source, copy.content
-    if one.problem is not None or copy is None or feed is None:
+    if resolution.problem is not None or copy is None or feed is None:
         forget_copy(row)
         row.save()
-        note(arrival, DecisionEntry(name, str(one.problem), one.reason))
+        log_decision(arrival, DecisionEntry(name, str(resolution.problem), resolution.reason))
         return
-    if is_first(row):
-        note(arrival, DecisionEntry(name, "accepted", one.reason))
-        make_job(row, feed, folder.drop.limits, f"Named by {row.arrival.name}.")
+    if save_unless_duplicate(row):
+        log_decision(arrival, DecisionEntry(name, "accepted", resolution.reason))
+        named = f"Named by {row.arrival.name}."
+        making.for_arrival(row, feed, named, wait=ROUND, limits=folder.drop.limits)
     else:
-        note(arrival, DecisionEntry(name, "duplicate", row.reason))
+        log_decision(arrival, DecisionEntry(name, "duplicate", row.reason))

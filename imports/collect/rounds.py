@@ -1,8 +1,8 @@
-"""One round through a tenant's folders: settle, detect, claim, collect, and let the jobs go.
+"""One round through a tenant's folders: write back, detect, claim, collect, release the jobs.
 
 All drops of the tenant in the order of their feeds, so that files of dependent types that arrive
 together are imported in dependency order without the pause that the seed asks of senders.
-One sender's trouble never stops the round: each drop and each manifest fails for itself.
+An error never stops the round: each drop and each manifest fails alone.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from imports.arrivals.decisions import Verdict
 from imports.arrivals.listing import Listing
 from imports.arrivals.manifest import ManifestDetection, detect
 from imports.arrivals.names import is_result
-from imports.collect import fetch, folders, sightings, template_files, template_home
+from imports.collect import account_templates, fetch, folders, sightings, template_files
 from imports.collect.deliveries import ROUND, Folder
 from imports.collect.manifests import claim, collect
-from imports.collect.settle import settle
 from imports.collect.sightings import Seen
+from imports.collect.write_back import write_back
 from imports.manifest import ManifestState, parse_state
 from imports.models import Arrival, ImportJob
 from portal import bell, locks, logs
@@ -34,7 +34,7 @@ from portal.models import Drop, Endpoint, Upload
 from portal.records.catalog import catalog
 
 log = logs.get(__name__)
-_PATIENCE = 2_000  # milliseconds
+_WAIT_FOR_ROUND = 2_000  # milliseconds
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HALF_WRITTEN = re.compile(r"\.[0-9a-f]{32}\.tmp")
 # A drop whose feed others refer to may hold the others' jobs back while it receives a file.
@@ -49,9 +49,9 @@ def poll(tenant_id: int) -> str:
         for endpoint in Endpoint.objects.filter(tenant_id=tenant_id, enabled=True):
             try:
                 _endpoint(endpoint)
-            except Exception as exc:  # one endpoint's trouble is not the others'
+            except Exception as exc:  # an endpoint that fails stops no other
                 log.exception("endpoint_failed", endpoint_id=endpoint.pk, exc_info=exc)
-        released = _let_go(tenant_id)
+        released = _release_jobs(tenant_id)
     if released:
         bell.ring(bell.IMPORT, tenant_id)
     _fetch(tenant_id)
@@ -69,13 +69,13 @@ def _fetch(tenant_id: int) -> None:
 def _turn(tenant_id: int) -> Iterator[bool]:
     """One collector a tenant at a time, to save work; two would do no harm.
 
-    Of those that come meanwhile the first waits a little, since it may have been rung for a file
+    Of those that come meanwhile the first waits a little, since it may have been notified of a file
     that the running round no longer sees; the others need not. It waits only a little: a round that
-    copies a huge file must not keep a second process from the other tenants, and what a bell was
-    rung for is found by the round of the next sweep.
+    copies a huge file must not keep a second process from the other tenants, and the round of the
+    next sweep collects the file too.
     """
     with locks.if_free(Lock.COLLECT_NEXT, tenant_id) as first:
-        ours = first and locks.take(Lock.COLLECT, tenant_id, _PATIENCE)
+        ours = first and locks.take(Lock.COLLECT, tenant_id, _WAIT_FOR_ROUND)
     try:
         yield ours
     finally:
@@ -95,7 +95,7 @@ def _endpoint(endpoint: Endpoint) -> None:
             try:
                 jail.make_directory(folders.path_of(drop.path))
                 seen.extend(_drop(Folder(drop, jail)))
-            except Exception as exc:  # one folder's trouble is not the others'
+            except Exception as exc:  # a folder that fails stops no other
                 log.exception("drop_failed", drop_id=drop.pk, exc_info=exc)
         seen += _misplaced(folders.tree(jail), drops)
         sightings.record(endpoint, seen)
@@ -110,29 +110,29 @@ def _rank(drop: Drop) -> tuple[int, str]:
 
 def _drop(folder: Folder) -> Iterator[Seen]:
     if folder.drop.protocol == Drop.Protocol.TEMPLATE:
-        return _home(folder)
+        return _template_files(folder)
     return _manifests(folder)
 
 
-def _home(folder: Folder) -> Iterator[Seen]:
-    settle(folder)
+def _template_files(folder: Folder) -> Iterator[Seen]:
+    write_back(folder)
     template_files.collect(folder)
     _forget_old_results(folder, folder.listing())
-    settle(folder)
+    write_back(folder)
     return template_files.seen(folder)
 
 
 def _manifests(folder: Folder) -> Iterator[Seen]:
-    settle(folder)
+    write_back(folder)
     listing = folder.listing()
     detection = detect(listing, datetime.now(UTC), named=_under_way(folder))
     for name in _claimed(folder, detection, listing):
         try:
             collect(folder, name)
-        except Exception as exc:  # one manifest's trouble is not the others'
+        except Exception as exc:  # a manifest that fails stops no other
             log.exception("collect_failed", manifest=name, drop_id=folder.drop.pk, exc_info=exc)
     _forget_old_results(folder, listing)
-    settle(folder)
+    write_back(folder)
     return _seen(folder, {entry.name for entry in detection.claims})
 
 
@@ -168,7 +168,7 @@ def _under_way(folder: Folder) -> set[str]:
 
 
 def _seen(folder: Folder, tried: Collection[str]) -> Iterator[Seen]:
-    """What lies in the folder now. tried: manifests that this round wanted to claim."""
+    """What is in the folder now. tried: manifests that this round tried to claim."""
     listing = folder.listing()
     detection = detect(listing, datetime.now(UTC), named=_under_way(folder))
     for decision in detection.decisions:
@@ -189,10 +189,10 @@ _NOT_CLAIMED = (
 
 
 def _misplaced(tree: dict[str, Listing], drops: list[Drop]) -> Iterator[Seen]:
-    for one in misplaced.find(tree, [drop.path for drop in drops]):
-        folder, _, name = one.path.rpartition("/")
+    for file in misplaced.find(tree, [drop.path for drop in drops]):
+        folder, _, name = file.path.rpartition("/")
         size = tree[folder].by_name[name].size
-        yield Seen(one.path, size, "misplaced", one.reason, None)
+        yield Seen(file.path, size, "misplaced", file.reason, None)
 
 
 def _forget_old_results(folder: Folder, listing: Listing) -> None:
@@ -216,8 +216,8 @@ def _remove(folder: Folder, name: str) -> None:
         log.warning("result_not_removed", drop_id=folder.drop.pk, error=repr(exc))
 
 
-def _let_go(tenant_id: int) -> int:
-    """The round's jobs may start, in their order, save where a file they need is on its way."""
+def _release_jobs(tenant_id: int) -> int:
+    """Let the round's jobs start in their order, save where a file they need is being received."""
     waiting = ImportJob.objects.filter(
         tenant_id=tenant_id, state=ImportJob.State.READY, attempt=0, ready_at__gt=Now()
     )
@@ -245,5 +245,5 @@ def _lowest_incoming_rank(tenant_id: int) -> int | None:
 def _incoming(drop: Drop, name: str) -> int | None:
     """The rank of the file that is being received; None where nothing can depend on it."""
     if drop.protocol == Drop.Protocol.TEMPLATE:
-        return template_home.rank(drop, name)
+        return account_templates.rank(drop, name)
     return _rank(drop)[0]

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
 
-from django.core.files.base import File
 from django.core.files.storage import default_storage
 
 from imports.collect import folders
+from portal import storage
 from portal.dropserver.jail import Jail
 from portal.dropserver.paths import Path
+from portal.storage import HashedFile
 
 _BLOCK = 4 << 20
 
@@ -36,40 +35,12 @@ class ChangedWhileCopied(Exception):
     """The file was written to during the copy: look again in the next round."""
 
 
-if TYPE_CHECKING:
-    _File = File[bytes]
-else:  # the stubs' generic is a plain class at run time
-    _File = File
-
-
-class _Hashing(_File):
-    """A file that hashes what storage reads from it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file)
-        self._source = file
-        self.md5 = hashlib.md5(usedforsecurity=False)
-        self.sha256 = hashlib.sha256()
-        self.copied = 0
-
-    def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        while block := self._source.read(chunk_size or _BLOCK):
-            self.md5.update(block)
-            self.sha256.update(block)
-            self.copied += len(block)
-            yield block
-
-
 def keep_only(folder: str, token: int) -> None:
     """Remove the copies in a delivery's storage folder that other claims than `token` made.
 
     A collector that was killed while it copied leaves a file that no row names.
     """
-    try:
-        _, names = default_storage.listdir(folder)
-    except FileNotFoundError:
-        return
-    for name in names:
+    for name in storage.stored_names(folder):
         if not name.startswith(f"{token}-"):
             default_storage.delete(f"{folder}/{name}")
 
@@ -90,17 +61,17 @@ def take(jail: Jail, path: Path, name: str) -> Snapshot:
     """
     with folders.reading(jail, path) as file:
         before = os.fstat(file.fileno())
-        hashing = _Hashing(file)
-        content = default_storage.save(name, hashing)
+        hashed = HashedFile(file, with_md5=True)
+        content = default_storage.save(name, hashed)
         after = os.fstat(file.fileno())
     source = folders.source_of(before)
-    if folders.source_of(after) != source or hashing.copied != before.st_size:
+    if folders.source_of(after) != source or hashed.size_read != before.st_size:
         default_storage.delete(content)
         raise ChangedWhileCopied(path[-1])
     return Snapshot(
         content=content,
-        size=hashing.copied,
-        md5=hashing.md5.hexdigest(),
-        sha256=hashing.sha256.hexdigest(),
+        size=hashed.size_read,
+        md5=hashed.md5,
+        sha256=hashed.sha256,
         source=source,
     )

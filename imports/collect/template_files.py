@@ -21,13 +21,13 @@ from imports.arrivals.decisions import DecisionEntry, Verdict, shown
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.names import result_name
 from imports.arrivals.template import Match, TemplateDetection, Unmatched, detect
-from imports.collect import snapshot
-from imports.collect.deliveries import Folder, is_first, make_job, note, sender
+from imports.collect import account_templates, snapshot
+from imports.collect.account_templates import AccountTemplates
+from imports.collect.deliveries import ROUND, Folder, log_decision, save_unless_duplicate, uploader
 from imports.collect.folders import source_of_entry
 from imports.collect.sightings import Seen
 from imports.collect.snapshot import ChangedWhileCopied, Snapshot
-from imports.collect.template_home import Home, locked, look_up
-from imports.jobs import mail
+from imports.jobs import mail, making
 from imports.manifest import identity
 from imports.models import Arrival, ArrivalFile, ImportTemplate
 from portal import lifecycle, logs
@@ -44,29 +44,29 @@ Decide = Callable[[Arrival, ArrivalFile], str]
 
 
 def collect(folder: Folder) -> None:
-    """Take the home's new files. One file's trouble stops no other."""
-    home = look_up(folder.drop)
+    """Take the home's new files. A file that fails stops no other."""
+    templates = account_templates.of_drop(folder.drop)
     listing = folder.listing()
-    detection = _detect(listing, home)
-    known = _known(folder, listing)
+    detection = _detect(listing, templates)
+    rows = _stored_files(folder, listing)
     for match in detection.matches:
-        row = known.get(source_of_entry(match.entry))
+        row = rows.get(source_of_entry(match.entry))
         if _is_due(row) and not _waits_on(row, match):
-            _try(folder, home, match.entry, _importing(folder, match))
-    for found in detection.unmatched:
-        row = known.get(source_of_entry(found.entry))
-        if _is_due(row) and not _is_shown(row, found.entry):
-            _try(folder, home, found.entry, _showing(found))
+            _try(folder, templates, match.entry, _importing(folder, match))
+    for unmatched in detection.unmatched:
+        row = rows.get(source_of_entry(unmatched.entry))
+        if _is_due(row) and not _is_shown(row, unmatched.entry):
+            _try(folder, templates, unmatched.entry, _showing(unmatched))
 
 
 def seen(folder: Folder) -> Iterator[Seen]:
-    """What lies in the home now and was not taken, with the reason."""
+    """Files that are in the home now and were not taken, with the reason."""
     listing = folder.listing()
-    detection = _detect(listing, look_up(folder.drop))
-    known = _known(folder, listing)
-    decisions = {one.subject: one for one in detection.decisions}
+    detection = _detect(listing, account_templates.of_drop(folder.drop))
+    rows = _stored_files(folder, listing)
+    decisions = {decision.subject: decision for decision in detection.decisions}
     for entry in listing:
-        row = known.get(source_of_entry(entry))
+        row = rows.get(source_of_entry(entry))
         decision = (row and _taken(row, entry)) or decisions.get(entry.name)
         if decision:
             path = f"{folder.drop.path}/{entry.name}"
@@ -84,13 +84,13 @@ def forget_unmatched() -> int:
     return len(rows)
 
 
-def _detect(listing: Listing, home: Home) -> TemplateDetection:
+def _detect(listing: Listing, templates: AccountTemplates) -> TemplateDetection:
     quiet = timedelta(seconds=settings.TEMPLATE_QUIET_SECONDS)
-    return detect(listing, datetime.now(UTC), home.names, quiet, home.elsewhere)
+    return detect(listing, datetime.now(UTC), templates.names, quiet, templates.elsewhere)
 
 
-def _known(folder: Folder, listing: Listing) -> dict[str, ArrivalFile]:
-    """The rows of files that lie there now, by source."""
+def _stored_files(folder: Folder, listing: Listing) -> dict[str, ArrivalFile]:
+    """The stored rows of files that are in the folder now, by source."""
     sources = [source_of_entry(entry) for entry in listing]
     rows = ArrivalFile.objects.filter(tenant_id=folder.drop.tenant_id, source__in=sources)
     rows = rows.filter(arrival__drop=folder.drop).select_related("arrival").order_by("pk")
@@ -122,7 +122,7 @@ def _is_shown(row: ArrivalFile | None, entry: Entry) -> bool:
 
 
 def _taken(row: ArrivalFile, entry: Entry) -> DecisionEntry | None:
-    """Of a file that was taken already; None where it may still be."""
+    """The decision on a file that was taken already; None where it may still be taken."""
     if row.arrival.state == State.CONFIG_MISSING:
         return DecisionEntry(entry.name, Verdict.CONFIGURATION_MISSING, row.reason)
     if row.arrival.state in _OPEN:
@@ -138,22 +138,22 @@ def _taken(row: ArrivalFile, entry: Entry) -> DecisionEntry | None:
     return DecisionEntry(entry.name, Verdict.TAKEN_BEFORE, reason)
 
 
-def _try(folder: Folder, home: Home, entry: Entry, decide: Decide) -> None:
+def _try(folder: Folder, templates: AccountTemplates, entry: Entry, decide: Decide) -> None:
     try:
-        _deliver(folder, home, entry, decide)
+        _deliver(folder, templates, entry, decide)
     except (FileNotFoundError, ChangedWhileCopied):
-        pass  # it went, or is written to again: the next round sees what is there
-    except Exception as exc:  # one file's trouble is not the others'
+        pass  # it is gone, or is written to again: the next round looks at what is there
+    except Exception as exc:  # a file that fails stops no other
         log.exception("collect_failed", drop_id=folder.drop.pk, file=entry.name, exc_info=exc)
 
 
-def _deliver(folder: Folder, home: Home, entry: Entry, decide: Decide) -> None:
+def _deliver(folder: Folder, templates: AccountTemplates, entry: Entry, decide: Decide) -> None:
     """One file becomes a delivery under our lease; `decide` says which state that goes to."""
     name = f"arrivals/{folder.drop.tenant_id}/{folder.drop.pk}/{uuid.uuid4().hex}"
     copy = snapshot.take(folder.jail, folder.file(entry.name), name)
     used = ""
     try:
-        arrival = _claimed(folder, home, entry, copy)
+        arrival = _claimed(folder, templates, entry, copy)
         if arrival is not None:
             used = _decided(folder, arrival, entry, copy, decide)
     finally:
@@ -161,12 +161,14 @@ def _deliver(folder: Folder, home: Home, entry: Entry, decide: Decide) -> None:
             default_storage.delete(copy.content)
 
 
-def _claimed(folder: Folder, home: Home, entry: Entry, copy: Snapshot) -> Arrival | None:
+def _claimed(
+    folder: Folder, templates: AccountTemplates, entry: Entry, copy: Snapshot
+) -> Arrival | None:
     inode, mtime_ns, size = (int(part) for part in copy.source.split(":"))
     key = identity(
         str(folder.drop.pk), inode=inode, mtime_ns=mtime_ns, size=size, sha256=copy.sha256
     )
-    account = sender(folder, entry.name) or (home.account.pk if home.account else None)
+    account = uploader(folder, entry.name) or (templates.account.pk if templates.account else None)
     defaults = {
         "drop": folder.drop,
         "name": entry.name,
@@ -185,8 +187,8 @@ def _decided(folder: Folder, arrival: Arrival, entry: Entry, copy: Snapshot, dec
     row = arrival.files.first() or ArrivalFile(
         tenant_id=arrival.tenant_id, arrival=arrival, index=0
     )
-    before, told = row.content, row.name if row.told else ""
-    row.name, row.told, row.problem, row.reason = entry.name, "", "", ""
+    old_content, reported_name = row.content, row.name if row.reported_state else ""
+    row.name, row.reported_state, row.problem, row.reason = entry.name, "", "", ""
     row.size, row.md5, row.sha256 = copy.size, copy.md5, copy.sha256
     row.source, row.content = copy.source, copy.content
     with transaction.atomic():
@@ -202,15 +204,15 @@ def _decided(folder: Folder, arrival: Arrival, entry: Entry, copy: Snapshot, dec
             ready_at=Now() + _RETRY_AFTER,
             **lifecycle.released(),
         )
-    if before and before != row.content:
-        default_storage.delete(before)
-    if told and told != entry.name:
-        _take_back(folder, told)
+    if old_content and old_content != row.content:
+        default_storage.delete(old_content)
+    if reported_name and reported_name != entry.name:
+        _remove_result(folder, reported_name)
     return row.content
 
 
-def _take_back(folder: Folder, name: str) -> None:
-    """Remove what the portal said of the file under its former name."""
+def _remove_result(folder: Folder, name: str) -> None:
+    """Remove the result that was written for the file under its former name."""
     try:
         folder.jail.remove(folder.file(result_name(name)))
     except FileNotFoundError:
@@ -221,35 +223,41 @@ def _importing(folder: Folder, match: Match) -> Decide:
     """Make the job with the template's version of this moment; it keeps that whatever happens."""
 
     def decide(arrival: Arrival, row: ArrivalFile) -> str:
-        template = locked(match.template)
+        template = account_templates.locked(match.template)
         if template is None or template.current is None:
             return _put_off(row)
         feed = _feed(template.feed)
         if feed is None:
             return _without_configuration(arrival, row)
         version = template.current
-        named = f"the template “{shown(template.name)}”, version {version.number}"
-        if not is_first(row):
-            note(arrival, DecisionEntry(row.name, "duplicate", row.reason))
+        template_name = f"the template “{shown(template.name)}”, version {version.number}"
+        if not save_unless_duplicate(row):
+            log_decision(arrival, DecisionEntry(row.name, "duplicate", row.reason))
             return State.PROCESSING
-        note(
-            arrival, DecisionEntry(row.name, "accepted", f"{shown(row.name)} is named by {named}.")
+        reason = f"{shown(row.name)} is named by {template_name}."
+        log_decision(arrival, DecisionEntry(row.name, "accepted", reason))
+        making.for_arrival(
+            row,
+            feed,
+            f"Named by {template_name}.",
+            wait=ROUND,
+            limits=folder.drop.limits,
+            template_version=version,
         )
-        make_job(row, feed, folder.drop.limits, f"Named by {named}.", version)
         return State.PROCESSING
 
     return decide
 
 
-def _showing(found: Unmatched) -> Decide:
-    """Show people the file that no template names, and keep a copy to make one from."""
+def _showing(unmatched: Unmatched) -> Decide:
+    """Show people the file that no template names, and keep a copy to make a template from."""
 
     def decide(arrival: Arrival, row: ArrivalFile) -> str:
-        row.problem, row.reason = Verdict.UNMATCHED, found.reason
+        row.problem, row.reason = Verdict.UNMATCHED, unmatched.reason
         row.save()
-        note(arrival, DecisionEntry(row.name, Verdict.UNMATCHED, found.reason))
-        for miss in found.near:
-            note(arrival, DecisionEntry(miss.name, Verdict.NEAR_MISS, miss.reason))
+        log_decision(arrival, DecisionEntry(row.name, Verdict.UNMATCHED, unmatched.reason))
+        for miss in unmatched.near:
+            log_decision(arrival, DecisionEntry(miss.name, Verdict.NEAR_MISS, miss.reason))
         mail.unmatched(arrival, row)
         return State.UNMATCHED
 
@@ -269,7 +277,7 @@ def _without_configuration(arrival: Arrival, row: ArrivalFile) -> str:
     )
     row.problem, row.reason, row.content = Verdict.CONFIGURATION_MISSING, reason, ""
     row.save()
-    note(arrival, DecisionEntry(row.name, Verdict.CONFIGURATION_MISSING, reason))
+    log_decision(arrival, DecisionEntry(row.name, Verdict.CONFIGURATION_MISSING, reason))
     mail.configuration_missing(arrival)
     return State.CONFIG_MISSING
 

@@ -1,1 +1,1 @@
-"""The wizard's work between its pages: keep a draft, look at its file, run it, save it."""
+"""What the wizard does between its pages: keep a draft, read its file, run it, save it."""

@@ -1,6 +1,6 @@
-"""The distinct values of a column with how often each occurs, read through the file once.
+"""The distinct values of a column and how often each occurs, from one pass over the file.
 
-Bounded in values and in time: a page must answer. Says how far it came.
+Bounded in values and in time, since a page waits for it; the result says how far it got.
 """
 
 from __future__ import annotations
@@ -27,13 +27,12 @@ def values_of(draft: ImportDraft, column: str) -> dict[str, Any]:
     """{"values": [[value, count], …] the most frequent first, "rows", "whole", "full", "late"}.
 
     whole: the file was read to its end; full: it has more than MOST_VALUES values; late: the
-    counting took SECONDS and was ended. Kept with the
-    draft until its file or reading changes.
+    counting was stopped after SECONDS. Kept with the draft until its file or reading changes.
     """
     if column not in draft.counted:
         keeping.note(draft, counted={**draft.counted, column: _counted(draft, column)})
-    found: dict[str, Any] = draft.counted[column]
-    return found
+    counted: dict[str, Any] = draft.counted[column]
+    return counted
 
 
 def _counted(draft: ImportDraft, column: str) -> dict[str, Any]:

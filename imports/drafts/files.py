@@ -1,5 +1,7 @@
-"""Where a draft's files are kept, and how long: they hold people's data, and not every draft is
-finished."""
+"""Where a draft's files are kept, and how long.
+
+They contain people's data, and not every draft is finished.
+"""
 
 from __future__ import annotations
 
@@ -20,24 +22,24 @@ def folder_of(draft: ImportDraft) -> str:
 
 
 def names_of(draft: ImportDraft) -> list[str]:
-    """The storage names of all that a draft names; some may be empty."""
+    """The storage names of a draft's files; some may be empty."""
     return [draft.content, draft.table, draft.fetched.get("content", "")]
 
 
 def release(tenant_id: int, *names: str) -> None:
-    """Delete files that a draft no longer needs, save those that a job keeps for its own days."""
-    wanted = {*filter(None, names)}
-    if not wanted:
+    """Delete files that a draft no longer needs, except those that a job still keeps."""
+    idle = {*filter(None, names)}
+    if not idle:
         return
-    held = ImportJob.objects.filter(tenant_id=tenant_id, content__in=wanted)
-    for name in wanted - {*held.values_list("content", flat=True)}:
+    held = ImportJob.objects.filter(tenant_id=tenant_id, content__in=idle)
+    for name in idle - {*held.values_list("content", flat=True)}:
         default_storage.delete(name)
 
 
 def release_all(draft: ImportDraft) -> None:
-    """Delete what is left in the folder of a draft that is gone.
+    """Delete everything in the folder of a deleted draft.
 
-    More than it names may lie there: what a request or a collector that was cut off has stored.
+    There may be more files than the draft names: those of a request or collector that was cut off.
     """
     folder = folder_of(draft)
     try:
@@ -48,18 +50,18 @@ def release_all(draft: ImportDraft) -> None:
 
 
 def forget_old() -> int:
-    """Delete drafts that nobody has touched for as long as files are kept. Returns how many went.
+    """Delete drafts that nobody has changed for as long as files are kept. Returns how many.
 
-    Must be called across tenants. One that is touched at this moment stays.
+    Must be called across tenants. A draft that is changed at this moment stays.
     """
     oldest = Now() - timedelta(days=settings.KEEP_FILES_DAYS)
     drafts = ImportDraft.objects.filter(changed_at__lt=oldest)
-    return sum(_forget(draft) for draft in drafts[:_AT_ONCE])
+    return sum(_delete_unchanged(draft) for draft in drafts[:_AT_ONCE])
 
 
-def _forget(draft: ImportDraft) -> bool:
+def _delete_unchanged(draft: ImportDraft) -> bool:
     rows = ImportDraft.objects.filter(pk=draft.pk, version=draft.version)
-    gone = rows.delete()[0] > 0
-    if gone:
+    deleted = rows.delete()[0] > 0
+    if deleted:
         release_all(draft)
-    return gone
+    return deleted

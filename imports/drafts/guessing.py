@@ -1,4 +1,4 @@
-"""Which column most likely is which field: by the names, the values, and earlier mappings."""
+"""Which field each column most likely is: by names, values, and earlier mappings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def target(draft: ImportDraft) -> tuple[Feed, RecordType]:
 
 
 def settings_only(draft: ImportDraft) -> Spec:
-    """The draft's spec without its mapping; without what is not valid yet."""
+    """The draft's spec without its mapping, and without parts that are not valid yet."""
     empty: dict[str, Any] = {"version": 1, "columns": [], "fields": {}}
     for names in (("own_fields", "settings"), ("settings",), ("own_fields",), ()):
         try:
@@ -40,37 +40,37 @@ def settings_only(draft: ImportDraft) -> Spec:
 
 
 def targets(draft: ImportDraft) -> list[Field]:
-    """What a column may be, the needed fields first."""
+    """The fields that a column may be, those that must be mapped first."""
     feed, record_type = target(draft)
-    found = automatch.targets_of(feed, record_type)
-    return sorted(found, key=lambda field: not needed(field, record_type))
+    fields = automatch.targets_of(feed, record_type)
+    return sorted(fields, key=lambda field: not needed(field, record_type))
 
 
 def needed(field: Field, record_type: RecordType) -> bool:
-    """Whether the mapping must say something for the field."""
+    """Whether the mapping must have a source for the field."""
     return field.required or field.header_required or field.name in record_type.key
 
 
-def mapped(draft: ImportDraft, found: dict[str, Any]) -> dict[str, Any]:
+def mapped(draft: ImportDraft, facts: dict[str, Any]) -> dict[str, Any]:
     """The draft's sample, suggestions and mapping under its present reading, to be saved.
 
-    A field keeps its columns where the file still has them; the others take what is likely.
-    found: what is known of the file already. Raises BadSpec for a reading that is not valid.
+    A field keeps its columns where the file still has them; the others get the likeliest ones.
+    facts: further members of the sample, such as notes. Raises BadSpec for a bad reading.
     """
     taken = sampling.take(draft, sampling.reading_of(draft))
-    if taken.refusal:  # what was mapped waits for a file or a reading that works
-        return {"sample": {**found, "header": [], "ideas": []}, "spec": draft.spec}
+    if taken.refusal:  # the mapping is kept for a file or a reading that works
+        return {"sample": {**facts, "header": [], "ideas": []}, "spec": draft.spec}
     feed, record_type = target(draft)
     rows = [cells for _, cells in taken.rows]
     learned = remembered(record_type.name, taken.header)
     ideas = automatch.suggest(taken.header, rows, feed, record_type, learned)
     sample = {
-        **found,
+        **facts,
         "header": list(taken.header),
         "ideas": [asdict(idea) for idea in ideas],
     }
     fields = _kept(keeping.part(draft, "fields"), set(taken.columns))
-    taken_columns = {name for made in fields.values() for name in made.get("columns", ())}
+    taken_columns = {name for field in fields.values() for name in field.get("columns", ())}
     for idea in ideas:
         name = taken.header[idea.column].strip()
         if idea.field and idea.field not in fields and name and name not in taken_columns:
@@ -81,40 +81,45 @@ def mapped(draft: ImportDraft, found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def mapped_again(draft: ImportDraft) -> dict[str, Any]:
+    """As `mapped`, for a file whose notes and confidence stay."""
+    return mapped(draft, {name: draft.sample.get(name) for name in ("notes", "confidence")})
+
+
 def _kept(fields: dict[str, Any], columns: set[str]) -> dict[str, Any]:
     return {
-        name: made
-        for name, made in fields.items()
-        if "constant" in made or (made.get("columns") and set(made["columns"]) <= columns)
+        name: field
+        for name, field in fields.items()
+        if "constant" in field or (field.get("columns") and set(field["columns"]) <= columns)
     }
 
 
 def remembered(record_type: str, header: Sequence[str]) -> dict[str, dict[str, int]]:
-    """What columns of these names were mapped to before: normal form to fields and how often.
+    """The fields that columns of these names were mapped to before: normal form, field, times.
 
-    The tenant's own choices count three times what all tenants' do.
+    A tenant's own mappings count three times as much as those of others.
     """
     forms = {automatch.normal_form(name)[:_LONGEST] for name in header} - {""}
     rows = LearnedMapping.objects.filter(record_type=record_type, header__in=forms)
     own = rows.values_list("header", "field").annotate(n=Sum(F("count") * 2))
-    found: dict[str, dict[str, int]] = {}
+    learned: dict[str, dict[str, int]] = {}
     for name, field, times in own:
-        found.setdefault(name, {})[field] = times
+        learned.setdefault(name, {})[field] = times
     with tenancy.everyone("what other tenants of the type mapped: counts only, no names or values"):
         everybody = rows.values_list("header", "field").annotate(n=Sum("count"))
         for name, field, times in everybody:
-            fields = found.setdefault(name, {})
+            fields = learned.setdefault(name, {})
             fields[field] = fields.get(field, 0) + times
-    return found
+    return learned
 
 
 def learn(tenant_id: int, record_type: str, spec: Spec) -> None:
     """Remember which columns the spec maps to the type's fields."""
-    known = {field.name for field in catalog().record_type(record_type).fields}
-    for name, made in spec.fields.items():
-        if name not in known or len(made.columns) != 1:
+    names = {field.name for field in catalog().record_type(record_type).fields}
+    for name, field in spec.fields.items():
+        if name not in names or len(field.columns) != 1:
             continue
-        form = automatch.normal_form(made.columns[0])[:_LONGEST]
+        form = automatch.normal_form(field.columns[0])[:_LONGEST]
         row, fresh = LearnedMapping.objects.get_or_create(
             tenant_id=tenant_id, record_type=record_type, header=form, field=name
         )

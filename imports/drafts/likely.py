@@ -1,4 +1,4 @@
-"""Which feed a file most likely is for, before anybody has said: by its name, then its columns."""
+"""Which feed a file most likely is for: by its name, then by its columns."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from portal.records.catalog import catalog
 from portal.records.definitions import Feed
 
 
-def aim(draft: ImportDraft, user: User) -> None:
-    """Choose the feed that the file looks like. What it looks like is only where to start."""
+def choose_feed(draft: ImportDraft, user: User) -> None:
+    """Give the draft the likeliest feed, as a start that the person may change."""
     try:
         feed = feed_of(draft)
     except BadSpec:
@@ -20,14 +20,13 @@ def aim(draft: ImportDraft, user: User) -> None:
     if feed != draft.feed:
         draft.feed = feed
         draft.spec = keeping.with_part(draft, fields={})
-        found = {name: draft.sample.get(name) for name in ("notes", "confidence")}
-        keeping.save(draft, user, draft.version, feed=feed, **guessing.mapped(draft, found))
+        keeping.save(draft, user, draft.version, feed=feed, **guessing.mapped_again(draft))
 
 
 def feed_of(draft: ImportDraft) -> str:
-    """Name of the feed that knows the largest share of the draft's columns; its own on a tie.
+    """Name of the feed that has the largest share of the draft's columns; its own on a tie.
 
-    A file that is called as a feed's files are is for that feed. Raises BadSpec.
+    A file with the usual name of a feed's files is for that feed. Raises BadSpec.
     """
     feeds = catalog().feeds()
     for feed in feeds:
@@ -35,12 +34,12 @@ def feed_of(draft: ImportDraft) -> str:
             return feed.name
     taken = sampling.take(draft, sampling.reading_of(draft))
     header = {normal_form(name) for name in taken.header} - {""}
-    best = max(feeds, key=lambda feed: (_known(feed, header), feed.name == draft.feed))
+    best = max(feeds, key=lambda feed: (_share(feed, header), feed.name == draft.feed))
     return best.name
 
 
-def _known(feed: Feed, header: set[str]) -> float:
-    """How much of the header the feed knows, less the part of its needed columns that is absent."""
+def _share(feed: Feed, header: set[str]) -> float:
+    """The share of the header that the feed has, plus the share of its needed columns in it."""
     targets = targets_of(feed, catalog().record_type(feed.record_type))
     hits = [bool(header & _forms(field.name, *field.aliases)) for field in targets]
     needed = [hit for hit, field in zip(hits, targets, strict=True) if field.required]

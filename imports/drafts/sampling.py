@@ -1,4 +1,4 @@
-"""The beginning of a draft's file: how it is written, its columns and its first rows.
+"""The beginning of a draft's file: its dialect, its columns and its first rows.
 
 Only the beginning is read, whatever the size, so that each page opens at once.
 """
@@ -21,7 +21,7 @@ from imports.mapping.parsing import parse
 from imports.mapping.readable import is_zip
 from imports.mapping.sheets import sheets, to_csv
 from imports.mapping.sniff import sniff
-from imports.mapping.spec import Reading
+from imports.mapping.spec import ReadingOptions
 from imports.models import ImportDraft
 from imports.scan import cells
 from imports.scan.dialect import Dialect, detect
@@ -35,14 +35,15 @@ _LONGEST = 300  # characters of a cell
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The first rows under one reading. rows: (physical line, cells). refusal: why there are none.
+    """The first rows under one reading.
 
-    torn: malformed records among them, each (line, what is wrong).
+    rows: (physical line, cells). malformed: records among them, each (line, what is wrong).
+    refusal: why there are no rows; else empty.
     """
 
     header: tuple[str, ...] = ()
     rows: tuple[tuple[int, tuple[str, ...]], ...] = ()
-    torn: tuple[tuple[int, str], ...] = ()
+    malformed: tuple[tuple[int, str], ...] = ()
     encoding: str = ""
     delimiter: str = ""
     refusal: str = ""
@@ -61,15 +62,15 @@ def opened(draft: ImportDraft) -> Iterator[tuple[BinaryIO, int]]:
         yield cast(BinaryIO, file), default_storage.size(name)
 
 
-def reading_of(draft: ImportDraft) -> Reading:
-    """How the draft says that its file is to be read. Raises BadSpec."""
+def reading_of(draft: ImportDraft) -> ReadingOptions:
+    """How the draft's file is to be read. Raises BadSpec."""
     return parse(
         {"version": 1, "columns": [], "fields": {}, "reading": draft.spec["reading"]}
     ).reading
 
 
-def take(draft: ImportDraft, reading: Reading) -> Sample:
-    """The first rows of the draft's file; with a refusal where it cannot be read so."""
+def take(draft: ImportDraft, reading: ReadingOptions) -> Sample:
+    """The first rows of the draft's file; with a refusal where it cannot be read like that."""
     try:
         with opened(draft) as (file, size):
             return _taken(file, size, reading)
@@ -79,7 +80,7 @@ def take(draft: ImportDraft, reading: Reading) -> Sample:
         return Sample(refusal="The file is not kept any more. Choose or upload it again.")
 
 
-def _taken(file: BinaryIO, size: int, reading: Reading) -> Sample:
+def _taken(file: BinaryIO, size: int, reading: ReadingOptions) -> Sample:
     dialect, header = read_start(file, size, reading)
     names = tuple(numbered(header.cells))
     folded_names(names)
@@ -89,7 +90,7 @@ def _taken(file: BinaryIO, size: int, reading: Reading) -> Sample:
     return Sample(
         header=names,
         rows=tuple(_rows(chunk, dialect)),
-        torn=tuple((cut.line, cut.message) for cut in chunk.malformed[:3]),
+        malformed=tuple((cut.line, cut.message) for cut in chunk.malformed[:3]),
         encoding=dialect.encoding,
         delimiter=dialect.delimiter,
     )
@@ -117,7 +118,7 @@ def sheet_names(content: str) -> list[str]:
 
 
 def _refuse_archive(file: BinaryIO, size: int) -> None:
-    """Raise what is said of an archive, where it is no workbook at all."""
+    """Raise the refusal of an archive, where the file is no workbook at all."""
     try:
         detect(file, size)
     except FileRefused as refused:
@@ -133,21 +134,21 @@ def table_of(content: str, sheet: str | int | None, folder: str) -> str:
     return default_storage.save(f"{folder}/table.csv", ContentFile(written.getvalue()))
 
 
-def sniffed(name: str, sheet: str | int | None) -> tuple[dict[str, Any], list[str], float]:
-    """The reading that a stored file asks for, notes on it, and how sure it is, 0 to 1.
+def likely_reading(name: str, sheet: str | int | None) -> tuple[dict[str, Any], list[str], float]:
+    """The likely reading of a stored file, notes on it, and how sure it is, 0 to 1.
 
     Raises FileRefused for what is no delimited text.
     """
     with default_storage.open(name, "rb") as file:
-        found = sniff(cast(BinaryIO, file), default_storage.size(name))
-    delimiter = {"\t": "tab"}.get(found.dialect.delimiter, found.dialect.delimiter)
+        sniffed = sniff(cast(BinaryIO, file), default_storage.size(name))
+    delimiter = {"\t": "tab"}.get(sniffed.dialect.delimiter, sniffed.dialect.delimiter)
     reading = {
         "encoding": "auto",
         "delimiter": delimiter,
-        "quote": found.quote,
-        "header_row": found.header_row,
-        "skip_rows": found.skip_rows,
-        "skip_last": found.skip_last,
+        "quote": sniffed.quote,
+        "header_row": sniffed.header_row,
+        "skip_rows": sniffed.skip_rows,
+        "skip_last": sniffed.skip_last,
         "sheet": sheet,
     }
-    return reading, list(found.notes), found.confidence
+    return reading, list(sniffed.notes), sniffed.confidence

@@ -1,7 +1,7 @@
 """What a person may do: release or discard a held job, retry a failed one, undo an applied one.
 
 Who may is checked by the caller (page or API). The state changes by one conditional UPDATE, so
-that of two people, or of a person and the engine, one wins and the other is told.
+that of two people, or of a person and the engine, one wins and the other gets NotPossible.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports.jobs import mail
-from imports.jobs import undo as undoing
-from imports.load.ceilings import BadLimit, Limits, check
+from imports.jobs import mail, making, outcome
+from imports.jobs.undo import refusal
+from imports.load.ceilings import BadLimit, LimitValues, check
 from imports.load.limits import MISSING_COLUMNS
-from imports.models import ImportJob, JobEvent
+from imports.models import ImportJob
 from portal import audit, bell
 from portal.models import User
 
@@ -52,12 +52,12 @@ def plan_counts(job: ImportJob) -> dict[str, int]:
 
 
 def release(
-    job: ImportJob, user: User, address: str | None = None, limits: Limits | None = None
+    job: ImportJob, user: User, address: str | None = None, limits: LimitValues | None = None
 ) -> None:
-    """Let a held job apply the plan its page shows, and no more than that.
+    """Apply the plan that the page of a held job shows, and no more than that.
 
     limits: higher ones for this job only, for a plan that may grow up to them until it is applied.
-    A file that lacked columns has no plan yet: it runs anew with its template's newest version.
+    A file that lacked columns has no plan yet: it runs again with its template's newest version.
     Raises NotPossible, also for a limit that cannot be read.
     """
     if lacks_columns(job):
@@ -70,7 +70,7 @@ def release(
     detail = {"plan": plan, "limits": dict(limits or {})}
     with transaction.atomic():
         _change(job, State.HELD, changes)
-        _tell(job, user, address, "job.release", State.READY, note, **detail)
+        _record(job, user, address, "job.release", State.READY, note, **detail)
         mail.decided(job, user, "released")
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
 
@@ -80,7 +80,7 @@ def lacks_columns(job: ImportJob) -> bool:
     return any(hold.get("code") == MISSING_COLUMNS for hold in job.hold_reasons)
 
 
-def _readable(limits: Limits | None) -> Limits:
+def _readable(limits: LimitValues | None) -> LimitValues:
     try:
         check(limits or {})
     except BadLimit as bad:
@@ -88,7 +88,7 @@ def _readable(limits: Limits | None) -> Limits:
     return limits or {}
 
 
-def _released(limits: Limits | None) -> str:
+def _released(limits: LimitValues | None) -> str:
     if not limits:
         return "Released as planned."
     named = ", ".join(f"{name} {limit}" for name, limit in limits.items())
@@ -96,10 +96,10 @@ def _released(limits: Limits | None) -> str:
 
 
 def discard(job: ImportJob, user: User, address: str | None = None) -> None:
-    """Give a held job up: nothing of it is ever applied. Raises NotPossible."""
+    """Discard a held job: nothing of it is ever applied. Raises NotPossible."""
     with transaction.atomic():
         _change(job, State.HELD, {"state": State.DISCARDED, "finished_at": Now()})
-        _tell(job, user, address, "job.discard", State.DISCARDED)
+        _record(job, user, address, "job.discard", State.DISCARDED)
         mail.decided(job, user, "discarded")
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
 
@@ -109,32 +109,30 @@ def retry(job: ImportJob, user: User, address: str | None = None) -> None:
     asked = {"asked_by": ImportJob.AskedBy.RETRY, "user": user, "reason": "", "fault": ""}
     with transaction.atomic():
         _change(job, State.FAILED, {**_AGAIN, **asked}, only_fault=ImportJob.Fault.PORTAL)
-        _tell(job, user, address, "job.retry", State.READY)
+        _record(job, user, address, "job.retry", State.READY)
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
 
 
 def undo(job: ImportJob, user: User, address: str | None = None) -> ImportJob:
-    """Ask for the undo of an applied job; the job that will do it. Raises NotPossible with words.
+    """Request the undo of an applied job; returns the job that will do it. Raises NotPossible.
 
     The caller shows `imports.jobs.undo.preview` beforehand.
     """
     with transaction.atomic():
         locked = ImportJob.objects.select_for_update(no_key=True).filter(tenant_id=job.tenant_id)
         fresh = locked.get(pk=job.pk)
-        if why := undoing.refusal(fresh):
+        if why := refusal(fresh):
             raise NotPossible(why)
-        asked = undoing.ask(fresh, user=user)
-        note = f"Undo of job {job.uid}."
-        _tell(asked, user, address, "job.undo", State.READY, note, undoes=str(job.uid))
-        bell.ring_on_commit(bell.IMPORT, job.tenant_id)
-    return asked
+        undo_job = making.for_undo(fresh, user)
+        _audit(undo_job, user, address, "job.undo", undoes=str(job.uid))
+    return undo_job
 
 
 def _change(
     job: ImportJob, allowed: str, changes: dict[str, Any], only_fault: str | None = None
 ) -> None:
     rows = ImportJob.objects.filter(tenant_id=job.tenant_id, pk=job.pk, state=allowed)
-    # A plan that was made anew meanwhile is not the one that was agreed to.
+    # A plan that was made again since is not the one that the person agreed to.
     rows = rows.filter(token=job.token)
     if only_fault is not None:
         rows = rows.filter(fault=only_fault).exclude(content="")
@@ -142,7 +140,7 @@ def _change(
         raise NotPossible(f"Job {job.uid} is not {allowed} any more.")
 
 
-def _tell(
+def _record(
     job: ImportJob,
     user: User,
     address: str | None,
@@ -151,9 +149,11 @@ def _tell(
     note: str = "",
     **detail: Any,
 ) -> None:
-    JobEvent.objects.create(
-        tenant_id=job.tenant_id, job=job, state=state, actor=str(user), note=note
-    )
+    outcome.record_state(job, state, note, str(user))
+    _audit(job, user, address, action, **detail)
+
+
+def _audit(job: ImportJob, user: User, address: str | None, action: str, **detail: Any) -> None:
     audit.record(
         job.tenant_id,
         action,

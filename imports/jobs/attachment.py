@@ -1,4 +1,4 @@
-"""The error attachment of a job, written to storage: what the sender corrects and drops again."""
+"""The error attachment of a job, written to storage, for the sender to correct and drop again."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 
 from imports.issues import Issue
-from imports.load.file_rules import Late
-from imports.load.reading import Reading, Source
+from imports.load.file_rules import FileRejects
+from imports.load.reading import FileReading, Source
 from imports.models import ImportJob
 from imports.report.attachment_rows import write_attachment
 from imports.report.rejects import Reject, merge
+from portal import storage
 
 
-def of_rejects(job: ImportJob, folder: Path, source: Source, reading: Reading, found: Late) -> str:
+def of_rejects(
+    job: ImportJob, folder: Path, source: Source, reading: FileReading, file_rejects: FileRejects
+) -> str:
     """Storage name of the attachment with every rejected row; empty where none was rejected."""
-    wanted, mapping = found.by_line(), source.mapping
+    issues_by_line, mapping = file_rejects.by_line(), source.mapping
     header = mapping.as_written or mapping.header
-    if not reading.rejected and not wanted:
+    if not reading.rejected and not issues_by_line:
         return ""
 
     def fill(target: BinaryIO) -> None:
-        records = reading.again(source, found.lines)
-        late = (Reject(line, raw, tuple(wanted[line])) for line, raw in records)
-        rejects = merge(reading.spool, late)
+        records = reading.again(source, file_rejects.lines)
+        later = (Reject(line, raw, tuple(issues_by_line[line])) for line, raw in records)
+        rejects = merge(reading.spool, later)
         dialect = source.dialect
         write_attachment(target, header, dialect.delimiter, rejects, dialect.quote)
 
@@ -45,19 +48,9 @@ def of_refusal(job: ImportJob, folder: Path, issues: Sequence[Issue]) -> str:
 
 
 def tidy(job: ImportJob) -> None:
-    """Remove what this attempt and earlier ones wrote, save what the job's row names.
-
-    An attempt may be cut off, or find its job taken, after its attachment is in storage.
-    """
-    try:
-        _, names = default_storage.listdir(_folder(job))
-    except FileNotFoundError:
-        return
-    named = ImportJob.objects.filter(pk=job.pk).values_list("attachment", flat=True).first()
-    for name in names:
-        path = f"{_folder(job)}/{name}"
-        if path != named and int(name.partition(".")[0]) <= job.token:
-            default_storage.delete(path)
+    """Remove what this attempt and earlier ones stored, save what the job's row names."""
+    rows = ImportJob.objects.filter(pk=job.pk).values_list("attachment", flat=True)
+    storage.tidy_attempts(_folder(job), job.token, kept=rows.first)
 
 
 def _folder(job: ImportJob) -> str:

@@ -1,13 +1,13 @@
-"""What a job is told to do: its feed and record type, as its template's version has them.
+"""How a job is to be carried out: its feed and record type, as its template's version has them.
 
-A job of the wizard that has no saved template carries its spec itself. What the job says (a drop's
-limits, a person's, another operation) goes before the template.
+A job of the wizard that has no saved template carries its spec itself. What the job has of its own
+(limits of a drop or a person, another operation) takes precedence over the template.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from imports.issues import Code, FileRefused, Issue
@@ -32,7 +32,7 @@ class Instructions:
     spec: Spec | None = None
 
 
-def of(job: ImportJob) -> Instructions:
+def of_job(job: ImportJob) -> Instructions:
     """The job's instructions. Raises FileRefused where its template cannot be read."""
     feed, record_type = catalog().feed(job.feed), catalog().record_type(job.record_type)
     spec = _spec(job)
@@ -42,8 +42,8 @@ def of(job: ImportJob) -> Instructions:
         return Instructions(feed, record_type, feed, record_type)
     if operation is not None:
         spec = replace(spec, settings=replace(spec.settings, operation=operation))
-    told = applied(spec, feed), extended(record_type, spec.own_fields)
-    return Instructions(*told, feed, record_type, spec)
+    applied_feed, extended_type = applied(spec, feed), extended(record_type, spec.own_fields)
+    return Instructions(applied_feed, extended_type, feed, record_type, spec)
 
 
 def _spec(job: ImportJob) -> Spec | None:
@@ -54,38 +54,34 @@ def _spec(job: ImportJob) -> Spec | None:
         return parse(written)
     except BadSpec as bad:
         issues = (
-            Issue(Code.BAD_TEMPLATE, f"{fault} Correct the template.") for fault in bad.faults
+            Issue(Code.BAD_TEMPLATE, f"{fault} Correct the template.") for fault in bad.sentences
         )
         raise FileRefused(*issues) from bad
 
 
-def settings(job: ImportJob, spec: Spec | None) -> dict[str, Any]:
-    """The columns of the job that its template's settings fill, where the job says nothing else.
+def columns_from_template(job: ImportJob, spec: Spec | None) -> dict[str, Any]:
+    """The columns of the job that its template's settings fill, where the job has no value itself.
 
-    Doing it twice does nothing the second time. A dry run keeps its file as long as its original.
+    Filling them twice changes nothing. A dry run keeps its file as long as its original does.
     """
     if spec is None:
         return {}
-    said = spec.settings
-    per = said.limits_per
-    found: dict[str, Any] = {
-        "absent_scope": job.absent_scope or said.absent_scope or "",
-        "limits": {**said.limits, **job.limits},
+    settings = spec.settings
+    per = settings.limits_per
+    columns: dict[str, Any] = {
+        "absent_scope": job.absent_scope or settings.absent_scope or "",
+        "limits": {**settings.limits, **job.limits},
         "limits_per": job.limits_per
         or ({"field": per.field, "limits": dict(per.limits)} if per else None),
-        "lookups": pinned_lookups.pins(job, spec),
+        "lookups": pinned_lookups.versions_of(job, spec),
     }
-    if said.keep_days is not None and not job.dry_run:
-        found["kept_until"] = _kept(job.created_at, said.keep_days)
-    return found
+    if settings.keep_days is not None and not job.dry_run:
+        columns["kept_until"] = job.created_at + timedelta(days=settings.keep_days)
+    return columns
 
 
 def settings_of(version: TemplateVersion) -> dict[str, Any]:
     """The version's settings; empty where it has none."""
     spec = version.spec if isinstance(version.spec, dict) else {}
-    found = spec.get("settings")
-    return found if isinstance(found, dict) else {}
-
-
-def _kept(since: datetime, days: int) -> datetime:
-    return since + timedelta(days=days)
+    settings = spec.get("settings")
+    return settings if isinstance(settings, dict) else {}

@@ -1,7 +1,7 @@
-"""What people are told of imports: which event, about what, in which words, with which link.
+"""Notices about imports: which event, about what, in which words, with which link.
 
-Each call makes at most one notice, in the transaction of what it tells of; `portal.notify` makes
-mails of them. Which people get it is the audience's matter.
+Each call makes at most one notice, in the transaction of its cause; `portal.notify` makes mails of
+them and decides who gets them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SUCCESS = (State.COMPLETE, State.INCOMPLETE)
 
 
 def unmatched(arrival: Arrival, row: ArrivalFile) -> None:
-    """A file that no template names: told always (seed 003)."""
+    """A file that no template names: always a notice (seed 003)."""
     outbox.add(
         arrival.tenant_id,
         Event.UNMATCHED,
@@ -35,7 +35,7 @@ def unmatched(arrival: Arrival, row: ArrivalFile) -> None:
 
 
 def configuration_missing(arrival: Arrival) -> None:
-    """A delivery that waits for the operator; told once, however often it is tried."""
+    """A delivery that waits for the operator: one notice, however often it is tried."""
     outbox.add(
         arrival.tenant_id,
         Event.PORTAL_FAULT,
@@ -46,37 +46,37 @@ def configuration_missing(arrival: Arrival) -> None:
     )
 
 
-def moved(job: ImportJob) -> None:
-    """A job that ended or is held. A dry run is told to nobody: who asked is looking at it."""
+def state_changed(job: ImportJob) -> None:
+    """A job that ended or is held. A dry run makes no notice: its person is looking at the page."""
     if job.state == State.HELD:
-        _tell(job, Event.HELD, "is held: nothing is imported until somebody decides", job.reason)
+        _notify(job, Event.HELD, "is held: nothing is imported until somebody decides", job.reason)
     elif job.state == State.FAILED:
-        _tell(job, Event.FAILED, "failed", job.reason)
+        _notify(job, Event.FAILED, "failed", job.reason)
         if job.fault == ImportJob.Fault.PORTAL:
-            _tell(job, Event.PORTAL_FAULT, "failed by the portal's fault", job.reason)
+            _notify(job, Event.PORTAL_FAULT, "failed by the portal's fault", job.reason)
     elif job.state in _SUCCESS and job.asked_by == ImportJob.AskedBy.UNDO:
-        _tell(job, Event.UNDONE, "was undone", _counts(job))
+        _notify(job, Event.UNDONE, "was undone", _counts(job))
     elif job.state in _SUCCESS:
         _finished(job)
 
 
 def decided(job: ImportJob, user: User, word: str) -> None:
     """A person decided about a held job. word: "released" or "discarded"."""
-    _tell(job, Event.DECIDED, f"was {word} by {user}", job.reason)
+    _notify(job, Event.DECIDED, f"was {word} by {user}", job.reason)
 
 
 def _finished(job: ImportJob) -> None:
-    """Told if the template says so, to who saved it; and to whoever asked to be told of all."""
+    """A notice to who saved the template, if it asks for one, and to who wants one of every job."""
     version = job.template_version
-    wanted = version is not None and bool(settings_of(version).get("mail"))
-    if not wanted and not audience.asked_for_completion(job.tenant_id):
+    asked_for = version is not None and bool(settings_of(version).get("mail"))
+    if not asked_for and not audience.asked_for_completion(job.tenant_id):
         return
     word = "complete" if job.state == State.COMPLETE else "incomplete: some rows were rejected"
-    user_id = version.user_id if wanted and version is not None else None
-    _tell(job, Event.FINISHED, f"is {word}", f"{job.reason} {_counts(job)}", user_id=user_id)
+    user_id = version.user_id if asked_for and version is not None else None
+    _notify(job, Event.FINISHED, f"is {word}", f"{job.reason} {_counts(job)}", user_id=user_id)
 
 
-def _tell(job: ImportJob, event: Notice.Event, word: str, text: str, **more: Any) -> None:
+def _notify(job: ImportJob, event: Notice.Event, word: str, text: str, **more: Any) -> None:
     outbox.add(
         job.tenant_id,
         event,

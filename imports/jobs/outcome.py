@@ -6,8 +6,7 @@ Their data (*failed* with fault "sender") and our fault (*errored*, later *faile
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -24,13 +23,12 @@ from portal.events import recording
 
 log = logs.get(__name__)
 State = ImportJob.State
-_RETRY_SECONDS = (5, 30, 120)
-# So many reasons stand in the job's one sentence; the list has all.
-_TOLD = 5
+# Reasons in the job's one sentence; its list has all of them.
+_MOST_REASONS = 5
 
 
-def moved(job: ImportJob, state: str, note: str = "", actor: str = "Import engine") -> None:
-    """Write a line of the timeline."""
+def record_state(job: ImportJob, state: str, note: str = "", actor: str = "Import engine") -> None:
+    """Add a line to the job's timeline."""
     JobEvent.objects.create(
         tenant_id=job.tenant_id, job=job, state=state, note=note, actor=actor[:200]
     )
@@ -46,7 +44,7 @@ def finish(job: ImportJob, plan: Plan, summary: Summary, attachment: str) -> Non
         _announce(job, state, plan)
 
 
-def planned(
+def finish_dry_run(
     job: ImportJob,
     plan: Plan,
     summary: Summary,
@@ -54,7 +52,7 @@ def planned(
     detail: Mapping[str, Any],
     holds: Sequence[Hold] = (),
 ) -> None:
-    """A dry run stops after the plan; it tells what would hold the real one."""
+    """A dry run stops after the plan, and records what would hold the real job."""
     with transaction.atomic():
         _close(
             job,
@@ -82,36 +80,35 @@ def hold(
             job,
             State.HELD,
             plan=plan,
-            reason=" ".join(one.sentence for one in holds[:_TOLD]),
-            hold_reasons=[one.as_json() for one in holds],
+            reason=" ".join(hold.sentence for hold in holds[:_MOST_REASONS]),
+            hold_reasons=[hold.as_json() for hold in holds],
             plan_detail=detail,
             attachment=attachment,
         )
         write_groups(job, summary)
 
 
-def undone(
+def finish_undo(
     undo: ImportJob, job: ImportJob, plan: Plan, reason: str, left: list[dict[str, Any]]
 ) -> None:
-    """An undo has put back what it may; the undone job's timeline tells. In its transaction."""
+    """An undo has put back what it may; the undone job's timeline says so. In its transaction."""
     state = State.INCOMPLETE if left else State.COMPLETE
     _close(undo, state, plan=plan, reason=reason, plan_detail={"left": left})
-    moved(job, job.state, f"Undone by job {undo.uid}. {reason}")
+    record_state(job, job.state, f"Undone by job {undo.uid}. {reason}")
     _announce(undo, state, plan)
 
 
 def refuse_undo(undo: ImportJob, reason: str) -> None:
-    """What was asked for is not possible any more: nobody's fault, and nothing was changed."""
+    """The undo is not possible any more: without a fault, and nothing was changed."""
     _close(undo, State.FAILED, reason=reason)
 
 
-def refuse(job: ImportJob, issues: Iterable[Issue], attachment: str) -> None:
-    """The file as a whole cannot be imported: the sender is told why."""
-    found = list(issues)
+def refuse(job: ImportJob, issues: Sequence[Issue], attachment: str) -> None:
+    """The file as a whole cannot be imported: the sender gets the reasons."""
     summary = Summary()
-    for issue in found:
+    for issue in issues:
         summary.add(issue)
-    reason = " ".join(issue.message for issue in found[:3])
+    reason = " ".join(issue.message for issue in issues[:3])
     with transaction.atomic():
         _close(
             job,
@@ -124,28 +121,24 @@ def refuse(job: ImportJob, issues: Iterable[Issue], attachment: str) -> None:
 
 
 def errored(job: ImportJob, error: Exception) -> None:
-    """Our fault: try again later, at most MAX_ATTEMPTS times; then fail and tell the operator."""
+    """Our fault: try again later, at most MAX_ATTEMPTS times; then fail and notify the operator."""
     log.exception("import_errored", job_id=job.pk, attempt=job.attempt, exc_info=error)
-    if job.attempt >= settings.MAX_ATTEMPTS:
-        gave_up(job, f"It went wrong {job.attempt} times; the last time: {type(error).__name__}.")
+    if why := lifecycle.out_of_attempts(job, error):
+        give_up(job, why)
         return
-    wait = _RETRY_SECONDS[min(job.attempt, len(_RETRY_SECONDS)) - 1]
-    note = f"{type(error).__name__}; the portal tries again in {wait} seconds."
     with transaction.atomic():
-        lifecycle.advance(
+        note = lifecycle.try_again(
             job,
+            error,
             to=State.ERRORED,
             allowed=[State.RUNNING],
             stage=ImportJob.Stage.QUEUED,
-            ready_at=Now() + timedelta(seconds=wait),
-            reason=note,
             fault=ImportJob.Fault.PORTAL,
-            **lifecycle.released(),
         )
-        moved(job, State.ERRORED, note)
+        record_state(job, State.ERRORED, note)
 
 
-def gave_up(job: ImportJob, why: str = "") -> None:
+def give_up(job: ImportJob, why: str = "") -> None:
     """Too many attempts: failed, by our fault, with the file kept for another try by hand."""
     why = why or f"The import stopped without a word {settings.MAX_ATTEMPTS} times."
     reason = f"{why} This is the portal's fault, not the file's; the operator has been told."
@@ -183,7 +176,7 @@ def write_groups(job: ImportJob, summary: Summary) -> None:
 
 
 def _announce(job: ImportJob, state: str, plan: Plan) -> None:
-    """That records were changed is an event too, so that an export can pass it on."""
+    """Record that records were changed as an event, so that an export can pass it on."""
     payload = {
         "job": str(job.uid),
         "number": job.pk,
@@ -219,5 +212,5 @@ def _close(job: ImportJob, state: str, plan: Plan | None = None, **changes: Any)
         **changes,
         **lifecycle.released(),
     )
-    moved(job, state, changes.get("reason", ""))
-    mail.moved(job)
+    record_state(job, state, changes.get("reason", ""))
+    mail.state_changed(job)

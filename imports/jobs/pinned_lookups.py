@@ -1,7 +1,7 @@
-"""A tenant's look-up tables as templates need them: which there are, and what a job runs with.
+"""A tenant's look-up tables as templates need them: which exist, and which versions a job uses.
 
-A job notes the versions of its tables when it first starts, and all its attempts run with those:
-what it planned and what a person released stays what it writes, whatever is edited meanwhile.
+A job records the versions of its tables when it first starts, and all its attempts use those: it
+writes what it planned and a person released, whatever is edited meanwhile.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from imports.models import ImportJob, LookupVersion
 
 def columns(tenant_id: int) -> dict[str, tuple[str, ...]]:
     """The columns of the tenant's tables by name, the key's first."""
-    found = _current(tenant_id).values_list("table__name", "columns").order_by("table__name")
-    return {name: tuple(names) for name, names in found}
+    versions = _current(tenant_id).values_list("table__name", "columns").order_by("table__name")
+    return {name: tuple(names) for name, names in versions}
 
 
 def current(tenant_id: int, names: Collection[str]) -> dict[str, Table]:
-    """The tables of these names as they are now; those that are there."""
-    found = _current(tenant_id).filter(table__name__in=list(names)).select_related("table")
-    return {version.table.name: content(version) for version in found}
+    """The tables of these names as they are now; missing ones are left out."""
+    versions = _current(tenant_id).filter(table__name__in=list(names)).select_related("table")
+    return {version.table.name: content(version) for version in versions}
 
 
-def pins(job: ImportJob, spec: Spec) -> dict[str, int]:
-    """The tables that the job runs with, name to version: as noted, or the versions of now."""
+def versions_of(job: ImportJob, spec: Spec) -> dict[str, int]:
+    """The tables that the job runs with, name to version: as recorded, or the current versions."""
     named = named_in(spec)
     fresh = [name for name in named if name not in job.lookups]
-    found = _current(job.tenant_id).filter(table__name__in=fresh)
-    return {**dict(found.values_list("table__name", "number")), **job.lookups}
+    versions = _current(job.tenant_id).filter(table__name__in=fresh)
+    return {**dict(versions.values_list("table__name", "number")), **job.lookups}
 
 
-def pinned(tenant_id: int, noted: Mapping[str, int]) -> Tables:
-    """The tables in the versions that a job has noted."""
-    found: dict[str, Table] = {}
-    for name, number in noted.items():
+def pinned(tenant_id: int, numbers: Mapping[str, int]) -> Tables:
+    """The tables in the versions that a job has recorded."""
+    tables: dict[str, Table] = {}
+    for name, number in numbers.items():
         versions = LookupVersion.objects.filter(tenant_id=tenant_id, table__name=name)
         if version := versions.filter(number=number).first():
-            found[name] = content(version)
-    return found
+            tables[name] = content(version)
+    return tables
 
 
 def content(version: LookupVersion) -> Table:

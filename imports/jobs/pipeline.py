@@ -1,11 +1,12 @@
 """One job from file to records: read → cross-check → plan → hold or apply → report.
 
-The stages are modules of their own; this one only says their order and what happens when one of
-them says no. Everything before `apply` may be repeated; apply and finish are one transaction.
+The stages are modules of their own; this one gives their order and what happens when one of them
+refuses. Everything before `apply` may be repeated; apply and finish are one transaction.
 """
 
 from __future__ import annotations
 
+import functools
 import resource
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -15,20 +16,19 @@ from typing import BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
-from django.db.utils import Error as DatabaseError
 
 from imports.check.row_numbers import RowNumbers
-from imports.check.validation import ReferenceSet, Validator
+from imports.check.validation import Validator
 from imports.issues import FileRefused
-from imports.jobs import attachment, instructions, outcome, pinned_lookups, spool, undo
+from imports.jobs import attachment, instructions, locales, outcome, pinned_lookups, queue, undo
 from imports.jobs.instructions import Instructions
-from imports.load import apply, as_events, diff, file_rules, limits, measure, staging
-from imports.load import stored as known
-from imports.load.file_rules import Late
+from imports.load import apply, as_events, diff, file_rules, limits, measure, staging, stored
+from imports.load.file_rules import FileRejects
 from imports.load.plan import Absent
-from imports.load.reading import Reading, Source, read
+from imports.load.reading import FileReading, Source, read
+from imports.load.stored import StoredRecords, Target
 from imports.mapping.opening import opened
 from imports.mapping.readable import Readable, readable
 from imports.mapping.resolving import HoldNeeded
@@ -41,73 +41,58 @@ from portal.models import RecordKind
 from portal.records.catalog import catalog
 from portal.records.definitions import Feed, Operation, RecordType
 
-log = logs.get(__name__)
 Stage = ImportJob.Stage
 _SKIPS = (Operation.UPSERT, Operation.ADD_ONLY, Operation.UPDATE_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What one attempt at a job needs to hand around."""
+class JobAttempt:
+    """One attempt at a job, with what all its steps need."""
 
     job: ImportJob
-    told: Instructions
-    target: known.Target
+    instructions: Instructions
+    target: Target
     beat: Heartbeat
     folder: Path
 
     @property
     def feed(self) -> Feed:
-        return self.told.feed
+        return self.instructions.feed
 
     @property
     def record_type(self) -> RecordType:
-        return self.told.record_type
+        return self.instructions.record_type
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class ReadyPlan:
     """A plan ready to be carried out. attachment: storage name of the rejected rows, once written.
 
-    absent: how a mirror tells which records the file does not name; None for no removal of them.
+    absent: which records a mirror removes because its file does not name them; None for none.
     """
 
     source: Source
-    reading: Reading
+    reading: FileReading
     stage: staging.StagingTable
-    numbers: limits.Plan
+    plan: limits.Plan
     attachment: Future[str]
     absent: Absent | None
 
 
 def run(job: ImportJob) -> str:
-    """Carry out a claimed job. Returns a sentence for the log. Never raises for the file's sake."""
+    """Carry out a claimed job. Returns a sentence for the log. A bad file raises nothing."""
     logs.bind(job_id=job.pk, tenant_id=job.tenant_id)
-    with Heartbeat(job, job.tenant_id) as beat:
-        try:
-            _recorded(job, beat)
-        except LeaseLost as lost:
-            attachment.tidy(job)
-            return f"Job {job.pk}: {lost}"
-    if job.token > 1:
-        attachment.tidy(job)
+    lost = lifecycle.run_attempt(
+        job,
+        job.tenant_id,
+        work=functools.partial(_attempt, job),
+        errored=functools.partial(outcome.errored, job),
+        tidy=functools.partial(attachment.tidy, job),
+    )
+    if lost is not None:
+        return f"Job {job.pk}: {lost}"
     bell.ring(bell.POLL, job.tenant_id)
     return f"Job {job.pk}: {job.state}."
-
-
-def _recorded(job: ImportJob, beat: Heartbeat) -> None:
-    """One attempt. An error is our fault, whatever it is: recorded, retried, told.
-
-    Raises LeaseLost, also where the error came of another's having the job by now.
-    """
-    try:
-        _attempt(job, beat)
-    except LeaseLost:
-        raise
-    except Exception as error:
-        if isinstance(error, DatabaseError):
-            connection.close()
-        outcome.errored(job, error)
 
 
 def _attempt(job: ImportJob, beat: Heartbeat) -> None:
@@ -115,24 +100,25 @@ def _attempt(job: ImportJob, beat: Heartbeat) -> None:
     if job.undoes_id is not None:
         undo.carry_out(job, beat)
         return
-    with spool.folder(job) as folder:
+    with queue.spool.folder(job) as folder:
         try:
-            told = instructions.of(job)
-            _settle(job, told)
-            _import(Work(job, told, _target(job, told.record_type), beat, folder))
+            read_instructions = instructions.of_job(job)
+            _fill_from_template(job, read_instructions)
+            target = _target(job, read_instructions.record_type)
+            _import(JobAttempt(job, read_instructions, target, beat, folder))
         except FileRefused as refusal:
             _refused(job, folder, refusal)
 
 
-def _settle(job: ImportJob, told: Instructions) -> None:
-    """What the template's settings say becomes the job's own: its page and a release know it."""
-    if changes := instructions.settings(job, told.spec):
+def _fill_from_template(job: ImportJob, read_instructions: Instructions) -> None:
+    """Copy the template's settings to the job: its page and a release read them there."""
+    if changes := instructions.columns_from_template(job, read_instructions.spec):
         _update(job, **changes)
         vars(job).update(changes)
 
 
 def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
-    """The end of a file that cannot be read as it is; or a person decides, if the template says."""
+    """End the job of a file that cannot be read, or hold it where the template asks for that."""
     if isinstance(refusal, HoldNeeded) and not (job.released_plan or job.dry_run):
         holds = limits.of_header(refusal.reasons, limits.MISSING_COLUMNS)
         outcome.hold(job, limits.Plan(0, 0, 0, 0, 0, 0), Summary(), "", {}, holds)
@@ -140,127 +126,139 @@ def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
     outcome.refuse(job, refusal.issues, attachment.of_refusal(job, folder, refusal.issues))
 
 
-def _import(work: Work) -> None:
-    job, spec = work.job, work.told.spec
-    json_name = job.file_name if work.feed.json_lines else ""
+def _import(attempt: JobAttempt) -> None:
+    job, spec = attempt.job, attempt.instructions.spec
+    json_name = job.file_name if attempt.feed.json_lines else ""
     with (
-        default_storage.open(job.content, "rb") as stored,
-        readable(cast(BinaryIO, stored), job.file_size, spec, work.folder, json_name) as file,
+        default_storage.open(job.content, "rb") as content,
+        readable(cast(BinaryIO, content), job.file_size, spec, attempt.folder, json_name) as file,
     ):
-        source = _source(work, file)
-        with staging.table(work.job) as stage, RejectSpool(work.folder) as rejects:
-            reading = Reading(Summary(), rejects, _known(work), RowNumbers(work.folder))
+        source = _source(attempt, file)
+        with staging.table(attempt.job) as stage, RejectSpool(attempt.folder) as rejects:
+            numbers = RowNumbers(attempt.folder)
+            reading = FileReading(Summary(), rejects, _stored(attempt), numbers)
             warn(reading.summary, source.mapping.warnings)
-            _read(work, source, reading, stage)
-            _stage(work, Stage.PLANNING)
-            found = file_rules.check(
-                work.feed, work.record_type, work.target, reading, stage, source.mapping.spelled
+            _read(attempt, source, reading, stage)
+            _stage(attempt, Stage.PLANNING)
+            headers = source.mapping.spelled
+            file_rejects = file_rules.check(
+                attempt.feed, attempt.record_type, attempt.target, reading, stage, headers
             )
-            _conclude(work, source, reading, stage, found)
+            _conclude(attempt, source, reading, stage, file_rejects)
 
 
-def _read(work: Work, source: Source, reading: Reading, stage: staging.StagingTable) -> None:
+def _read(
+    attempt: JobAttempt, source: Source, reading: FileReading, stage: staging.StagingTable
+) -> None:
     validator = Validator(
         source.mapping,
-        work.feed,
-        work.record_type,
+        attempt.feed,
+        attempt.record_type,
         catalog().record_type,
-        _references(work, source),
+        stored.references(attempt.target.tenant_id, source.mapping.fields),
         source.dialect.delimiter,
         source.dialect.quote,
     )
     with staging.Writer(stage) as writer:
-        read(source, validator, reading, writer, lambda now: _progress(work, now))
-    if reading.seen != reading.staged + reading.rejected + reading.known.skipped:
+        read(source, validator, reading, writer, lambda reading: _progress(attempt, reading))
+    if reading.seen != reading.staged + reading.rejected + reading.stored.skipped:
         raise AssertionError("The rows seen are not the rows accepted and rejected.")
     if not reading.seen:
         reading.summary.add(no_rows())
 
 
 def _conclude(
-    work: Work, source: Source, reading: Reading, stage: staging.StagingTable, found: Late
+    attempt: JobAttempt,
+    source: Source,
+    reading: FileReading,
+    stage: staging.StagingTable,
+    file_rejects: FileRejects,
 ) -> None:
-    with ThreadPoolExecutor(1, "report") as beside:
+    job = attempt.job
+    with ThreadPoolExecutor(1, "report") as executor:
         # The second pass over the file runs while the database compares and writes.
-        told = beside.submit(attachment.of_rejects, work.job, work.folder, source, reading, found)
-        absent = _absent(work, reading, found)
-        planned = file_rules.planned(work.target, reading, stage, found, absent)
-        _carry_out(work, Planned(source, reading, stage, planned, told, absent))
+        attached = executor.submit(
+            attachment.of_rejects, job, attempt.folder, source, reading, file_rejects
+        )
+        absent = _absent(attempt, reading, file_rejects)
+        plan = file_rules.planned(attempt.target, reading, stage, file_rejects, absent)
+        _carry_out(attempt, ReadyPlan(source, reading, stage, plan, attached, absent))
 
 
-def _carry_out(work: Work, plan: Planned) -> None:
+def _carry_out(attempt: JobAttempt, ready: ReadyPlan) -> None:
     """Stop after the plan, hold, or apply."""
-    job, reading = work.job, plan.reading
+    job, target, plan, reading = attempt.job, attempt.target, ready.plan, ready.reading
     holds = measure.holds(
-        job, work.record_type, work.target, plan.stage, plan.numbers, reading.known, plan.absent
+        job, attempt.record_type, target, ready.stage, plan, reading.stored, ready.absent
     )
     if not job.released_plan:
-        holds = [*limits.of_header(plan.source.mapping.reasons), *holds]
-    if changed := limits.differences(plan.numbers, job.released_plan or {}):
-        outcome.moved(job, ImportJob.State.RUNNING, changed)
+        holds = [*limits.of_header(ready.source.mapping.reasons), *holds]
+    if changed := limits.differences(plan, job.released_plan or {}):
+        outcome.record_state(job, ImportJob.State.RUNNING, changed)
     if not (job.dry_run or holds):
-        _apply(work, plan)
+        _apply(attempt, ready)
         return
-    _stage(work, Stage.REPORTING)
-    detail = diff.detail(plan.stage, work.target, reading.staged, plan.absent)
-    stop = outcome.planned if job.dry_run else outcome.hold
-    stop(job, plan.numbers, reading.summary, plan.attachment.result(), detail, holds)
+    _stage(attempt, Stage.REPORTING)
+    detail = diff.detail(ready.stage, target, reading.staged, ready.absent)
+    stop = outcome.finish_dry_run if job.dry_run else outcome.hold
+    stop(job, plan, reading.summary, ready.attachment.result(), detail, holds)
 
 
-def _absent(work: Work, reading: Reading, found: Late) -> Absent | None:
-    """How a mirror tells what its file does not name.
+def _absent(attempt: JobAttempt, reading: FileReading, file_rejects: FileRejects) -> Absent | None:
+    """Which records a mirror removes because its file does not name them.
 
     None for other files, and where every row was rejected: such a file changes nothing. Where some
     were, the plan is held (`imports/load/limits.py`), for their records are not absent.
     """
-    rejected = reading.rejected + int(found.lines.size)
-    if work.feed.operation != Operation.MIRROR or rejected == reading.seen > 0:
+    rejected = reading.rejected + int(file_rejects.lines.size)
+    if attempt.feed.operation != Operation.MIRROR or rejected == reading.seen > 0:
         return None
-    return Absent(work.job.absent_scope)
+    return Absent(attempt.job.absent_scope)
 
 
-def _apply(work: Work, plan: Planned) -> None:
-    _stage(work, Stage.APPLYING)
-    work.beat.check()
-    numbers, reading = plan.numbers, plan.reading
+def _apply(attempt: JobAttempt, ready: ReadyPlan) -> None:
+    _stage(attempt, Stage.APPLYING)
+    attempt.beat.check()
+    job, target, plan, reading = attempt.job, attempt.target, ready.plan, ready.reading
     with transaction.atomic():
-        lifecycle.fence(work.job)
-        if numbers.created or numbers.updated or numbers.removed or reading.staged:
-            apply.apply(plan.stage, work.target, work.job.pk, reading.staged, plan.absent)
-            as_events.pass_on(work.record_type, plan.stage, work.target, plan.source.mapping)
-        outcome.finish(work.job, numbers, reading.summary, _attached(plan))
+        lifecycle.fence(job)
+        if plan.created or plan.updated or plan.removed or reading.staged:
+            apply.apply(ready.stage, target, job.pk, reading.staged, ready.absent)
+            as_events.pass_on(attempt.record_type, ready.stage, target, ready.source.mapping)
+        outcome.finish(job, plan, reading.summary, _attachment_name(ready))
 
 
-def _attached(plan: Planned) -> str:
-    """The attachment's name, when its pass over the file has ended too.
+def _attachment_name(ready: ReadyPlan) -> str:
+    """The attachment's name in storage, once its pass over the file has ended too.
 
-    That is nearly always before the writing; where not, the transaction is kept from falling
-    silent, which the database ends after a lease (`portal/settings.py`).
+    It nearly always ends before the records are written. Where it does not, the transaction waits
+    for it, and sends queries meanwhile: the database ends one that is idle for longer than a lease
+    (`portal/settings.py`).
     """
     while True:
         try:
-            return plan.attachment.result(settings.HEARTBEAT_SECONDS)
+            return ready.attachment.result(settings.HEARTBEAT_SECONDS)
         except FutureTimeoutError:
-            lifecycle.speak()
+            lifecycle.keep_transaction_alive()
 
 
 def _start(job: ImportJob) -> None:
     note = "" if job.attempt == 1 else f"Attempt {job.attempt} of {settings.MAX_ATTEMPTS}."
-    outcome.moved(job, ImportJob.State.RUNNING, note)
-    # An earlier attempt may have left its numbers and our fault behind.
+    outcome.record_state(job, ImportJob.State.RUNNING, note)
+    # An earlier attempt may have left its counts and the portal's fault.
     zeros = {"bytes_read": 0, "rows_read": 0, "rows_rejected": 0, "warnings": 0}
     nothing = {"reason": "", "fault": ImportJob.Fault.NONE}
     _update(job, stage=Stage.READING, started_at=Now(), **zeros, **nothing)
 
 
-def _stage(work: Work, stage: str) -> None:
-    _update(work.job, stage=stage)
+def _stage(attempt: JobAttempt, stage: str) -> None:
+    _update(attempt.job, stage=stage)
 
 
-def _progress(work: Work, reading: Reading) -> None:
-    work.beat.check()
+def _progress(attempt: JobAttempt, reading: FileReading) -> None:
+    attempt.beat.check()
     _update(
-        work.job,
+        attempt.job,
         bytes_read=reading.consumed,
         rows_read=reading.seen,
         rows_rejected=reading.rejected,
@@ -274,45 +272,25 @@ def _update(job: ImportJob, **changes: object) -> None:
         raise LeaseLost(f"Job {job.pk} was taken over.")
 
 
-def _source(work: Work, it: Readable) -> Source:
-    told = work.told
-    tables = pinned_lookups.pinned(work.job.tenant_id, work.job.lookups)
-    dialect, mapping = opened(it.file, it.size, told.plain_feed, told.plain_type, it.spec, tables)
-    source = Source(it.file, it.size, dialect, mapping, work.feed.absorb_extra, it.json_lines)
-    proven = source.settle_locales(lambda: _proven_before(work.job))
+def _source(attempt: JobAttempt, readable: Readable) -> Source:
+    feed, record_type = attempt.instructions.plain_feed, attempt.instructions.plain_type
+    tables = pinned_lookups.pinned(attempt.job.tenant_id, attempt.job.lookups)
+    file, size = readable.file, readable.size
+    dialect, mapping = opened(file, size, feed, record_type, readable.spec, tables)
+    absorb_extra = attempt.feed.absorb_extra
+    source = Source(file, size, dialect, mapping, absorb_extra, readable.json_lines)
+    proven = source.settle_locales(lambda: locales.proven_before(attempt.job))
     facts = {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
-    _update(work.job, dialect={**facts, **({"proven": proven} if proven else {})})
+    _update(attempt.job, dialect={**facts, **({"proven": proven} if proven else {})})
     return source
 
 
-def _proven_before(job: ImportJob) -> dict[str, bool]:
-    """How the last imported file of the same feed and template was proven to write its columns."""
-    version = job.template_version
-    jobs = ImportJob.objects.filter(
-        tenant_id=job.tenant_id,
-        feed=job.feed,
-        template_version__template=version and version.template_id,
-        state__in=(ImportJob.State.COMPLETE, ImportJob.State.INCOMPLETE),
-        dialect__has_key="proven",
-    )
-    last = jobs.order_by("-pk").values_list("dialect", flat=True).first()
-    return dict(last["proven"]) if last else {}
-
-
-def _target(job: ImportJob, record_type: RecordType) -> known.Target:
+def _target(job: ImportJob, record_type: RecordType) -> Target:
     kind = RecordKind.objects.get(name=record_type.name)
-    return known.Target(job.tenant_id, kind.pk)
+    return Target(job.tenant_id, kind.pk)
 
 
-def _known(work: Work) -> known.KnownRecords:
-    if work.feed.operation in _SKIPS:
-        return known.load(work.target, work.folder)
-    return known.nothing_known()
-
-
-def _references(work: Work, source: Source) -> dict[str, ReferenceSet]:
-    names = {f.references for f in source.mapping.fields if f.references}
-    return {
-        name: known.references_to(work.target.tenant_id, catalog().record_type(name))
-        for name in sorted(names)
-    }
+def _stored(attempt: JobAttempt) -> StoredRecords:
+    if attempt.feed.operation in _SKIPS:
+        return stored.load_hashes(attempt.target, attempt.folder)
+    return stored.no_records()

@@ -1,4 +1,4 @@
-"""All reading for pages and the API: jobs, arrivals and what lies in the folders. Tenant first."""
+"""All reading for pages and the API: jobs, arrivals and files in the folders. Tenant first."""
 
 from __future__ import annotations
 
@@ -16,11 +16,6 @@ from portal.models import Drop, Tenant, Upload
 
 MISPLACED = "misplaced"
 UNFINISHED = (ImportJob.State.READY, ImportJob.State.RUNNING, ImportJob.State.ERRORED)
-
-# What no list shows of a job, and may be large.
-_UNLISTED = (
-    "spec", "limits", "limits_per", "released_plan", "plan_detail", "dialect", "hold_reasons",
-)  # fmt: skip
 
 # What a list may be sorted by: the word in the address, and the expression.
 JOB_ORDERS: dict[str, Any] = {
@@ -50,9 +45,9 @@ class JobFilter:
     sort: str = "-received"
 
 
-def jobs(tenant: Tenant, wanted: JobFilter) -> QuerySet[ImportJob]:
-    """The tenant's jobs that the filter lets through, in its order, with where they came from."""
-    found = (
+def jobs(tenant: Tenant, filters: JobFilter) -> QuerySet[ImportJob]:
+    """The tenant's jobs that match the filter, in its order, with where they came from."""
+    rows = (
         ImportJob.objects.filter(tenant=tenant)
         .select_related("arrival_file__arrival__account", "user")
         .defer(
@@ -65,21 +60,21 @@ def jobs(tenant: Tenant, wanted: JobFilter) -> QuerySet[ImportJob]:
             "hold_reasons",
         )
     )
-    return found.filter(_matching(wanted)).order_by(*_order(wanted.sort))
+    return rows.filter(_matching(filters)).order_by(*_order(filters.sort))
 
 
-def _matching(wanted: JobFilter) -> Q:
+def _matching(filters: JobFilter) -> Q:
     rule = Q()
-    if wanted.states:
-        rule &= Q(state__in=wanted.states)
-    if wanted.record_type:
-        rule &= Q(record_type=wanted.record_type)
-    if wanted.since:
-        rule &= Q(created_at__gte=wanted.since)
-    if wanted.until:
-        rule &= Q(created_at__lt=wanted.until)
-    if wanted.name:
-        rule &= Q(file_name__icontains=wanted.name)
+    if filters.states:
+        rule &= Q(state__in=filters.states)
+    if filters.record_type:
+        rule &= Q(record_type=filters.record_type)
+    if filters.since:
+        rule &= Q(created_at__gte=filters.since)
+    if filters.until:
+        rule &= Q(created_at__lt=filters.until)
+    if filters.name:
+        rule &= Q(file_name__icontains=filters.name)
     return rule
 
 
@@ -92,12 +87,12 @@ def _order(sort: str) -> tuple[Any, ...]:
     return first, "-id" if down else "id"
 
 
-def stretch(found: QuerySet[ImportJob], size: int = 500) -> Iterator[Sequence[ImportJob]]:
+def in_slices(jobs: QuerySet[ImportJob], size: int = 500) -> Iterator[Sequence[ImportJob]]:
     """The jobs in slices of that size, newest first, each a query of its own.
 
     Rows that arrive meanwhile do not move the slices: each begins below the last id.
     """
-    newest_first = found.order_by("-id")
+    newest_first = jobs.order_by("-id")
     below: int | None = None
     while True:
         piece = newest_first.filter(id__lt=below) if below is not None else newest_first
@@ -111,16 +106,16 @@ def stretch(found: QuerySet[ImportJob], size: int = 500) -> Iterator[Sequence[Im
 def job(tenant: Tenant, uid: uuid.UUID) -> ImportJob | None:
     """The tenant's job with everything its page shows of its origin; None where there is none."""
     origin = "arrival_file__arrival__drop__endpoint"
-    found = ImportJob.objects.filter(tenant=tenant, uid=uid)
-    told = ("arrival_file__arrival__account", "user", "undoes", "template_version__template")
-    return found.select_related(origin, *told).first()
+    rows = ImportJob.objects.filter(tenant=tenant, uid=uid)
+    related = ("arrival_file__arrival__account", "user", "undoes", "template_version__template")
+    return rows.select_related(origin, *related).first()
 
 
 def job_uids(tenant: Tenant, numbers: Sequence[int | None]) -> dict[int, uuid.UUID]:
     """The public ids of the tenant's jobs with these row numbers."""
-    known = [number for number in numbers if number is not None]
-    found = ImportJob.objects.filter(tenant=tenant, pk__in=known)
-    return dict(found.values_list("pk", "uid"))
+    primary_keys = [number for number in numbers if number is not None]
+    rows = ImportJob.objects.filter(tenant=tenant, pk__in=primary_keys)
+    return dict(rows.values_list("pk", "uid"))
 
 
 def events(job: ImportJob) -> QuerySet[JobEvent]:
@@ -130,8 +125,8 @@ def events(job: ImportJob) -> QuerySet[JobEvent]:
 
 def issue_groups(job: ImportJob) -> QuerySet[IssueGroup]:
     """The job's issues by cause: errors before warnings, the most frequent first."""
-    found = IssueGroup.objects.filter(tenant_id=job.tenant_id, job=job)
-    return found.order_by("severity", "-count", "id")  # "error" sorts before "warning"
+    groups = IssueGroup.objects.filter(tenant_id=job.tenant_id, job=job)
+    return groups.order_by("severity", "-count", "id")  # "error" sorts before "warning"
 
 
 def upload(job: ImportJob) -> Upload | None:
@@ -140,17 +135,19 @@ def upload(job: ImportJob) -> Upload | None:
         return None
     drop = job.arrival_file.arrival.drop
     path = f"{drop.path}/{job.arrival_file.name}".lstrip("/")
-    found = Upload.objects.filter(tenant_id=job.tenant_id, endpoint_id=drop.endpoint_id, path=path)
-    found = found.filter(state=Upload.State.COMPLETE, started_at__lte=job.created_at)
-    return found.select_related("session").order_by("-started_at").first()
+    uploads = Upload.objects.filter(
+        tenant_id=job.tenant_id, endpoint_id=drop.endpoint_id, path=path
+    )
+    uploads = uploads.filter(state=Upload.State.COMPLETE, started_at__lte=job.created_at)
+    return uploads.select_related("session").order_by("-started_at").first()
 
 
 def counts_by_state(tenant: Tenant, since: datetime) -> dict[str, int]:
-    """Jobs received since then by state; the held and the unfinished ones of all time."""
+    """Jobs received since then by state; held and unfinished jobs whenever they were received."""
     waiting = (*UNFINISHED, ImportJob.State.HELD)
-    found = ImportJob.objects.filter(tenant=tenant)
-    found = found.filter(Q(created_at__gte=since) | Q(state__in=waiting))
-    return dict(found.order_by().values_list("state").annotate(n=Count("id")))
+    rows = ImportJob.objects.filter(tenant=tenant)
+    rows = rows.filter(Q(created_at__gte=since) | Q(state__in=waiting))
+    return dict(rows.order_by().values_list("state").annotate(n=Count("id")))
 
 
 def has_jobs(tenant: Tenant) -> bool:
@@ -166,18 +163,18 @@ class ArrivalFilter:
     name: str = ""
 
 
-def arrivals(tenant: Tenant, wanted: ArrivalFilter) -> QuerySet[Arrival]:
+def arrivals(tenant: Tenant, filters: ArrivalFilter) -> QuerySet[Arrival]:
     """The tenant's deliveries, newest first, with `file_count` and `problem_count`.
 
     name: part of the manifest's name or of the name of a file in it.
     """
-    found = Arrival.objects.filter(tenant=tenant).select_related("account", "drop")
-    if wanted.state:
-        found = found.filter(state=wanted.state)
-    if wanted.name:
-        inside = ArrivalFile.objects.filter(arrival=OuterRef("pk"), name__icontains=wanted.name)
-        found = found.filter(Q(name__icontains=wanted.name) | Exists(inside))
-    return found.annotate(
+    rows = Arrival.objects.filter(tenant=tenant).select_related("account", "drop")
+    if filters.state:
+        rows = rows.filter(state=filters.state)
+    if filters.name:
+        inside = ArrivalFile.objects.filter(arrival=OuterRef("pk"), name__icontains=filters.name)
+        rows = rows.filter(Q(name__icontains=filters.name) | Exists(inside))
+    return rows.annotate(
         file_count=Count("files"), problem_count=Count("files", filter=~Q(files__problem=""))
     ).order_by("-created_at", "-id")
 
@@ -185,9 +182,9 @@ def arrivals(tenant: Tenant, wanted: ArrivalFilter) -> QuerySet[Arrival]:
 def arrival(tenant: Tenant, uid: uuid.UUID) -> Arrival | None:
     """The tenant's delivery with its files, their jobs and its log; None where there is none."""
     files = ArrivalFile.objects.select_related("job", "duplicate_of__arrival").order_by("index")
-    found = Arrival.objects.filter(tenant=tenant, uid=uid)
+    rows = Arrival.objects.filter(tenant=tenant, uid=uid)
     return (
-        found.select_related("account", "drop__endpoint")
+        rows.select_related("account", "drop__endpoint")
         .prefetch_related(
             Prefetch("files", files),
             Prefetch("decisions", Decision.objects.order_by("at", "id")),
@@ -205,17 +202,17 @@ class SightingFilter:
     gone: bool = False
 
 
-def sightings(tenant: Tenant, wanted: SightingFilter) -> QuerySet[Sighting]:
+def sightings(tenant: Tenant, filters: SightingFilter) -> QuerySet[Sighting]:
     """Files that no delivery took, misplaced ones first, then the last seen."""
-    found = Sighting.objects.filter(tenant=tenant).select_related("endpoint", "drop")
-    if not wanted.gone:
-        found = found.filter(gone_at=None)
-    if wanted.verdict:
-        found = found.filter(verdict=wanted.verdict)
-    if wanted.name:
-        found = found.filter(path__icontains=wanted.name)
+    rows = Sighting.objects.filter(tenant=tenant).select_related("endpoint", "drop")
+    if not filters.gone:
+        rows = rows.filter(gone_at=None)
+    if filters.verdict:
+        rows = rows.filter(verdict=filters.verdict)
+    if filters.name:
+        rows = rows.filter(path__icontains=filters.name)
     misplaced_first = Case(When(verdict=MISPLACED, then=0), default=1)
-    return found.order_by(misplaced_first, "-last_seen", "-id")
+    return rows.order_by(misplaced_first, "-last_seen", "-id")
 
 
 def sighting(tenant: Tenant, number: int) -> Sighting | None:
@@ -224,9 +221,9 @@ def sighting(tenant: Tenant, number: int) -> Sighting | None:
 
 
 def sighting_verdicts(tenant: Tenant) -> dict[str, int]:
-    """How many files lie in the folders now, by verdict."""
-    found = Sighting.objects.filter(tenant=tenant, gone_at=None).order_by()
-    return dict(found.values_list("verdict").annotate(n=Count("id")))
+    """How many files are in the folders now, by verdict."""
+    rows = Sighting.objects.filter(tenant=tenant, gone_at=None).order_by()
+    return dict(rows.values_list("verdict").annotate(n=Count("id")))
 
 
 def folders(tenant: Tenant) -> QuerySet[Drop]:
@@ -238,8 +235,8 @@ def folders(tenant: Tenant) -> QuerySet[Drop]:
 
 def depth() -> dict[str, int]:
     """Unfinished jobs of every tenant in scope, by state."""
-    found = ImportJob.objects.filter(state__in=UNFINISHED).order_by()
-    return dict(found.values_list("state").annotate(n=Count("id")))
+    rows = ImportJob.objects.filter(state__in=UNFINISHED).order_by()
+    return dict(rows.values_list("state").annotate(n=Count("id")))
 
 
 def held_count() -> int:

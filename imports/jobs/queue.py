@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
@@ -18,6 +17,7 @@ from imports.jobs import attachment, outcome
 from imports.models import ImportJob
 from portal import lifecycle, locks
 from portal.locks import Lock
+from portal.spool import Spool
 
 State = ImportJob.State
 
@@ -36,19 +36,21 @@ def next_job(tenant_id: int) -> ImportJob | None:
 
     Must be called in the tenant's scope.
     """
-    while True:
-        job = lifecycle.claim(
-            _in_turn(tenant_id).order_by("rank", "created_at", "pk"),
-            owner=lifecycle.owner(),
-            state=State.RUNNING,
-            guard=functools.partial(_alone, tenant_id),
-        )
-        if job is None:
-            return None
-        if job.attempt <= settings.MAX_ATTEMPTS:
-            return job
-        outcome.gave_up(job)
-        attachment.tidy(job)
+    return lifecycle.next_to_run(functools.partial(_claim, tenant_id), _give_up)
+
+
+def _claim(tenant_id: int) -> ImportJob | None:
+    return lifecycle.claim(
+        _in_turn(tenant_id).order_by("rank", "created_at", "pk"),
+        owner=lifecycle.owner(),
+        state=State.RUNNING,
+        guard=functools.partial(_alone, tenant_id),
+    )
+
+
+def _give_up(job: ImportJob) -> None:
+    outcome.give_up(job)
+    attachment.tidy(job)
 
 
 def _in_turn(tenant_id: int) -> QuerySet[ImportJob]:
@@ -85,3 +87,7 @@ def running(jobs: QuerySet[ImportJob]) -> set[tuple[int, int]]:
             expired.select_for_update(skip_locked=True, no_key=True).values_list("pk", "token")
         )
         return set(all_running.values_list("pk", "token")) - free
+
+
+# Of all tenants in scope, for they share the workers' disks.
+spool = Spool("job", lambda: running(ImportJob.objects.all()))

@@ -2,23 +2,24 @@
 
 A record is put back where nothing has touched it since: what the job created is removed, what it
 changed or removed gets its old values. What a later job or a person touched is left alone, counted
-and listed. A later job that was itself undone counts as never having been: an undo leaves a record
-as the job before left it, so the records' own log tells whose state a record is in. An undo writes
-that log too and can be undone like any other job.
+and listed. A later job that was itself undone does not count: an undo leaves a record as the job
+before it did, and the records' change log shows whose state a record is in. An undo writes that log
+too and can be undone like any other job.
 Source: design.md section 7 (undone, field values included); seeds/003.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 from django.db import connection, transaction
 from django.utils import translation
+from psycopg import sql
 
 from imports.jobs import outcome
 from imports.load.limits import Plan
-from imports.load.plan import steer
+from imports.load.plan import choose_join
 from imports.load.staging import StagingTable
 from imports.models import ImportJob
 from portal import lifecycle, logs
@@ -31,24 +32,24 @@ APPLIED = (State.COMPLETE, State.INCOMPLETE)
 _UNFINISHED = (State.READY, State.RUNNING, State.ERRORED)
 EXAMPLES = 20
 
-# What the job touched. comes: whether the record is there after its undo.
-_TOUCHED = """
-  SELECT r.id, false AS made, c.active AS comes, r.changed_job FROM portal_recordchange c
+# What the job touched. comes: whether the record is active after the undo.
+_TOUCHED = sql.SQL("""
+  SELECT r.id, false AS created, c.active AS comes, r.changed_job FROM portal_recordchange c
   JOIN portal_record r ON r.id = c.record_id AND r.tenant_id = c.tenant_id
   WHERE c.tenant_id = %(tenant)s AND c.job_id = %(job)s
   UNION ALL
   SELECT r.id, true, false, r.changed_job FROM portal_record r
   WHERE r.tenant_id = %(tenant)s AND r.kind_id = %(kind)s AND r.created_job = %(job)s
-"""
+""")
 # Where no other undo was applied, who last changed a record is its only owner.
-_PLAIN = f"""
-SELECT id, made, comes, changed_job, coalesce(changed_job = %(job)s, false) AS ours
-FROM ({_TOUCHED}) t
-"""  # noqa: S608
+_PLAIN = sql.SQL("""
+SELECT id, created, comes, changed_job, coalesce(changed_job = %(job)s, false) AS ours
+FROM ({touched}) t
+""").format(touched=_TOUCHED)
 # A record's owners: who last changed it and, as long as that is an undo, whose state that brought
 # back. It is put back where the undone job is among them. The recursion goes back in time and ends.
-_BROUGHT_BACK = f"""
-WITH RECURSIVE touched AS MATERIALIZED ({_TOUCHED}), undos AS MATERIALIZED (
+_BROUGHT_BACK = sql.SQL("""
+WITH RECURSIVE touched AS MATERIALIZED ({touched}), undos AS MATERIALIZED (
   SELECT id, undoes_id FROM imports_importjob
   WHERE tenant_id = %(tenant)s AND undoes_id IS NOT NULL AND id <> %(job)s
   AND state IN ('complete', 'incomplete')
@@ -59,13 +60,19 @@ WITH RECURSIVE touched AS MATERIALIZED ({_TOUCHED}), undos AS MATERIALIZED (
   SELECT o.id, c.changed_job FROM owners o JOIN undos u ON u.id = o.owner
   JOIN portal_recordchange c ON c.job_id = u.undoes_id AND c.record_id = o.id
 )
-SELECT id, made, comes, changed_job,
+SELECT id, created, comes, changed_job,
   coalesce(changed_job = %(job)s, false) OR back.id IS NOT NULL AS ours
 FROM touched LEFT JOIN (SELECT DISTINCT o.id FROM owners o WHERE o.owner = %(job)s) back USING (id)
-"""  # noqa: S608
-_COUNTED = (
+""").format(touched=_TOUCHED)
+_COUNT = sql.SQL(
     "SELECT count(*) FILTER (WHERE ours AND comes), count(*) FILTER (WHERE ours AND NOT comes), "
-    "count(*) FILTER (WHERE NOT ours) FROM "
+    "count(*) FILTER (WHERE NOT ours) FROM {touched} touched"
+)
+_EXAMPLES = sql.SQL(
+    "SELECT r.key, j.uid::text, coalesce(j.file_name, '') FROM {touched} touched "
+    "JOIN portal_record r ON r.id = touched.id LEFT JOIN imports_importjob j "
+    "ON j.id = touched.changed_job WHERE NOT ours "
+    "ORDER BY touched.id LIMIT {limit}"
 )
 
 
@@ -122,50 +129,28 @@ def in_force(undo: ImportJob) -> bool:
 def preview(job: ImportJob) -> UndoPreview:
     """What an undo of the job would do now. Reads only; a million records take some seconds."""
     with transaction.atomic():
-        steer(_size(job))
-        return _counted(f"({_touched(job)}) touched", _given(job))
+        choose_join(_size(job))
+        return _count(sql.SQL("({})").format(_touched(job)), _values(job))
 
 
-def _touched(job: ImportJob) -> str:
+def _touched(job: ImportJob) -> sql.Composed:
     """The query of what the job touched, with whether it is `ours` to put back."""
     undos = ImportJob.objects.filter(tenant_id=job.tenant_id, undoes__isnull=False)
     applied = undos.filter(record_type=job.record_type, state__in=APPLIED).exclude(pk=job.pk)
     return _BROUGHT_BACK if applied.exists() else _PLAIN
 
 
-def _counted(touched: str, given: dict[str, Any]) -> UndoPreview:
+def _count(touched: sql.Composable, values: dict[str, Any]) -> UndoPreview:
     """The counts and the first records that are left. touched: a table as _BROUGHT_BACK has it."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNTED + touched, given)
+        cursor.execute(_COUNT.format(touched=touched), values)
         restored, removed, left = cursor.fetchone()
         if not left:
             return UndoPreview(restored, removed, left)
-        cursor.execute(
-            f"SELECT r.key, j.uid::text, coalesce(j.file_name, '') FROM {touched} "  # noqa: S608
-            "JOIN portal_record r ON r.id = touched.id LEFT JOIN imports_importjob j "
-            "ON j.id = touched.changed_job WHERE NOT ours "
-            f"ORDER BY touched.id LIMIT {EXAMPLES}",
-            given,
-        )
+        limit = sql.Literal(EXAMPLES)
+        cursor.execute(_EXAMPLES.format(touched=touched, limit=limit), values)
         examples = tuple(Left(*row) for row in cursor.fetchall())
     return UndoPreview(restored, removed, left, examples)
-
-
-def ask(job: ImportJob, **values: Any) -> ImportJob:
-    """Make the job that undoes this one, waiting to be run.
-
-    Must be called in a transaction that has locked the job's row and found no refusal.
-    """
-    return ImportJob.objects.create(
-        tenant_id=job.tenant_id,
-        undoes=job,
-        asked_by=ImportJob.AskedBy.UNDO,
-        feed=job.feed,
-        record_type=job.record_type,
-        rank=job.rank,
-        file_name=job.file_name,
-        **values,
-    )
 
 
 def carry_out(undo: ImportJob, beat: Heartbeat) -> None:
@@ -183,42 +168,44 @@ def carry_out(undo: ImportJob, beat: Heartbeat) -> None:
             return
         done = _put_back(undo, undone)
         plan = Plan(done.total, 0, done.restored, done.left, done.removed, 0)
-        outcome.undone(undo, undone, plan, _sentence(done), [asdict(one) for one in done.examples])
+        left = [asdict(example) for example in done.examples]
+        outcome.finish_undo(undo, undone, plan, _sentence(done), left)
     log.info("undone", job_id=undo.pk, undoes=undone.pk, records=done.total, left=done.left)
 
 
 def _put_back(undo: ImportJob, undone: ImportJob) -> UndoPreview:
     """Write the records back. Raises AssertionError where not all were written that should be."""
-    table = StagingTable(undo).undo
-    given = {**_given(undone), "undo": undo.pk}
-    steer(_size(undone))
-    _run(f"CREATE UNLOGGED TABLE {table} AS {_touched(undone)}", given)
-    _run(f"ANALYZE {table}", given)
-    done = _counted(f"{table} touched", given)
-    logged = _run(_LOG.format(table=table), given)
-    written = _run(_RESTORE.format(table=table), given) + _run(_REMOVE.format(table=table), given)
+    table = StagingTable(undo)
+    values = {**_values(undone), "undo": undo.pk}
+    choose_join(_size(undone))
+    create = table.statement("CREATE UNLOGGED TABLE {undo} AS {touched}", touched=_touched(undone))
+    _run(create, values)
+    _run(table.statement("ANALYZE {undo}"), values)
+    done = _count(table.undo, values)
+    logged = _run(table.statement(_LOG), values)
+    written = _run(table.statement(_RESTORE), values) + _run(table.statement(_REMOVE), values)
     if not logged == written == done.restored + done.removed:
         raise AssertionError(f"{done} was the plan; {logged} were logged, {written} written.")
-    _run(f"DROP TABLE {table}", given)
+    _run(table.statement("DROP TABLE {undo}"), values)
     return done
 
 
-_LOG = (
+_LOG: LiteralString = (
     "INSERT INTO portal_recordchange (tenant_id, job_id, record_id, data, source_hash, active, "
     "changed_job, changed_at) SELECT r.tenant_id, %(undo)s, r.id, r.data, r.source_hash, r.active, "
-    "r.changed_job, r.changed_at FROM {table} u JOIN portal_record r USING (id) "
+    "r.changed_job, r.changed_at FROM {undo} u JOIN portal_record r USING (id) "
     "WHERE u.ours AND r.tenant_id = %(tenant)s"
 )
-_RESTORE = (
+_RESTORE: LiteralString = (
     "UPDATE portal_record r SET data = c.data, source_hash = c.source_hash, active = c.active, "
-    "changed_job = %(undo)s, changed_at = now() FROM {table} u "
+    "changed_job = %(undo)s, changed_at = now() FROM {undo} u "
     "JOIN portal_recordchange c ON c.record_id = u.id AND c.job_id = %(job)s "
-    "WHERE u.ours AND NOT u.made AND r.id = u.id AND r.tenant_id = %(tenant)s"
+    "WHERE u.ours AND NOT u.created AND r.id = u.id AND r.tenant_id = %(tenant)s"
 )
-_REMOVE = (
+_REMOVE: LiteralString = (
     "UPDATE portal_record r SET active = false, source_hash = NULL, changed_job = %(undo)s, "
-    "changed_at = now() FROM {table} u "
-    "WHERE u.ours AND u.made AND r.id = u.id AND r.tenant_id = %(tenant)s"
+    "changed_at = now() FROM {undo} u "
+    "WHERE u.ours AND u.created AND r.id = u.id AND r.tenant_id = %(tenant)s"
 )
 
 
@@ -229,7 +216,7 @@ def _sentence(done: UndoPreview) -> str:
     return text
 
 
-def _given(job: ImportJob) -> dict[str, Any]:
+def _values(job: ImportJob) -> dict[str, Any]:
     kind = RecordKind.objects.get(name=job.record_type)
     return {"tenant": job.tenant_id, "kind": kind.pk, "job": job.pk}
 
@@ -238,8 +225,8 @@ def _size(job: ImportJob) -> int:
     return job.rows_created + job.rows_updated + job.rows_removed
 
 
-def _run(statement: str, given: dict[str, Any]) -> int:
-    """Returns how many rows were written."""
+def _run(statement: sql.Composable, values: dict[str, Any]) -> int:
+    """Run the statement. Returns how many rows were written."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, given)
+        cursor.execute(statement, values)
         return int(cursor.rowcount)

@@ -6,9 +6,12 @@ not touched, save that the hash of its file record is renewed where only its spe
 
 from __future__ import annotations
 
-from django.db import connection
+from typing import LiteralString
 
-from imports.load.plan import Absent, Value, steer
+from django.db import connection
+from psycopg import sql
+
+from imports.load.plan import Absent, Value, choose_join
 from imports.load.staging import StagingTable
 from imports.load.stored import Target
 
@@ -18,9 +21,10 @@ def apply(
 ) -> None:
     """Write the staged rows. Must run inside the caller's transaction, after its fence.
 
-    absent: how a mirror tells what its file does not name; None for other files.
+    absent: which records a mirror removes because its file does not name them; None for other
+    files.
     """
-    steer(staged)
+    choose_join(staged)
     if absent is not None:
         _match_absent(staging, target, absent)
     _log_replaced(staging, target, job_id)
@@ -31,20 +35,23 @@ def apply(
 
 
 def _match_absent(staging: StagingTable, target: Target, absent: Absent) -> None:
-    """A mirror removes what the file does not name: add those records to the matches."""
+    """Add the records that a mirror's file does not name to the matches: they are removed."""
     query, values = absent.query(staging, target)
     _run(
-        f"INSERT INTO {staging.matches} (line, id, stored_hash, verdict) "  # noqa: S608
-        f"SELECT NULL, id, NULL, 'remove' FROM ({query}) a",
+        staging,
+        "INSERT INTO {matches} (line, id, stored_hash, verdict) "
+        "SELECT NULL, id, NULL, 'remove' FROM ({absent}) a",
         *values,
+        absent=query,
     )
 
 
 def _log_replaced(staging: StagingTable, target: Target, job_id: int) -> None:
     _run(
-        "INSERT INTO portal_recordchange (tenant_id, job_id, record_id, data, source_hash, active, "  # noqa: S608
+        staging,
+        "INSERT INTO portal_recordchange (tenant_id, job_id, record_id, data, source_hash, active, "
         "changed_job, changed_at) SELECT r.tenant_id, %s, r.id, r.data, r.source_hash, r.active, "
-        f"r.changed_job, r.changed_at FROM {staging.matches} m JOIN portal_record r USING (id) "
+        "r.changed_job, r.changed_at FROM {matches} m JOIN portal_record r USING (id) "
         "WHERE m.verdict IN ('update', 'remove') AND r.tenant_id = %s",
         job_id,
         target.tenant_id,
@@ -53,9 +60,10 @@ def _log_replaced(staging: StagingTable, target: Target, job_id: int) -> None:
 
 def _update(staging: StagingTable, job_id: int) -> None:
     _run(
-        "UPDATE portal_record r SET data = r.data || s.data, source_hash = s.source_hash, "  # noqa: S608
+        staging,
+        "UPDATE portal_record r SET data = r.data || s.data, source_hash = s.source_hash, "
         "active = true, changed_job = %s, changed_at = now() "
-        f"FROM {staging.matches} m JOIN {staging.rows} s USING (line) "
+        "FROM {matches} m JOIN {rows} s USING (line) "
         "WHERE m.verdict = 'update' AND r.id = m.id",
         job_id,
     )
@@ -63,27 +71,30 @@ def _update(staging: StagingTable, job_id: int) -> None:
 
 def _remove(staging: StagingTable, job_id: int) -> None:
     _run(
-        "UPDATE portal_record r SET active = false, source_hash = NULL, changed_job = %s, "  # noqa: S608
-        f"changed_at = now() FROM {staging.matches} m WHERE m.verdict = 'remove' AND r.id = m.id",
+        staging,
+        "UPDATE portal_record r SET active = false, source_hash = NULL, changed_job = %s, "
+        "changed_at = now() FROM {matches} m WHERE m.verdict = 'remove' AND r.id = m.id",
         job_id,
     )
 
 
 def _renew_hashes(staging: StagingTable) -> None:
     _run(
-        "UPDATE portal_record r SET source_hash = s.source_hash "  # noqa: S608
-        f"FROM {staging.matches} m JOIN {staging.rows} s USING (line) "
+        staging,
+        "UPDATE portal_record r SET source_hash = s.source_hash "
+        "FROM {matches} m JOIN {rows} s USING (line) "
         "WHERE m.verdict = 'same' AND r.id = m.id AND s.operation <> 'add_only' "
-        "AND r.source_hash IS DISTINCT FROM s.source_hash"
+        "AND r.source_hash IS DISTINCT FROM s.source_hash",
     )
 
 
 def _insert(staging: StagingTable, target: Target, job_id: int) -> None:
     _run(
-        "INSERT INTO portal_record (tenant_id, kind_id, key, data, source_hash, created_job, "  # noqa: S608
+        staging,
+        "INSERT INTO portal_record (tenant_id, kind_id, key, data, source_hash, created_job, "
         "changed_job) SELECT %s, %s, s.key, s.data, s.source_hash, %s, %s "
-        f"FROM {staging.rows} s WHERE NOT EXISTS "
-        f"(SELECT 1 FROM {staging.matches} m WHERE m.line = s.line)",
+        "FROM {rows} s WHERE NOT EXISTS "
+        "(SELECT 1 FROM {matches} m WHERE m.line = s.line)",
         target.tenant_id,
         target.kind_id,
         job_id,
@@ -91,6 +102,8 @@ def _insert(staging: StagingTable, target: Target, job_id: int) -> None:
     )
 
 
-def _run(statement: str, *values: Value) -> None:
+def _run(
+    staging: StagingTable, text: LiteralString, *values: Value, **parts: sql.Composable
+) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+        cursor.execute(staging.statement(text, **parts), values)

@@ -7,22 +7,23 @@ been passed on. Source: research notes 4.2.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, LiteralString
 
 from django.db import connection
+from psycopg import sql
 
 from imports.check.columns import ColumnMapping, fold
 from imports.load.staging import StagingTable
 from imports.load.stored import Target
-from portal.events.rules import DEEPEST
+from portal.events.payloads import DEEPEST
 from portal.records.definitions import RecordType
 
 RECORD_TYPE = "event"
 _OWN = ("id", "timestamp", "event", "subject", "payload")
 _PAIRS = 50  # a function takes 100 arguments
 # A time without an offset is the tenant's; the server may not know the zone by its name.
-_INSERT = """
+_INSERT: LiteralString = """
 INSERT INTO portal_event (tenant_id, uid, type, at, subject, payload, source)
 SELECT %s, s.data ->> 'id', s.data ->> 'event',
     CASE WHEN right(s.data ->> 'timestamp', 1) = 'Z' THEN (s.data ->> 'timestamp')::timestamptz
@@ -46,8 +47,8 @@ def pass_on(
     """Insert the events, if the rows are such; how many. Must run in the apply's transaction."""
     if record_type.name != RECORD_TYPE:
         return 0
-    built, values = _object(nested(payload_members(columns)))
-    statement = _INSERT.format(payload=built, rows=staging.rows, matches=staging.matches)
+    payload, values = _object(nested(payload_members(columns)))
+    statement = staging.statement(_INSERT, payload=payload)
     with connection.cursor() as cursor:
         cursor.execute(_ZONE, [target.tenant_id])
         (zone,) = cursor.fetchone()
@@ -85,23 +86,20 @@ def nested(members: Mapping[str, str]) -> Tree:
     return tree
 
 
-def _object(tree: Tree) -> tuple[str, list[str]]:
+def _object(tree: Tree) -> tuple[sql.Composable, list[str]]:
     """An expression for the object, without members that are blank, and its values."""
     pairs = [_pair(name, value) for name, value in tree.items()]
-    parts, values = [], []
-    for start in range(0, len(pairs), _PAIRS):
-        some = pairs[start : start + _PAIRS]
-        parts.append(f"jsonb_build_object({', '.join(text for text, _ in some)})")
-        values += _joined(given for _, given in some)
-    return f"jsonb_strip_nulls({' || '.join(parts) or repr('{}')})", values
+    objects = [
+        sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(text for text, _ in batch))
+        for batch in (pairs[start : start + _PAIRS] for start in range(0, len(pairs), _PAIRS))
+    ]
+    whole = sql.SQL(" || ").join(objects) if objects else sql.SQL("'{}'")
+    values = [value for _, values in pairs for value in values]
+    return sql.SQL("jsonb_strip_nulls({})").format(whole), values
 
 
-def _pair(name: str, value: str | Tree) -> tuple[str, list[str]]:
+def _pair(name: str, value: str | Tree) -> tuple[sql.Composable, list[str]]:
     if isinstance(value, str):
-        return "%s::text, s.data -> %s", [name, value]
-    built, values = _object(value)
-    return f"%s::text, nullif({built}, '{{}}')", [name, *values]
-
-
-def _joined(lists: Iterable[list[str]]) -> list[str]:
-    return [one for some in lists for one in some]
+        return sql.SQL("%s::text, s.data -> %s"), [name, value]
+    member, values = _object(value)
+    return sql.SQL("%s::text, nullif({}, '{{}}')").format(member), [name, *values]

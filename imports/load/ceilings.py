@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-Limits = Mapping[str, str | int]
+LimitValues = Mapping[str, str | int]
 
 FLOOR = 100  # rows that a percentage always allows
 MEASURES = ("creates", "updates", "removes", "rejects", "size_change", "key_churn")
@@ -28,7 +28,7 @@ def ceiling(limit: str | int, base: int, floor: int = FLOOR) -> int:
         raise BadLimit(f"{limit!r} is neither a whole number nor a percentage.") from exc
 
 
-def check(limits: Limits, names: Sequence[str] = MEASURES) -> None:
+def check(limits: LimitValues, names: Sequence[str] = MEASURES) -> None:
     """Raise BadLimit where a limit is unknown or cannot be read. names: those that may be set."""
     for name, limit in limits.items():
         if name not in names:

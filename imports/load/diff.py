@@ -7,12 +7,13 @@ section 7 (a field-level diff).
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, LiteralString
 
 from django.db import connection, transaction
+from psycopg import sql
 
 from imports.issues import SHOWN_CHARACTERS
-from imports.load.plan import Absent, Value, steer
+from imports.load.plan import Absent, Value, choose_join
 from imports.load.staging import StagingTable
 from imports.load.stored import Target
 
@@ -26,12 +27,12 @@ def detail(staging: StagingTable, target: Target, staged: int, absent: Absent | 
     """The first ROWS of each kind, as JSON: {"creates": […], "updates": […], "removes": […]}.
 
     A create or remove is {line, key, record: {field: value}}; an update is {line, key, changes:
-    {field: [before, after]}, returns} where returns tells that the record was removed before.
+    {field: [before, after]}, returns} where returns is true if the record was removed before.
     line is null where no row of the file asks for it (a mirror's absent records). Where fields are
     left out, left_out says how many.
     """
     with transaction.atomic():
-        steer(staged)
+        choose_join(staged)
         return {
             "creates": [_whole(*row) for row in _creates(staging)],
             "updates": [_changed(*row) for row in _updates(staging)],
@@ -40,39 +41,45 @@ def detail(staging: StagingTable, target: Target, staged: int, absent: Absent | 
 
 
 def _creates(staging: StagingTable) -> list[tuple[Any, ...]]:
-    return _rows(
-        f"SELECT s.line, s.key, s.data FROM {staging.rows} s WHERE NOT EXISTS "  # noqa: S608
-        f"(SELECT FROM {staging.matches} m WHERE m.line = s.line) ORDER BY s.line LIMIT {ROWS}"
+    return _fetch(
+        staging,
+        "SELECT s.line, s.key, s.data FROM {rows} s WHERE NOT EXISTS "
+        "(SELECT FROM {matches} m WHERE m.line = s.line) ORDER BY s.line LIMIT {limit}",
     )
 
 
 def _updates(staging: StagingTable) -> list[tuple[Any, ...]]:
-    return _rows(
-        "WITH first AS (SELECT line, id FROM "  # noqa: S608
-        f"{staging.matches} WHERE verdict = 'update' ORDER BY line LIMIT {ROWS}) "
+    return _fetch(
+        staging,
+        "WITH first AS (SELECT line, id FROM "
+        "{matches} WHERE verdict = 'update' ORDER BY line LIMIT {limit}) "
         "SELECT line, r.key, r.active, r.data, s.data FROM first "
-        f"JOIN {staging.rows} s USING (line) JOIN portal_record r USING (id) ORDER BY line"
+        "JOIN {rows} s USING (line) JOIN portal_record r USING (id) ORDER BY line",
     )
 
 
 def _removes(staging: StagingTable, target: Target, absent: Absent | None) -> list[tuple[Any, ...]]:
     values: list[Value] = []
-    removed = f"SELECT line, id FROM {staging.matches} WHERE verdict = 'remove'"  # noqa: S608
+    removed = staging.statement("SELECT line, id FROM {matches} WHERE verdict = 'remove'")
     if absent is not None:
         query, values = absent.query(staging, target)
-        removed += f" UNION ALL SELECT NULL, id FROM ({query}) a"  # noqa: S608
-    return _rows(
-        f"WITH first AS (SELECT line, id FROM ({removed}) x ORDER BY line, id LIMIT {ROWS}) "  # noqa: S608
+        removed += sql.SQL(" UNION ALL SELECT NULL, id FROM ({}) a").format(query)
+    return _fetch(
+        staging,
+        "WITH first AS (SELECT line, id FROM ({removed}) x ORDER BY line, id LIMIT {limit}) "
         "SELECT line, r.key, r.data FROM first JOIN portal_record r USING (id) ORDER BY line, id",
         *values,
+        removed=removed,
     )
 
 
-def _rows(query: str, *values: Value) -> list[tuple[Any, ...]]:
+def _fetch(
+    staging: StagingTable, text: LiteralString, *values: Value, **parts: sql.Composable
+) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(query, values)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-    return found
+        cursor.execute(staging.statement(text, limit=sql.Literal(ROWS), **parts), values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def _whole(line: int | None, key: str, data: str) -> dict[str, Any]:
@@ -100,4 +107,4 @@ def _short(value: Any) -> Any:
     """The value, its texts cut at SHOWN_CHARACTERS; of a list the first ROWS."""
     if isinstance(value, str):
         return value if len(value) <= SHOWN_CHARACTERS else value[: SHOWN_CHARACTERS - 1] + "…"
-    return [_short(one) for one in value[:ROWS]] if isinstance(value, list) else value
+    return [_short(item) for item in value[:ROWS]] if isinstance(value, list) else value

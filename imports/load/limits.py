@@ -2,7 +2,7 @@
 
 Pure. Limits are data on the drop or template: {"removes": "10%", "rejects": 500, …}. A percentage
 of creates, updates and removes is of the type's active records, of rejects of the file's rows, and
-never bites below FLOOR rows (PER_FLOOR for one value of a field). size_change is percent or bytes
+never applies below FLOOR rows (PER_FLOOR for one value of a field). size_change is percent or bytes
 against the last applied file; key_churn is percent or records.
 Source: design.md section 7; reliability.md rule 11; peers.md on mass deletion.
 """
@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from imports.load.ceilings import Limits, ceiling, check, is_percent, percent
+from imports.load.ceilings import LimitValues, ceiling, check, is_percent, percent
 
-DEFAULTS: Limits = {"removes": "10%"}
+DEFAULTS: LimitValues = {"removes": "10%"}
 PER_FLOOR = 10
-# "Did the identifiers change?" is asked from this share on, and from so many known people on.
+# "Did the identifiers change?" is asked from this share and this number of recognised rows on.
 CHANGED_PERCENT = 50
 CHANGED_LEAST = 10
 MOST_VALUES = 20
@@ -67,16 +67,17 @@ class ValueCounts:
 class Measured:
     """A plan with what was measured beside it. size, last_size: bytes; None where none came before.
 
-    missing: active records that the file does not name. checked, known: how many of the new rows
-    were looked up by name and e-mail, and how many of these the store has under another identifier.
+    missing: active records that the file does not name. looked_up, recognised: how many of the new
+    rows were looked up by name and e-mail, and how many of these the store has under another
+    identifier.
     """
 
     plan: Plan
     size: int = 0
     last_size: int | None = None
     missing: int = 0
-    checked: int = 0
-    known: int = 0
+    looked_up: int = 0
+    recognised: int = 0
     per_value: Mapping[str, ValueCounts] = field(default_factory=dict)
 
 
@@ -85,7 +86,7 @@ class Hold:
     """One reason to wait for a person.
 
     code: stable name of the cause. measure: the limit that, raised, lets it pass; empty where only
-    a person's yes does. count: what was measured, in the unit of the limit (percent, records or
+    a person's agreement does. count: the measured number, in the limit's unit (percent, records or
     bytes). value: the field's value that a limit per value is about.
     """
 
@@ -102,31 +103,31 @@ class Hold:
 
 def holds(
     measured: Measured,
-    limits: Limits,
+    limits: LimitValues,
     limits_per: Mapping[str, Any] | None = None,
     released: Mapping[str, Any] | None = None,
 ) -> list[Hold]:
     """Why the plan must wait for a person; empty where it may go on. Raises BadLimit.
 
     limits_per: {"field": name, "limits": {…}}. released: the plan that a person has agreed to, with
-    its holds; what stays within it needs no new yes.
+    its holds; what stays within it is not held again.
     """
     check(limits)
-    found = [*_counted(measured.plan, {**DEFAULTS, **limits}), *_mirror(measured.plan)]
-    found += [*_size(measured, limits), *_churn(measured, limits), *_identifiers(measured)]
+    reasons = [*_counted(measured.plan, {**DEFAULTS, **limits}), *_mirror(measured.plan)]
+    reasons += [*_size(measured, limits), *_churn(measured, limits), *_identifiers(measured)]
     if limits_per:
-        found += _per_value(measured, str(limits_per["field"]), limits_per["limits"])
+        reasons += _per_value(measured, str(limits_per["field"]), limits_per["limits"])
     agreed = _agreed(released or {})
-    return [hold for hold in found if hold.count > agreed.get((hold.code, hold.value), -1)]
+    return [hold for hold in reasons if hold.count > agreed.get((hold.code, hold.value), -1)]
 
 
 def of_header(reasons: Iterable[str], code: str = "header") -> list[Hold]:
-    """What a template holds for because of the file's header; a release is a yes to all of it."""
+    """Holds that a template asks for because of the header; a release agrees to all of them."""
     return [Hold(code, reason, "", 0, "") for reason in reasons]
 
 
 def differences(plan: Plan, released: Mapping[str, Any]) -> str:
-    """What a new plan does otherwise than the released one, as a sentence; empty where nothing."""
+    """How a new plan differs from the released one, as a sentence; empty where it does not."""
     changed = [
         f"{name} {getattr(plan, name):,} instead of {released[name]:,}"
         for name in ("created", "updated", "removed", "rejected")
@@ -140,7 +141,7 @@ def differences(plan: Plan, released: Mapping[str, Any]) -> str:
 
 
 def _agreed(released: Mapping[str, Any]) -> dict[tuple[str, str | None], int]:
-    """How much a person has said yes to, by cause and value."""
+    """How much a person has agreed to, by cause and value."""
     agreed: dict[tuple[str, str | None], int] = {
         (name, None): released[attribute]
         for name, (attribute, _) in _COUNTED.items()
@@ -151,7 +152,7 @@ def _agreed(released: Mapping[str, Any]) -> dict[tuple[str, str | None], int]:
     return agreed
 
 
-def _counted(plan: Plan, limits: Limits) -> Iterator[Hold]:
+def _counted(plan: Plan, limits: LimitValues) -> Iterator[Hold]:
     for name, limit in limits.items():
         if name not in _COUNTED:
             continue
@@ -166,7 +167,7 @@ def _counted(plan: Plan, limits: Limits) -> Iterator[Hold]:
 
 
 def _mirror(plan: Plan) -> Iterator[Hold]:
-    """A mirror never empties the store for want of rows, nor takes rejected ones for absent."""
+    """A mirror without rows does not empty the store; rejected rows do not count as absent."""
     if plan.absent and not plan.read:
         sentence = (
             f"The file has no rows. All {plan.absent:,} records that it does not name would be "
@@ -181,7 +182,7 @@ def _mirror(plan: Plan) -> Iterator[Hold]:
         yield Hold("rejected_in_mirror", sentence, "", plan.absent, 0)
 
 
-def _size(measured: Measured, limits: Limits) -> Iterator[Hold]:
+def _size(measured: Measured, limits: LimitValues) -> Iterator[Hold]:
     limit, last = limits.get("size_change"), measured.last_size
     if limit is None or not last:
         return
@@ -197,7 +198,7 @@ def _size(measured: Measured, limits: Limits) -> Iterator[Hold]:
         yield Hold("size_change", sentence, "size_change", count, limit)
 
 
-def _churn(measured: Measured, limits: Limits) -> Iterator[Hold]:
+def _churn(measured: Measured, limits: LimitValues) -> Iterator[Hold]:
     limit = limits.get("key_churn")
     if limit is None:
         return
@@ -212,14 +213,15 @@ def _churn(measured: Measured, limits: Limits) -> Iterator[Hold]:
 
 
 def _identifiers(measured: Measured) -> Iterator[Hold]:
-    """Asked without a limit being set: nobody expects it, and it doubles every person."""
+    """Checked without a limit: nobody expects new identifiers, and they double every person."""
     if not identifiers_suspect(measured.plan, measured.missing):
         return
-    if measured.known < CHANGED_LEAST or measured.known * 100 < CHANGED_PERCENT * measured.checked:
+    recognised, looked_up = measured.recognised, measured.looked_up
+    if recognised < CHANGED_LEAST or recognised * 100 < CHANGED_PERCENT * looked_up:
         return
     share = _share(measured.plan.created, measured.plan.accepted)
     sentence = (
-        f"{share} % of the identifiers are new, while {measured.known:,} of {measured.checked:,} "
+        f"{share} % of the identifiers are new, while {recognised:,} of {looked_up:,} "
         "of these rows look like records that are stored under other identifiers. Did the "
         "identifiers change?"
     )
@@ -233,7 +235,7 @@ def identifiers_suspect(plan: Plan, missing: int) -> bool:
     return _churn_percent(Measured(plan, missing=missing)) >= CHANGED_PERCENT
 
 
-def _per_value(measured: Measured, name: str, limits: Limits) -> list[Hold]:
+def _per_value(measured: Measured, name: str, limits: LimitValues) -> list[Hold]:
     check(limits, PER_MEASURES)
     return [
         hold
@@ -243,7 +245,7 @@ def _per_value(measured: Measured, name: str, limits: Limits) -> list[Hold]:
 
 
 def _of_values(measured: Measured, name: str, measure: str, limit: str | int) -> list[Hold]:
-    """The values beyond a limit, the worst first, the many as one: its count is their largest."""
+    """Holds for values beyond a limit, largest first; beyond MOST_VALUES one hold for the rest."""
     attribute, verb = _COUNTED[measure]
     beyond = []
     for value, counts in measured.per_value.items():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from imports.load.plan import accepted, steer
+from imports.load.plan import accepted, choose_join
 from imports.load.staging import StagingTable
 from imports.load.stored import Target
 
@@ -37,19 +37,20 @@ def measure(staging: StagingTable, target: Target, staged: int) -> LostZeros:
 
     staged: rows of the staging table. Keys of several fields are not looked at.
     """
+    statement = staging.statement(
+        "WITH zeros AS MATERIALIZED (SELECT ltrim(key, '0') AS bare, min(key) AS key "
+        "FROM portal_record WHERE tenant_id = %s AND kind_id = %s AND active "
+        "AND key >= '0' AND key < '1' AND key ~ '^0[0-9]+$' GROUP BY 1), "
+        "fresh AS (SELECT s.line, s.key FROM {accepted} "
+        "AND NOT EXISTS (SELECT FROM {matches} m WHERE m.line = s.line) "
+        "AND s.key ~ '^[0-9]+$') "
+        "SELECT f.line, f.key, z.key, count(*) OVER () FROM fresh f "
+        "JOIN zeros z ON z.bare = ltrim(f.key, '0') ORDER BY f.line LIMIT %s",
+        accepted=accepted(staging),
+    )
     with transaction.atomic(), connection.cursor() as cursor:
-        steer(staged)
-        cursor.execute(
-            "WITH zeros AS MATERIALIZED (SELECT ltrim(key, '0') AS bare, min(key) AS key "  # noqa: S608
-            "FROM portal_record WHERE tenant_id = %s AND kind_id = %s AND active "
-            "AND key >= '0' AND key < '1' AND key ~ '^0[0-9]+$' GROUP BY 1), "
-            f"fresh AS (SELECT s.line, s.key FROM {accepted(staging)} "
-            f"AND NOT EXISTS (SELECT FROM {staging.matches} m WHERE m.line = s.line) "
-            "AND s.key ~ '^[0-9]+$') "
-            "SELECT f.line, f.key, z.key, count(*) OVER () FROM fresh f "
-            "JOIN zeros z ON z.bare = ltrim(f.key, '0') ORDER BY f.line LIMIT %s",
-            [target.tenant_id, target.kind_id, _EXAMPLES],
-        )
+        choose_join(staged)
+        cursor.execute(statement, [target.tenant_id, target.kind_id, _EXAMPLES])
         rows = cursor.fetchall()
     if not rows:
         return LostZeros(0)

@@ -1,6 +1,6 @@
-"""What the limits ask about a plan and its counts do not say: measured in sets by SQL.
+"""What the limits need to know of a plan beyond its counts, measured in sets by SQL.
 
-Only what a limit needs is measured; looking people up by name and e-mail only where so many
+Only what a limit needs is measured. People are looked up by name and e-mail only where so many
 identifiers came and went that it is worth a second.
 """
 
@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.db import connection, transaction
+from psycopg import sql
 
 from imports.load import limits
 from imports.load.limits import Hold, Measured, Plan, ValueCounts
-from imports.load.plan import Absent, Value, steer
+from imports.load.plan import Absent, Value, choose_join
 from imports.load.staging import StagingTable
-from imports.load.stored import KnownRecords, Target
+from imports.load.stored import StoredRecords, Target
 from imports.models import ImportJob
 from portal.records.definitions import FieldType, RecordType
 
-# So many of the new rows are looked up: enough to tell half from none.
+# How many of the new rows are looked up: enough to distinguish half of them from none.
 _SAMPLE = 10_000
-_NAMES_NOBODY = (FieldType.ENUM, FieldType.BOOLEAN)
+_IDENTIFY_NOBODY = (FieldType.ENUM, FieldType.BOOLEAN)
 
 
 def holds(
@@ -29,23 +30,24 @@ def holds(
     target: Target,
     staging: StagingTable,
     plan: Plan,
-    known: KnownRecords,
+    stored: StoredRecords,
     absent: Absent | None,
 ) -> list[Hold]:
     """Why the plan must wait for a person, by the job's limits. Raises BadLimit."""
-    missing, checked, found = 0, 0, 0
+    missing, looked_up, recognised = 0, 0, 0
     if "key_churn" in job.limits or limits.identifiers_suspect(plan, plan.stored):
-        missing = plan.stored - matched(staging) - known.skipped
+        missing = plan.stored - matched(staging) - stored.skipped
     if limits.identifiers_suspect(plan, missing):
-        checked, found = known_otherwise(staging, target, signature(record_type))
+        names = identifying_fields(record_type)
+        looked_up, recognised = recognise(staging, target, names)
     per = job.limits_per
     measured = Measured(
         plan=plan,
         size=job.file_size,
         last_size=last_size(job) if "size_change" in job.limits else None,
         missing=missing,
-        checked=checked,
-        known=found,
+        looked_up=looked_up,
+        recognised=recognised,
         per_value=per_value(staging, target, str(per["field"]), absent) if per else {},
     )
     return limits.holds(measured, job.limits, per, job.released_plan)
@@ -55,11 +57,12 @@ def matched(staging: StagingTable) -> int:
     """How many active records the staged rows name."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*) FROM {staging.matches} m JOIN portal_record r USING (id) "  # noqa: S608
-            "WHERE r.active"
+            staging.statement(
+                "SELECT count(*) FROM {matches} m JOIN portal_record r USING (id) WHERE r.active"
+            )
         )
-        (found,) = cursor.fetchone()
-    return int(found)
+        (count,) = cursor.fetchone()
+    return int(count)
 
 
 def last_size(job: ImportJob) -> int | None:
@@ -70,15 +73,15 @@ def last_size(job: ImportJob) -> int | None:
     )
     version = job.template_version
     earlier = earlier.filter(template_version__template=version.template_id if version else None)
-    found = earlier.exclude(pk=job.pk).order_by("-finished_at")
-    return found.values_list("file_size", flat=True).first()
+    newest_first = earlier.exclude(pk=job.pk).order_by("-finished_at")
+    return newest_first.values_list("file_size", flat=True).first()
 
 
-def signature(record_type: RecordType) -> tuple[str, ...]:
-    """The fields by which a record is known without its identifier; none where nothing tells.
+def identifying_fields(record_type: RecordType) -> tuple[str, ...]:
+    """The fields that identify a record without its key; empty where no field does.
 
     The e-mail address where the type has one, else what lists show beside the key. Types that are
-    identified by several fields are left out: a new date beside a known person is no new person.
+    identified by several fields are left out: a new date for a stored person is no new person.
     """
     if len(record_type.key) > 1 or record_type.field(record_type.key[0]).references:
         return ()
@@ -86,44 +89,50 @@ def signature(record_type: RecordType) -> tuple[str, ...]:
     emails = [f.name for f in others if f.type == FieldType.EMAIL]
     if emails:
         return (emails[0],)
-    telling = [
+    titles = [
         f.name
         for f in others
         if f.name in record_type.title
-        and f.type not in _NAMES_NOBODY
+        and f.type not in _IDENTIFY_NOBODY
         and f.references != record_type.name
     ]
-    return tuple(telling)
+    return tuple(titles)
 
 
-def known_otherwise(staging: StagingTable, target: Target, names: Sequence[str]) -> tuple[int, int]:
-    """Of a sample of the new rows: how many there are, and how many the store knows otherwise.
+def recognise(staging: StagingTable, target: Target, names: Sequence[str]) -> tuple[int, int]:
+    """Look a sample of the new rows up by these fields: how many rows, and how many are recognised.
 
-    Known otherwise: an active record that the staged rows do not name has the same values in these
-    fields, case ignored. Rows that are blank there count as unknown.
+    A row is recognised where an active record that the staged rows do not name has the same values
+    in these fields, case ignored. A row with a blank in one of them is not.
     """
     if not names:
         return 0, 0
-    # Joined by ||, so that who is blank in one of the fields is nobody.
-    fresh = " || chr(31) || ".join("lower(s.data ->> %s)" for _ in names)
-    stored = " || chr(31) || ".join("lower(r.data ->> %s)" for _ in names)
+    # Joined by ||, so that a blank in one of the fields makes the whole null, which equals nothing.
+    separator = sql.SQL(" || chr(31) || ")
+    fresh = separator.join([sql.SQL("lower(s.data ->> %s)")] * len(names))
+    stored = separator.join([sql.SQL("lower(r.data ->> %s)")] * len(names))
     with transaction.atomic(), connection.cursor() as cursor:
-        steer(_SAMPLE * 100)
+        choose_join(_SAMPLE * 100)
         # One pass over the store, looking each record up in the sample: the planner would sort
         # millions of records for it, or compare each of the sample with each of them.
         cursor.execute("SET LOCAL enable_mergejoin = off")
         cursor.execute(
-            f"WITH fresh AS MATERIALIZED (SELECT {fresh} AS who FROM {staging.rows} s "  # noqa: S608
-            f"WHERE NOT EXISTS (SELECT FROM {staging.matches} m WHERE m.line = s.line) "
-            f"LIMIT {_SAMPLE}), met AS MATERIALIZED (SELECT {stored} AS who FROM portal_record r "
-            "WHERE r.tenant_id = %s AND r.kind_id = %s AND r.active "
-            f"AND {stored} IN (SELECT who FROM fresh) "
-            f"AND NOT EXISTS (SELECT FROM {staging.matches} m WHERE m.id = r.id) GROUP BY 1) "
-            "SELECT count(*), count(met.who) FROM fresh LEFT JOIN met USING (who)",
+            staging.statement(
+                "WITH fresh AS MATERIALIZED (SELECT {fresh} AS who FROM {rows} s "
+                "WHERE NOT EXISTS (SELECT FROM {matches} m WHERE m.line = s.line) "
+                "LIMIT {sample}), met AS MATERIALIZED (SELECT {stored} AS who FROM portal_record r "
+                "WHERE r.tenant_id = %s AND r.kind_id = %s AND r.active "
+                "AND {stored} IN (SELECT who FROM fresh) "
+                "AND NOT EXISTS (SELECT FROM {matches} m WHERE m.id = r.id) GROUP BY 1) "
+                "SELECT count(*), count(met.who) FROM fresh LEFT JOIN met USING (who)",
+                fresh=fresh,
+                stored=stored,
+                sample=sql.Literal(_SAMPLE),
+            ),
             [*names, *names, target.tenant_id, target.kind_id, *names],
         )
-        checked, known = cursor.fetchone()
-    return int(checked), int(known)
+        looked_up, recognised = cursor.fetchone()
+    return int(looked_up), int(recognised)
 
 
 def per_value(
@@ -132,30 +141,34 @@ def per_value(
     """What the plan does to the records with each value of a field, case ignored.
 
     A changed record counts under the value it will have, a removed one under the one it has.
-    absent: how a mirror tells what the file does not name; None for other files.
+    absent: which records a mirror removes because its file does not name them; None for other
+    files.
     """
-    removed = f"SELECT id FROM {staging.matches} WHERE verdict = 'remove'"  # noqa: S608
+    removed = staging.statement("SELECT id FROM {matches} WHERE verdict = 'remove'")
     values: list[Value] = []
     if absent is not None:
-        query, given = absent.query(staging, target)
-        removed += f" UNION ALL {query}"
-        values = given
+        query, values = absent.query(staging, target)
+        removed += sql.SQL(" UNION ALL ") + query
     with transaction.atomic(), connection.cursor() as cursor:
-        steer(_SAMPLE * 100)
-        cursor.execute(
-            "WITH touched AS ("  # noqa: S608
+        choose_join(_SAMPLE * 100)
+        statement = staging.statement(
+            "WITH touched AS ("
             "SELECT CASE WHEN m.verdict IS NULL THEN 'create' ELSE 'update' END AS what, "
             "CASE WHEN s.data ? %s THEN s.data ->> %s ELSE r.data ->> %s END AS value "
-            f"FROM {staging.rows} s LEFT JOIN {staging.matches} m USING (line) "
+            "FROM {rows} s LEFT JOIN {matches} m USING (line) "
             "LEFT JOIN portal_record r ON r.id = m.id "
             "WHERE m.verdict IS NULL OR m.verdict = 'update' "
             "UNION ALL SELECT 'remove', data ->> %s FROM portal_record "
-            f"WHERE tenant_id = %s AND id IN ({removed}) "
+            "WHERE tenant_id = %s AND id IN ({removed}) "
             "UNION ALL SELECT 'stored', data ->> %s FROM portal_record "
             "WHERE tenant_id = %s AND kind_id = %s AND active) "
             "SELECT coalesce(min(value), ''), count(*) FILTER (WHERE what = 'create'), "
             "count(*) FILTER (WHERE what = 'update'), count(*) FILTER (WHERE what = 'remove'), "
             "count(*) FILTER (WHERE what = 'stored') FROM touched GROUP BY lower(value)",
+            removed=removed,
+        )
+        cursor.execute(
+            statement,
             [name, name, name, name, target.tenant_id, *values, name,
              target.tenant_id, target.kind_id],
         )  # fmt: skip

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from psycopg import sql
 
 from imports.load.staging import StagingTable
-from imports.load.stored import KnownRecords, Target
+from imports.load.stored import StoredRecords, Target
 from portal.records.definitions import Operation
 
 Ints = npt.NDArray[np.int64]
@@ -20,12 +21,12 @@ Value = str | int
 WRONG = "wrong"
 # Beyond this many staged rows one pass over the store beats an index look-up per row.
 _MANY = 100_000
-_AT_ONCE = 10_000
+_FETCHED_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """How a mirror tells what is to be removed: what its file does not name.
+    """The records that a mirror removes: those that its file does not name.
 
     scope: only records whose value of this field, case ignored, occurs among the file's accepted
     rows; empty for all. A file without that column removes nothing.
@@ -33,18 +34,17 @@ class Absent:
 
     scope: str = ""
 
-    def query(self, staging: StagingTable, target: Target) -> tuple[str, list[Value]]:
+    def query(self, staging: StagingTable, target: Target) -> tuple[sql.Composed, list[Value]]:
         """A SELECT of the absent records' ids, and its values."""
-        query = (
-            "SELECT r.id FROM portal_record r WHERE r.tenant_id = %s AND r.kind_id = %s "  # noqa: S608
-            f"AND r.active AND NOT EXISTS (SELECT 1 FROM {staging.matches} m WHERE m.id = r.id)"
+        query = staging.statement(
+            "SELECT r.id FROM portal_record r WHERE r.tenant_id = %s AND r.kind_id = %s "
+            "AND r.active AND NOT EXISTS (SELECT 1 FROM {matches} m WHERE m.id = r.id)"
         )
         values: list[Value] = [target.tenant_id, target.kind_id]
         if self.scope:
-            query += (
-                " AND lower(r.data ->> %s) IN (SELECT lower(s.data ->> %s) "  # noqa: S608
-                f"FROM {accepted(staging)})"
-            )
+            query += sql.SQL(
+                " AND lower(r.data ->> %s) IN (SELECT lower(s.data ->> %s) FROM {})"
+            ).format(accepted(staging))
             values += [self.scope, self.scope]
         return query, values
 
@@ -60,18 +60,19 @@ class Counts:
     absent: int
 
 
-def accepted(staging: StagingTable) -> str:
-    """What stands behind FROM for the staged rows, as s, that nothing was found wrong with."""
-    return (
-        f"{staging.rows} s LEFT JOIN {staging.matches} a ON a.line = s.line "
-        f"AND a.verdict = '{WRONG}' WHERE a.line IS NULL"
+def accepted(staging: StagingTable) -> sql.Composed:
+    """The FROM and WHERE of the staged rows, as s, that were not found wrong."""
+    return staging.statement(
+        "{rows} s LEFT JOIN {matches} a ON a.line = s.line "
+        "AND a.verdict = {wrong} WHERE a.line IS NULL",
+        wrong=sql.Literal(WRONG),
     )
 
 
-def steer(staged: int) -> None:
+def choose_join(staged: int) -> None:
     """Choose the join for the running transaction: by index for few rows, by hash for many.
 
-    For few the planner would read the whole store instead: it takes each look-up for a disk's.
+    For few the planner would read the whole store instead: it counts each look-up as a disk access.
     """
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '128MB'")
@@ -83,15 +84,15 @@ def steer(staged: int) -> None:
 
 
 def match(staging: StagingTable, target: Target, staged: int, wrong: Ints) -> None:
-    """Write for each staged row that the store has: its record and what is to happen to it.
+    """Write the record of each staged row that has one, and what is to happen to it.
 
-    wrong: lines of staged rows that are rejected already; they are noted as such. Blank cells that
-    keep are absent from the staged document, so `||` leaves the stored value.
+    wrong: lines of staged rows that are rejected already; they are marked. Blank cells that keep
+    the stored value are absent from the staged document, so `||` leaves that value.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        steer(staged)
-        cursor.execute(
-            f"CREATE UNLOGGED TABLE {staging.matches} WITH (autovacuum_enabled = false) AS "  # noqa: S608
+        choose_join(staged)
+        statement = staging.statement(
+            "CREATE UNLOGGED TABLE {matches} WITH (autovacuum_enabled = false) AS "
             "SELECT s.line, r.id, r.source_hash AS stored_hash, CASE "
             "  WHEN s.operation = %(remove)s AND r.active THEN 'remove' "
             "  WHEN s.operation IN (%(remove)s, %(update_only)s) AND NOT r.active THEN 'missing' "
@@ -99,9 +100,12 @@ def match(staging: StagingTable, target: Target, staged: int, wrong: Ints) -> No
             "  WHEN s.operation = %(add_only)s THEN 'same' "
             "  WHEN (r.data || s.data) = r.data THEN 'same' "
             "  ELSE 'update' END AS verdict "
-            f"FROM {staging.rows} s JOIN portal_record r "
+            "FROM {rows} s JOIN portal_record r "
             "ON r.tenant_id = %(tenant)s AND r.kind_id = %(kind)s AND r.key = s.key "
-            "WHERE s.line <> ALL(%(wrong)s)",
+            "WHERE s.line <> ALL(%(wrong)s)"
+        )
+        cursor.execute(
+            statement,
             {
                 "tenant": target.tenant_id,
                 "kind": target.kind_id,
@@ -111,87 +115,99 @@ def match(staging: StagingTable, target: Target, staged: int, wrong: Ints) -> No
                 "wrong": wrong.tolist(),
             },
         )
-        _note_wrong(cursor, staging, wrong)
-        cursor.execute(f"ANALYZE {staging.matches}")
+        _insert_wrong(cursor, staging, wrong)
+        cursor.execute(staging.statement("ANALYZE {matches}"))
 
 
-def _note_wrong(cursor: CursorWrapper, staging: StagingTable, wrong: Ints) -> None:
+def _insert_wrong(cursor: CursorWrapper, staging: StagingTable, wrong: Ints) -> None:
     if wrong.size:
         cursor.execute(
-            f"INSERT INTO {staging.matches} (line, verdict) SELECT unnest(%s::bigint[]), '{WRONG}'",
+            staging.statement(
+                "INSERT INTO {matches} (line, verdict) SELECT unnest(%s::bigint[]), {wrong}",
+                wrong=sql.Literal(WRONG),
+            ),
             [wrong.tolist()],
         )
 
 
 def without_record(staging: StagingTable) -> Ints:
-    """Lines that want to remove or change a record that does not exist."""
-    return _lines(
-        f"SELECT s.line FROM {staging.rows} s LEFT JOIN {staging.matches} m USING (line) "  # noqa: S608
-        f"WHERE s.operation IN ('{Operation.REMOVE}', '{Operation.UPDATE_ONLY}') "
-        "AND coalesce(m.verdict, 'missing') = 'missing' ORDER BY 1"
+    """Lines of rows that change or remove a record which does not exist."""
+    statement = staging.statement(
+        "SELECT s.line FROM {rows} s LEFT JOIN {matches} m USING (line) "
+        "WHERE s.operation IN ({remove}, {update_only}) "
+        "AND coalesce(m.verdict, 'missing') = 'missing' ORDER BY 1",
+        remove=sql.Literal(str(Operation.REMOVE)),
+        update_only=sql.Literal(str(Operation.UPDATE_ONLY)),
     )
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return np.array([row[0] for row in cursor.fetchall()], dtype=np.int64)
 
 
-def doubled_by_skipped(staging: StagingTable, known: KnownRecords) -> tuple[Ints, Ints]:
-    """Staged lines whose record was also met unchanged in this file, and the line of that."""
-    if not known.skipped:
+def duplicates_of_skipped(staging: StagingTable, stored: StoredRecords) -> tuple[Ints, Ints]:
+    """Staged lines whose record also occurred unchanged in this file, and the line of that."""
+    if not stored.skipped:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT line, stored_hash FROM {staging.matches} "  # noqa: S608
-            "WHERE stored_hash IS NOT NULL ORDER BY line"
+            staging.statement(
+                "SELECT line, stored_hash FROM {matches} "
+                "WHERE stored_hash IS NOT NULL ORDER BY line"
+            )
         )
-        found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
-        while fetched := cursor.fetchmany(_AT_ONCE):  # as objects they take ten times as much
+        pairs = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+        while fetched := cursor.fetchmany(
+            _FETCHED_AT_ONCE
+        ):  # as objects they take ten times as much
             rows = np.array(fetched, dtype=np.int64)
-            seen = known.seen_line(rows[:, 1])
+            seen = stored.seen_line(rows[:, 1])
             both = seen > 0
-            found.append((rows[both, 0], seen[both]))
-    lines, skipped = zip(*found, strict=True)
+            pairs.append((rows[both, 0], seen[both]))
+    lines, skipped = zip(*pairs, strict=True)
     return np.concatenate(lines), np.concatenate(skipped)
 
 
 def count(staging: StagingTable, target: Target, staged: int, absent: Absent | None) -> Counts:
-    """Count what the staged and matched rows will do. absent: None where it is no mirror."""
+    """Count what the staged and matched rows will do. absent: None for other files than mirrors."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT verdict, count(*) FROM {staging.matches} GROUP BY 1")  # noqa: S608
+        cursor.execute(staging.statement("SELECT verdict, count(*) FROM {matches} GROUP BY 1"))
         by_verdict = dict(cursor.fetchall())
-        missed = _absent(staging, target, absent) if absent is not None else 0
+        absent_count = _count_absent(staging, target, absent) if absent is not None else 0
     return Counts(
         created=staged - sum(by_verdict.values()),
         updated=by_verdict.get("update", 0),
         same=by_verdict.get("same", 0),
         removed=by_verdict.get("remove", 0),
-        absent=missed,
+        absent=absent_count,
     )
 
 
-def stored(target: Target) -> int:
+def count_stored(target: Target) -> int:
     """How many active records of the type the tenant has."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM portal_record WHERE tenant_id = %s AND kind_id = %s AND active",
             [target.tenant_id, target.kind_id],
         )
-        (found,) = cursor.fetchone()
-    return int(found)
+        (count,) = cursor.fetchone()
+    return int(count)
 
 
 def held_by_another(staging: StagingTable, target: Target, column: str, value: str) -> bool:
     """Whether an active record that this file does not send has the value in the field."""
+    statement = sql.SQL(
+        "SELECT EXISTS (SELECT 1 FROM portal_record r WHERE tenant_id = %s AND kind_id = %s "
+        "AND active AND lower(data ->> %s) = lower(%s) "
+        "AND NOT EXISTS (SELECT 1 FROM {accepted} AND s.key = r.key))"
+    ).format(accepted=accepted(staging))
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM portal_record r WHERE tenant_id = %s AND kind_id = %s "  # noqa: S608
-            "AND active AND lower(data ->> %s) = lower(%s) "
-            f"AND NOT EXISTS (SELECT 1 FROM {accepted(staging)} AND s.key = r.key))",
-            [target.tenant_id, target.kind_id, column, value],
-        )
-        (found,) = cursor.fetchone()
-    return bool(found)
+        cursor.execute(statement, [target.tenant_id, target.kind_id, column, value])
+        (exists,) = cursor.fetchone()
+    return bool(exists)
 
 
-def forget(staging: StagingTable, lines: Ints) -> None:
-    """Note staged rows as found wrong: they have no record and will do nothing.
+def mark_wrong(staging: StagingTable, lines: Ints) -> None:
+    """Mark staged rows as wrong: they have no record and will do nothing.
 
     The staged rows stay where they are: to delete a few of a million would read them all.
     """
@@ -199,21 +215,15 @@ def forget(staging: StagingTable, lines: Ints) -> None:
         return
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            f"DELETE FROM {staging.matches} WHERE line = ANY(%s)",  # noqa: S608
+            staging.statement("DELETE FROM {matches} WHERE line = ANY(%s)"),
             [lines.tolist()],
         )
-        _note_wrong(cursor, staging, lines)
+        _insert_wrong(cursor, staging, lines)
 
 
-def _absent(staging: StagingTable, target: Target, absent: Absent) -> int:
+def _count_absent(staging: StagingTable, target: Target, absent: Absent) -> int:
     query, values = absent.query(staging, target)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM ({query}) a", values)  # noqa: S608
-        (found,) = cursor.fetchone()
-    return int(found)
-
-
-def _lines(query: str) -> Ints:
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return np.array([row[0] for row in cursor.fetchall()], dtype=np.int64)
+        cursor.execute(sql.SQL("SELECT count(*) FROM ({}) a").format(query), values)
+        (count,) = cursor.fetchone()
+    return int(count)

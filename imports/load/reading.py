@@ -1,7 +1,7 @@
 """Reading a job's file: scan → skip what is stored → validate → stage, chunk by chunk.
 
 Constant memory in the file's size. Good rows leave through the staging writer, rejected ones
-through the spool; what the rules across rows need is gathered as numbers.
+through the spool; what the rules across rows need is collected as numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from imports.check.row_numbers import RowNumbers
 from imports.check.validation import CheckedChunk, Validator
 from imports.issues import Issue, Severity
 from imports.load.staging import Writer
-from imports.load.stored import KnownRecords
+from imports.load.stored import StoredRecords
 from imports.report.rejects import Reject, RejectSpool, reject_of
 from imports.report.summary import Summary
 from imports.scan.cells import QUOTE
@@ -84,7 +84,7 @@ class Source:
 
     def records_on(self, lines: npt.NDArray[np.int64]) -> Iterator[tuple[int, bytes]]:
         """The well-formed records that begin on these lines, in order."""
-        if self.absorb_extra or self.json_lines:  # a record is not what stands on that line
+        if self.absorb_extra or self.json_lines:  # a record is not the text of that line
             return records_of(self.chunks(), lines)
         return records_on(self.file, self.dialect, lines)
 
@@ -95,8 +95,8 @@ class Source:
 
 
 @dataclass(slots=True)
-class Reading:
-    """What reading found: the numbers, the issues by cause, and what is needed across rows.
+class FileReading:
+    """The result of reading, as it grows: numbers, issues by cause, what rules across rows need.
 
     kept: the records that were checked, while they are few; they spare a second pass over the file
     where some of them are rejected later. None where they became many.
@@ -104,7 +104,7 @@ class Reading:
 
     summary: Summary
     spool: RejectSpool
-    known: KnownRecords
+    stored: StoredRecords
     gathered: RowNumbers = field(default_factory=RowNumbers)
     seen: int = 0
     staged: int = 0
@@ -115,7 +115,7 @@ class Reading:
     kept_bytes: int = 0
 
     def keep(self, chunk: Chunk) -> None:
-        """Keep the records of a chunk, or give all up where they are too many."""
+        """Keep the records of a chunk, or drop all of them where they are too many."""
         self.kept_bytes += len(chunk.data)
         if self.kept is not None and self.kept_bytes <= _MOST_KEPT:
             self.kept.append(Chunk(chunk.data, chunk.lines, chunk.offsets))
@@ -134,21 +134,21 @@ class Reading:
 def read(
     source: Source,
     validator: Validator,
-    reading: Reading,
+    reading: FileReading,
     writer: Writer,
-    progress: Callable[[Reading], None],
+    progress: Callable[[FileReading], None],
 ) -> None:
     """Run the whole file through. progress is called about once a second and may raise to stop."""
-    told = time.monotonic()
+    last_progress = time.monotonic()
     pending = _Pending()
     for chunk in prefetched(source.chunks()):
-        _take(chunk, source, reading, pending)
+        _skip_stored(chunk, source, reading, pending)
         if pending.weight >= _ENOUGH:
-            _work_off(pending, validator, reading, writer)
-        if time.monotonic() - told > _PROGRESS_SECONDS:
+            _check(pending, validator, reading, writer)
+        if time.monotonic() - last_progress > _PROGRESS_SECONDS:
             progress(reading)
-            told = time.monotonic()
-    _work_off(pending, validator, reading, writer)
+            last_progress = time.monotonic()
+    _check(pending, validator, reading, writer)
     progress(reading)
 
 
@@ -156,7 +156,7 @@ def read(
 class _Pending:
     """What is left of chunks after the skipping, until it is worth a round of all rules.
 
-    Where nearly all is stored already, most of the time would else go into tiny rounds.
+    Where nearly all is stored already, most of the time would otherwise go into tiny rounds.
     """
 
     chunks: list[Chunk] = field(default_factory=list)
@@ -164,17 +164,17 @@ class _Pending:
     weight: int = 0
 
 
-def _take(chunk: Chunk, source: Source, reading: Reading, pending: _Pending) -> None:
+def _skip_stored(chunk: Chunk, source: Source, reading: FileReading, pending: _Pending) -> None:
     reading.consumed = chunk.consumed
     reading.seen += len(chunk.lines) + len(chunk.malformed)
     hashes = record_hashes(chunk, source.layout)
-    rest, hashes = reading.known.skip(chunk, hashes)
+    rest, hashes = reading.stored.skip(chunk, hashes)
     pending.chunks.append(rest)
     pending.hashes.append(hashes)
     pending.weight += len(rest.data) + sum(len(cut.raw) for cut in rest.malformed)
 
 
-def _work_off(pending: _Pending, validator: Validator, reading: Reading, writer: Writer) -> None:
+def _check(pending: _Pending, validator: Validator, reading: FileReading, writer: Writer) -> None:
     if not pending.chunks:
         return
     rest, hashes = merged(pending.chunks), np.concatenate(pending.hashes)
@@ -190,7 +190,7 @@ def _work_off(pending: _Pending, validator: Validator, reading: Reading, writer:
         reading.gathered.add(checked.good)
         rejects += _rejected(rest, checked)
         _summarise(checked, reading)
-    for reject in sorted(rejects, key=lambda one: one.line):
+    for reject in sorted(rejects, key=lambda reject: reject.line):
         reading.spool.add(reject)
     reading.rejected += len(rejects)
 
@@ -216,7 +216,7 @@ def _rejected(chunk: Chunk, checked: CheckedChunk) -> Iterator[Reject]:
         yield Reject(line, raw, tuple(by_line[line]))
 
 
-def _summarise(checked: CheckedChunk, reading: Reading) -> None:
+def _summarise(checked: CheckedChunk, reading: FileReading) -> None:
     for batch in checked.issues:
         first = next(batch.issues())
         reading.summary.add_many(

@@ -13,11 +13,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, LiteralString
 
 import polars as pl
 import psycopg
-from django.db import connection, connections
+from django.db import connection, connections, transaction
+from psycopg import sql
 
 from imports.models import ImportJob
 from portal.rls import STAGING_SCHEMA
@@ -25,9 +26,15 @@ from portal.rls import STAGING_SCHEMA
 COLUMNS = ("line", "key", "operation", "data", "source_hash")
 _NAME = re.compile(r"^(?:job|match)_(\d+)_(\d+)$")
 _QUEUED = 2
-# CSV and not COPY's text format, in which the backslashes of JSON would have to be doubled. Frozen,
-# so that the first reader has not to write every page again.
-_FORMAT = "FORMAT csv, DELIMITER E'\\t', QUOTE E'\\x01', FREEZE"
+# CSV and not COPY's text format, in which the backslashes of JSON would have to be doubled. FREEZE,
+# so that the first reader does not have to write every page again.
+_COPY: LiteralString = (
+    "COPY {rows} ({columns}) FROM STDIN (FORMAT csv, DELIMITER E'\\t', QUOTE E'\\x01', FREEZE)"
+)
+_CREATE: LiteralString = (
+    'CREATE UNLOGGED TABLE {rows} (line bigint, key text COLLATE "C", '
+    "operation text, data jsonb, source_hash bigint) WITH (autovacuum_enabled = false)"
+)
 
 
 class StagingTable:
@@ -37,25 +44,26 @@ class StagingTable:
     """
 
     def __init__(self, job: ImportJob) -> None:
-        self.rows = f"{STAGING_SCHEMA}.job_{job.pk}_{job.token}"
-        self.matches = f"{STAGING_SCHEMA}.match_{job.pk}_{job.token}"
-        self.undo = f"{STAGING_SCHEMA}.undo_{job.pk}_{job.token}"
+        self.rows = _table_name("job", job)
+        self.matches = _table_name("match", job)
+        self.undo = _table_name("undo", job)
 
-    @property
-    def definition(self) -> str:
-        """The statement that makes the table of the accepted rows."""
-        return (
-            f'CREATE UNLOGGED TABLE {self.rows} (line bigint, key text COLLATE "C", '
-            "operation text, data jsonb, source_hash bigint) WITH (autovacuum_enabled = false)"
-        )
+    def statement(self, text: LiteralString, **parts: sql.Composable) -> sql.Composed:
+        """A statement about the tables: {rows}, {matches}, {undo} are their names in it."""
+        tables = {"rows": self.rows, "matches": self.matches, "undo": self.undo}
+        return sql.SQL(text).format(**tables, **parts)
 
     def drop(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(f"DROP TABLE IF EXISTS {self.matches}, {self.rows}")
+            cursor.execute(self.statement("DROP TABLE IF EXISTS {matches}, {rows}"))
 
     def analyze(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(f"ANALYZE {self.rows} (line, key)")
+            cursor.execute(self.statement("ANALYZE {rows} (line, key)"))
+
+
+def _table_name(prefix: str, job: ImportJob) -> sql.Identifier:
+    return sql.Identifier(STAGING_SCHEMA, f"{prefix}_{job.pk}_{job.token}")
 
 
 @contextmanager
@@ -128,13 +136,13 @@ class Writer:
             own.close()
 
     def _copy(self, raw: psycopg.Connection[Any]) -> None:
-        columns = ", ".join(COLUMNS)
-        statement = f"COPY {self._table.rows} ({columns}) FROM STDIN ({_FORMAT})"
+        columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+        statement = self._table.statement(_COPY, columns=columns)
         with raw.transaction(), raw.cursor() as cursor:
-            cursor.execute(self._table.definition)
-            with cursor.copy(statement) as c:
+            cursor.execute(self._table.statement(_CREATE))
+            with cursor.copy(statement) as copy:
                 for block in self._blocks():
-                    c.write(block)
+                    copy.write(block)
                 if self._error is not None:
                     raise self._error
 
@@ -152,7 +160,7 @@ class Abandoned(Exception):
 
 
 def encode(frame: pl.DataFrame) -> bytes:
-    """The rows as COPY reads them with `_FORMAT`.
+    """The rows as `_COPY` reads them.
 
     Nothing has to be escaped: JSON text holds no control character, and `fields.checks` refuses
     them in keys. No value is null.
@@ -165,7 +173,7 @@ def encode(frame: pl.DataFrame) -> bytes:
 
 
 def leftovers() -> list[tuple[str, int, int]]:
-    """All staging tables as (qualified name, job id, token)."""
+    """All staging tables as (name within the staging schema, job id, token)."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
@@ -173,5 +181,16 @@ def leftovers() -> list[tuple[str, int, int]]:
             [STAGING_SCHEMA],
         )
         names = [row[0] for row in cursor.fetchall()]
-    found = [(name, _NAME.match(name)) for name in names]
-    return [(f"{STAGING_SCHEMA}.{name}", int(m[1]), int(m[2])) for name, m in found if m]
+    matches = [(name, _NAME.match(name)) for name in names]
+    return [(name, int(match[1]), int(match[2])) for name, match in matches if match]
+
+
+def drop_leftover(name: str) -> None:
+    """Drop a table that `leftovers` names, unless it is in use. Raises OperationalError then.
+
+    A worker that sleeps in the middle of a COPY holds its table; the caller does not wait for it.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '200ms'")
+        table = sql.Identifier(STAGING_SCHEMA, name)
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))

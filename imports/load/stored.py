@@ -1,12 +1,12 @@
 """What the store holds already, as compact arrays: unchanged records' hashes and reference keys.
 
-Some bytes a record instead of the record, so that a million rows are told apart from what is
-stored without a query per row (performance.md, "The design that wins").
+A few bytes a record instead of the record, so that a million rows are compared with what is stored
+without a query per row (performance.md, "The design that wins").
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,15 +16,16 @@ from django.db import connection
 
 from imports.check.row_numbers import RowNumbers
 from imports.check.validation import ReferenceSet, key_hash
-from imports.load.sorted_hashes import Flags, Hashes, SortedHashes, collected
+from imports.load.sorted_hashes import Flags, Hashes, SortedHashes, sort_hashes
 from imports.scan.scanner import Chunk, keep
 from portal.models import RecordKind
-from portal.records.definitions import RecordType
+from portal.records.catalog import catalog
+from portal.records.definitions import Field, RecordType
 
 # Records are fetched in buckets of this many ids, so that no answer grows beyond some megabytes.
 _BUCKET_BITS = 20
 _BUCKET = 1 << _BUCKET_BITS
-_PART = "\x1e"
+_SEPARATOR = "\x1e"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,12 @@ class Target:
 
 
 @dataclass(slots=True)
-class KnownRecords:
+class StoredRecords:
     """The source hashes of a type's active records, and on which line of this file each was seen.
 
-    seen: whether the hash at that place was. met: the hashes that were, with their lines. records:
-    how many active records there are; None where they were not counted. skipped: how many were.
+    seen: whether the hash at that index was seen. met: the hashes that were, with their lines.
+    records: how many active records there are; None where they were not counted. skipped: how many
+    rows of the file were skipped.
     """
 
     hashes: SortedHashes
@@ -57,10 +59,10 @@ class KnownRecords:
         if not self.hashes.size or not hashes.size:
             return chunk, hashes
         order = np.argsort(hashes, kind="stable")
-        wanted = hashes[order]
-        at, hit = self.hashes.find(wanted)
+        ascending = hashes[order]
+        at, hit = self.hashes.find(ascending)
         hit &= ~self.seen[at]
-        hit[1:] &= wanted[1:] != wanted[:-1]
+        hit[1:] &= ascending[1:] != ascending[:-1]
         self.seen[at[hit]] = True
         chosen = np.sort(order[hit])
         self.met.put(hashes[chosen], chunk.lines[chosen])
@@ -70,41 +72,41 @@ class KnownRecords:
         return keep(chunk, rest), hashes[rest]
 
     def seen_on(self, lines: Hashes) -> int:
-        """How many of the skipped records stood on these lines, none of which is named twice."""
+        """How many of the skipped records were on these lines, none of which is named twice."""
         return int(self.met.has(lines).sum())
 
     def seen_line(self, hashes: Hashes) -> Hashes:
         """The line on which a record of each hash was skipped; 0 where none was."""
-        found = np.zeros(hashes.size, dtype=np.int64)
+        lines = np.zeros(hashes.size, dtype=np.int64)
         if not self.hashes.size:
-            return found
+            return lines
         order = np.argsort(hashes, kind="stable")
         at, hit = self.hashes.find(hashes[order])
-        hit &= self.seen[at]  # seldom any: what was skipped need not be looked through for them
-        found[order[hit]] = self.met.lines_of(hashes[order[hit]])
-        return found
+        hit &= self.seen[at]  # rarely any: the skipped ones need not be searched for them
+        lines[order[hit]] = self.met.lines_of(hashes[order[hit]])
+        return lines
 
 
-def nothing_known() -> KnownRecords:
-    """For feeds that must look at every row."""
-    return KnownRecords(SortedHashes(np.empty(0, np.int64)), np.empty(0, np.bool_), RowNumbers())
+def no_records() -> StoredRecords:
+    """No stored records, for feeds that must look at every row."""
+    return StoredRecords(SortedHashes(np.empty(0, np.int64)), np.empty(0, np.bool_), RowNumbers())
 
 
-def load(target: Target, directory: Path) -> KnownRecords:
+def load_hashes(target: Target, directory: Path) -> StoredRecords:
     """The hashes of all active records of the type. directory: for the files of many."""
     records = 0
 
     def batches() -> Iterator[Hashes]:
         nonlocal records
         for low in range(0, _last_id() + 1, _BUCKET):
-            found = _bucket(target, low)
-            records += found.size
-            yield found
+            hashes = _bucket(target, low)
+            records += hashes.size
+            yield hashes
 
-    hashes = collected(batches(), directory)
+    hashes = sort_hashes(batches(), directory)
     met = directory / "met"
     met.mkdir()
-    return KnownRecords(hashes, np.zeros(hashes.size, dtype=bool), RowNumbers(met), records)
+    return StoredRecords(hashes, np.zeros(hashes.size, dtype=bool), RowNumbers(met), records)
 
 
 def _bucket(target: Target, low: int) -> Hashes:
@@ -128,17 +130,23 @@ def _last_id() -> int:
     return int(last)
 
 
+def references(tenant_id: int, fields: Iterable[Field]) -> dict[str, ReferenceSet]:
+    """The keys of the record types that these fields refer to, by type."""
+    names = {field.references for field in fields if field.references}
+    return {name: references_to(tenant_id, catalog().record_type(name)) for name in sorted(names)}
+
+
 def references_to(tenant_id: int, record_type: RecordType) -> ReferenceSet:
     """The keys of all active records of the type, as a set that cells are checked against."""
-    # Its number, looked up first: the planner then knows how few of the store's rows it means.
+    # The kind is looked up first: the planner then knows how few of the store's rows it has.
     kind = RecordKind.objects.filter(name=record_type.name).values_list("pk", flat=True).first()
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT string_agg(key, '{_PART}') FROM portal_record "  # noqa: S608
-            f"WHERE tenant_id = %s AND kind_id = %s AND active GROUP BY id >> {_BUCKET_BITS}",
-            [tenant_id, kind],
+            "SELECT string_agg(key, %s) FROM portal_record "
+            "WHERE tenant_id = %s AND kind_id = %s AND active GROUP BY id >> %s",
+            [_SEPARATOR, tenant_id, kind, _BUCKET_BITS],
         )
-        parts = [_hashed(row[0].split(_PART), record_type) for row in cursor.fetchall()]
+        parts = [_hashed(row[0].split(_SEPARATOR), record_type) for row in cursor.fetchall()]
     return ReferenceSet(np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64))
 
 
@@ -159,5 +167,5 @@ def parents(target: Target, record_type: RecordType, column: str) -> dict[int, i
 def _hashed(keys: list[str], record_type: RecordType) -> Hashes:
     """Stored keys are folded already; hashing them again as one part gives the same number."""
     frame = pl.DataFrame({"key": keys}, schema={"key": pl.String})
-    found: Hashes = frame.select(key_hash([pl.col("key")], record_type.fold_key))["key"].to_numpy()
-    return found
+    hashes: Hashes = frame.select(key_hash([pl.col("key")], record_type.fold_key))["key"].to_numpy()
+    return hashes

@@ -20,8 +20,8 @@ def assign(weights: Weights) -> list[tuple[int, int]]:
     turned = rows.size > columns.size
     chosen = _smallest(cost.T if turned else cost)
     pairs = [(c, r) if turned else (r, c) for r, c in enumerate(chosen)]
-    found = [(int(rows[r]), int(columns[c])) for r, c in pairs]
-    return [(r, c) for r, c in sorted(found) if weights[r, c] > 0]
+    placed = sorted((int(rows[r]), int(columns[c])) for r, c in pairs)
+    return [(r, c) for r, c in placed if weights[r, c] > 0]
 
 
 def _smallest(cost: Weights) -> list[int]:

@@ -1,7 +1,7 @@
-"""Which column of a file most likely is which field: by name, by values, by what was done before.
+"""Which field each column of a file most likely is: by name, by values, by earlier mappings.
 
-Every suggestion says why and how sure. One column gets one field at most, and one field one
-column; the choice is the one that is best as a whole. Pure.
+Every suggestion has a reason and a confidence. A column gets at most one field, and a field at
+most one column; the assignment is the one that is best as a whole. Pure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from imports.issues import counted
 from imports.mapping.assignment import Weights, assign
 from imports.mapping.field_names import NO_IDEA, FieldNames, Idea
 from imports.mapping.naming import plain
-from imports.mapping.shapes import WORDS, Shape, shapes
+from imports.mapping.shapes import WORDS, ColumnShape, shapes
 from imports.mapping.values import ValueSuggestion, share_known, value_map
 from portal.records.definitions import Feed, Field, FieldType, RecordType
 
@@ -53,7 +53,7 @@ class Suggestion:
 
 
 def normal_form(header: str) -> str:
-    """The form under which a header is remembered: `Student_ID` and `student id` are one."""
+    """The form under which a header is remembered: `Student_ID` and `student id` are the same."""
     return plain(header)
 
 
@@ -86,16 +86,16 @@ def unmapped_required(
     suggestions: Sequence[Suggestion], feed: Feed, record_type: RecordType
 ) -> list[Field]:
     """The fields whose column must be there and that no column was suggested for."""
-    found = {suggestion.field for suggestion in suggestions}
+    suggested = {suggestion.field for suggestion in suggestions}
     return [
         field
         for field in targets_of(feed, record_type)
-        if field.name not in found and _needed(field, feed)
+        if field.name not in suggested and _needed(field, feed)
     ]
 
 
 def targets_of(feed: Feed, record_type: RecordType) -> list[Field]:
-    """What a column may be: the fields the feed knows, and its row operation as one of them."""
+    """The fields that a column may be: those of the feed, and its row operation."""
     fields = {field.name: field for field in record_type.fields}
     rule = feed.row_operation
     if rule is not None:
@@ -114,9 +114,9 @@ def _needed(field: Field, feed: Feed) -> bool:
 
 
 def _weights(ideas: Sequence[Sequence[Idea]], width: int) -> Weights:
-    """What the ideas are worth together: a sure one more than two vague ones.
+    """The weight of each idea: a sure idea weighs more than two vague ones.
 
-    Of two alike choices the one goes before that keeps the order of the fields.
+    Of two equal choices the one that keeps the order of the fields wins.
     """
     sure: Weights = np.array([[idea.sure for idea in row] for row in ideas], np.float64)
     sure = sure.reshape(len(ideas), width)
@@ -127,7 +127,7 @@ def _weights(ideas: Sequence[Sequence[Idea]], width: int) -> Weights:
 
 def _suggestion(
     column: int,
-    shape: Shape,
+    shape: ColumnShape,
     targets: Sequence[Field],
     ideas: Sequence[Idea],
     chosen: int | None,
@@ -144,9 +144,9 @@ def _suggestion(
 
 
 class _Column:
-    """One column: what its values and earlier mappings add to what its name says."""
+    """One column: how its values and earlier mappings change the idea that its name gives."""
 
-    def __init__(self, shape: Shape, before: Mapping[str, int], key: tuple[str, ...]) -> None:
+    def __init__(self, shape: ColumnShape, before: Mapping[str, int], key: tuple[str, ...]) -> None:
         self._fits = _Fits(shape)
         self._before = before
         self._key = key
@@ -183,12 +183,12 @@ class _Column:
 
 
 class _Fits:
-    """How far one column's values fit a type; each is worked out once."""
+    """How far one column's values fit a type; each share is computed once."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: ColumnShape) -> None:
         self.shape = shape
         self._shares: dict[FieldType, float] = {}
-        self._known: dict[str, float] = {}
+        self._enumerations: dict[str, float] = {}
 
     def share(self, kind: FieldType) -> float:
         if kind not in self._shares:
@@ -196,19 +196,21 @@ class _Fits:
         return self._shares[kind]
 
     def enumeration(self, field: Field) -> float:
-        if field.name not in self._known:
+        if field.name not in self._enumerations:
             distinct = self.shape.distinct
-            self._known[field.name] = share_known(field, distinct) if len(distinct) <= _FEW else 0.0
-        return self._known[field.name]
+            self._enumerations[field.name] = (
+                share_known(field, distinct) if len(distinct) <= _FEW else 0.0
+            )
+        return self._enumerations[field.name]
 
     def another_kind(self) -> FieldType | None:
-        """What the values all look like, where that is no ordinary text."""
+        """The type that the values all look like, where that is no ordinary text."""
         kinds = (FieldType.EMAIL, FieldType.DATE)
         return next((kind for kind in kinds if self.share(kind) >= 0.9), None)
 
 
 def _weighed(named: Idea, share: float, what: str, alone: float) -> Idea:
-    """What the name says, after a look at the values. alone: how sure values alone make us."""
+    """The idea that the name gives, corrected by the values. alone: how sure values alone are."""
     if share >= 0.9:
         sure = named.sure + (1 - named.sure) * 0.2 if named.sure > 0.3 else 0.0
         if alone > sure:

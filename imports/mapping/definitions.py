@@ -1,16 +1,17 @@
 """An import template's spec as plain data: what `parsing.parse` makes of JSON or YAML. Pure.
 
-Source: seed 003 (import templates); the meaning of each part is told at its attribute.
+Source: seed 003 (import templates); each attribute says what its part means.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from imports.mapping.steps import Step
+from portal.faults import Fault, Refused
 from portal.records.definitions import FieldType, Operation
 
 VERSION = 1
@@ -32,7 +33,7 @@ class BlankRule(enum.StrEnum):
 
 
 class Unknown(enum.StrEnum):
-    """What a column that the template does not know does to the file."""
+    """The effect on the file of a column that the template does not have."""
 
     IGNORE = "ignore"
     WARN = "warn"
@@ -40,23 +41,33 @@ class Unknown(enum.StrEnum):
 
 
 class Missing(enum.StrEnum):
-    """What a column that the file lacks does to it."""
+    """The effect on the file of a column that it lacks."""
 
     SUGGEST = "suggest"  # the file is refused, with what is near
     HOLD = "hold"  # the file waits for a person
 
 
-class BadSpec(ValueError):
-    """A spec that cannot be used. faults: all, each "path: what was found, what was expected"."""
+class BadSpec(Refused):
+    """A spec that cannot be used. Each fault says what was found and what was expected there."""
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
+    @property
+    def sentences(self) -> list[str]:
+        """Each fault as "path: what was found, what was expected"; positions from 1."""
+        return [_placed(fault) for fault in self.faults]
+
+    def __str__(self) -> str:
+        return "; ".join(self.sentences)
+
+
+def _placed(fault: Fault) -> str:
+    counted = (step + 1 if isinstance(step, int) else step for step in fault.path)
+    where = replace(fault, path=tuple(counted)).where
+    return f"{where}: {fault}" if where else str(fault)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How the file is written; "auto" is detected. The attributes hold the words of the spec.
+class ReadingOptions:
+    """How the file is written; "auto" is detected. The attributes have the values of the spec.
 
     header_row: which record after the skipped lines names the columns, blank ones not counted;
     0 where none does. skip_rows: lines at the top. skip_last: records at the end (a footer).
@@ -76,7 +87,7 @@ class Reading:
 class FieldSpec:
     """Where one field's value comes from: columns by name and steps, or a constant.
 
-    default: taken where the cell is blank in the end.
+    default: the value of a cell that is blank in the end.
     """
 
     columns: tuple[str, ...] = ()
@@ -104,7 +115,7 @@ class LimitsPer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the file does to the store. operation, blank: None for the feed's.
+    """The effect of the file on the store. operation, blank: None for the feed's.
 
     absent_scope: a mirror only removes records whose value of that field occurs in the file.
     keep_days: days that files are kept; None for the installation's.
@@ -127,7 +138,7 @@ class Spec:
 
     columns: tuple[str, ...]
     fields: Mapping[str, FieldSpec]
-    reading: Reading = Reading()
+    reading: ReadingOptions = ReadingOptions()
     own_fields: tuple[OwnField, ...] = ()
     settings: Settings = field(default_factory=Settings)
     version: int = VERSION

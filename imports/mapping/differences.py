@@ -1,4 +1,4 @@
-"""What changed between two versions of a template, in words for a page. Pure."""
+"""The differences between two versions of a template, in words for a page. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from imports.mapping.definitions import FieldSpec, Limits, LimitsPer, Spec
-from imports.mapping.steps import Map, Step
+from imports.mapping.definitions import FieldSpec, Limits, LimitsPer, OwnField, Spec
+from imports.mapping.steps import Map
 
 _NOTHING = "nothing"
 _READING = MappingProxyType(
@@ -46,7 +46,7 @@ _SETTINGS = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. path: what it concerns; before, after: in words, "nothing" for none."""
+    """One difference. path: its subject; before, after: in words, "nothing" where there is none."""
 
     path: str
     before: str
@@ -54,7 +54,7 @@ class Change:
 
 
 def diff(old: Spec, new: Spec) -> list[Change]:
-    """The changes from one version to another, in the order of the page."""
+    """The differences from one version to another, in the order of the page."""
     pairs = [
         *_attributes(old.reading, new.reading, _READING),
         ("Columns of the sample", _names(old.columns), _names(new.columns)),
@@ -65,20 +65,16 @@ def diff(old: Spec, new: Spec) -> list[Change]:
     return [Change(path, before, after) for path, before, after in pairs if before != after]
 
 
-def described(step: Step) -> str:
-    """A step in a few words."""
-    return step.words()
-
-
-def source(made: FieldSpec | None) -> str:
+def source_words(field: FieldSpec | None) -> str:
     """Where a field's value comes from, in words."""
-    if made is None:
+    if field is None:
         return _NOTHING
-    if made.constant is not None:
-        return f'always "{made.constant}"'
-    parts = [", ".join(f'"{name}"' for name in made.columns), *map(described, made.steps)]
-    if made.default is not None:
-        parts.append(f'where blank "{made.default}"')
+    if field.constant is not None:
+        return f'always "{field.constant}"'
+    columns = ", ".join(f'"{name}"' for name in field.columns)
+    parts = [columns, *(step.words() for step in field.steps)]
+    if field.default is not None:
+        parts.append(f'where blank "{field.default}"')
     return "; ".join(parts)
 
 
@@ -96,13 +92,13 @@ def settings_words(spec: Spec) -> list[tuple[str, str]]:
 def _fields(old: Spec, new: Spec) -> Iterator[tuple[str, str, str]]:
     for name in dict.fromkeys([*old.fields, *new.fields]):
         before, after = old.fields.get(name), new.fields.get(name)
-        yield f'Field "{name}"', source(before), source(after)
+        yield f'Field "{name}"', source_words(before), source_words(after)
         if before is not None and after is not None:
             yield from _maps(name, before, after)
 
 
 def _maps(name: str, before: FieldSpec, after: FieldSpec) -> Iterator[tuple[str, str, str]]:
-    """The single values of value maps, which `described` only counts."""
+    """The single values of value maps, of which `source_words` names only some."""
     olds = [step.values for step in before.steps if isinstance(step, Map)]
     news = [step.values for step in after.steps if isinstance(step, Map)]
     if len(olds) != len(news):
@@ -117,12 +113,11 @@ def _own_fields(old: Spec, new: Spec) -> Iterator[tuple[str, str, str]]:
     before = {own.name: own for own in old.own_fields}
     after = {own.name: own for own in new.own_fields}
     for name in dict.fromkeys([*before, *after]):
-        one, other = before.get(name), after.get(name)
-        yield (
-            f'Own field "{name}"',
-            f"{one.type.value} {one.label}".strip() if one else _NOTHING,
-            f"{other.type.value} {other.label}".strip() if other else _NOTHING,
-        )
+        yield f'Own field "{name}"', _own_words(before.get(name)), _own_words(after.get(name))
+
+
+def _own_words(own: OwnField | None) -> str:
+    return f"{own.type.value} {own.label}".strip() if own else _NOTHING
 
 
 def _attributes(

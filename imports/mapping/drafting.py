@@ -23,5 +23,5 @@ def from_mapping(header: Sequence[str], feed: Feed, record_type: RecordType) -> 
 
 
 def _once(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Each name once: what is there twice is refused when the file is read."""
+    """Each name once: a repeated name is refused when the file is read."""
     return tuple(dict.fromkeys(name for name in names if name))

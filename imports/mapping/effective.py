@@ -9,6 +9,7 @@ from types import MappingProxyType
 from imports.check.columns import fold
 from imports.mapping.definitions import BlankRule, FieldSpec, OwnField, Spec
 from imports.mapping.tables import missing
+from portal.faults import Fault
 from portal.records.definitions import Blank, Feed, Field, Operation, RecordType
 
 # Their rows name a record that is there already, or they change nothing: the key is enough.
@@ -18,11 +19,11 @@ _BLANKS = MappingProxyType({BlankRule.KEEP: Blank.KEEP, BlankRule.CLEAR: Blank.C
 
 def extended(record_type: RecordType, own_fields: Iterable[OwnField]) -> RecordType:
     """The record type with the tenant's own fields; one that it has already stays as it is."""
-    known = {field.name for field in record_type.fields}
+    names = {field.name for field in record_type.fields}
     added = [
         Field(name=own.name, type=own.type, label=own.label or own.name)
         for own in own_fields
-        if own.name not in known
+        if own.name not in names
     ]
     return replace(record_type, fields=(*record_type.fields, *added)) if added else record_type
 
@@ -33,7 +34,7 @@ def applied(spec: Spec, feed: Feed) -> Feed:
     An operation in the settings holds for all rows: the feed's operation column is not read then.
     """
     settings = spec.settings
-    own = [one.name for one in spec.own_fields if one.name not in feed.columns]
+    own = [field.name for field in spec.own_fields if field.name not in feed.columns]
     return replace(
         feed,
         operation=settings.operation or feed.operation,
@@ -44,14 +45,16 @@ def applied(spec: Spec, feed: Feed) -> Feed:
     )
 
 
-def filled(spec: Spec, made: FieldSpec, field: Field, record_type: RecordType) -> str | None:
-    """What a blank cell of the field takes; None where it stays blank.
+def blank_value(
+    spec: Spec, field_spec: FieldSpec, field: Field, record_type: RecordType
+) -> str | None:
+    """The value that a blank cell of the field gets; None where it stays blank.
 
-    A template that says that blank cells keep or clear means the optional fields' defaults too.
+    Where the template says that blank cells keep or clear, optional fields get no default either.
     """
     needed = field.required or field.name in record_type.key
     if needed or spec.settings.blank in (None, BlankRule.DEFAULT):
-        return made.default
+        return field_spec.default
     return None
 
 
@@ -59,13 +62,17 @@ def needed(feed: Feed, record_type: RecordType) -> list[Field]:
     """The fields that a file must have a value for, by the feed's operation."""
     if feed.row_operation is None and feed.operation in _KEY_IS_ENOUGH:
         return [field for field in record_type.fields if field.name in record_type.key]
-    known = set(feed.columns) or {field.name for field in record_type.fields}
+    names = _names(feed, record_type)
     return [
         field
         for field in record_type.fields
         if field.name in record_type.key
-        or (field.name in known and (field.required or field.header_required))
+        or (field.name in names and (field.required or field.header_required))
     ]
+
+
+def _names(feed: Feed, record_type: RecordType) -> set[str]:
+    return set(feed.columns) or {field.name for field in record_type.fields}
 
 
 def unfit(
@@ -73,11 +80,11 @@ def unfit(
     feed: Feed,
     record_type: RecordType,
     tables: Mapping[str, Sequence[str]] | None = None,
-) -> list[str]:
-    """Why the spec does not fit the feed, one sentence each; empty where it does.
+) -> list[Fault]:
+    """Why the spec does not fit the feed, each fault a sentence; empty where it does.
 
     feed, record_type: the catalog's. tables: the look-up tables' columns by name; None to leave
-    that.
+    them unchecked.
     """
     effective, target = applied(spec, feed), extended(record_type, spec.own_fields)
     return [
@@ -89,32 +96,39 @@ def unfit(
     ]
 
 
-def _clashing(spec: Spec, record_type: RecordType) -> Iterator[str]:
+def _clashing(spec: Spec, record_type: RecordType) -> Iterator[Fault]:
     taken = {fold(name) for field in record_type.fields for name in (field.name, *field.aliases)}
-    for own in spec.own_fields:
+    for position, own in enumerate(spec.own_fields):
         if fold(own.name) in taken:
-            yield f'The own field "{own.name}" has the name of a field that is there: rename it.'
+            path = ("own_fields", position, "name")
+            message = 'The own field "%(name)s" has the name of a field that is there: rename it.'
+            yield Fault(path, "own_field_taken", message, {"name": own.name})
 
 
-def _unknown_fields(spec: Spec, feed: Feed, record_type: RecordType) -> Iterator[str]:
-    known = set(feed.columns) or {field.name for field in record_type.fields}
+def _unknown_fields(spec: Spec, feed: Feed, record_type: RecordType) -> Iterator[Fault]:
+    names = _names(feed, record_type)
     if feed.row_operation is not None:
-        known.add(feed.row_operation.column)
+        names.add(feed.row_operation.column)
     for name in spec.fields:
-        if name not in known:
-            yield f'The template fills the field "{name}", which "{feed.label}" does not have.'
+        if name not in names:
+            message = 'The template fills the field "%(name)s", which "%(feed)s" does not have.'
+            params = {"name": name, "feed": feed.label}
+            yield Fault(("fields", name), "unknown_field", message, params)
 
 
-def _unmapped(spec: Spec, feed: Feed, record_type: RecordType) -> Iterator[str]:
+def _unmapped(spec: Spec, feed: Feed, record_type: RecordType) -> Iterator[Fault]:
     for field in needed(feed, record_type):
         if field.name not in spec.fields:
-            yield f'The template says no column for "{field.name}", which is needed: map one to it.'
+            message = 'The template says no column for "%(name)s", which is needed: map one to it.'
+            yield Fault(("fields", field.name), "not_mapped", message, {"name": field.name})
 
 
-def _misused(spec: Spec, record_type: RecordType) -> Iterator[str]:
+def _misused(spec: Spec, record_type: RecordType) -> Iterator[Fault]:
     settings = spec.settings
     names = {field.name for field in record_type.fields}
     per = settings.limits_per.field if settings.limits_per else None
-    for what, name in (("absent_scope", settings.absent_scope), ("limits_per", per)):
+    for setting, name in (("absent_scope", settings.absent_scope), ("limits_per", per)):
         if name is not None and name not in names:
-            yield f'`{what}` names "{name}", which is no field of "{record_type.label}".'
+            message = '`%(setting)s` names "%(name)s", which is no field of "%(type)s".'
+            params = {"setting": setting, "name": name, "type": record_type.label}
+            yield Fault(("settings", setting), "not_a_field", message, params)

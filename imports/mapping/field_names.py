@@ -10,7 +10,7 @@ from itertools import chain
 from imports.mapping.naming import Name, likeness, meaning, parse, plain, vocabulary
 from portal.records.definitions import Field, RecordType
 
-_CERTAIN = 0.97  # from here on no other field is thought of
+_CERTAIN = 0.97  # from here on no other field is considered
 _BY_WORDS = 0.88  # the best that a likeness of words can give
 _BY_LETTERS = 0.8
 _ALIKE = 0.8  # difflib's ratio
@@ -31,8 +31,11 @@ NO_IDEA = Idea(0.0, "No field is like it.")
 
 @dataclass(frozen=True, slots=True)
 class _Called:
-    """What one field is called. spelled: normal forms and what each is worth. reach: words of
-    which a name must have one to be like it. pairs: letter pairs of its name."""
+    """The names of one field.
+
+    spelled: normal forms with the idea that each gives. reach: a name must have one of these words
+    to be like the field's. pairs: letter pairs of its name.
+    """
 
     folded: str
     name: Name
@@ -45,8 +48,8 @@ class FieldNames:
     """The names of all fields of one feed."""
 
     def __init__(self, record_type: RecordType, fields: Sequence[Field]) -> None:
-        known = vocabulary()
-        self._faint = known.faint | known.context.get(record_type.name, frozenset())
+        words = vocabulary()
+        self._faint = words.faint | words.context.get(record_type.name, frozenset())
         self._called = [_called(record_type, field) for field in fields]
         self._meanings = [
             (
@@ -54,11 +57,11 @@ class FieldNames:
                 left_out,
                 _meanings(record_type, fields, left_out),
             )
-            for sure, left_out in ((_BY_WORDS, self._faint), (0.9, known.faint))
+            for sure, left_out in ((_BY_WORDS, self._faint), (0.9, words.faint))
         ]
 
     def ideas(self, header: str) -> list[Idea]:
-        """For each field how sure its name makes us that the column is it."""
+        """For each field how sure its name is for the column."""
         name, folded = parse(header), header.strip().lower()
         certain = [self._certain(folded, name, called) for called in self._called]
         if any(idea.sure >= _CERTAIN for idea in certain):
@@ -104,7 +107,7 @@ class FieldNames:
 
 
 def _called(record_type: RecordType, field: Field) -> _Called:
-    """What the field is called; the surest spelling goes last, so that it stays."""
+    """The field's names; the surest spelling comes last and replaces others."""
     others = vocabulary().spellings(record_type.name, field.name)
     spelled = {
         **_worth(others, Idea(0.92, "Other systems call the field so.")),
@@ -124,12 +127,12 @@ def _worth(spellings: Iterable[str], idea: Idea) -> dict[str, Idea]:
 def _meanings(
     record_type: RecordType, fields: Sequence[Field], left_out: frozenset[str]
 ) -> dict[tuple[str, ...], set[int]]:
-    """The fields by what they are called; what two fields are called alike says nothing."""
-    found: dict[tuple[str, ...], set[int]] = {}
+    """The fields by the words of their names; words that two fields share are left out."""
+    fields_by_words: dict[tuple[str, ...], set[int]] = {}
     for at, field in enumerate(fields):
         for spelling in _spellings(record_type, field):
-            found.setdefault(meaning(parse(spelling), left_out), set()).add(at)
-    return {words: at for words, at in found.items() if words and len(at) == 1}
+            fields_by_words.setdefault(meaning(parse(spelling), left_out), set()).add(at)
+    return {words: at for words, at in fields_by_words.items() if words and len(at) == 1}
 
 
 def _spellings(record_type: RecordType, field: Field) -> Iterator[str]:
@@ -137,12 +140,12 @@ def _spellings(record_type: RecordType, field: Field) -> Iterator[str]:
     yield from filter(None, (field.name, field.label, *field.aliases, *others))
 
 
-def _numbered(found: tuple[str, ...], expected: tuple[str, ...]) -> float:
-    """Numbers in a name must agree; the first of several may go without: Email is EmailAddress1."""
-    found = tuple(number.lstrip("0") or "0" for number in found)
-    if found == expected:
+def _numbered(numbers: tuple[str, ...], expected: tuple[str, ...]) -> float:
+    """Numbers in a name must agree; a missing number may be 1: Email is EmailAddress1."""
+    numbers = tuple(number.lstrip("0") or "0" for number in numbers)
+    if numbers == expected:
         return 1.0
-    filled = ("1",) * (len(expected) - len(found)) + found
+    filled = ("1",) * (len(expected) - len(numbers)) + numbers
     return _FIRST if filled == expected else _OTHER
 
 

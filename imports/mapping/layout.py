@@ -1,4 +1,4 @@
-"""Which records of a file are its header, its rows, and lines that belong to neither. Pure.
+"""Which records of a file are its header, its rows, and neither of them. Pure.
 
 A report often has titles and blank lines above its header and totals below its rows; an export
 may have no header at all.
@@ -41,9 +41,12 @@ _KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """Where things are among the first records. first: index of the header, or of the first row
-    where there is no header. width: cells of a row. sure: 0 to 1."""
+class SampleLayout:
+    """Where the header and the rows begin.
+
+    first: index of the header, or of the first row where there is none. width: cells of a row.
+    sure: 0 to 1.
+    """
 
     first: int
     header: bool
@@ -51,13 +54,13 @@ class Layout:
     sure: float
 
 
-def lay_out(rows: Sequence[Row]) -> Layout:
+def lay_out(rows: Sequence[Row]) -> SampleLayout:
     """The layout of a file's first records. There is at least one record."""
     width = usual_width(rows)
     first = _first(rows, width)
     below = [row for row in rows[first + 1 :] if len(row) == width and _filled(row)][:_COMPARED]
     votes = _header_votes(rows[first], below)
-    return Layout(first, votes >= 0, width, 0.95 if abs(votes) >= 1 else 0.6)
+    return SampleLayout(first, votes >= 0, width, 0.95 if abs(votes) >= 1 else 0.6)
 
 
 def footers(rows: Sequence[Row], width: int, body: Sequence[Row]) -> int:
@@ -91,10 +94,9 @@ def kind_of(cell: str) -> str:
 
 
 def names_a_column(cell: str) -> bool:
-    """Whether a cell consists of words that stand in headers."""
+    """Whether a cell consists of words that occur in headers."""
     words = [word for word in parse(cell).words if len(word) > 1]
-    known = vocabulary().knows
-    return bool(words) and sum(map(known, words)) * 2 >= len(words) and len(words) <= 6
+    return bool(words) and sum(map(vocabulary().knows, words)) * 2 >= len(words) and len(words) <= 6
 
 
 def _first(rows: Sequence[Row], width: int) -> int:
@@ -130,7 +132,7 @@ def _usual_filled(rows: Sequence[Row]) -> int:
 
 
 def _header_votes(head: Row, below: Sequence[Row]) -> float:
-    """More than 0: the record is a header; less: it is a row; 0: there is no telling."""
+    """More than 0: the record is a header; less: it is a row; 0: it may be either."""
     filled = [cell.strip() for cell in head if cell.strip()]
     votes = sum(1.5 * names_a_column(cell) for cell in filled)
     if len({cell.lower() for cell in filled}) < len(filled):

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from itertools import chain
+from itertools import chain, combinations
 from pathlib import Path
 
 import yaml
@@ -19,13 +19,13 @@ _LONGEST = 100  # characters of a name: it is the sender's and may be huge
 _SEGMENTED = 40
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
-_FAINT = 0.2  # what a word that says little counts where only one side has it
+_FAINT = 0.2  # the weight of a faint word where only one side has it
 _NEAR = 0.75  # how alike two words are that are near each other
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name taken apart. plain: its letters and digits alone. words: canonical. numbers: in it."""
+    """A name in parts. plain: its letters and digits only. words: canonical. numbers: in it."""
 
     plain: str
     words: tuple[str, ...]
@@ -41,24 +41,24 @@ def plain(text: str) -> str:
 def parse(text: str) -> Name:
     """The name with its words replaced by their canonical ones."""
     raw = _raw(text)
-    known = vocabulary()
-    split = list(chain.from_iterable(known.segment(word) for word in raw))
+    words = vocabulary()
+    split = list(chain.from_iterable(words.segment(word) for word in raw))
     numbers = tuple(word for word in split if word.isdigit())
-    return Name("".join(raw), known.canonical(w for w in split if not w.isdigit()), numbers)
+    return Name("".join(raw), words.canonical(w for w in split if not w.isdigit()), numbers)
 
 
 def meaning(name: Name, left_out: frozenset[str]) -> tuple[str, ...]:
-    """What a name says in whatever order, without words that are left out where others remain."""
+    """The words of a name in a fixed order; `left_out` only where no other word remains."""
     words = sorted({*name.words} - left_out) or sorted({*name.words})
     return (*words, *name.numbers)
 
 
-def likeness(one: Name, other: Name, faint: frozenset[str]) -> float:
+def likeness(name: Name, other: Name, faint: frozenset[str]) -> float:
     """How alike the words of two names are, 0 to 1; `faint` words hardly count on one side only."""
     total = matched = 0.0
     near = vocabulary().near
     free = list(other.words)
-    for word in one.words:
+    for word in name.words:
         best = max(free, key=lambda w: near(word, w), default="")
         alike = near(word, best) if best else 0.0
         if alike:
@@ -104,22 +104,18 @@ class Vocabulary:
         }
         self._longest = max(map(len, self._phrase))
         self._near = frozenset(
-            frozenset((one, other))
-            for group in data["near"]
-            for one in group
-            for other in group
-            if one != other
+            frozenset(pair) for group in data["near"] for pair in combinations(group, 2)
         )
         self.faint = frozenset(data["faint"])
         self.context = {name: frozenset(words) for name, words in data["context"].items()}
         self.fields = data["fields"]
         self.values: Mapping[str, list[str]] = data["values"]  # type: ignore[assignment]
 
-    def near(self, one: str, other: str) -> float:
-        """1 for the same word, less for one that is near, 0 otherwise."""
-        if one == other:
+    def near(self, word: str, other: str) -> float:
+        """1 for the same word, less for a word that is near, 0 otherwise."""
+        if word == other:
             return 1.0
-        return _NEAR if frozenset((one, other)) in self._near else 0.0
+        return _NEAR if frozenset((word, other)) in self._near else 0.0
 
     def reach(self, words: Iterable[str]) -> frozenset[str]:
         """The words and all that are near them."""
@@ -131,8 +127,8 @@ class Vocabulary:
         return self.fields.get(record_type, {}).get(field, [])
 
     def knows(self, word: str) -> bool:
-        """Whether a normal form is a word that stands in headers."""
-        return word in self._known
+        """Whether a normal form is a word that occurs in headers."""
+        return word in self._words_in_use
 
     def canonical(self, words: Iterable[str]) -> tuple[str, ...]:
         """The words after the groups and the phrases were applied."""
@@ -140,21 +136,21 @@ class Vocabulary:
         return tuple(self._phrased(row))
 
     def segment(self, word: str) -> list[str]:
-        """Words that are written together, apart; the word itself if it is no such thing."""
-        if word in self._known or not 4 <= len(word) <= _SEGMENTED:
+        """A compound word as its parts; any other word as it is."""
+        if word in self._words_in_use or not 4 <= len(word) <= _SEGMENTED:
             return [word]
         best: list[list[str] | None] = [[], *[None] * len(word)]
         for end in range(2, len(word) + 1):
             for start in range(max(0, end - 20), end - 1):
                 head, piece = best[start], word[start:end]
-                if head is not None and piece in self._known:
-                    found, shortest = [*head, piece], best[end]
-                    if shortest is None or len(found) < len(shortest):
-                        best[end] = found
+                if head is not None and piece in self._words_in_use:
+                    words, shortest = [*head, piece], best[end]
+                    if shortest is None or len(words) < len(shortest):
+                        best[end] = words
         return best[-1] or [word]
 
     @cached_property
-    def _known(self) -> frozenset[str]:
+    def _words_in_use(self) -> frozenset[str]:
         singles = chain.from_iterable(key for key in self._phrase)
         words = (*self._word, *singles, *self.faint, *chain.from_iterable(self._near))
         return frozenset(word for word in words if len(word) > 1)
@@ -177,5 +173,5 @@ class Vocabulary:
 
 
 def _umlauts(word: str) -> set[str]:
-    """The word, and as it is without the letters that stand for German umlauts."""
+    """The word, and the word without the letters that replace German umlauts."""
     return {word, re.sub(r"([ao])e", r"\1", word), word.replace("ue", "u")}

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from imports.check.columns import ColumnMapping, fold, is_attachment
 from imports.check.matching import match
 from imports.issues import FileRefused
-from imports.mapping.definitions import AUTO, DELIMITERS, QUOTES, Reading, Spec
+from imports.mapping.definitions import AUTO, DELIMITERS, QUOTES, ReadingOptions, Spec
 from imports.mapping.resolving import resolve
 from imports.mapping.tables import Tables
 from imports.scan.dialect import Dialect, DialectHints, detect
@@ -16,7 +16,7 @@ from imports.scan.scanner import Header, read_header
 from portal.records.definitions import Feed, RecordType
 
 _NO_TABLES: Tables = MappingProxyType({})
-_PLAIN = Reading()
+_PLAIN = ReadingOptions()
 
 
 def opened(
@@ -27,7 +27,7 @@ def opened(
     spec: Spec | None = None,
     lookups: Tables = _NO_TABLES,
 ) -> tuple[Dialect, ColumnMapping]:
-    """How the file is written and what its columns are; by name where there is no template.
+    """The file's dialect and its mapping, which goes by name where there is no template.
 
     size: bytes. feed, record_type: the catalog's. Raises FileRefused.
     """
@@ -38,22 +38,22 @@ def opened(
     return dialect, resolve(spec, header.cells, feed, record_type, lookups)
 
 
-def read_start(file: BinaryIO, size: int, reading: Reading) -> tuple[Dialect, Header]:
-    """The dialect and the header, as the template says.
+def read_start(file: BinaryIO, size: int, reading: ReadingOptions) -> tuple[Dialect, Header]:
+    """The dialect and the header under the template's reading.
 
-    An error attachment of ours is read as we wrote it, whatever the file was that it came of.
+    An error attachment of the portal is read as the portal wrote it, whatever file it is for.
     Raises FileRefused.
     """
     if reading != _PLAIN:
         attachment = _attachment(file, size)
         if attachment is not None:
             return attachment
-    dialect = detect(file, size, wanted(reading))
+    dialect = detect(file, size, _hints(reading))
     return dialect, read_header(file, dialect)
 
 
-def wanted(reading: Reading) -> DialectHints:
-    """What the template says about how a file is written."""
+def _hints(reading: ReadingOptions) -> DialectHints:
+    """The template's reading in the terms of the scanner."""
     return DialectHints(
         encoding=None if reading.encoding == AUTO else reading.encoding,
         delimiter=None if reading.delimiter == AUTO else DELIMITERS[reading.delimiter],

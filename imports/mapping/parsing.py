@@ -1,10 +1,10 @@
-"""A spec from JSON or YAML data and back: strict, every fault named with its path. Pure."""
+"""A spec from JSON or YAML data and back: strict, every fault with its path. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from imports.mapping.definitions import (
@@ -21,14 +21,14 @@ from imports.mapping.definitions import (
     LimitsPer,
     Missing,
     OwnField,
-    Reading,
+    ReadingOptions,
     Settings,
     Spec,
     Unknown,
 )
-from imports.mapping.faults import Faults
-from imports.mapping.step_parsing import growth, parse_step, step_as_json
+from imports.mapping.step_parsing import growth, parse_step
 from imports.mapping.steps import JOINING
+from imports.mapping.strict_reading import Path, StrictReader, shown
 from portal.records.definitions import FieldType, Operation
 
 MOST_COLUMNS = 1_000
@@ -63,161 +63,175 @@ _OWN_TYPES = tuple(kind.value for kind in FieldType if kind is not FieldType.ENU
 
 def parse(data: Mapping[str, object]) -> Spec:
     """The spec. Raises BadSpec with every fault."""
-    faults = Faults()
-    given = faults.keys(data, "spec", _KEYS, ("version", "columns", "fields"))
+    reader = StrictReader()
+    given = reader.keys(data, ("spec",), _KEYS, ("version", "columns", "fields"))
     if "version" in given and given["version"] != VERSION:
-        faults.expected("version", given["version"], f"{VERSION}")
+        message = "found %(value)s, expected %(version)s"
+        reader.add(("version",), "version", message, value=shown(given["version"]), version=VERSION)
     spec = Spec(
-        columns=_columns(given.get("columns", ()), faults),
-        fields=_fields(given.get("fields", {}), faults),
-        reading=_reading(given.get("reading", {}), faults),
-        own_fields=_own_fields(given.get("own_fields", ()), faults),
-        settings=_settings(given.get("settings", {}), faults),
+        columns=_columns(given.get("columns", ()), reader),
+        fields=_fields(given.get("fields", {}), reader),
+        reading=_reading(given.get("reading", {}), reader),
+        own_fields=_own_fields(given.get("own_fields", ()), reader),
+        settings=_settings(given.get("settings", {}), reader),
     )
-    _check_columns(spec, faults)
-    if faults.count:
-        raise BadSpec(faults.all())
+    _check_columns(spec, reader)
+    if reader.faults:
+        raise BadSpec(*reader.faults)
     return spec
 
 
-def _columns(value: object, faults: Faults) -> tuple[str, ...]:
-    names = faults.listed(
-        value, "columns", MOST_COLUMNS, lambda item, path: faults.text(item, path, _MOST_NAME)
+def _columns(value: object, reader: StrictReader) -> tuple[str, ...]:
+    names = reader.items(
+        value, ("columns",), MOST_COLUMNS, lambda item, path: reader.text(item, path, _MOST_NAME)
     )
-    for name, times in Counter(name for name in names if name).items():
-        if times > 1:
-            faults.add("columns", f'found "{name[:60]}" {times} times, expected each name once')
+    _check_repeated(names, ("columns",), reader)
     return names
 
 
-def _fields(value: object, faults: Faults) -> Mapping[str, FieldSpec]:
-    found = faults.mapping(value, "fields", MOST_COLUMNS + _MOST_OWN)
-    return MappingProxyType(
-        {
-            name: _field(item, f"fields.{faults.text(name, 'fields', least=1)[:60]}", faults)
-            for name, item in found.items()
-        }
-    )
+def _check_repeated(names: Iterable[str], path: Path, reader: StrictReader) -> None:
+    for name, times in Counter(name for name in names if name).items():
+        if times > 1:
+            message = 'found "%(name)s" %(times)s times, expected each name once'
+            reader.add(path, "name_repeated", message, name=name[:60], times=times)
 
 
-def _field(value: object, path: str, faults: Faults) -> FieldSpec:
-    given = faults.keys(value, path, _FIELD)
-    names = faults.listed(
+def _fields(value: object, reader: StrictReader) -> Mapping[str, FieldSpec]:
+    items = reader.mapping(value, ("fields",), MOST_COLUMNS + _MOST_OWN)
+    fields = {}
+    for name, item in items.items():
+        reader.text(name, ("fields",), least=1)
+        fields[name] = _field(item, ("fields", name[:60]), reader)
+    return MappingProxyType(fields)
+
+
+def _field(value: object, path: Path, reader: StrictReader) -> FieldSpec:
+    given = reader.keys(value, path, _FIELD)
+    names = reader.items(
         given.get("columns", ()),
-        f"{path}.columns",
+        (*path, "columns"),
         _MOST_SOURCES,
-        lambda item, place: faults.text(item, place, _MOST_NAME, least=1),
+        lambda item, place: reader.text(item, place, _MOST_NAME, least=1),
     )
-    steps = faults.listed(
+    steps = reader.items(
         given.get("steps", ()),
-        f"{path}.steps",
+        (*path, "steps"),
         _MOST_STEPS,
-        lambda item, place: parse_step(item, place, faults),
+        lambda item, place: parse_step(item, place, reader),
     )
-    made = FieldSpec(
+    spec = FieldSpec(
         columns=names,
-        constant=faults.text_or_none(given.get("constant"), f"{path}.constant", _MOST_VALUE),
-        default=faults.text_or_none(given.get("default"), f"{path}.default", _MOST_VALUE),
+        constant=reader.text_or_none(given.get("constant"), (*path, "constant"), _MOST_VALUE),
+        default=reader.text_or_none(given.get("default"), (*path, "default"), _MOST_VALUE),
         steps=steps,
     )
     if isinstance(value, Mapping):
-        _check_field(made, path, faults)
-    return made
+        _check_source(spec, path, reader)
+        _check_steps(spec, (*path, "steps"), reader)
+    return spec
 
 
-def _check_field(made: FieldSpec, path: str, faults: Faults) -> None:
-    if made.constant is not None and (made.columns or made.steps or made.default is not None):
-        faults.add(path, "found a constant and more, expected a constant alone")
-    elif made.constant is None and not made.columns:
-        faults.add(path, "found neither columns nor a constant, expected one of them")
-    first, *rest = made.steps or (None,)
-    joined = isinstance(first, JOINING)
-    if len(made.columns) > 1 and not joined:
-        faults.add(
-            f"{path}.steps",
-            f"found {len(made.columns)} columns, expected join or first_non_blank as first step",
-        )
-    if len(set(made.columns)) < len(made.columns):
-        faults.add(f"{path}.columns", "found a column twice, expected each once")
-    if growth(made.steps) > _MOST_GROWTH:
-        faults.add(f"{path}.steps", "found replacements that make a text far longer, expected less")
+def _check_source(spec: FieldSpec, path: Path, reader: StrictReader) -> None:
+    if spec.constant is not None and (spec.columns or spec.steps or spec.default is not None):
+        message = "found a constant and more, expected a constant alone"
+        reader.add(path, "constant_and_more", message)
+    elif spec.constant is None and not spec.columns:
+        message = "found neither columns nor a constant, expected one of them"
+        reader.add(path, "no_source", message)
+    if len(set(spec.columns)) < len(spec.columns):
+        message = "found a column twice, expected each once"
+        reader.add((*path, "columns"), "column_repeated", message)
+
+
+def _check_steps(spec: FieldSpec, path: Path, reader: StrictReader) -> None:
+    first, *rest = spec.steps or (None,)
+    if len(spec.columns) > 1 and not isinstance(first, JOINING):
+        message = "found %(count)s columns, expected join or first_non_blank as first step"
+        reader.add(path, "columns_not_joined", message, count=len(spec.columns))
+    if growth(spec.steps) > _MOST_GROWTH:
+        message = "found replacements that make a text far longer, expected less"
+        reader.add(path, "text_grows", message)
     if any(isinstance(step, JOINING) for step in rest):
-        faults.add(f"{path}.steps", "found a joining step further on, expected it as the first")
+        message = "found a joining step further on, expected it as the first"
+        reader.add(path, "joined_late", message)
 
 
-def _reading(value: object, faults: Faults) -> Reading:
-    given = faults.keys(value, "reading", _READING)
+def _reading(value: object, reader: StrictReader) -> ReadingOptions:
+    given = reader.keys(value, ("reading",), _READING)
     sheet = given.get("sheet")
     if isinstance(sheet, int):
-        sheet = faults.count_of(sheet, "reading.sheet", 1, 10_000)
+        sheet = reader.whole_number(sheet, ("reading", "sheet"), 1, 10_000)
     elif sheet is not None:
-        sheet = faults.text(sheet, "reading.sheet", least=1)
-    return Reading(
-        encoding=faults.one_of(given.get("encoding", AUTO), "reading.encoding", (AUTO, *ENCODINGS)),
-        delimiter=faults.one_of(
-            given.get("delimiter", AUTO), "reading.delimiter", (AUTO, *DELIMITERS)
+        sheet = reader.text(sheet, ("reading", "sheet"), least=1)
+    return ReadingOptions(
+        encoding=reader.choice(
+            given.get("encoding", AUTO), ("reading", "encoding"), (AUTO, *ENCODINGS)
         ),
-        quote=faults.one_of(given.get("quote", '"'), "reading.quote", QUOTES),
-        header_row=faults.count_of(
-            given.get("header_row", 1), "reading.header_row", 0, _MOST_LINES
+        delimiter=reader.choice(
+            given.get("delimiter", AUTO), ("reading", "delimiter"), (AUTO, *DELIMITERS)
         ),
-        skip_rows=faults.count_of(given.get("skip_rows", 0), "reading.skip_rows", 0, _MOST_LINES),
-        skip_last=faults.count_of(given.get("skip_last", 0), "reading.skip_last", 0, _MOST_LINES),
+        quote=reader.choice(given.get("quote", '"'), ("reading", "quote"), QUOTES),
+        header_row=reader.whole_number(
+            given.get("header_row", 1), ("reading", "header_row"), 0, _MOST_LINES
+        ),
+        skip_rows=reader.whole_number(
+            given.get("skip_rows", 0), ("reading", "skip_rows"), 0, _MOST_LINES
+        ),
+        skip_last=reader.whole_number(
+            given.get("skip_last", 0), ("reading", "skip_last"), 0, _MOST_LINES
+        ),
         sheet=sheet,
     )
 
 
-def _own_fields(value: object, faults: Faults) -> tuple[OwnField, ...]:
-    def read(item: object, path: str) -> OwnField:
-        given = faults.keys(item, path, _OWN, ("name",))
-        kind = faults.one_of(given.get("type", "text"), f"{path}.type", _OWN_TYPES)
-        name = faults.text(given.get("name", "x"), f"{path}.name", 100, least=1)
+def _own_fields(value: object, reader: StrictReader) -> tuple[OwnField, ...]:
+    def read(item: object, path: Path) -> OwnField:
+        given = reader.keys(item, path, _OWN, ("name",))
+        kind = reader.choice(given.get("type", "text"), (*path, "type"), _OWN_TYPES)
+        name = reader.text(given.get("name", "x"), (*path, "name"), 100, least=1)
         if name != name.strip() or name.startswith("_"):
-            faults.expected(
-                f"{path}.name", name, "a name without blanks around and without _ first"
-            )
-        label = faults.text(given.get("label", ""), f"{path}.label")
+            message = "found %(value)s, expected a name without blanks around and without _ first"
+            reader.add((*path, "name"), "own_field_name", message, value=shown(name))
+        label = reader.text(given.get("label", ""), (*path, "label"))
         return OwnField(name=name, type=FieldType(kind), label=label)
 
-    own = faults.listed(value, "own_fields", _MOST_OWN, read)
-    for name, times in Counter(one.name.lower() for one in own).items():
-        if times > 1:
-            faults.add("own_fields", f'found "{name}" {times} times, expected each name once')
+    own = reader.items(value, ("own_fields",), _MOST_OWN, read)
+    _check_repeated((field.name.lower() for field in own), ("own_fields",), reader)
     return own
 
 
-def _settings(value: object, faults: Faults) -> Settings:
-    given = faults.keys(value, "settings", _SETTINGS)
-    path = "settings"
+def _settings(value: object, reader: StrictReader) -> Settings:
+    given = reader.keys(value, ("settings",), _SETTINGS)
+    path: Path = ("settings",)
     operation, blank, days = given.get("operation"), given.get("blank"), given.get("keep_days")
     unknown = given.get("unknown_columns", Unknown.WARN.value)
     missing = given.get("missing_columns", Missing.SUGGEST.value)
     return Settings(
         operation=None
         if operation is None
-        else faults.member(operation, f"{path}.operation", Operation),
-        absent_scope=faults.text_or_none(given.get("absent_scope"), f"{path}.absent_scope"),
-        blank=None if blank is None else faults.member(blank, f"{path}.blank", BlankRule),
-        unknown_columns=faults.member(unknown, f"{path}.unknown_columns", Unknown),
-        missing_columns=faults.member(missing, f"{path}.missing_columns", Missing),
-        limits=_limits(given.get("limits", {}), f"{path}.limits", faults),
-        limits_per=_limits_per(given.get("limits_per"), f"{path}.limits_per", faults),
-        mail=faults.flag(given.get("mail", False), f"{path}.mail"),
+        else reader.member(operation, (*path, "operation"), Operation),
+        absent_scope=reader.text_or_none(given.get("absent_scope"), (*path, "absent_scope")),
+        blank=None if blank is None else reader.member(blank, (*path, "blank"), BlankRule),
+        unknown_columns=reader.member(unknown, (*path, "unknown_columns"), Unknown),
+        missing_columns=reader.member(missing, (*path, "missing_columns"), Missing),
+        limits=_limits(given.get("limits", {}), (*path, "limits"), reader),
+        limits_per=_limits_per(given.get("limits_per"), (*path, "limits_per"), reader),
+        mail=reader.flag(given.get("mail", False), (*path, "mail")),
         keep_days=None
         if days is None
-        else faults.count_of(days, f"{path}.keep_days", 1, _MOST_DAYS),
+        else reader.whole_number(days, (*path, "keep_days"), 1, _MOST_DAYS),
     )
 
 
-def _limits(value: object, path: str, faults: Faults) -> Limits:
-    given = faults.keys(value, path, MEASURES)
+def _limits(value: object, path: Path, reader: StrictReader) -> Limits:
+    given = reader.keys(value, path, MEASURES)
     limits: dict[str, int | str] = {}
     for name, item in given.items():
         if isinstance(item, str | int) and _is_limit(item):
             limits[name] = item
         else:
-            what = 'a number of rows or a percentage such as "10%"'
-            faults.expected(f"{path}.{name}", item, what)
+            message = 'found %(value)s, expected a number of rows or a percentage such as "10%%"'
+            reader.add((*path, name), "not_a_limit", message, value=shown(item))
     return MappingProxyType(limits)
 
 
@@ -227,23 +241,25 @@ def _is_limit(value: str | int) -> bool:
     return not isinstance(value, bool) and 0 <= value <= _MOST_ROWS
 
 
-def _limits_per(value: object, path: str, faults: Faults) -> LimitsPer | None:
+def _limits_per(value: object, path: Path, reader: StrictReader) -> LimitsPer | None:
     if value is None:
         return None
-    given = faults.keys(value, path, ("field", "limits"), ("field", "limits"))
+    given = reader.keys(value, path, ("field", "limits"), ("field", "limits"))
     return LimitsPer(
-        field=faults.text(given.get("field", "x"), f"{path}.field", least=1),
-        limits=_limits(given.get("limits", {}), f"{path}.limits", faults),
+        field=reader.text(given.get("field", "x"), (*path, "field"), least=1),
+        limits=_limits(given.get("limits", {}), (*path, "limits"), reader),
     )
 
 
-def _check_columns(spec: Spec, faults: Faults) -> None:
+def _check_columns(spec: Spec, reader: StrictReader) -> None:
     """Each column that a field takes must be one of the sample's."""
-    known = set(spec.columns)
-    for name, made in spec.fields.items():
-        for column in made.columns:
-            if column not in known and column:
-                faults.expected(f"fields.{name[:60]}.columns", column, "a name among `columns`")
+    columns = set(spec.columns)
+    for name, field in spec.fields.items():
+        for column in field.columns:
+            if column not in columns and column:
+                path = ("fields", name[:60], "columns")
+                message = "found %(value)s, expected a name among `columns`"
+                reader.add(path, "unknown_column", message, value=shown(column))
 
 
 def as_json(spec: Spec) -> dict[str, object]:
@@ -254,7 +270,7 @@ def as_json(spec: Spec) -> dict[str, object]:
         "version": spec.version,
         "reading": {key: getattr(reading, key) for key in _READING},
         "columns": list(spec.columns),
-        "fields": {name: _field_as_json(made) for name, made in spec.fields.items()},
+        "fields": {name: _field_as_json(field) for name, field in spec.fields.items()},
         "own_fields": [
             {"name": own.name, "type": own.type.value, "label": own.label}
             for own in spec.own_fields
@@ -273,12 +289,12 @@ def as_json(spec: Spec) -> dict[str, object]:
     }
 
 
-def _field_as_json(made: FieldSpec) -> dict[str, object]:
-    if made.constant is not None:
-        return {"constant": made.constant}
-    written: dict[str, object] = {"columns": list(made.columns)}
-    if made.steps:
-        written["steps"] = [step_as_json(step) for step in made.steps]
-    if made.default is not None:
-        written["default"] = made.default
+def _field_as_json(field: FieldSpec) -> dict[str, object]:
+    if field.constant is not None:
+        return {"constant": field.constant}
+    written: dict[str, object] = {"columns": list(field.columns)}
+    if field.steps:
+        written["steps"] = [step.as_json() for step in field.steps]
+    if field.default is not None:
+        written["default"] = field.default
     return written

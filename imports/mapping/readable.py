@@ -1,8 +1,8 @@
-"""A job's file as the engine reads it: as it is, or a workbook's sheet or JSON lines as CSV.
+"""A job's file as the engine reads it: unchanged, or a workbook's sheet or JSON lines as CSV.
 
-Only a template reads workbooks: it says which sheet. Source: issue of the templates (XLSX is read
-too, first sheet or a chosen one). JSON lines are read where the feed says so; they name their own
-members, so that a template has nothing to say about them.
+Workbooks are read with a template only, which names the sheet. Source: issue of the templates
+(XLSX is read too, first sheet or a chosen one). JSON lines are read where the feed allows them;
+they name their own members, so that they need no template.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ _ZIP = b"PK\x03\x04"
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """size: bytes. spec: how this file is read, which of a sheet is known.
+    """A file that the scanner can read.
 
-    json_lines: whether it was made of JSON lines.
+    size: bytes. spec: the template's, with the dialect that a converted sheet has. json_lines:
+    whether the file was converted from JSON lines.
     """
 
     file: BinaryIO

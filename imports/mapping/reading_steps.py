@@ -1,4 +1,4 @@
-"""The steps that a value may fail: numbers, dates, value maps and look-up tables. Pure."""
+"""The steps that may not understand a value: numbers, dates, value maps, look-ups. Pure."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _PARTS = re.compile(r"%([A-Za-z])")
 
 @dataclass(frozen=True, slots=True)
 class Recogniser:
-    """How a step reads texts. read: null where it cannot; it is given no blank texts.
+    """How a step reads texts. read: null where it cannot; it gets no blank texts.
 
-    rejects: the sentence, what was expected, if what cannot be read is a fault.
+    rejects: the sentence with what was expected, where an unreadable text is a fault.
     """
 
     read: Callable[[pl.Expr], pl.Expr]
@@ -52,7 +52,7 @@ class Recogniser:
 
 
 def known_values(step: Step, lookups: Tables) -> Collection[str]:
-    """The texts, at least of the missing tokens, that a step has values for: NA may be a value."""
+    """The texts that a step has values for, at least of the missing tokens: NA may be a value."""
     if isinstance(step, Map):
         return step.values.keys()
     if isinstance(step, Lookup):
@@ -112,9 +112,9 @@ def _map(step: Map, _: Tables) -> Recogniser:
     rejects = "The template's value map does not have it. Correct the cell, or add it to the map."
     cells = pl.Series(list(step.values), dtype=pl.String)
     tidy = tidied(cells).str.strip_chars().to_list()  # as the cells are that it is compared with
-    known = dict(zip(tidy, step.values.values(), strict=True))
-    keys = pl.Series(list(known.keys()), dtype=pl.String)
-    values = pl.Series(list(known.values()), dtype=pl.String)
+    pairs = dict(zip(tidy, step.values.values(), strict=True))
+    keys = pl.Series(list(pairs.keys()), dtype=pl.String)
+    values = pl.Series(list(pairs.values()), dtype=pl.String)
 
     def read(text: pl.Expr) -> pl.Expr:
         return _replaced(text, keys, values, text if step.other == "keep" else None)
@@ -139,7 +139,7 @@ def _lookup(step: Lookup, lookups: Tables) -> Recogniser:
 
 
 def _where(text: pl.Expr, default: str | None) -> pl.Expr:
-    """The default where there is a text at all: a blank cell stays blank."""
+    """The default where there is a text; a blank cell stays blank."""
     return pl.when(text.is_not_null()).then(pl.lit(default, pl.String))
 
 

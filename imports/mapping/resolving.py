@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 import xxhash
 
-from imports.check import columns as mapping
+from imports.check import columns
 from imports.check.columns import ATTACHMENT_COLUMNS, near_names
 from imports.check.computed import ComputedField
 from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
 from imports.mapping.definitions import FieldSpec, Missing, Spec, Unknown
-from imports.mapping.effective import applied, extended, filled, unfit
+from imports.mapping.effective import applied, blank_value, extended, unfit
 from imports.mapping.parsing import as_json
 from imports.mapping.tables import Tables, named_in
 from imports.mapping.transforms import compile_field
+from portal.faults import Fault
 from portal.records.definitions import Feed, Field, RecordType
 
 _NAMED = 5
@@ -25,7 +26,7 @@ _NAMED = 5
 class HoldNeeded(FileRefused):
     """The file lacks columns, and the template says that a person decides.
 
-    reasons: one sentence a column. Where it is not asked for, it is as any refusal.
+    reasons: one sentence for each column. Who does not hold files treats it as any refusal.
     """
 
     def __init__(self, *issues: Issue) -> None:
@@ -35,42 +36,40 @@ class HoldNeeded(FileRefused):
 
 def resolve(
     spec: Spec, header: Sequence[str], feed: Feed, record_type: RecordType, lookups: Tables
-) -> mapping.ColumnMapping:
+) -> columns.ColumnMapping:
     """The mapping of a file with that header.
 
-    feed, record_type: the catalog's. lookups: the tenant's tables by name. A mapping with
+    feed, record_type: the catalog's. lookups: the tenant's tables by name. A job whose mapping has
     `reasons` is held after its plan is made. Raises FileRefused (HoldNeeded, where the template
     holds a file that lacks columns) with every fault.
     """
     _refuse_unfit(unfit(spec, feed, record_type, _columns_of(lookups)))
     feed, record_type = applied(spec, feed), extended(record_type, spec.own_fields)
     written, header = header, _known_names(spec, header)
-    folded = mapping.folded_names(header)
+    folded = columns.folded_names(header)
     at = _positions(spec, header, folded)
-    own, place = _own_operation(spec, feed), mapping.operation_position(folded, feed)
+    own, place = _own_operation(spec, feed), columns.operation_position(folded, feed)
     rule = feed.row_operation
     _refuse_missing(spec, header, at, [rule.column] if rule and not own and place is None else [])
-    neutralised = mapping.is_attachment(folded)
+    neutralised = columns.is_attachment(folded)
     binder = _Binder(header, at, lookups)
-    columns, made = _bound(spec, binder, feed, record_type)
+    plain, computed = _bound(spec, binder, feed, record_type)
     operation = None
     if own is not None and rule is not None:
-        place = at[own.columns[0]] if _is_plain(own, own.default) else None
-        if place is None:
-            operation = binder.made(own, Field(name=rule.column), len(made), own.default)
+        place, operation = _bound_operation(binder, own, rule.column, len(computed))
     free = _free(at, folded, place, neutralised)
-    kept = mapping.kept_columns(header, free, feed, spec.fields)
+    kept = columns.kept_columns(header, free, feed, spec.fields)
     free = [i for i in free if i not in dict(kept)]
-    columns = tuple(sorted((*columns, *kept), key=lambda column: column[0]))
-    return mapping.ColumnMapping(
+    every = tuple(sorted((*plain, *kept), key=lambda column: column[0]))
+    return columns.ColumnMapping(
         header=tuple(header),
-        columns=columns,
+        columns=every,
         operation_column=place,
         ignored=tuple(header[i] for i in free),
-        warnings=(*_warnings(spec, header, free, at), *mapping.unnamed(len(header) - len(folded))),
+        warnings=(*_warnings(spec, header, free, at), *columns.unnamed(len(header) - len(folded))),
         neutralised=neutralised,
         fingerprint=_fingerprint(spec, header, feed, record_type, lookups),
-        computed=made,
+        computed=computed,
         reasons=tuple(_reasons(spec, header, free)),
         operation=operation,
         as_written=tuple(written),
@@ -78,54 +77,54 @@ def resolve(
 
 
 def _known_names(spec: Spec, header: Sequence[str]) -> list[str]:
-    """The header with those of its numbered names that the template was made with.
+    """The header with those of its numbered names that the template's sample had too.
 
-    A name that is there twice all of a sudden stays so, and is refused: which one is meant?
+    Another name that the file has twice stays as it is, and is refused: which column is meant?
     """
-    numbered = zip(header, mapping.numbered(header), strict=True)
-    return [made if made in spec.columns else cell for cell, made in numbered]
+    numbered = zip(header, columns.numbered(header), strict=True)
+    return [name if name in spec.columns else cell for cell, name in numbered]
 
 
 def _columns_of(lookups: Tables) -> dict[str, tuple[str, ...]]:
     return {name: table.columns for name, table in lookups.items()}
 
 
-def _refuse_unfit(sentences: Sequence[str]) -> None:
-    if sentences:
+def _refuse_unfit(faults: Sequence[Fault]) -> None:
+    if faults:
         advice = "Correct the template."
-        raise FileRefused(*(Issue(Code.BAD_TEMPLATE, f"{one} {advice}") for one in sentences))
+        raise FileRefused(*(Issue(Code.BAD_TEMPLATE, f"{fault} {advice}") for fault in faults))
 
 
 def _positions(spec: Spec, header: Sequence[str], folded: Sequence[str]) -> dict[str, int]:
     """The position of each column of the template that the file has."""
-    used = [name for made in spec.fields.values() for name in made.columns]
+    used = [name for field in spec.fields.values() for name in field.columns]
     exact = {cell.strip(): i for i, cell in enumerate(header[: len(folded)])}
     loose = {name: i for i, name in enumerate(folded)}
-    found = {}
+    at = {}
     for name in dict.fromkeys([*used, *spec.columns]):
-        place = exact.get(name.strip(), loose.get(mapping.fold(name)))
+        place = exact.get(name.strip(), loose.get(columns.fold(name)))
         if place is not None and name.strip():
-            found[name] = place
-    return found
+            at[name] = place
+    return at
 
 
 def _own_operation(spec: Spec, feed: Feed) -> FieldSpec | None:
-    """What the template says of the column that says what a row does."""
+    """The template's source for the feed's row operation."""
     return spec.fields.get(feed.row_operation.column) if feed.row_operation else None
 
 
 def _refuse_missing(
     spec: Spec, header: Sequence[str], at: Mapping[str, int], also: Sequence[str]
 ) -> None:
-    wanted: dict[str, list[str]] = {name: [] for name in also}
-    for field, made in spec.fields.items():
-        for name in made.columns:
+    missing: dict[str, list[str]] = {name: [] for name in also}
+    for field, source in spec.fields.items():
+        for name in source.columns:
             if name not in at:
-                wanted.setdefault(name, []).append(field)
+                missing.setdefault(name, []).append(field)
     taken = set(at.values())
     free = [cell.strip() for i, cell in enumerate(header) if i not in taken and cell.strip()]
     candidates = free if spec.reading.header_row else []
-    issues = [_missing(name, fields, candidates) for name, fields in wanted.items()]
+    issues = [_missing(name, fields, candidates) for name, fields in missing.items()]
     if issues:
         held = spec.settings.missing_columns is Missing.HOLD
         raise HoldNeeded(*issues) if held else FileRefused(*issues)
@@ -135,12 +134,12 @@ def _missing(name: str, fields: Sequence[str], candidates: Sequence[str]) -> Iss
     near = near_names(name, candidates)
     taken = ", ".join(f'"{field}"' for field in fields[:_NAMED])
     why = f", from which the template takes {taken}" if fields else ""
-    named = " and ".join(f'"{mapping.short(candidate)}"' for candidate in near)
+    named = " and ".join(f'"{columns.short(candidate)}"' for candidate in near)
     which = "it" if len(near) == 1 else "the right one"
     advice = f"The file has {named}: rename {which}" if near else "Add it, spelled like this"
     return Issue(
         Code.MISSING_COLUMN,
-        f'The column "{mapping.short(name)}" is missing{why}. {advice}, or correct the template.',
+        f'The column "{columns.short(name)}" is missing{why}. {advice}, or correct the template.',
         column=name,
         value=", ".join(near)[:SHOWN_CHARACTERS],
     )
@@ -152,27 +151,29 @@ def _free(
     operation: int | None,
     neutralised: bool,
 ) -> list[int]:
-    """The columns that neither the template nor we ourselves know."""
-    known = {*at.values(), operation}
+    """The columns that neither the template nor an error attachment has."""
+    taken = {*at.values(), operation}
     ours = ATTACHMENT_COLUMNS if neutralised else ()
-    return [i for i, name in enumerate(folded) if i not in known and name not in ours]
+    return [i for i, name in enumerate(folded) if i not in taken and name not in ours]
 
 
 @dataclass(frozen=True, slots=True)
 class _Binder:
-    """What all fields of one file are bound with. at: column's name to position."""
+    """What compiling any field of one file needs. at: column's name to position."""
 
     header: Sequence[str]
     at: Mapping[str, int]
     lookups: Tables
 
-    def made(self, one: FieldSpec, field: Field, number: int, default: str | None) -> ComputedField:
-        """The field that takes more than a column. number: of such fields before it."""
+    def computed(
+        self, source: FieldSpec, field: Field, number: int, default: str | None
+    ) -> ComputedField:
+        """The field that is more than a plain column. number: of such fields before it."""
         return compile_field(
-            one,
+            source,
             field,
             self.header,
-            [self.at[name] for name in one.columns],
+            [self.at[name] for name in source.columns],
             slot=len(self.header) + number,
             lookups=self.lookups,
             default=default,
@@ -182,24 +183,33 @@ class _Binder:
 def _bound(
     spec: Spec, binder: _Binder, feed: Feed, record_type: RecordType
 ) -> tuple[tuple[tuple[int, Field], ...], tuple[ComputedField, ...]]:
-    """The plain columns in the file's order, and the fields that are more than one."""
+    """The plain columns in the file's order, and the fields that are more than one column."""
     operation = feed.row_operation.column if feed.row_operation else None
     plain: dict[int, Field] = {}
-    made: list[ComputedField] = []
-    for name, one in spec.fields.items():
+    computed: list[ComputedField] = []
+    for name, source in spec.fields.items():
         if name == operation:
             continue
         field = record_type.field(name)
-        default = filled(spec, one, field, record_type)
-        if _is_plain(one, default) and binder.at[one.columns[0]] not in plain:
-            plain[binder.at[one.columns[0]]] = field
+        default = blank_value(spec, source, field, record_type)
+        if _is_plain(source, default) and binder.at[source.columns[0]] not in plain:
+            plain[binder.at[source.columns[0]]] = field
         else:
-            made.append(binder.made(one, field, len(made), default))
-    return tuple(sorted(plain.items(), key=lambda column: column[0])), tuple(made)
+            computed.append(binder.computed(source, field, len(computed), default))
+    return tuple(sorted(plain.items(), key=lambda column: column[0])), tuple(computed)
 
 
-def _is_plain(one: FieldSpec, default: str | None) -> bool:
-    return one.constant is None and not one.steps and default is None
+def _bound_operation(
+    binder: _Binder, source: FieldSpec, name: str, number: int
+) -> tuple[int | None, ComputedField | None]:
+    """The plain column of the row operation, or else the field that is more than one."""
+    if _is_plain(source, source.default):
+        return binder.at[source.columns[0]], None
+    return None, binder.computed(source, Field(name=name), number, source.default)
+
+
+def _is_plain(source: FieldSpec, default: str | None) -> bool:
+    return source.constant is None and not source.steps and default is None
 
 
 def _warnings(
@@ -207,12 +217,12 @@ def _warnings(
 ) -> Iterator[Issue]:
     if spec.settings.unknown_columns is not Unknown.IGNORE:
         absent = [name for name in spec.columns if name not in at]
-        yield from mapping.unknown_columns(header, free, absent)
+        yield from columns.unknown_columns(header, free, absent)
 
 
 def _reasons(spec: Spec, header: Sequence[str], free: Sequence[int]) -> Iterator[str]:
     if free and spec.settings.unknown_columns is Unknown.HOLD:
-        named = ", ".join(f'"{mapping.short(header[i])}"' for i in free[:_NAMED])
+        named = ", ".join(f'"{columns.short(header[i])}"' for i in free[:_NAMED])
         more = f" and {len(free) - _NAMED} more" if len(free) > _NAMED else ""
         yield f"The file has columns that the template does not know: {named}{more}."
 
@@ -220,8 +230,8 @@ def _reasons(spec: Spec, header: Sequence[str], free: Sequence[int]) -> Iterator
 def _fingerprint(
     spec: Spec, header: Sequence[str], feed: Feed, record_type: RecordType, lookups: Tables
 ) -> int:
-    """Everything that decides what a row's bytes come to; the order of JSON's keys does not."""
+    """A hash of everything that decides a row's values; the order of JSON's keys does not."""
     written = json.dumps(as_json(spec), sort_keys=True)
     tables = [(name, lookups[name].digest) for name in named_in(spec)]
-    facts = repr((list(header), feed, record_type, written, tables, mapping.WAY_OF_READING))
+    facts = repr((list(header), feed, record_type, written, tables, columns.WAY_OF_READING))
     return xxhash.xxh3_64_intdigest(facts.encode("utf-8", "surrogatepass"))

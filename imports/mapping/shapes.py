@@ -52,8 +52,8 @@ WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """The filled values of one column of a sample, at most 40, as they stand."""
+class ColumnShape:
+    """The filled values of one column of a sample, at most 40, unchanged."""
 
     values: tuple[str, ...]
 
@@ -84,7 +84,7 @@ class Shape:
         return any(len(v) > 1 and v[0] == "0" and v.isdigit() for v in self.values)
 
 
-def shapes(samples: Sequence[Sequence[str]], width: int) -> list[Shape]:
+def shapes(samples: Sequence[Sequence[str]], width: int) -> list[ColumnShape]:
     """The shape of each of `width` columns of some rows; short rows are blank at their end."""
     columns: list[list[str]] = [[] for _ in range(width)]
     for row in samples[: 4 * _LOOKED_AT]:
@@ -92,4 +92,4 @@ def shapes(samples: Sequence[Sequence[str]], width: int) -> list[Shape]:
             value = cell[:_LONGEST].strip()
             if value and len(column) < _LOOKED_AT:
                 column.append(value)
-    return [Shape(tuple(column)) for column in columns]
+    return [ColumnShape(tuple(column)) for column in columns]

@@ -30,7 +30,7 @@ _MEASURED = 100  # rows
 
 
 def sheets(source: BinaryIO) -> list[str]:
-    """The names of the workbook's sheets in their order, hidden ones too; charts are none.
+    """The names of the workbook's sheets in their order, also hidden ones, without charts.
 
     Raises FileRefused (SPREADSHEET for one that cannot be read, ARCHIVE for one that is a bomb).
     """
@@ -45,7 +45,7 @@ def to_csv(
 
     rows: at most so many lines, for a preview; None for all.
     Raises FileRefused as `sheets` does, also where there is no such sheet or the sheet is blank.
-    What is in the target then is of no use.
+    The content of the target is then of no use.
     """
     with open_zip(source) as archive:
         workbook = read_workbook(archive)
@@ -66,11 +66,11 @@ def _chosen(workbook: Workbook, sheet: str | int | None) -> str:
     if isinstance(sheet, int) and 1 <= sheet <= len(names):
         return workbook.sheets[sheet - 1][1]
     listed = ", ".join(f'"{name[:50]}"' for name in names[:10])
-    wanted = f'"{sheet[:50]}"' if isinstance(sheet, str) else f"number {sheet}"
+    named = f'"{sheet[:50]}"' if isinstance(sheet, str) else f"number {sheet}"
     raise FileRefused(
         Issue(
             Code.SPREADSHEET,
-            f"The workbook has no sheet {wanted}; it has {listed}. Choose one of these, or rename "
+            f"The workbook has no sheet {named}; it has {listed}. Choose one of these, or rename "
             "the sheet.",
             value=listed[:SHOWN_CHARACTERS],
         )
@@ -78,7 +78,7 @@ def _chosen(workbook: Workbook, sheet: str | int | None) -> str:
 
 
 class _SheetReader(Elements):
-    """A sheet: finished rows gather in `rows`, each with its number, until they are taken."""
+    """A sheet: finished rows are collected in `rows`, each with its number, until they are read."""
 
     def __init__(self, workbook: Workbook, texts: Texts) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class _SheetReader(Elements):
         self._type = ""
         self._style = ""
         self._parts: list[str] = []
-        self._taken = self._spoken = False
+        self._taken = self._phonetic = False
 
     def begin(self, name: str, attrs: AttributesImpl) -> None:
         if name == "c":
@@ -99,10 +99,10 @@ class _SheetReader(Elements):
             self._column = _column(place) if place else self._column + 1
             self._type, self._style = attrs.get("t", "n"), attrs.get("s", "0")
             self._parts = []
-        elif name == "v" or (name == "t" and not self._spoken):
+        elif name == "v" or (name == "t" and not self._phonetic):
             self._taken = True
         elif name == "rPh":
-            self._spoken = True
+            self._phonetic = True
         elif name == "row":
             self._begin_row(attrs.get("r"))
 
@@ -116,7 +116,7 @@ class _SheetReader(Elements):
         elif name == "c":
             self._end_cell()
         elif name == "rPh":
-            self._spoken = False
+            self._phonetic = False
         elif name == "row":
             while self._row and not self._row[-1]:
                 self._row.pop()

@@ -1,6 +1,6 @@
-"""How a sample file is to be read: on top of its dialect the quotes, the header and the footers.
+"""How a sample file is to be read: its dialect, and the quotes, the header and the footers.
 
-A guess that a person sees and corrects: it says how sure it is and what it left out. Pure.
+A guess for a person to see and correct, with a confidence and notes on what it left out. Pure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from itertools import islice
 from typing import BinaryIO
 
 from imports.issues import counted
-from imports.mapping.layout import Layout, footers, kind_of, lay_out, names_a_column, usual_width
+from imports.mapping.layout import (
+    SampleLayout,
+    footers,
+    kind_of,
+    lay_out,
+    names_a_column,
+    usual_width,
+)
 from imports.scan import dialect
 from imports.scan.dialect import DELIMITERS, Dialect
 
@@ -26,13 +33,13 @@ _TAIL = 64 << 10
 _RECORDS = 200
 _SCORED = 4_000  # cells
 _SHOWN = 20  # first rows
-_UNHEADED = 0.45  # of the score of columns that have no names where one name stands above them
+_UNHEADED = 0.45  # of the score of columns without names below a single name
 _LONGEST = 500  # characters of a cell that is shown
 _SEP = re.compile(r'^\ufeff?"?sep=(.|\\t)"?$', re.IGNORECASE)
 
 
 def _enclosed(quote: str, delimiter: str) -> re.Pattern[str]:
-    """A cell that stands in quotes."""
+    """A cell in quotes."""
     part = re.escape(delimiter)
     return re.compile(rf"(?m)(?:^|{part})\s*{quote}[^{quote}\n]*{quote}\s*(?={part}|$)")
 
@@ -42,7 +49,7 @@ _QUOTED = {(quote, d): _enclosed(quote, d) for quote in ('"', "'") for d in DELI
 
 @dataclass(frozen=True, slots=True)
 class Sniffed:
-    """How to read a file, as far as a sample of it tells.
+    """How to read a file, as far as a sample of it shows.
 
     dialect: with the delimiter that goes with the layout; its quote is "" for none. quote: '"',
     "'" or "none". header_row: 1, or 0 where the first row is data. skip_rows: physical lines
@@ -69,8 +76,8 @@ class _Record:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    """One way to take the sample apart, and how well it goes."""
+class _Attempt:
+    """The sample's records under one delimiter and quote, and how regular they are."""
 
     delimiter: str
     quote: str
@@ -83,52 +90,52 @@ def sniff(source: BinaryIO, size: int) -> Sniffed:
 
     Reads about 1.6 MB at most and leaves the position undefined.
     """
-    found = dialect.detect(source, size)
-    head = _lines(_part(source, found, found.bom, _HEAD), found, size > _HEAD)
-    told = _told(head)
-    reading = _best(head, found, told)
-    rows = [record.cells for record in reading.records]
+    detected = dialect.detect(source, size)
+    head = _lines(_part(source, detected, detected.bom, _HEAD), detected, size > _HEAD)
+    declared = _declared_delimiter(head)
+    attempt = _best(head, detected, declared)
+    rows = [record.cells for record in attempt.records]
     laid = lay_out(rows)
     body = [row for row in rows[laid.first + laid.header :] if len(row) == laid.width]
-    last = _last_rows(source, size, found, reading, rows[laid.first + laid.header :])
+    last = _last_rows(source, size, detected, attempt, rows[laid.first + laid.header :])
     skip_last = footers(last, laid.width, body)
-    return _sniffed(found, reading, laid, skip_last, bool(told), size <= _HEAD)
+    return _sniffed(detected, attempt, laid, skip_last, bool(declared), size <= _HEAD)
 
 
-def _part(source: BinaryIO, found: Dialect, at: int, size: int) -> str:
+def _part(source: BinaryIO, detected: Dialect, at: int, size: int) -> str:
     source.seek(at)
-    return source.read(size).decode(found.encoding, "replace")
+    return source.read(size).decode(detected.encoding, "replace")
 
 
-def _lines(text: str, found: Dialect, cut: bool) -> list[str]:
+def _lines(text: str, detected: Dialect, cut: bool) -> list[str]:
     """The physical lines; the last is left out where the sample ends inside it."""
-    ends = r"\r\n|\r|\n" if found.line_end == "cr" else r"\r*\n"
+    ends = r"\r\n|\r|\n" if detected.line_end == "cr" else r"\r*\n"
     lines = re.split(ends, text.lstrip("\ufeff"))
     if len(lines) > 1 and (cut or not lines[-1]):
         lines.pop()
     return lines
 
 
-def _told(lines: Sequence[str]) -> str | None:
+def _declared_delimiter(lines: Sequence[str]) -> str | None:
     """The delimiter that a first line `sep=;` names, as Excel understands it."""
     named = _SEP.match(lines[0].strip()) if lines else None
     return named and {"\\t": "\t"}.get(named[1], named[1])
 
 
-def _best(lines: Sequence[str], found: Dialect, told: str | None) -> _Reading:
+def _best(lines: Sequence[str], detected: Dialect, declared: str | None) -> _Attempt:
     """The delimiter and quote under which the records agree best."""
-    at = 1 if told else 0
-    delimiters = (told,) if told in DELIMITERS else DELIMITERS
-    readings = [
-        _reading(lines, at, delimiter, quote)
+    at = 1 if declared else 0
+    delimiters = (declared,) if declared in DELIMITERS else DELIMITERS
+    attempts = [
+        _attempt(lines, at, delimiter, quote)
         for delimiter in delimiters
         for quote in _quotes(lines, delimiter)
     ]
-    return max(readings, key=lambda r: (round(r.score, 3), r.delimiter == found.delimiter))
+    return max(attempts, key=lambda a: (round(a.score, 3), a.delimiter == detected.delimiter))
 
 
 def _quotes(lines: Sequence[str], delimiter: str) -> Iterator[str]:
-    """The quotes that are worth a try: single ones only where cells stand in them."""
+    """The quotes that are worth a try: single ones only where they enclose cells."""
     text = "\n".join(lines[:_RECORDS])
     double, single = (len(_QUOTED[q, delimiter].findall(text)) for q in ('"', "'"))
     if single > max(double, min(len(lines), _RECORDS) // 4):
@@ -139,9 +146,9 @@ def _quotes(lines: Sequence[str], delimiter: str) -> Iterator[str]:
         yield '"'
 
 
-def _reading(lines: Sequence[str], at: int, delimiter: str, quote: str) -> _Reading:
+def _attempt(lines: Sequence[str], at: int, delimiter: str, quote: str) -> _Attempt:
     records = list(islice(_records(lines, at, delimiter, quote), _RECORDS))
-    return _Reading(delimiter, quote, records, _score([record.cells for record in records]))
+    return _Attempt(delimiter, quote, records, _score([record.cells for record in records]))
 
 
 def _records(lines: Sequence[str], at: int, delimiter: str, quote: str) -> Iterator[_Record]:
@@ -205,40 +212,45 @@ def _word(cell: str) -> bool:
 def _last_rows(
     source: BinaryIO,
     size: int,
-    found: Dialect,
-    reading: _Reading,
+    detected: Dialect,
+    attempt: _Attempt,
     shown: Sequence[tuple[str, ...]],
 ) -> Sequence[tuple[str, ...]]:
     """The last records, from the sample where that is the whole file."""
-    at = max(found.bom, (size - _TAIL) & ~1)
-    lines = _lines(_part(source, found, at, _TAIL + 1), found, cut=False)
-    if at == found.bom:
-        if len(reading.records) < _RECORDS:
+    at = max(detected.bom, (size - _TAIL) & ~1)
+    lines = _lines(_part(source, detected, at, _TAIL + 1), detected, cut=False)
+    if at == detected.bom:
+        if len(attempt.records) < _RECORDS:
             return shown
     else:
         lines = lines[1:]
-    return [record.cells for record in _records(lines, 0, reading.delimiter, reading.quote)]
+    return [record.cells for record in _records(lines, 0, attempt.delimiter, attempt.quote)]
 
 
 def _sniffed(
-    found: Dialect, reading: _Reading, laid: Layout, skip_last: int, told: bool, whole: bool
+    detected: Dialect,
+    attempt: _Attempt,
+    laid: SampleLayout,
+    skip_last: int,
+    declared: bool,
+    whole: bool,
 ) -> Sniffed:
-    start = reading.records[laid.first]
-    rows = [record.cells for record in reading.records[laid.first + laid.header :]]
-    if whole and len(reading.records) < _RECORDS and skip_last:
+    start = attempt.records[laid.first]
+    rows = [record.cells for record in attempt.records[laid.first + laid.header :]]
+    if whole and len(attempt.records) < _RECORDS and skip_last:
         rows = rows[:-skip_last]
     names = start.cells if laid.header else _numbered(laid.width)
-    quote = "" if reading.quote == "none" else reading.quote
+    quote = "" if attempt.quote == "none" else attempt.quote
     return Sniffed(
-        dialect=replace(found, delimiter=reading.delimiter, quote=quote),
-        quote=reading.quote,
+        dialect=replace(detected, delimiter=attempt.delimiter, quote=quote),
+        quote=attempt.quote,
         header_row=int(laid.header),
         skip_rows=start.line,
         skip_last=skip_last,
         columns=tuple(name.strip().strip("\ufeff")[:_LONGEST] for name in names),
         first_rows=tuple(_shown(row) for row in rows[:_SHOWN]),
-        confidence=round(laid.sure * min(1.0, 0.5 + reading.score), 2),
-        notes=tuple(_notes(reading, laid, start.line, skip_last, told, names)),
+        confidence=round(laid.sure * min(1.0, 0.5 + attempt.score), 2),
+        notes=tuple(_notes(attempt, laid, start.line, skip_last, declared, names)),
     )
 
 
@@ -251,11 +263,16 @@ def _shown(row: Sequence[str]) -> tuple[str, ...]:
 
 
 def _notes(
-    reading: _Reading, laid: Layout, skipped: int, skip_last: int, told: bool, names: Sequence[str]
+    attempt: _Attempt,
+    laid: SampleLayout,
+    skipped: int,
+    skip_last: int,
+    declared: bool,
+    names: Sequence[str],
 ) -> Iterator[str]:
-    if told:
+    if declared:
         yield "The first line names the delimiter."
-    if skipped > told:
+    if skipped > declared:
         yield f"Left out before the header: {counted(skipped, 'line')}."
     if skip_last:
         yield f"Left out at the end, since they are no rows: {counted(skip_last, 'record')}."
@@ -263,9 +280,9 @@ def _notes(
         yield "The first row looks like data, not like a header. The columns were numbered."
     elif laid.sure < 0.9:
         yield "It is not sure that the first row is a header."
-    if reading.quote == "'":
+    if attempt.quote == "'":
         yield "Cells stand in single quotes."
-    if reading.quote == "none":
+    if attempt.quote == "none":
         yield "Double quotes are part of the text, they enclose nothing."
     if laid.width == 1:
         yield "There is one column only. Choose the delimiter if there should be more."

@@ -1,4 +1,4 @@
-"""The face of a template's spec: parse, write, compare, draft. Pure."""
+"""A template's spec for the rest of imports: parse, write, compare, draft. Pure."""
 
 from imports.mapping.definitions import (
     BadSpec,
@@ -7,18 +7,17 @@ from imports.mapping.definitions import (
     LimitsPer,
     Missing,
     OwnField,
-    Reading,
+    ReadingOptions,
     Settings,
     Spec,
     Unknown,
 )
 from imports.mapping.differences import (
     Change,
-    described,
     diff,
     reading_words,
     settings_words,
-    source,
+    source_words,
 )
 from imports.mapping.drafting import from_mapping
 from imports.mapping.parsing import as_json, parse
@@ -33,12 +32,11 @@ __all__ = [
     "LimitsPer",
     "Missing",
     "OwnField",
-    "Reading",
+    "ReadingOptions",
     "Settings",
     "Spec",
     "Unknown",
     "as_json",
-    "described",
     "diff",
     "dump_yaml",
     "from_mapping",
@@ -46,5 +44,5 @@ __all__ = [
     "parse",
     "reading_words",
     "settings_words",
-    "source",
+    "source_words",
 ]

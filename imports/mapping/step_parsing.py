@@ -1,4 +1,4 @@
-"""A step as the spec writes it to a `Step` and back, with every fault named. Pure.
+"""A step as a spec writes it, to a `Step`, with every fault. Pure.
 
 Regular expressions are those of Rust's regex crate, which matches in linear time; they are
 compiled here once, so that a job never meets one that is not valid.
@@ -13,7 +13,6 @@ from typing import TypeAlias
 
 import polars as pl
 
-from imports.mapping.faults import Faults
 from imports.mapping.steps import (
     Case,
     Date,
@@ -29,8 +28,9 @@ from imports.mapping.steps import (
     Step,
     Trim,
 )
+from imports.mapping.strict_reading import Path, StrictReader, shown
 
-_Reader: TypeAlias = Callable[[object, str, Faults], Step]
+_Reader: TypeAlias = Callable[[object, Path, StrictReader], Step]
 
 CASES = ("upper", "lower", "title")
 SIDES = ("left", "right")
@@ -48,26 +48,23 @@ _THOUSANDS = (",", ".", " ", "'", "")
 _DIRECTIVES = re.compile(r"%(.?)", re.DOTALL)
 _DATE_PARTS = ("Yy", "mbB", "de")
 _KNOWN_PARTS = "YymbBdeHMSIp"
+_PARTS_LISTED = ", ".join(f"%{letter}" for letter in _KNOWN_PARTS)
 
 
-def parse_step(value: object, path: str, faults: Faults) -> Step:
-    """The step; some step in the place of one that is not understood."""
-    found = faults.mapping(value, path)
-    if len(found) != 1:
+def parse_step(value: object, path: Path, reader: StrictReader) -> Step:
+    """The step; a trim in place of a step that is not understood."""
+    steps = reader.mapping(value, path)
+    if len(steps) != 1:
         if isinstance(value, Mapping):
-            names = ", ".join(_READERS)
-            faults.add(path, f"found {len(found)} keys, expected one step: {names}")
+            message = "found %(count)s keys, expected one step: %(steps)s"
+            reader.add(path, "not_one_step", message, count=len(steps), steps=", ".join(_READERS))
         return Trim()
-    ((name, given),) = found.items()
+    ((name, given),) = steps.items()
     if name not in _READERS:
-        faults.expected(path, name, f"one of {', '.join(_READERS)}")
+        message = "found %(value)s, expected one of %(steps)s"
+        reader.add(path, "unknown_step", message, value=shown(name), steps=", ".join(_READERS))
         return Trim()
-    return _READERS[name](given, f"{path}.{name}", faults)
-
-
-def step_as_json(step: Step) -> dict[str, object]:
-    """The step as the spec writes it."""
-    return step.as_json()
+    return _READERS[name](given, (*path, name), reader)
 
 
 def is_regex(pattern: str) -> bool:
@@ -80,7 +77,7 @@ def is_regex(pattern: str) -> bool:
 
 
 def has_time(date_format: str) -> bool:
-    """Whether the format says a time of day."""
+    """Whether the format has a time of day."""
     return any(letter in "HMSIp" for letter in _DIRECTIVES.findall(date_format))
 
 
@@ -93,143 +90,149 @@ def growth(steps: Sequence[Step]) -> float:
     return times
 
 
-def _join(value: object, path: str, faults: Faults) -> Step:
-    return Join(faults.text(value, path, _MOST_TEXT))
+def _join(value: object, path: Path, reader: StrictReader) -> Step:
+    return Join(reader.text(value, path, _MOST_TEXT))
 
 
-def _first_non_blank(value: object, path: str, faults: Faults) -> Step:
-    _only_true(value, path, faults)
+def _first_non_blank(value: object, path: Path, reader: StrictReader) -> Step:
+    _only_true(value, path, reader)
     return FirstNonBlank()
 
 
-def _trim(value: object, path: str, faults: Faults) -> Step:
-    _only_true(value, path, faults)
+def _trim(value: object, path: Path, reader: StrictReader) -> Step:
+    _only_true(value, path, reader)
     return Trim()
 
 
-def _only_true(value: object, path: str, faults: Faults) -> None:
+def _only_true(value: object, path: Path, reader: StrictReader) -> None:
     if value is not True:
-        faults.expected(path, value, "true (take the step out to do without it)")
+        message = "found %(value)s, expected true (take the step out to do without it)"
+        reader.add(path, "not_true", message, value=shown(value))
 
 
-def _case(value: object, path: str, faults: Faults) -> Step:
-    return Case(faults.one_of(value, path, CASES))
+def _case(value: object, path: Path, reader: StrictReader) -> Step:
+    return Case(reader.choice(value, path, CASES))
 
 
-def _replace(value: object, path: str, faults: Faults) -> Step:
-    given = faults.keys(value, path, ("find", "with", "regex"), ("find", "with"))
-    find = faults.text(given.get("find", "x"), f"{path}.find", _MOST_PATTERN, least=1) or "x"
-    by = faults.text(given.get("with", ""), f"{path}.with", _MOST_TEXT)
-    regex = faults.flag(given.get("regex", False), f"{path}.regex")
+def _replace(value: object, path: Path, reader: StrictReader) -> Step:
+    given = reader.keys(value, path, ("find", "with", "regex"), ("find", "with"))
+    find = reader.text(given.get("find", "x"), (*path, "find"), _MOST_PATTERN, least=1) or "x"
+    by = reader.text(given.get("with", ""), (*path, "with"), _MOST_TEXT)
+    regex = reader.flag(given.get("regex", False), (*path, "regex"))
     if regex and len(find) <= _MOST_PATTERN and not is_regex(find):
-        faults.expected(
-            f"{path}.find",
-            find,
-            "a regular expression without look-around and back references, of moderate size",
+        message = (
+            "found %(value)s, expected a regular expression without look-around and back "
+            "references, of moderate size"
         )
+        reader.add((*path, "find"), "not_a_regex", message, value=shown(find))
     return Replace(find, by, regex)
 
 
-def _split(value: object, path: str, faults: Faults) -> Step:
-    given = faults.keys(value, path, ("on", "part"), ("on", "part"))
-    on = faults.text(given.get("on", " "), f"{path}.on", _MOST_TEXT, least=1)
+def _split(value: object, path: Path, reader: StrictReader) -> Step:
+    given = reader.keys(value, path, ("on", "part"), ("on", "part"))
+    on = reader.text(given.get("on", " "), (*path, "on"), _MOST_TEXT, least=1)
     part = given.get("part", 1)
     if part == 0:
-        faults.expected(f"{path}.part", part, "1 for the first, 2 ..., or -1 for the last")
-    return Split(on, faults.count_of(part, f"{path}.part", -1_000, 1_000))
+        message = "found %(value)s, expected 1 for the first, 2 ..., or -1 for the last"
+        reader.add((*path, "part"), "part_zero", message, value=shown(part))
+    return Split(on, reader.whole_number(part, (*path, "part"), -1_000, 1_000))
 
 
-def _part(value: object, path: str, faults: Faults) -> Step:
-    given = faults.keys(value, path, ("from", "length"), ("from",))
-    start = faults.count_of(given.get("from", 1), f"{path}.from", 1, _MOST_CELL)
+def _part(value: object, path: Path, reader: StrictReader) -> Step:
+    given = reader.keys(value, path, ("from", "length"), ("from",))
+    start = reader.whole_number(given.get("from", 1), (*path, "from"), 1, _MOST_CELL)
     length = given.get("length")
     if length is not None:
-        length = faults.count_of(length, f"{path}.length", 1, _MOST_CELL)
+        length = reader.whole_number(length, (*path, "length"), 1, _MOST_CELL)
     return Part(start, length)
 
 
-def _pad(value: object, path: str, faults: Faults) -> Step:
-    given = faults.keys(value, path, ("width", "with", "side"), ("width",))
+def _pad(value: object, path: Path, reader: StrictReader) -> Step:
+    given = reader.keys(value, path, ("width", "with", "side"), ("width",))
     return Pad(
-        faults.count_of(given.get("width", 1), f"{path}.width", 1, _MOST_WIDTH),
-        faults.text(given.get("with", "0"), f"{path}.with", 1, least=1),
-        faults.one_of(given.get("side", "left"), f"{path}.side", SIDES),
+        reader.whole_number(given.get("width", 1), (*path, "width"), 1, _MOST_WIDTH),
+        reader.text(given.get("with", "0"), (*path, "with"), 1, least=1),
+        reader.choice(given.get("side", "left"), (*path, "side"), SIDES),
     )
 
 
-def _number(value: object, path: str, faults: Faults) -> Step:
-    given = faults.keys(value, path, ("decimal", "thousands"))
-    decimal = faults.one_of(given.get("decimal", "."), f"{path}.decimal", _DECIMALS)
+def _number(value: object, path: Path, reader: StrictReader) -> Step:
+    given = reader.keys(value, path, ("decimal", "thousands"))
+    decimal = reader.choice(given.get("decimal", "."), (*path, "decimal"), _DECIMALS)
     usual = "," if decimal == "." else "."
-    thousands = faults.one_of(given.get("thousands", usual), f"{path}.thousands", _THOUSANDS)
+    thousands = reader.choice(given.get("thousands", usual), (*path, "thousands"), _THOUSANDS)
     if thousands == decimal:
-        faults.expected(f"{path}.thousands", thousands, "another sign than the decimal one")
+        message = "found %(value)s, expected another sign than the decimal one"
+        reader.add((*path, "thousands"), "same_sign", message, value=shown(thousands))
     return Number(decimal, thousands)
 
 
-def _date(value: object, path: str, faults: Faults) -> Step:
-    given = faults.keys(value, path, ("formats",), ("formats",))
+def _date(value: object, path: Path, reader: StrictReader) -> Step:
+    given = reader.keys(value, path, ("formats",), ("formats",))
 
-    def read(item: object, place: str) -> str:
-        text = faults.text(item, place, _MOST_TEXT, least=1)
-        fault = _format_fault(text)
-        if fault:
-            faults.expected(place, text, fault)
+    def read(item: object, place: Path) -> str:
+        text = reader.text(item, place, _MOST_TEXT, least=1)
+        if fault := _format_fault(text):
+            code, expected = fault
+            message = f"found %(value)s, expected {expected}"
+            reader.add(place, code, message, value=shown(text), parts=_PARTS_LISTED)
         return text
 
-    formats = faults.listed(given.get("formats", []), f"{path}.formats", _MOST_FORMATS, read)
+    formats = reader.items(given.get("formats", []), (*path, "formats"), _MOST_FORMATS, read)
     if not formats and given.get("formats") == []:
-        faults.add(f"{path}.formats", 'found none, expected one such as "%d.%m.%Y"')
+        message = 'found none, expected one such as "%%d.%%m.%%Y"'
+        reader.add((*path, "formats"), "no_format", message)
     return Date(formats)
 
 
-def _format_fault(date_format: str) -> str:
-    """What would be expected instead of the format; empty where it is fine."""
+def _format_fault(date_format: str) -> tuple[str, str] | None:
+    """A fault's code and what is expected instead of the format; None where it is fine."""
     letters = _DIRECTIVES.findall(date_format)
-    known = ", ".join(f"%{letter}" for letter in _KNOWN_PARTS)
     if any(letter not in _KNOWN_PARTS or not letter for letter in letters):
-        return f"only the parts {known}"
+        return "format_part", "only the parts %(parts)s"
     kinds = [next((i for i, kind in enumerate(_PART_KINDS) if x in kind), -1) for x in letters]
     if len(set(kinds)) != len(kinds):
-        return "each part once"
+        return "format_repeated", "each part once"
     if any(not set(part) & set(letters) for part in _DATE_PARTS):
-        return "a year (%Y), a month (%m) and a day (%d)"
+        return "format_no_date", "a year (%%Y), a month (%%m) and a day (%%d)"
     time = set(letters) & set("HMSIp")
     if time and not ({"H", "M"} <= time <= set("HMS") or {"I", "M", "p"} <= time <= set("IMSp")):
-        return "a time as %H:%M or %I:%M %p, with or without %S"
-    return ""
+        return "format_time", "a time as %%H:%%M or %%I:%%M %%p, with or without %%S"
+    return None
 
 
 _PART_KINDS = ("Yy", "mbB", "de", "HI", "M", "S", "p")
 
 
-def _map(value: object, path: str, faults: Faults) -> Step:
-    given = faults.keys(value, path, ("values", "other"), ("values",))
-    place = f"{path}.values"
-    found = faults.mapping(given.get("values", {}), place, MOST_VALUES)
+def _map(value: object, path: Path, reader: StrictReader) -> Step:
+    given = reader.keys(value, path, ("values", "other"), ("values",))
+    place = (*path, "values")
+    pairs = reader.mapping(given.get("values", {}), place, MOST_VALUES)
     values = {
-        faults.text(key, place, _MOST_CELL, least=1): faults.text(
-            item, f"{place}.{key[:40]}", _MOST_VALUE
+        reader.text(key, place, _MOST_CELL, least=1): reader.text(
+            item, (*place, key[:40]), _MOST_VALUE
         )
-        for key, item in found.items()
+        for key, item in pairs.items()
     }
-    other = faults.one_of(given.get("other", "reject"), f"{path}.other", OTHERS)
+    other = reader.choice(given.get("other", "reject"), (*path, "other"), OTHERS)
     return Map(MappingProxyType(values), other)
 
 
-def _lookup(value: object, path: str, faults: Faults) -> Step:
-    given = faults.keys(value, path, ("table", "column", "other", "default"), ("table",))
-    other = faults.one_of(given.get("other", "reject"), f"{path}.other", LOOKUP_OTHERS)
-    default = faults.text_or_none(given.get("default"), f"{path}.default", _MOST_VALUE)
+def _lookup(value: object, path: Path, reader: StrictReader) -> Step:
+    given = reader.keys(value, path, ("table", "column", "other", "default"), ("table",))
+    other = reader.choice(given.get("other", "reject"), (*path, "other"), LOOKUP_OTHERS)
+    default = reader.text_or_none(given.get("default"), (*path, "default"), _MOST_VALUE)
     if other == "default" and not default:
-        faults.add(f"{path}.default", "found none, expected the text that an unknown key takes")
+        message = "found none, expected the text that an unknown key takes"
+        reader.add((*path, "default"), "no_default", message)
     if other != "default" and default is not None:
-        faults.expected(f"{path}.other", other, '"default", for a default is given')
+        message = 'found %(value)s, expected "default", for a default is given'
+        reader.add((*path, "other"), "default_unused", message, value=shown(other))
     column = given.get("column")
     return Lookup(
-        faults.text(given.get("table", "x"), f"{path}.table", least=1),
+        reader.text(given.get("table", "x"), (*path, "table"), least=1),
         other,
-        None if column is None else faults.text(column, f"{path}.column", least=1),
+        None if column is None else reader.text(column, (*path, "column"), least=1),
         default,
     )
 

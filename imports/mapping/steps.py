@@ -1,8 +1,8 @@
 """The steps that make one text out of a file's cells, as plain data. Pure.
 
 Each step is one key in the spec: `{trim: true}`, `{case: upper}` ... (issue 3). Their effect is
-in `transforms.py`, what may be written in `step_parsing.py`. Each says itself how the spec writes
-it (`as_json`) and what it does in a few words for a page (`words`).
+in `transforms.py`, what may be written in `step_parsing.py`. `as_json` is a step as the spec
+writes it, `words` its effect in a few words for a page.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Pad:
-    """Filled up to a width. side: "left" or "right", where it is filled."""
+    """Filled up to a width. side: "left" or "right", where the filling is."""
 
     width: int
     fill: str = "0"
@@ -133,7 +133,7 @@ class Pad:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number as people of some country write it, to 1234.5. thousands: "" for none."""
+    """A number in a local notation, to 1234.5. thousands: the separator, "" for none."""
 
     decimal: str = "."
     thousands: str = ","
@@ -160,7 +160,7 @@ class Date:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """Values to others. other: what becomes of the rest, "keep", "blank" or "reject"."""
+    """Values to other values. other: the effect on any other value: "keep", "blank", "reject"."""
 
     values: Mapping[str, str]
     other: str = "reject"
@@ -177,10 +177,10 @@ class Map:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """As Map, by a table of the tenant (`tables.py`), which says whether capitals count.
+    """Keys to values by a look-up table of the tenant (`tables.py`), with or without case.
 
-    column: whose value is taken, None for the first after the key. other: also "default", and
-    then `default` is taken for a key that the table does not have.
+    column: the column of the values; None for the first after the key. other: as in Map, or
+    "default": a key that the table does not have gets `default`.
     """
 
     table: str

@@ -3,43 +3,56 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import polars as pl
 
-from imports.issues import FileRefused
+from imports.issues import FileRefused, Issue
 from imports.mapping.tables import Row, Table, normal
 from imports.scan import cells
 from imports.scan.dialect import Dialect, detect
 from imports.scan.scanner import read_header, scan
+from portal.faults import Fault, Refused
 from portal.people_csv import restore
 
 MOST_ROWS = 100_000
 MOST_COLUMNS = 20
 MOST_BYTES = 10 << 20
 MOST_CELL = 4_000  # characters
-_MOST_TOLD = 20
+_MOST_FAULTS = 20
 
 
-class BadTable(ValueError):
-    """A table that cannot be used. faults: each a sentence, with the line where there is one."""
+class BadTable(Refused):
+    """A table that cannot be used. A fault of a row has its physical line as parameter `line`."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__(" ".join(faults))
-        rest = len(faults) - _MOST_TOLD
-        more = [f"And {rest:,} more of the kind."] if rest > 0 else []
-        self.faults = [*faults[:_MOST_TOLD], *more]
+    def __init__(self, *faults: Fault) -> None:
+        rest = len(faults) - _MOST_FAULTS
+        more = Fault((), "more_faults", "And %(count)s more of the kind.", {"count": f"{rest:,}"})
+        super().__init__(*faults[:_MOST_FAULTS], *((more,) if rest > 0 else ()))
+
+    @property
+    def sentences(self) -> list[str]:
+        """The faults, each with its line where it has one."""
+        return [
+            f"Line {fault.params['line']:,}: {fault}" if "line" in fault.params else str(fault)
+            for fault in self.faults
+        ]
+
+    def __str__(self) -> str:
+        return " ".join(self.sentences)
 
 
 def read_table(data: bytes, *, key: str = "", fold: bool = False) -> Table:
     """The table that a delimited text holds; its first record names the columns.
 
-    key: name of the column that is looked up, the first without one. An apostrophe that a file of
-    ours has before a formula is taken off again. Raises BadTable.
+    key: name of the column that is looked up; empty: the first. The apostrophe that
+    `portal.people_csv` writes before a formula is removed again. Raises BadTable.
     """
     if len(data) > MOST_BYTES:
-        raise BadTable([f"The table is larger than {MOST_BYTES >> 20} MB, the most it may be."])
+        message = "The table is larger than %(most)s MB, the most it may be."
+        raise BadTable(Fault((), "too_large", message, {"most": MOST_BYTES >> 20}))
     file = io.BytesIO(data)
     try:
         dialect = detect(file, len(data))
@@ -47,7 +60,7 @@ def read_table(data: bytes, *, key: str = "", fold: bool = False) -> Table:
         at = _key_place(names, key)
         lines, rows = _rows(file, dialect, len(names))
     except FileRefused as refused:
-        raise BadTable([issue.message for issue in refused.issues]) from refused
+        raise BadTable(*map(_of_issue, refused.issues)) from refused
     order = [at, *(place for place in range(len(names)) if place != at)]
     table = Table(
         columns=tuple(names[place] for place in order),
@@ -58,62 +71,80 @@ def read_table(data: bytes, *, key: str = "", fold: bool = False) -> Table:
     return table
 
 
-def row_faults(table: Table, lines: Sequence[int]) -> list[str]:
+def _of_issue(issue: Issue) -> Fault:
+    return Fault((), issue.code.value.lower(), "%(message)s", {"message": issue.message})
+
+
+def row_faults(table: Table, lines: Sequence[int]) -> list[Fault]:
     """What is wrong with a table's rows: blank keys, keys that are there twice, cells too long.
 
-    lines: of each row in its file.
+    lines: the physical line of each row in its file.
     """
     if not table.rows:
-        return ["The table has no rows. It needs a line with the names, then one for each key."]
+        message = "The table has no rows. It needs a line with the names, then one for each key."
+        return [Fault(("rows",), "no_rows", message)]
     keys = normal(pl.Series([row[0] for row in table.rows], dtype=pl.String), table.fold)
-    return [*_key_faults(table, keys.to_list(), lines), *_long(table, lines)]
+    return [*_key_faults(table, keys.to_list(), lines), *_long_cells(table, lines)]
 
 
-def _key_faults(table: Table, keys: Sequence[str], lines: Sequence[int]) -> Iterator[str]:
+def _key_faults(table: Table, keys: Sequence[str], lines: Sequence[int]) -> Iterator[Fault]:
     name = table.columns[0]
     first: dict[str, int] = {}
-    for key, row, line in zip(keys, table.rows, lines, strict=True):
+    for at, (key, row, line) in enumerate(zip(keys, table.rows, lines, strict=True)):
         if not key:
-            yield f'Line {line:,}: "{name}" is blank, and each row needs its key.'
+            message = '"%(column)s" is blank, and each row needs its key.'
+            yield Fault(("rows", at, 0), "no_key", message, {"line": line, "column": name})
         elif (before := first.setdefault(key, line)) != line:
-            same = " (capitals do not count)" if table.fold else ""
-            yield (
-                f'Line {line:,}: the key "{row[0][:60]}" is on line {before:,} already{same}.'
+            folded = " (capitals do not count)" if table.fold else ""
+            message = (
+                f'the key "%(key)s" is on line %(before)s already{folded}.'
                 " Each key may be there once."
             )
+            params = {"line": line, "key": row[0][:60], "before": f"{before:,}"}
+            yield Fault(("rows", at, 0), "key_repeated", message, params)
 
 
-def _long(table: Table, lines: Sequence[int]) -> Iterator[str]:
-    for row, line in zip(table.rows, lines, strict=True):
-        for name, cell in zip(table.columns, row, strict=True):
+def _long_cells(table: Table, lines: Sequence[int]) -> Iterator[Fault]:
+    message = '"%(column)s" has %(size)s characters, and at most %(most)s are allowed.'
+    most = f"{MOST_CELL:,}"
+    for at, (row, line) in enumerate(zip(table.rows, lines, strict=True)):
+        for column, cell in enumerate(row):
             if len(cell) > MOST_CELL:
-                yield (
-                    f'Line {line:,}: "{name}" has {len(cell):,} characters, and at most'
-                    f" {MOST_CELL:,} are allowed."
-                )
+                params = {"line": line, "column": table.columns[column], "most": most}
+                size = f"{len(cell):,}"
+                yield Fault(("rows", at, column), "cell_length", message, {**params, "size": size})
 
 
 def _trimmed(header: Sequence[str]) -> tuple[str, ...]:
     """The columns' names. Raises BadTable."""
     names = tuple(name.strip() for name in header)
-    faults = []
-    if not 2 <= len(names) <= MOST_COLUMNS:
-        faults.append(
-            f"Found {len(names):,} columns, expected 2 to {MOST_COLUMNS}: the key, and what it"
-            " stands for. Columns are parted by commas, semicolons, tabs or bars."
-        )
-    if not all(names):
-        faults.append("A column has no name: the first line names each of them.")
-    faults += [f'"{one[:60]}" is the name of two columns.' for one in names if _twice(one, names)]
-    faults += [f'The name "{one[:60]}…" is too long.' for one in names if len(one) > 200]
-    if not all(name.isprintable() for name in names):
-        faults.append("The name of a column has a tab, a line break or a control character in it.")
-    _refuse(list(dict.fromkeys(faults)))
+    _refuse(list(_name_faults(names)))
     return names
 
 
-def _twice(name: str, names: Sequence[str]) -> bool:
-    return bool(name) and names.count(name) > 1
+def _name_faults(names: Sequence[str]) -> Iterator[Fault]:
+    path = ("columns",)
+    if not 2 <= len(names) <= MOST_COLUMNS:
+        message = (
+            "Found %(count)s columns, expected 2 to %(most)s: the key, and what it stands for."
+            " Columns are parted by commas, semicolons, tabs or bars."
+        )
+        params = {"count": f"{len(names):,}", "most": MOST_COLUMNS}
+        yield Fault(path, "column_count", message, params)
+    if not all(names):
+        message = "A column has no name: the first line names each of them."
+        yield Fault(path, "no_column_name", message)
+    for name, times in Counter(names).items():
+        if name and times > 1:
+            message = '"%(name)s" is the name of two columns.'
+            yield Fault(path, "column_repeated", message, {"name": name[:60]})
+    for name in dict.fromkeys(names):
+        if len(name) > 200:
+            message = 'The name "%(name)s…" is too long.'
+            yield Fault(path, "column_name_length", message, {"name": name[:60]})
+    if not all(name.isprintable() for name in names):
+        message = "The name of a column has a tab, a line break or a control character in it."
+        yield Fault(path, "column_name_characters", message)
 
 
 def _key_place(names: Sequence[str], key: str) -> int:
@@ -121,7 +152,8 @@ def _key_place(names: Sequence[str], key: str) -> int:
         return 0
     if key not in names:
         listed = ", ".join(f'"{name[:60]}"' for name in names)
-        raise BadTable([f'There is no column "{key[:60]}". The table has {listed}.'])
+        message = 'There is no column "%(key)s". The table has %(columns)s.'
+        raise BadTable(Fault(("key",), "no_column", message, {"key": key[:60], "columns": listed}))
     return names.index(key)
 
 
@@ -129,20 +161,24 @@ def _rows(file: io.BytesIO, dialect: Dialect, width: int) -> tuple[list[int], li
     """The physical lines and the cells of all rows. Raises BadTable, FileRefused."""
     lines: list[int] = []
     rows: list[Row] = []
-    torn: list[str] = []
+    malformed: list[Fault] = []
     for chunk in scan(file, dialect, width):
-        torn += [f"Line {cut.line:,}: {cut.message}" for cut in chunk.malformed]
+        malformed += [
+            Fault(("rows",), "malformed", "%(message)s", {"line": cut.line, "message": cut.message})
+            for cut in chunk.malformed
+        ]
         lines += chunk.lines.tolist()
-        if len(rows) + len(torn) > MOST_ROWS or len(lines) > MOST_ROWS:
-            raise BadTable([f"The table has more than {MOST_ROWS:,} rows, the most it may have."])
+        if len(rows) + len(malformed) > MOST_ROWS or len(lines) > MOST_ROWS:
+            message = "The table has more than %(most)s rows, the most it may have."
+            raise BadTable(Fault(("rows",), "too_many_rows", message, {"most": f"{MOST_ROWS:,}"}))
         for start, end in pairwise(chunk.offsets.tolist()):
             text = chunk.data[start : end - 1].decode("utf-8", "replace")
-            found = cells.split(text, dialect.delimiter, dialect.quote)
-            rows.append(tuple(restore(cell.strip()) for cell in found))
-    _refuse(torn)
+            split = cells.split(text, dialect.delimiter, dialect.quote)
+            rows.append(tuple(restore(cell.strip()) for cell in split))
+    _refuse(malformed)
     return lines, rows
 
 
-def _refuse(faults: Sequence[str]) -> None:
+def _refuse(faults: Sequence[Fault]) -> None:
     if faults:
-        raise BadTable(faults)
+        raise BadTable(*faults)

@@ -1,4 +1,4 @@
-"""A tenant's look-up table as plain data: a key column and the values that it stands for. Pure.
+"""A tenant's look-up table as plain data: a key column and the values of each key. Pure.
 
 Source: issue 3 (transforms: look-up table).
 """
@@ -16,14 +16,18 @@ import xxhash
 from imports.check.characters import tidied
 from imports.mapping.definitions import Spec
 from imports.mapping.steps import Lookup
+from portal.faults import Fault
 
 Row: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """columns: names, the key's first. rows: as wide; each key once. fold: capitals of keys do
-    not count. number: of the version, where it is a stored one."""
+    """A look-up table.
+
+    columns: names, the key's first. rows: as wide as `columns`; each key once. fold: whether keys
+    are compared without case. number: of the version, where it is a stored one; else 0.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -31,7 +35,7 @@ class Table:
     number: int = 0
 
     def pairs(self, column: str | None = None) -> tuple[pl.Series, pl.Series]:
-        """Keys in their normal form, and the values of a column, of the first without a name.
+        """The keys in their normal form, and the values of a column; None: the first after the key.
 
         Raises ValueError for a column that it does not have.
         """
@@ -41,7 +45,7 @@ class Table:
 
     @property
     def digest(self) -> int:
-        """64 bits that change with everything that decides what a key comes to."""
+        """A 64-bit hash of everything that decides which value a key has."""
         facts = json.dumps([self.columns, self.rows, self.fold])
         return xxhash.xxh3_64_intdigest(facts.encode())
 
@@ -50,7 +54,7 @@ Tables: TypeAlias = Mapping[str, Table]
 
 
 def normal(keys: pl.Series, fold: bool) -> pl.Series:
-    """The keys as they are compared: as cells are tidied, and in small letters where asked."""
+    """The keys as they are compared: as cells are tidied, in lower case where `fold` says so."""
     stripped = tidied(keys).str.strip_chars()
     return stripped.str.to_lowercase() if fold else stripped
 
@@ -62,48 +66,56 @@ def named_in(spec: Spec) -> list[str]:
 
 def lookups_of(spec: Spec) -> Iterator[tuple[str, Lookup]]:
     """Each look-up of a spec with the name of its field."""
-    for name, made in spec.fields.items():
-        for step in made.steps:
+    for name, field in spec.fields.items():
+        for step in field.steps:
             if isinstance(step, Lookup):
                 yield name, step
 
 
 def written_in(spec: Any) -> set[str]:
-    """As `named_in`, of a spec as it is stored, which need not be valid."""
+    """As `named_in`, for a spec as it is stored, which need not be valid."""
     fields = spec.get("fields") if isinstance(spec, dict) else None
     if not isinstance(fields, dict):
         return set()
-    lists = (made.get("steps") for made in fields.values() if isinstance(made, dict))
+    lists = (field.get("steps") for field in fields.values() if isinstance(field, dict))
     steps = (step for listed in lists if isinstance(listed, list) for step in listed)
-    given = (step.get("lookup") for step in steps if isinstance(step, dict))
-    return {str(one["table"]) for one in given if isinstance(one, dict) and "table" in one}
+    lookups = (step.get("lookup") for step in steps if isinstance(step, dict))
+    return {str(step["table"]) for step in lookups if isinstance(step, dict) and "table" in step}
 
 
-def place_of(table: Table, key: str) -> int | None:
-    """Which row has the key, in any spelling that counts as the same; None where none has."""
-    wanted = normal(pl.Series([key], dtype=pl.String), table.fold)[0]
+def row_with(table: Table, key: str) -> int | None:
+    """The position of the row with the key, in any equal spelling; None where none has it."""
+    folded = normal(pl.Series([key], dtype=pl.String), table.fold)[0]
     keys = table.pairs()[0].to_list()
-    return keys.index(wanted) if wanted in keys else None
+    return keys.index(folded) if folded in keys else None
 
 
-def missing(spec: Spec, columns: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """What a spec needs of tables that are not there. columns: of each table, the key's first."""
+def missing(spec: Spec, columns: Mapping[str, Sequence[str]]) -> Iterator[Fault]:
+    """The tables and columns that a spec needs and that are not there.
+
+    columns: of each table, the key's first.
+    """
     for name, step in lookups_of(spec):
         if step.table not in columns:
-            yield f'"{name}" needs the look-up table "{step.table}", which is not there.'
-    yield from lacking(spec, columns)
+            message = '"%(field)s" needs the look-up table "%(table)s", which is not there.'
+            params = {"field": name, "table": step.table}
+            yield Fault(("fields", name), "no_table", message, params)
+    yield from missing_columns(spec, columns)
 
 
-def lacking(spec: Spec, columns: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """What a spec takes of these tables that they do not have."""
+def missing_columns(spec: Spec, columns: Mapping[str, Sequence[str]]) -> Iterator[Fault]:
+    """The columns that a spec takes values from and that these tables do not have."""
     for name, step in lookups_of(spec):
         if step.table not in columns or step.column is None:
             continue
         if step.column not in columns[step.table][1:]:
-            yield (
-                f'"{name}" needs the column "{step.column}" of the look-up table "{step.table}",'
-                f" which has {_listed(columns[step.table][1:])}."
+            message = (
+                '"%(field)s" needs the column "%(column)s" of the look-up table "%(table)s",'
+                " which has %(columns)s."
             )
+            params = {"field": name, "column": step.column, "table": step.table}
+            listed = _listed(columns[step.table][1:])
+            yield Fault(("fields", name), "no_table_column", message, {**params, "columns": listed})
 
 
 def _listed(names: Collection[str]) -> str:

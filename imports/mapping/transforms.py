@@ -1,15 +1,14 @@
 """A field's spec to polars expressions: a file's raw columns to the text that is checked. Pure.
 
-A step works on what the step before has left. Its column has a name, `s` + slot + "." + number,
-so that no expression holds another twice: polars does not share its deeper parts.
-A blank cell stays blank through all steps. What a step cannot read becomes blank and a fault.
+A step works on the result of the step before. Each result has its own column, named `s` + slot +
+"." + number, so that no expression contains another twice: polars does not share deeper parts.
+A blank cell stays blank through all steps. A value that a step cannot read is blank and a fault.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TypeAlias
 
 import polars as pl
 
@@ -36,14 +35,13 @@ from imports.mapping.steps import (
 from imports.mapping.tables import Tables
 from portal.records.definitions import Field
 
-_Rewriter: TypeAlias = Callable[[pl.Expr, Step], pl.Expr]
 _NO_TABLES: Tables = MappingProxyType({})
 _READING = (Number, Date, Map, Lookup)  # steps for values of some form, or of a list
 _MEANING = (Map, Lookup, Replace, Split, Part)  # steps that may give any cell a meaning
 
 
 def compile_field(
-    made: FieldSpec,
+    spec: FieldSpec,
     field: Field,
     header: Sequence[str],
     positions: Sequence[int],
@@ -55,12 +53,13 @@ def compile_field(
     """The field's cell over the raw columns r + position.
 
     positions: of the spec's columns in the file. slot: number of its columns in the frame.
-    default: what a blank cell takes in the end. Raises KeyError where a table is not in `lookups`.
+    default: the value of a cell that is blank in the end. Raises KeyError for a table that is not
+    in `lookups`.
     """
-    missing = _missing(made, field, lookups)
-    stages = [_gathered(made, positions, missing).alias(_stage(slot, 0))]
+    missing = _missing(spec, field, lookups)
+    stages = [_gathered(spec, positions, missing).alias(_stage(slot, 0))]
     faults: list[Check] = []
-    for number, step in enumerate(_rest(made.steps), start=1):
+    for number, step in enumerate(_rest(spec.steps), start=1):
         before = pl.col(_stage(slot, number - 1))
         expression, fault = _applied(step, before, pl.col(_stage(slot, number)), lookups)
         stages.append(expression.alias(_stage(slot, number)))
@@ -73,10 +72,10 @@ def compile_field(
         positions=tuple(positions),
         stages=(*stages, last.alias(f"c{slot}")),
         faults=tuple(faults),
-        constant=made.constant,
+        constant=spec.constant,
         missing=missing,
-        own_format=any(isinstance(step, Number | Date) for step in made.steps),
-        taken_as_it_is=not any(isinstance(step, _MEANING) for step in made.steps),
+        own_format=any(isinstance(step, Number | Date) for step in spec.steps),
+        taken_as_it_is=not any(isinstance(step, _MEANING) for step in spec.steps),
     )
 
 
@@ -89,23 +88,23 @@ def _rest(steps: Sequence[Step]) -> Sequence[Step]:
     return steps[1:] if steps and isinstance(steps[0], Join | FirstNonBlank) else steps
 
 
-def _missing(made: FieldSpec, field: Field, lookups: Tables) -> tuple[str, ...]:
+def _missing(spec: FieldSpec, field: Field, lookups: Tables) -> tuple[str, ...]:
     """What counts as blank in the field's columns; not what a step has a value for."""
     words = missing_in(field)
-    if any(isinstance(step, _READING) for step in made.steps):
+    if any(isinstance(step, _READING) for step in spec.steps):
         words = MISSING
-    elif made.steps and isinstance(made.steps[0], Join | FirstNonBlank):
+    elif spec.steps and isinstance(spec.steps[0], Join | FirstNonBlank):
         words = tuple(dict.fromkeys((*words, *NO_NAME)))
-    named = {value for step in made.steps for value in known_values(step, lookups)}
+    named = {value for step in spec.steps for value in known_values(step, lookups)}
     return ("", *(word for word in words[1:] if word not in named))
 
 
-def _gathered(made: FieldSpec, positions: Sequence[int], missing: Sequence[str]) -> pl.Expr:
+def _gathered(spec: FieldSpec, positions: Sequence[int], missing: Sequence[str]) -> pl.Expr:
     """One text of the columns, null where all are blank."""
-    if made.constant is not None:
-        return pl.lit(made.constant, pl.String)
+    if spec.constant is not None:
+        return pl.lit(spec.constant, pl.String)
     cells = [clean(pl.col(f"r{at}"), missing) for at in positions]
-    first = made.steps[0] if made.steps else None
+    first = spec.steps[0] if spec.steps else None
     if isinstance(first, Join):
         return pl.concat_str(cells, separator=first.between, ignore_nulls=True)
     return pl.coalesce(cells)

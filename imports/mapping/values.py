@@ -11,18 +11,18 @@ from imports.issues import SHOWN_CHARACTERS
 from imports.mapping.naming import plain, vocabulary
 from portal.records.definitions import Field
 
-_MOST = 1_000  # distinct values that are compared: an enumeration has never more
+_MOST = 1_000  # distinct values that are compared: no enumeration has more
 _ALIKE = 0.75  # difflib's ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueSuggestion:
-    """What one value of the file means. found: as the file spells it. count: rows that have it.
+    """What one value of the file means. spelling: the file's. count: rows that have it.
 
     value: the canonical value, None where there is no idea. confidence: 0 to 1. reason: a sentence.
     """
 
-    found: str
+    spelling: str
     count: int
     value: str | None
     confidence: float
@@ -34,25 +34,25 @@ def value_map(field: Field, distinct: Mapping[str, int]) -> list[ValueSuggestion
 
     Values beyond the thousandth get no suggestion. The order is that of `distinct`.
     """
-    known = _Values(field)
-    filled = [(found, count) for found, count in distinct.items() if found.strip()]
+    values = _Values(field)
+    filled = [(spelling, count) for spelling, count in distinct.items() if spelling.strip()]
     return [
         ValueSuggestion(
-            found=found,
+            spelling=spelling,
             count=count,
             value=meant[0],
             confidence=meant[1],
             reason=meant[2],
         )
-        for number, (found, count) in enumerate(filled)
-        for meant in [known.meant(found) if number < _MOST else _NO_IDEA]
+        for number, (spelling, count) in enumerate(filled)
+        for meant in [values.meant(spelling) if number < _MOST else _NO_IDEA]
     ]
 
 
 def share_known(field: Field, distinct: frozenset[str]) -> float:
-    """The part of some values that an enumeration surely has."""
-    known = _Values(field)
-    hits = sum(known.meant(value)[1] >= 0.85 for value in islice(distinct, _MOST))
+    """The share of some values that surely belong to an enumeration."""
+    values = _Values(field)
+    hits = sum(values.meant(value)[1] >= 0.85 for value in islice(distinct, _MOST))
     return hits / len(distinct) if distinct else 0.0
 
 
@@ -73,9 +73,9 @@ class _Values:
             for spelling in vocabulary().values.get(value, ()):
                 self._other.setdefault(plain(spelling), set()).add(value)
 
-    def meant(self, found: str) -> _Meant:
+    def meant(self, spelling: str) -> _Meant:
         """The value it means, how sure that is, and why."""
-        folded, normal = found.strip().lower()[:SHOWN_CHARACTERS], plain(found)
+        folded, normal = spelling.strip().lower()[:SHOWN_CHARACTERS], plain(spelling)
         return next(self._ideas(folded, normal), _NO_IDEA)
 
     def _ideas(self, folded: str, normal: str) -> Iterator[_Meant]:

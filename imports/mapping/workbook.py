@@ -1,4 +1,4 @@
-"""What a workbook says about its sheets: their names, number formats and shared texts. Pure."""
+"""A workbook's parts: the names of its sheets, number formats and shared texts. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _IN_MEMORY = 32 << 20
 class Workbook:
     """The parts of a workbook. sheets: name and part. formats: what each cell style shows.
 
-    texts: the part with the shared texts. from_1904: days are counted from there, not from 1900.
+    texts: the part with the shared texts. from_1904: days are counted from 1904, not from 1900.
     """
 
     sheets: list[tuple[str, str]]
@@ -43,10 +43,10 @@ def read_workbook(archive: zipfile.ZipFile) -> Workbook:
     formats = _Formats()
     if links.styles and links.styles in archive.namelist():
         parse(archive, links.styles, formats)
-    found = [(name, links.sheets[key]) for name, key in main.sheets if key in links.sheets]
-    if not found:
+    sheets = [(name, links.sheets[key]) for name, key in main.sheets if key in links.sheets]
+    if not sheets:
         raise unreadable("it has no sheet")
-    return Workbook(found, formats.kinds, links.texts, main.from_1904)
+    return Workbook(sheets, formats.kinds, links.texts, main.from_1904)
 
 
 class _Main(Elements):
@@ -142,27 +142,27 @@ class Texts:
 
 
 def read_texts(archive: zipfile.ZipFile, workbook: Workbook, texts: Texts) -> None:
-    """Gather the texts that the cells of the workbook share. Raises FileRefused."""
+    """Read the texts that the workbook's cells share. Raises FileRefused."""
     if workbook.texts in archive.namelist():
         parse(archive, workbook.texts, _TextReader(texts))
 
 
 class _TextReader(Elements):
-    """xl/sharedStrings.xml; what tells how to pronounce a text (rPh) is no part of it."""
+    """xl/sharedStrings.xml without phonetic readings (rPh)."""
 
     def __init__(self, texts: Texts) -> None:
         super().__init__()
         self._texts = texts
         self._parts: list[str] | None = None
         self._taken = False
-        self._spoken = False
+        self._phonetic = False
 
     def begin(self, name: str, attrs: AttributesImpl) -> None:
         if name == "si":
             self._parts = []
         elif name == "rPh":
-            self._spoken = True
-        self._taken = name == "t" and not self._spoken
+            self._phonetic = True
+        self._taken = name == "t" and not self._phonetic
 
     def characters(self, content: str) -> None:
         if self._taken and self._parts is not None:
@@ -171,7 +171,7 @@ class _TextReader(Elements):
     def end(self, name: str) -> None:
         self._taken = False
         if name == "rPh":
-            self._spoken = False
+            self._phonetic = False
         elif name == "si" and self._parts is not None:
             self._texts.add("".join(self._parts))
             self._parts = None

@@ -1,7 +1,7 @@
 """A template as a YAML file, to be kept, sent and imported elsewhere. Pure.
 
-Foreign text: safe types only, at most 256 KiB, no anchors or aliases (a small file could stand
-for a huge one), no tags, no deep nesting, no key twice.
+Foreign text: safe types only, at most 256 KiB, no anchors or aliases (a small file could expand
+to a huge one), no tags, no deep nesting, no key twice.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 
 from imports.mapping.definitions import BadSpec, Spec
-from imports.mapping.faults import Faults
 from imports.mapping.parsing import as_json, parse
+from imports.mapping.strict_reading import StrictReader
+from portal.faults import Fault
 
 MOST_BYTES = 256 << 10
 _DEEPEST = 20
@@ -25,7 +26,7 @@ _KEYS = ("name", "feed", "file_names", "spec")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What a file says. feed: name of a feed of the catalog, not checked here."""
+    """A template read from a file. feed: name of a feed, not compared with the catalog here."""
 
     name: str
     feed: str
@@ -44,27 +45,23 @@ def dump_yaml(spec: Spec, name: str, feed: str, file_names: Sequence[str]) -> st
 def load_yaml(text: str) -> Exported:
     """The template in a YAML file. Raises BadSpec with every fault."""
     document = _document(text)
-    faults = Faults()
-    given = faults.keys(document, "template", _KEYS, ("name", "feed", "spec"))
-    name = faults.text(given.get("name", "x"), "name", least=1)
-    feed = faults.text(given.get("feed", "x"), "feed", least=1)
-    files = faults.listed(
+    reader = StrictReader()
+    given = reader.keys(document, ("template",), _KEYS, ("name", "feed", "spec"))
+    name = reader.text(given.get("name", "x"), ("name",), least=1)
+    feed = reader.text(given.get("feed", "x"), ("feed",), least=1)
+    files = reader.items(
         given.get("file_names", ()),
-        "file_names",
+        ("file_names",),
         _MOST_FILES,
-        lambda item, path: faults.text(item, path, 255, least=1),
+        lambda item, path: reader.text(item, path, 255, least=1),
     )
-    spec, told = _spec(faults.mapping(given.get("spec", {}), "spec"))
-    if spec is None or faults.count:
-        raise BadSpec([*faults.all(), *told])
-    return Exported(name=name, feed=feed, file_names=files, spec=spec)
-
-
-def _spec(data: dict[str, object]) -> tuple[Spec | None, list[str]]:
     try:
-        return parse(data), []
+        spec = parse(reader.mapping(given.get("spec", {}), ("spec",)))
     except BadSpec as bad:
-        return None, bad.faults
+        raise BadSpec(*reader.faults, *bad.faults) from bad
+    if reader.faults:
+        raise BadSpec(*reader.faults)
+    return Exported(name=name, feed=feed, file_names=files, spec=spec)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -88,7 +85,8 @@ class _Loader(yaml.SafeLoader):
 
 def _document(text: str) -> object:
     if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
-        raise BadSpec([f"file: found more than {MOST_BYTES:,} bytes, expected at most as many"])
+        message = "found more than %(most)s bytes, expected at most as many"
+        raise BadSpec(Fault(("file",), "too_large", message, {"most": f"{MOST_BYTES:,}"}))
     try:
         _refuse_bombs(text)
         # _Loader is a SafeLoader, which the linter cannot see.
@@ -96,23 +94,32 @@ def _document(text: str) -> object:
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark
         where = f"line {mark.line + 1}" if mark else "file"
-        raise BadSpec([f"{where}: found {fault.problem}, expected valid YAML"]) from None
+        raise _invalid(where, str(fault.problem)) from None
     except (yaml.YAMLError, ValueError, OverflowError) as fault:
         reason = str(fault).splitlines()[0] if str(fault) else "a value out of range"
-        raise BadSpec([f"file: found {reason[:200]}, expected valid YAML"]) from None
+        raise _invalid("file", reason[:200]) from None
+
+
+def _invalid(where: str, problem: str) -> BadSpec:
+    message = "found %(problem)s, expected valid YAML"
+    return BadSpec(Fault((where,), "invalid_yaml", message, {"problem": problem}))
 
 
 def _refuse_bombs(text: str) -> None:
     """Raise BadSpec for what could grow or nest, before anything is built."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1 if event.start_mark else 0
+        where = (f"line {event.start_mark.line + 1 if event.start_mark else 0}",)
         if getattr(event, "anchor", None) is not None:
-            raise BadSpec([f"line {line}: found an anchor or alias, expected the text in full"])
+            message = "found an anchor or alias, expected the text in full"
+            raise BadSpec(Fault(where, "yaml_alias", message))
         tag = getattr(event, "tag", None)
         if tag is not None:
-            raise BadSpec([f"line {line}: found the tag {tag[:60]}, expected no tags"])
+            message = "found the tag %(tag)s, expected no tags"
+            raise BadSpec(Fault(where, "yaml_tag", message, {"tag": tag[:60]}))
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise BadSpec([f"line {line}: found {depth} levels, expected at most {_DEEPEST}"])
+            message = "found %(depth)s levels, expected at most %(most)s"
+            params = {"depth": depth, "most": _DEEPEST}
+            raise BadSpec(Fault(where, "yaml_depth", message, params))

@@ -1,4 +1,4 @@
-"""What came: deliveries with their files and decisions, and what lies in the folders right now."""
+"""Deliveries with their files and decisions, and the files that are in the folders right now."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Arrival(TenantOwned, Leased):
     """One detected, complete delivery: a manifest with its files, or one file for a template.
 
     identity: what makes the delivery one (drop, the manifest's or the file's inode, time, size and
-    bytes); UNIQUE, so that two collectors or ten rings make one arrival. name: the manifest's or
+    bytes); UNIQUE, so that two collectors or ten messages make one arrival. name: the manifest's or
     file's name as sent. current_name: its name in the folder now, empty once removed. A file that
     no template names is UNMATCHED, and goes on from there when its name or a template changes.
     """
@@ -28,7 +28,6 @@ class Arrival(TenantOwned, Leased):
         INVALID_FILES = "invalid_files", _("Some references are invalid")
         INVALID_SCHEMA = "invalid_schema", _("The manifest is not valid")
         CONFIG_MISSING = "config_missing", _("Configuration missing")
-        FAILED = "failed", _("Could not be collected")
         UNMATCHED = "unmatched", _("No template of that name")
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -59,7 +58,7 @@ class ArrivalFile(TenantOwned):
 
     content: storage name of the snapshot. source: inode, mtime_ns and size of the file in the
     folder, for compare-and-delete. duplicate_of: the file row that took this very file before.
-    told: the job's state that the result file in the folder tells, empty while there is none.
+    reported_state: the state that the result file in the folder gives, empty while there is none.
     """
 
     arrival = models.ForeignKey(Arrival, on_delete=models.CASCADE, related_name="files")
@@ -74,7 +73,7 @@ class ArrivalFile(TenantOwned):
     source = models.CharField(max_length=120, blank=True)
     duplicate_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True)
     removed_at = models.DateTimeField(null=True, blank=True)
-    told = models.CharField(max_length=20, blank=True)
+    reported_state = models.CharField(max_length=20, blank=True)
 
     class Meta:
         constraints = [
@@ -85,7 +84,7 @@ class ArrivalFile(TenantOwned):
                 name="one_snapshot_per_file",
             ),
         ]
-        # Read by the collector: which of the files that lie there were taken already.
+        # Read by the collector: which of the files in the folder were taken already.
         indexes = [models.Index(fields=["tenant", "source"], name="file_by_source")]
 
 

@@ -16,13 +16,15 @@ from portal.models import TenantOwned, User
 class ImportDraft(TenantOwned):
     """An import that is being prepared; each step of the wizard writes its part (seed 003).
 
-    version: rises with each save, so that of two people who save at once one is told. spec: as in
-    `imports/mapping/spec.py`, possibly not valid yet. content: storage name of the file. table:
-    of its first rows as CSV, where the file is a workbook. sample: the rows that pages show and
-    what the columns most likely are (`imports/drafts/sampling.py`). counted: the distinct values
-    of columns, by name. dry_run: the last validation; checked: the draft's version at that time.
-    wanted: a file in the folders that is to be read; fetched: what the collector, which alone sees
-    the folders, has brought of it: `content`, `size` and `sha256` of a copy, or `problem`: "gone".
+    version: rises with each save, so that of two people who save at once the second is refused.
+    spec: as in `imports/mapping/spec.py`, possibly not valid yet. content: storage name of the
+    file. table: of its first rows as CSV, where the file is a workbook. sample: the header and the
+    suggestions for its columns (`imports/drafts/guessing.py`). counted: the distinct values of
+    columns, by name. dry_run: the last validation; checked: the draft's version at that time.
+    requested: a file in the folders to be copied by the collector, which alone sees the folders;
+    fetched: `content`, `size` and `sha256` of its copy, or `problem`: "gone". template_version:
+    the version of the template that the draft last saved; 0 where it saved none, or an older
+    portal noted none.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -45,7 +47,7 @@ class ImportDraft(TenantOwned):
     sample = models.JSONField(default=dict)
     counted = models.JSONField(default=dict)
 
-    wanted = models.ForeignKey(Sighting, on_delete=models.SET_NULL, null=True, related_name="+")
+    requested = models.ForeignKey(Sighting, on_delete=models.SET_NULL, null=True, related_name="+")
     fetched = models.JSONField(default=dict)
 
     dry_run = models.ForeignKey(ImportJob, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -54,13 +56,16 @@ class ImportDraft(TenantOwned):
     template = models.ForeignKey(
         ImportTemplate, on_delete=models.SET_NULL, null=True, related_name="+"
     )
+    template_version = models.IntegerField(default=0)
 
     class Meta:
         indexes = [
             models.Index(fields=["tenant", "-changed_at"], name="draft_newest"),
             # Read by the collector in each round.
             models.Index(
-                fields=["tenant"], name="draft_wanting", condition=models.Q(wanted__isnull=False)
+                fields=["tenant"],
+                name="draft_requesting",
+                condition=models.Q(requested__isnull=False),
             ),
         ]
 

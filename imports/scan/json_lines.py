@@ -14,7 +14,7 @@ from typing import BinaryIO
 from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
 from imports.scan import cells
 from imports.scan.chunks import Chunk, MalformedRecord
-from portal.events import rules
+from portal.events import payloads, rules
 from portal.events.rules import EventRefused, Incoming
 
 COLUMNS = ("id", "event", "timestamp", "subject", "payload")
@@ -75,7 +75,7 @@ def _record(line: bytes) -> str:
     if len(line) > _LONGEST:
         return _wrong(line, f"This line has more than {_LONGEST:,} bytes. Shorten it.")
     try:
-        event = rules.read(rules.parse(line.decode()))
+        event = rules.read(payloads.parse(line.decode()))
     except UnicodeDecodeError:
         return _wrong(line, "This line is not UTF-8. Write the whole file anew as UTF-8.")
     except EventRefused as refused:

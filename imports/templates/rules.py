@@ -1,14 +1,19 @@
-"""What speaks against a template: its name, its file names, a spec that does not fit its feed."""
+"""What may be saved as a template: its name, its file names, and a spec that fits its feed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from django.db.models import QuerySet
 
 from imports.jobs import pinned_lookups
 from imports.mapping.definitions import Spec
 from imports.mapping.effective import unfit
-from imports.models import ImportTemplate
+from imports.models import ImportTemplate, LookupVersion, TemplateVersion
 from portal import locks
+from portal.changes import ChangedMeanwhile
+from portal.faults import Fault
 from portal.locks import Lock
 from portal.models import Account, Tenant
 from portal.records.catalog import catalog
@@ -16,68 +21,96 @@ from portal.records.catalog import catalog
 MOST_NAMES = 100
 
 
-class Refused(Exception):
-    """Nothing was done. faults: each a sentence."""
-
-    def __init__(self, *faults: str) -> None:
-        super().__init__(" ".join(faults))
-        self.faults = list(faults)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Face:
-    """What a template is known by. file_names: exact; account: whose files, None for web only."""
+class TemplateIdentity:
+    """A template's name and the files it is for.
+
+    file_names: exact, case-sensitive. account: whose files; None for uploads in the browser only.
+    """
 
     name: str
     account: Account | None = None
     file_names: tuple[str, ...] = ()
 
 
-def alone(tenant_id: int) -> None:
-    """Until the end of the transaction nobody else changes this tenant's templates' names, or the
-    look-up tables that templates need."""
+def lock_templates(tenant_id: int) -> None:
+    """Keep others from changing the tenant's templates until the transaction ends.
+
+    Covers the templates' names, and the look-up tables that templates need.
+    """
     locks.hold_until_commit(Lock.CHANGE_TEMPLATES, tenant_id)
 
 
-def spec_faults(tenant_id: int, feed: str, spec: Spec) -> list[str]:
-    """What speaks against a spec for the feed of that name."""
+def saved_meanwhile(
+    version: TemplateVersion | LookupVersion | None, differs: Sequence[str] = ()
+) -> ChangedMeanwhile:
+    """The refusal of a change that was not made from the current version, which is `version`."""
+    number = version.number if version else 0
+    who = f" by {version.user}" if version and version.user else ""
+    message = (
+        "Version %(number)s was saved%(who)s meanwhile, and yours was not: look at it first, then "
+        "save again."
+    )
+    fault = Fault((), "changed_meanwhile", message, {"number": number, "who": who})
+    return ChangedMeanwhile(fault, number=number, differs=differs)
+
+
+def spec_faults(tenant_id: int, feed_name: str, spec: Spec) -> list[Fault]:
+    """Why the spec cannot be used for the feed of that name; empty where it can."""
     try:
-        known = catalog().feed(feed)
+        feed = catalog().feed(feed_name)
     except KeyError:
-        return [f'feed: found "{feed[:60]}", expected the name of a feed of this portal.']
-    record_type = catalog().record_type(known.record_type)
-    return unfit(spec, known, record_type, pinned_lookups.columns(tenant_id))
+        message = 'feed: found "%(name)s", expected the name of a feed of this portal.'
+        return [Fault(("feed",), "unknown_feed", message, {"name": feed_name[:60]})]
+    record_type = catalog().record_type(feed.record_type)
+    return unfit(spec, feed, record_type, pinned_lookups.columns(tenant_id))
 
 
-def face_faults(tenant: Tenant, face: Face, mine: ImportTemplate | None) -> list[str]:
-    """What speaks against the name, the account and the file names."""
+def identity_faults(
+    tenant: Tenant, identity: TemplateIdentity, template: ImportTemplate | None
+) -> list[Fault]:
+    """Why a template cannot have this name, account and these file names.
+
+    template: the one that is to have them; None for a new one.
+    """
     others = ImportTemplate.objects.filter(tenant=tenant)
-    if mine is not None:
-        others = others.exclude(pk=mine.pk)
-    faults = []
-    if not face.name.strip() or len(face.name) > 200 or "\x00" in face.name:
-        faults.append("name: expected 1 to 200 characters.")
-    elif others.filter(name=face.name).exists():
-        faults.append(f"There is a template named “{face.name}” already. Choose another name.")
-    if len(face.file_names) > MOST_NAMES:
-        faults.append(f"A template may name at most {MOST_NAMES} files.")
-    for name in face.file_names:
-        faults += _name_faults(name)
-    if face.account is not None:
-        rivals = others.filter(account=face.account, enabled=True)
-        faults += [
-            f"The template “{rival.name}” takes {name} from this account already."
-            for rival in rivals
-            for name in face.file_names
-            if name in rival.file_names
-        ]
-    return faults
+    if template is not None:
+        others = others.exclude(pk=template.pk)
+    return [
+        *_name_faults(identity.name, others),
+        *_file_name_faults(identity.file_names),
+        *_rival_faults(identity, others),
+    ]
 
 
-def _name_faults(name: str) -> list[str]:
-    if not name or name != name.strip() or len(name) > 255 or {"/", "\\", "\x00"} & set(name):
-        return [
-            f"{name[:80]!r} is no name that a file can come under: it is 1 to 255 characters long, "
-            "has no / or \\, and no space around it."
-        ]
-    return []
+def _name_faults(name: str, others: QuerySet[ImportTemplate]) -> Iterator[Fault]:
+    if not name.strip() or len(name) > 200 or "\x00" in name:
+        yield Fault(("name",), "name_length", "name: expected 1 to 200 characters.")
+    elif others.filter(name=name).exists():
+        message = "There is a template named “%(name)s” already. Choose another name."
+        yield Fault(("name",), "name_taken", message, {"name": name})
+
+
+def _file_name_faults(names: Sequence[str]) -> Iterator[Fault]:
+    if len(names) > MOST_NAMES:
+        message = "A template may name at most %(most)s files."
+        yield Fault(("file_names",), "too_many_files", message, {"most": MOST_NAMES})
+    for at, name in enumerate(names):
+        if not name or name != name.strip() or len(name) > 255 or {"/", "\\", "\x00"} & set(name):
+            message = (
+                "%(name)s is no name that a file can come under: it is 1 to 255 characters long, "
+                "has no / or \\, and no space around it."
+            )
+            yield Fault(("file_names", at), "bad_file_name", message, {"name": repr(name[:80])})
+
+
+def _rival_faults(identity: TemplateIdentity, others: QuerySet[ImportTemplate]) -> Iterator[Fault]:
+    """One file is imported by one template."""
+    if identity.account is None:
+        return
+    message = "The template “%(template)s” takes %(file)s from this account already."
+    for rival in others.filter(account=identity.account, enabled=True):
+        for at, name in enumerate(identity.file_names):
+            if name in rival.file_names:
+                params = {"template": rival.name, "file": name}
+                yield Fault(("file_names", at), "file_name_taken", message, params)

@@ -1,11 +1,11 @@
-"""Deliveries and what lies in the folders: why was my file not picked up?"""
+"""Deliveries, and the files in the folders that no delivery took, with the reason."""
 
 from __future__ import annotations
 
 import uuid
 
 from django.core.paginator import Page, Paginator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
@@ -16,6 +16,7 @@ from imports.models import Arrival, Decision, Sighting
 from imports.web import begin, verdicts
 from imports.web.filters import ArrivalFilterForm, SightingFilterForm
 from portal.models import Drop, Role
+from portal.web.acting import or_404
 from portal.web.permissions import TenantRequest, require
 
 PER_PAGE = 50
@@ -26,13 +27,13 @@ PER_PAGE = 50
 def arrival_list(request: TenantRequest) -> HttpResponse:
     """The deliveries, newest first."""
     form = ArrivalFilterForm(request.GET)
-    found = Paginator(queries.arrivals(request.tenant, form.wanted()), PER_PAGE)
+    pages = Paginator(queries.arrivals(request.tenant, form.as_filter()), PER_PAGE)
     counts = queries.sighting_verdicts(request.tenant)
     context = {
         "section": "arrivals",
         "tab": "arrivals",
         "form": form,
-        "page": found.get_page(request.GET.get("page")),
+        "page": pages.get_page(request.GET.get("page")),
         "filtered": any(request.GET.get(name) for name in form.fields),
         "lying": sum(counts.values()),
         "misplaced": counts.get(queries.MISPLACED, 0),
@@ -44,9 +45,7 @@ def arrival_list(request: TenantRequest) -> HttpResponse:
 @require(Role.VIEWER)
 def arrival_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """One delivery: its files with their outcome, and its decision log."""
-    arrival = queries.arrival(request.tenant, uid)
-    if arrival is None:
-        raise Http404
+    arrival = or_404(queries.arrival(request.tenant, uid))
     context = {
         "section": "arrivals",
         "arrival": arrival,
@@ -59,7 +58,7 @@ def arrival_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 
 
 def _near_misses(arrival: Arrival) -> list[Decision]:
-    """Those of the file's present name: it may have been looked up under others before."""
+    """The near misses of the file's present name: it may have had other names before."""
     near: list[Decision] = []
     for decision in arrival.decisions.all():
         if decision.verdict == Verdict.UNMATCHED:
@@ -74,10 +73,10 @@ def _near_misses(arrival: Arrival) -> list[Decision]:
 def sighting_list(request: TenantRequest) -> HttpResponse:
     """Files in the folders that no delivery took, with the reason."""
     counts = queries.sighting_verdicts(request.tenant)
-    known = [(name, f"{verdicts.label(name)} ({n})") for name, n in sorted(counts.items())]
-    form = SightingFilterForm(request.GET, verdicts=known)
-    found = Paginator(queries.sightings(request.tenant, form.wanted()), PER_PAGE)
-    page = found.get_page(request.GET.get("page"))
+    choices = [(name, f"{verdicts.label(name)} ({n})") for name, n in sorted(counts.items())]
+    form = SightingFilterForm(request.GET, verdicts=choices)
+    pages = Paginator(queries.sightings(request.tenant, form.as_filter()), PER_PAGE)
+    page = pages.get_page(request.GET.get("page"))
     context = {
         "section": "arrivals",
         "tab": "folders",
@@ -92,8 +91,8 @@ def sighting_list(request: TenantRequest) -> HttpResponse:
 
 
 def _fetchable(request: TenantRequest, page: Page[Sighting]) -> set[int]:
-    """Those of the page that a template can be made from, for who may make one."""
+    """The files of the page that a template can be made from; none for who may not make one."""
     if not request.membership.allows(Role.ADMIN):
         return set()
-    shown = receiving.lying(request.tenant).filter(pk__in=[file.pk for file in page])
+    shown = receiving.in_folders(request.tenant).filter(pk__in=[file.pk for file in page])
     return set(shown.values_list("pk", flat=True))

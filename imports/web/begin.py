@@ -1,11 +1,11 @@
-"""One click from a file that came to the wizard: make a template from this file."""
+"""One click from a file that was sent to the wizard: make a template from this file."""
 
 from __future__ import annotations
 
 import uuid
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -17,6 +17,7 @@ from imports.models import Arrival, ArrivalFile, ImportDraft
 from imports.web.job import has_original
 from portal.models import Role
 from portal.records.catalog import catalog
+from portal.web.acting import or_404
 from portal.web.permissions import TenantRequest, require
 
 
@@ -31,9 +32,7 @@ def waiting_file(arrival: Arrival) -> ArrivalFile | None:
 @require(Role.ADMIN)
 def arrival_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Open the wizard with an unmatched file; with the draft that holds it, where there is one."""
-    arrival = queries.arrival(request.tenant, uid)
-    if arrival is None:
-        raise Http404
+    arrival = or_404(queries.arrival(request.tenant, uid))
     row = waiting_file(arrival)
     if row is None:
         messages.error(request, _("No copy of this file waits for a template any more."))
@@ -50,16 +49,16 @@ def _drafted(request: TenantRequest, row: ArrivalFile) -> ImportDraft | None:
     try:
         receiving.take_arrived(draft, request.user, draft.version, row)
     except FileRefused as refused:
-        _give_up(request, draft, *(issue.message for issue in refused.issues[:3]))
+        _discard(request, draft, *(issue.message for issue in refused.issues[:3]))
         return None
     except FileNotFoundError:
-        _give_up(request, draft, _("The file is not kept any more. Send it again."))
+        _discard(request, draft, _("The file is not kept any more. Send it again."))
         return None
-    likely.aim(draft, request.user)
+    likely.choose_feed(draft, request.user)
     return draft
 
 
-def _give_up(request: TenantRequest, draft: ImportDraft, *reasons: str) -> None:
+def _discard(request: TenantRequest, draft: ImportDraft, *reasons: str) -> None:
     draft.delete()
     for reason in reasons:
         messages.error(request, reason)
@@ -68,17 +67,15 @@ def _give_up(request: TenantRequest, draft: ImportDraft, *reasons: str) -> None:
 @require_POST
 @require(Role.ADMIN)
 def sighting_template(request: TenantRequest, number: int) -> HttpResponse:
-    """Open the wizard with a file that lies in a folder; the collector brings a copy of it."""
-    file = queries.sighting(request.tenant, number)
-    if file is None:
-        raise Http404
-    if not receiving.lying(request.tenant).filter(pk=number).exists():
+    """Open the wizard with a file in a folder, of which the collector makes a copy."""
+    file = or_404(queries.sighting(request.tenant, number))
+    if not receiving.in_folders(request.tenant).filter(pk=number).exists():
         messages.error(request, _("This file no longer waits in its folder."))
         return redirect("sightings")
-    draft = keeping.wanting(request.tenant, file)
+    draft = keeping.requesting(request.tenant, file)
     if draft is None:
         draft = keeping.new(request.tenant, request.user, catalog().feeds()[0].name)
-        receiving.want(draft, request.user, draft.version, file)
+        receiving.request(draft, request.user, draft.version, file)
     return redirect("draft-file", draft.uid)
 
 
@@ -86,9 +83,7 @@ def sighting_template(request: TenantRequest, number: int) -> HttpResponse:
 @require(Role.ADMIN)
 def job_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Open the wizard with the file of a job, while it is kept."""
-    job = queries.job(request.tenant, uid)
-    if job is None:
-        raise Http404
+    job = or_404(queries.job(request.tenant, uid))
     if not has_original(job):
         messages.error(request, _("The file is not kept any more. Send it again."))
         return redirect("job", uid)
@@ -96,9 +91,9 @@ def job_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     try:
         receiving.pick(draft, request.user, draft.version, job)
     except FileRefused as refused:
-        _give_up(request, draft, *(issue.message for issue in refused.issues[:3]))
+        _discard(request, draft, *(issue.message for issue in refused.issues[:3]))
         return redirect("job", uid)
     except FileNotFoundError:
-        _give_up(request, draft, _("The file is not kept any more. Send it again."))
+        _discard(request, draft, _("The file is not kept any more. Send it again."))
         return redirect("job", uid)
     return redirect("draft-choose", draft.uid)

@@ -39,8 +39,8 @@ class JobFilterForm(forms.Form):
             field.choices = choices
         self.fields["name"].widget = forms.TextInput(attrs=_TEXT)
 
-    def wanted(self, sort: str) -> JobFilter:
-        """The filter; what cannot be read is left out and told beside its field."""
+    def as_filter(self, sort: str) -> JobFilter:
+        """The filter; what cannot be read is left out and shown beside its field."""
         self.is_valid()
         clean = self.cleaned_data
         status = clean.get("status") or ""
@@ -68,7 +68,7 @@ class ArrivalFilterForm(forms.Form):
         label=_("Name"), required=False, max_length=300, widget=forms.TextInput(attrs=_TEXT)
     )
 
-    def wanted(self) -> ArrivalFilter:
+    def as_filter(self) -> ArrivalFilter:
         self.is_valid()
         clean = self.cleaned_data
         return ArrivalFilter(state=clean.get("state") or "", name=clean.get("name") or "")
@@ -92,7 +92,7 @@ class SightingFilterForm(forms.Form):
         field = cast(forms.ChoiceField, self.fields["verdict"])
         field.choices = [("", _("Any reason")), *verdicts]
 
-    def wanted(self) -> SightingFilter:
+    def as_filter(self) -> SightingFilter:
         self.is_valid()
         clean = self.cleaned_data
         return SightingFilter(

@@ -8,8 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from django.contrib import messages
-from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,24 +21,19 @@ from imports.web import outcome, progress
 from portal import audit
 from portal.models import Role, User
 from portal.web import address, live
+from portal.web.acting import or_404
+from portal.web.downloads import stored_file
 from portal.web.permissions import TenantRequest, require
 
 State = ImportJob.State
 
 
-def _job(request: TenantRequest, uid: uuid.UUID) -> ImportJob:
-    job = queries.job(request.tenant, uid)
-    if job is None:
-        raise Http404
-    return job
-
-
 @require_GET
 @require(Role.VIEWER)
 def job_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Everything about one job; the changing part is live until the job rests."""
-    job = _job(request, uid)
-    # A job that waits for a person or has ended is not asked about again.
+    """Everything about one job; the changing part is live while the job is unfinished."""
+    job = or_404(queries.job(request.tenant, uid))
+    # A job that waits for a person or has ended is not polled.
     moving = job.state in queries.UNFINISHED
     context = {
         "section": "jobs",
@@ -73,7 +67,7 @@ def _timeline(job: ImportJob) -> list[dict[str, Any]]:
 
 
 def _group(group: IssueGroup) -> dict[str, Any]:
-    """The group with its examples as (line, found); whatever else is stored there is left out."""
+    """The group with its examples as (line, text); other stored forms are left out."""
     pairs = [pair for pair in group.examples if isinstance(pair, list) and len(pair) == 2]
     return {"group": group, "examples": pairs[:5]}
 
@@ -102,7 +96,7 @@ def is_applied(job: ImportJob) -> bool:
 
 
 def raisable(job: ImportJob) -> list[dict[str, Any]]:
-    """The limits that hold the job and that may be raised for it once, with what is needed."""
+    """The limits that hold the job and may be raised for it, with the value that is needed."""
     if job.state != State.HELD:
         return []
     words = _measures()
@@ -119,7 +113,7 @@ def raisable(job: ImportJob) -> list[dict[str, Any]]:
 
 
 def _needed(hold: dict[str, Any]) -> str:
-    """A limit that just lets through what was measured."""
+    """The lowest limit that allows what was measured."""
     in_percent = hold["code"] in ("size_change", "key_churn") and "%" in str(hold["limit"])
     return f"{hold['count']}%" if in_percent else str(hold["count"])
 
@@ -136,7 +130,7 @@ def _measures() -> dict[str, str]:
 
 
 def plan_of(job: ImportJob) -> list[dict[str, Any]]:
-    """The first rows of a plan that waits or was only tried, by what would happen to them."""
+    """The first rows of the plan of a held job or a dry run, by what would happen to them."""
     detail = job.plan_detail
     if job.state not in (State.HELD, State.PLANNED) or not isinstance(detail, dict):
         return []
@@ -160,18 +154,15 @@ def has_original(job: ImportJob) -> bool:
 @require_GET
 @require(Role.VIEWER)
 def job_by_number(request: TenantRequest, number: int) -> HttpResponse:
-    """The page of the job with this row number: records know their jobs by it."""
-    uid = queries.job_uids(request.tenant, [number]).get(number)
-    if uid is None:
-        raise Http404
-    return redirect("job", uid)
+    """Redirect to the page of the job with this row number, which records refer to it by."""
+    return redirect("job", or_404(queries.job_uids(request.tenant, [number]).get(number)))
 
 
 Act = Callable[[ImportJob, User, str | None], None]
 
 
 def _act(request: TenantRequest, uid: uuid.UUID, act: Act, done: str) -> HttpResponse:
-    job = _job(request, uid)
+    job = or_404(queries.job(request.tenant, uid))
     try:
         act(job, request.user, address.client(request) or None)
     except actions.BadLimits as why:
@@ -217,7 +208,7 @@ def job_retry(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require(Role.MANAGER)
 def job_attachment(request: TenantRequest, uid: uuid.UUID) -> FileResponse:
     """The rejected rows as a CSV file."""
-    job = _job(request, uid)
+    job = or_404(queries.job(request.tenant, uid))
     stem = PurePath(job.file_name.replace("\\", "/")).stem or "file"
     return _download(request, job, job.attachment, f"{stem}-errors.csv", "job.attachment")
 
@@ -226,7 +217,7 @@ def job_attachment(request: TenantRequest, uid: uuid.UUID) -> FileResponse:
 @require(Role.MANAGER)
 def job_original(request: TenantRequest, uid: uuid.UUID) -> FileResponse:
     """The file as it was sent, while it is kept."""
-    job = _job(request, uid)
+    job = or_404(queries.job(request.tenant, uid))
     content = job.content if has_original(job) else ""
     name = PurePath(job.file_name.replace("\\", "/")).name or "file.csv"
     return _download(request, job, content, name, "job.original")
@@ -235,20 +226,10 @@ def job_original(request: TenantRequest, uid: uuid.UUID) -> FileResponse:
 def _download(
     request: TenantRequest, job: ImportJob, content: str, name: str, action: str
 ) -> FileResponse:
-    """The stored file as an attachment, never shown in place. Raises Http404 without one."""
-    if not content:
-        raise Http404
-    try:
-        file = default_storage.open(content, "rb")
-    except OSError as exc:
-        raise Http404 from exc
+    """The stored file as an attachment. Raises Http404 where it is not kept."""
+    response = stored_file(content, name)
     audit.record(
         job.tenant_id, action, str(job.uid),
         user=request.user, address=address.client(request) or None, file=job.file_name,
     )  # fmt: skip
-    response = FileResponse(
-        file, as_attachment=True, filename=name, content_type="application/octet-stream"
-    )
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Cache-Control"] = "private, no-store"
     return response

@@ -27,16 +27,16 @@ _FAST, _SLOW = 2, 15  # seconds between two polls: while something moves, and ot
 @require_GET
 @require(Role.VIEWER)
 def job_list(request: TenantRequest) -> HttpResponse:
-    """The jobs that the filter lets through, fifty a page."""
+    """The jobs that match the filter, fifty a page."""
     form = JobFilterForm(request.GET)
-    wanted = form.wanted(request.GET.get("sort", ""))
-    page = Paginator(queries.jobs(request.tenant, wanted), PER_PAGE).get_page(
+    job_filter = form.as_filter(request.GET.get("sort", ""))
+    page = Paginator(queries.jobs(request.tenant, job_filter), PER_PAGE).get_page(
         request.GET.get("page")
     )
     context = {
         "section": "jobs",
         "form": form,
-        "sort": wanted.sort,
+        "sort": job_filter.sort,
         "page": page,
         "rows": _rows(page),
         "filtered": any(request.GET.get(name) for name in form.fields),
@@ -64,7 +64,7 @@ def _duration(job: ImportJob) -> float | None:
 
 
 def _overview(request: TenantRequest) -> dict[str, Any]:
-    """The numbers on top: what ended today by the tenant's clock, and what waits."""
+    """The numbers at the top: jobs of today by the tenant's clock, and unfinished ones."""
     today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     counts = queries.counts_by_state(request.tenant, today)
     day = today.date().isoformat()
@@ -97,8 +97,8 @@ def _first_steps(request: TenantRequest) -> dict[str, Any]:
 @require(Role.VIEWER)
 def job_csv(request: TenantRequest) -> StreamingHttpResponse:
     """The filtered list as a CSV file for people, streamed, newest first."""
-    found = queries.jobs(request.tenant, JobFilterForm(request.GET).wanted(""))
-    parts, zone = queries.stretch(found), timezone.get_current_timezone()
+    jobs = queries.jobs(request.tenant, JobFilterForm(request.GET).as_filter(""))
+    parts, zone = queries.in_slices(jobs), timezone.get_current_timezone()
     name = f"jobs-{timezone.localtime():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
         streamed(CSV_HEADER, ((_csv_cells(job, zone) for job in part) for part in parts)),

@@ -7,16 +7,16 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from imports.mapping.table_files import MOST_BYTES, MOST_ROWS, BadTable, read_table
+from imports.mapping.table_files import MOST_BYTES, MOST_ROWS, read_table
 from imports.mapping.tables import Table
-from imports.templates.rules import Refused
+from portal.faults import Fault, Refused
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 _MOST_PASTED = 2_000_000  # characters; Django takes 2.5 MB of form
 
 
 class ContentForm(forms.Form):
-    """What a table says: a file, or pasted text."""
+    """A table's content: a file, or pasted text."""
 
     file = forms.FileField(
         label=_("CSV file"),
@@ -53,16 +53,13 @@ class ContentForm(forms.Form):
         """The table that was sent; the form must be valid. Raises Refused with every fault."""
         sent, text = self.cleaned_data["file"], self.cleaned_data["pasted"]
         if sent is None and not text.strip():
-            raise Refused(str(_("Choose a file, or paste the table.")))
+            raise Refused(Fault((), "no_table", str(_("Choose a file, or paste the table."))))
         if sent is not None and text.strip():
-            raise Refused(str(_("There are a file and a pasted table: send one of them.")))
+            message = str(_("There are a file and a pasted table: send one of them."))
+            raise Refused(Fault((), "two_tables", message))
         data = bytes(sent.read(MOST_BYTES + 1)) if sent is not None else text.encode()
-        try:
-            return read_table(
-                data, key=self.cleaned_data["key"].strip(), fold=self.cleaned_data["fold"]
-            )
-        except BadTable as bad:
-            raise Refused(*bad.faults) from bad
+        key, fold = self.cleaned_data["key"].strip(), self.cleaned_data["fold"]
+        return read_table(data, key=key, fold=fold)
 
 
 class NewForm(ContentForm):
@@ -86,5 +83,5 @@ def most_words() -> str:
 
 
 def row_of(sent: Any, columns: list[str]) -> tuple[str, ...]:
-    """The cells of one row as a page's form sends them: cell-0 is the key."""
+    """The cells of one row from a page's form: cell-0 is the key."""
     return tuple(sent.get(f"cell-{at}", "").replace("\0", "").strip() for at in range(len(columns)))

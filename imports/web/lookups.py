@@ -1,4 +1,4 @@
-"""Look-up tables: the list, and one with its rows, its versions and the templates that use it."""
+"""Look-up tables: the list, and one table with its rows, versions and templates."""
 
 from __future__ import annotations
 
@@ -9,43 +9,31 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from imports.jobs import pinned_lookups
 from imports.models import LookupTable
-from imports.templates.actions import Actor
-from imports.templates.lookups import actions as acts
-from imports.templates.lookups import queries
-from imports.templates.rules import Refused
+from imports.templates.lookups import actions, queries
 from imports.web.lookup_forms import ContentForm, NewForm, most_words, row_of
 from portal import audit
+from portal.changes import ChangedMeanwhile
+from portal.faults import Refused
 from portal.models import Role
 from portal.people_csv import write_rows
 from portal.web import address
+from portal.web.acting import actor, based_on, changed_words, or_404
 from portal.web.permissions import TenantRequest, require
 
 _ROWS = 25  # a page
 _EDITED_AS_TEXT = 500  # rows that the form for new content begins with
 
 
-def _actor(request: TenantRequest) -> Actor:
-    return Actor(request.user, address.client(request) or None)
-
-
-def _based_on(request: TenantRequest) -> int:
-    text = request.POST.get("based_on", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
-
-
-def _found(request: TenantRequest, uid: uuid.UUID) -> LookupTable:
+def _table(request: TenantRequest, uid: uuid.UUID) -> LookupTable:
     """The tenant's table. Raises Http404."""
-    table = queries.table(request.tenant, uid)
-    if table is None or table.current is None:
-        raise Http404
-    return table
+    return or_404(queries.table(request.tenant, uid))
 
 
 @require_GET
@@ -59,11 +47,10 @@ def _list(
     request: TenantRequest, form: NewForm, faults: list[str] | None = None, status: int = 200
 ) -> HttpResponse:
     using = queries.users(request.tenant.pk)
-    known = queries.tables(request.tenant)
     context = {
         "section": "templates",
         "tab": "lookups",
-        "tables": [(table, using.get(table.name, [])) for table in known],
+        "tables": [(table, using.get(table.name, [])) for table in queries.tables(request.tenant)],
         "form": form,
         "faults": faults,
         "most": most_words(),
@@ -79,20 +66,20 @@ def lookup_create(request: TenantRequest) -> HttpResponse:
     if not form.is_valid():
         return _list(request, form, status=422)
     try:
-        made = acts.create(
-            request.tenant, _actor(request), form.cleaned_data["name"].strip(), form.table()
+        table = actions.create(
+            request.tenant, actor(request), form.cleaned_data["name"].strip(), form.table()
         )
     except Refused as refused:
-        return _list(request, form, refused.faults, status=422)
+        return _list(request, form, refused.sentences, status=422)
     messages.success(request, _("The table was made. A template's step can look values up in it."))
-    return redirect("lookup", made.uid)
+    return redirect("lookup", table.uid)
 
 
 @require_GET
 @require(Role.VIEWER)
 def lookup_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """One table. `find` in the address: rows with that text only."""
-    return _show(request, _found(request, uid))
+    return _show(request, _table(request, uid))
 
 
 def _show(
@@ -104,10 +91,8 @@ def _show(
     cells: tuple[str, ...] = (),
     status: int = 200,
 ) -> HttpResponse:
-    """The page. faults, form, cells: why what was sent was refused, and as it was sent."""
-    version = table.current
-    if version is None:
-        raise Http404
+    """The page. faults: why a change was refused; form, cells: as they were sent."""
+    version = or_404(table.current)
     content = pinned_lookups.content(version)
     find = request.GET.get("find", "").replace("\0", "")[:300]
     page = Paginator(queries.matching(content, find), _ROWS).get_page(request.GET.get("page"))
@@ -130,7 +115,7 @@ def _show(
 
 
 def _as_text(fold: bool, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Any:
-    """The form for new content, with the present one in it while that is short."""
+    """The form for new content, which begins with the present content where that is short."""
     initial: dict[str, Any] = {"fold": fold}
     if len(rows) <= _EDITED_AS_TEXT:
         written = io.BytesIO()
@@ -149,9 +134,12 @@ def _done(
     """Do it and show the table, or show why not."""
     try:
         act()
+    except ChangedMeanwhile as changed:
+        fresh = _table(request, table.uid)
+        return _show(request, fresh, faults=[changed_words(changed)], status=409, **sent)
     except Refused as refused:
-        fresh = _found(request, table.uid)
-        return _show(request, fresh, faults=refused.faults, status=422, **sent)
+        fresh = _table(request, table.uid)
+        return _show(request, fresh, faults=refused.sentences, status=422, **sent)
     messages.success(request, words)
     return redirect("lookup", table.uid)
 
@@ -163,13 +151,13 @@ def _saved() -> str:
 @require_POST
 @require(Role.ADMIN)
 def lookup_replace(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Put other content in the place of the present one."""
-    table, form = _found(request, uid), ContentForm(request.POST, request.FILES)
+    """Replace the table's content."""
+    table, form = _table(request, uid), ContentForm(request.POST, request.FILES)
     if not form.is_valid():
         return _show(request, table, form=form, status=422)
 
     def act() -> object:
-        return acts.replace(table, _actor(request), form.table(), based_on=_based_on(request))
+        return actions.replace(table, actor(request), form.table(), based_on=based_on(request))
 
     return _done(request, table, act, _saved(), form=form)
 
@@ -177,12 +165,12 @@ def lookup_replace(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require_POST
 @require(Role.ADMIN)
 def lookup_row(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Say what one key stands for."""
-    table = _found(request, uid)
+    """Add a row, or change the one with its key."""
+    table = _table(request, uid)
     cells = row_of(request.POST, table.current.columns if table.current else [])
 
     def act() -> object:
-        return acts.set_row(table, _actor(request), cells, based_on=_based_on(request))
+        return actions.set_row(table, actor(request), cells, based_on=based_on(request))
 
     return _done(request, table, act, _saved(), cells=cells)
 
@@ -190,11 +178,11 @@ def lookup_row(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require_POST
 @require(Role.ADMIN)
 def lookup_row_remove(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Take a key out."""
-    table, key = _found(request, uid), request.POST.get("key", "")
+    """Remove a row."""
+    table, key = _table(request, uid), request.POST.get("key", "")
 
     def act() -> object:
-        return acts.remove_row(table, _actor(request), key, based_on=_based_on(request))
+        return actions.remove_row(table, actor(request), key, based_on=based_on(request))
 
     return _done(request, table, act, _saved())
 
@@ -203,11 +191,11 @@ def lookup_row_remove(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require(Role.ADMIN)
 def lookup_delete(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Delete a table that nothing uses."""
-    table = _found(request, uid)
+    table = _table(request, uid)
     try:
-        acts.delete(table, _actor(request))
+        actions.delete(table, actor(request))
     except Refused as refused:
-        return _show(request, table, faults=refused.faults, status=422)
+        return _show(request, table, faults=refused.sentences, status=422)
     messages.success(request, _("The look-up table was deleted."))
     return redirect("lookups")
 
@@ -216,10 +204,8 @@ def lookup_delete(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require(Role.MANAGER)
 def lookup_csv(request: TenantRequest, uid: uuid.UUID, number: int) -> HttpResponse:
     """A version as a CSV file, which can be changed and uploaded again."""
-    table = _found(request, uid)
-    version = table.versions.filter(number=number).first()
-    if version is None:
-        raise Http404
+    table = _table(request, uid)
+    version = or_404(table.versions.filter(number=number).first())
     written = io.BytesIO()
     write_rows(written, version.columns, version.rows)
     audit.record(

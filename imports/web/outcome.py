@@ -12,7 +12,7 @@ State = ImportJob.State
 
 
 def sentence(job: ImportJob) -> str:
-    """What happened to the file, for a data manager who has ten seconds."""
+    """What happened to the file, as short as a data manager reads it."""
     if job.undoes_id is not None and job.is_final:
         return job.reason or _("The undo failed; nothing was changed.")
     if job.state == State.COMPLETE:

@@ -24,7 +24,7 @@ class Progress:
 def of(job: ImportJob, now: datetime) -> Progress | None:
     """The progress of a running job; None for every other.
 
-    The time left is of the reading only: comparing and writing say their stage instead.
+    The time left is known while the file is read; comparing and writing show their stage.
     """
     if job.state != ImportJob.State.RUNNING:
         return None

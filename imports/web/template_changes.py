@@ -1,4 +1,4 @@
-"""What is done to import templates from their pages; every refusal says why, with all faults."""
+"""Changes to import templates from their pages; a refusal shows every fault."""
 
 from __future__ import annotations
 
@@ -12,25 +12,15 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from imports.mapping.definitions import BadSpec
 from imports.models import ImportTemplate
-from imports.templates import actions as acts
-from imports.templates.rules import Refused
+from imports.templates import actions
 from imports.web import templates
-from imports.web.template_forms import CloneForm, FaceForm, ReplayForm, YamlForm
+from imports.web.template_forms import CloneForm, IdentityForm, ReplayForm, YamlForm
+from portal.changes import ChangedMeanwhile
+from portal.faults import Fault, Refused
 from portal.models import Role
-from portal.web import address
+from portal.web.acting import actor, based_on, changed_words, whole_number
 from portal.web.permissions import TenantRequest, require
-
-
-def _actor(request: TenantRequest) -> acts.Actor:
-    return acts.Actor(request.user, address.client(request) or None)
-
-
-def _based_on(request: TenantRequest) -> int:
-    """The version that the page showed; 0, which fits none, where it cannot be read."""
-    text = request.POST.get("based_on", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
 def _done(
@@ -39,23 +29,27 @@ def _done(
     """Do it and show the template, or show why not."""
     try:
         act()
-    except (Refused, BadSpec) as refused:
-        fresh = templates.found(request, template.uid)
-        return templates.show(request, fresh, faults=refused.faults, status=422)
+    except ChangedMeanwhile as changed:
+        fresh = templates.template_of(request, template.uid)
+        return templates.show(request, fresh, faults=[changed_words(changed)], status=409)
+    except Refused as refused:
+        fresh = templates.template_of(request, template.uid)
+        return templates.show(request, fresh, faults=refused.sentences, status=422)
     messages.success(request, words)
     return redirect("template", template.uid)
 
 
 def _text(form: YamlForm) -> str:
-    """The uploaded text. Raises Refused where there is none or it is no text."""
+    """The uploaded text. Raises Refused where there is no file or it is no text."""
     if not form.is_valid():
-        raise Refused(*(str(error) for error in form.errors.get("file", ())))
+        errors = form.errors.get("file", ())
+        raise Refused(*(Fault(("file",), "no_file", "%(e)s", {"e": error}) for error in errors))
     try:
         return form.text()
-    except UnicodeDecodeError as fault:
-        raise Refused(
-            f"file: found bytes that are no text at byte {fault.start + 1:,}, expected UTF-8."
-        ) from fault
+    except UnicodeDecodeError as error:
+        message = "file: found bytes that are no text at byte %(at)s, expected UTF-8."
+        params = {"at": f"{error.start + 1:,}"}
+        raise Refused(Fault(("file",), "not_utf_8", message, params)) from error
 
 
 @require_POST
@@ -64,21 +58,21 @@ def template_upload(request: TenantRequest) -> HttpResponse:
     """A new template from a YAML file."""
     form = YamlForm(request.POST, request.FILES)
     try:
-        made = acts.from_yaml(request.tenant, _actor(request), _text(form))
-    except (Refused, BadSpec) as refused:
-        return templates.show_list(request, YamlForm(), refused.faults, status=422)
+        template = actions.from_yaml(request.tenant, actor(request), _text(form))
+    except Refused as refused:
+        return templates.show_list(request, YamlForm(), refused.sentences, status=422)
     messages.success(request, _("The template was made. Choose whose files it imports."))
-    return redirect("template", made.uid)
+    return redirect("template", template.uid)
 
 
 @require_POST
 @require(Role.ADMIN)
 def version_upload(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """A new version from a YAML file."""
-    template, form = templates.found(request, uid), YamlForm(request.POST, request.FILES)
+    template, form = templates.template_of(request, uid), YamlForm(request.POST, request.FILES)
 
     def act() -> object:
-        return acts.save_yaml(template, _actor(request), _text(form), based_on=_based_on(request))
+        return actions.save_yaml(template, actor(request), _text(form), based_on=based_on(request))
 
     return _done(request, template, act, _("The new version was saved and is in use."))
 
@@ -87,14 +81,16 @@ def version_upload(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require(Role.ADMIN)
 def template_change(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Change the name, the account and the file names."""
-    template, form = templates.found(request, uid), FaceForm(request.tenant, request.POST)
+    template, form = templates.template_of(request, uid), IdentityForm(request.tenant, request.POST)
     if not form.is_valid():
-        return templates.show(request, template, face_form=form, status=422)
+        return templates.show(request, template, identity_form=form, status=422)
     try:
-        acts.change(template, _actor(request), form.face())
+        actions.change(template, actor(request), form.identity())
     except Refused as refused:
-        fresh = templates.found(request, uid)
-        return templates.show(request, fresh, face_form=form, faults=refused.faults, status=422)
+        fresh = templates.template_of(request, uid)
+        return templates.show(
+            request, fresh, identity_form=form, faults=refused.sentences, status=422
+        )
     messages.success(request, _("Saved."))
     return redirect("template", uid)
 
@@ -103,28 +99,30 @@ def template_change(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require(Role.ADMIN)
 def template_enabled(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Enable or disable the template, as `to` says."""
-    template, to = templates.found(request, uid), request.POST.get("to") == "enabled"
+    template, to = templates.template_of(request, uid), request.POST.get("to") == "enabled"
     words = (
         _("Files of its names import themselves.")
         if to
         else _("Files of its names are not imported any more.")
     )
-    return _done(request, template, lambda: acts.set_enabled(template, _actor(request), to), words)
+
+    def act() -> None:
+        actions.set_enabled(template, actor(request), to)
+
+    return _done(request, template, act, words)
 
 
 @require_POST
 @require(Role.ADMIN)
 def template_rollback(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Make an older version the newest one again."""
-    template = templates.found(request, uid)
-    number = request.POST.get("number", "")
-    wanted = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else 0
-    based_on = _based_on(request)
+    template = templates.template_of(request, uid)
+    number = whole_number(request.POST.get("number", "")) or 0
 
     def act() -> object:
-        return acts.roll_back(template, _actor(request), wanted, based_on=based_on)
+        return actions.roll_back(template, actor(request), number, based_on=based_on(request))
 
-    words = _("The mapping of version %(n)s is in use again.") % {"n": wanted}
+    words = _("The mapping of version %(n)s is in use again.") % {"n": number}
     return _done(request, template, act, words)
 
 
@@ -132,27 +130,28 @@ def template_rollback(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require(Role.ADMIN)
 def template_clone(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Copy the template under another name."""
-    template, form = templates.found(request, uid), CloneForm(request.POST, auto_id="id_clone_%s")
+    template = templates.template_of(request, uid)
+    form = CloneForm(request.POST, auto_id="id_clone_%s")
     if not form.is_valid():
         return templates.show(request, template, clone_form=form, status=422)
     try:
-        made = acts.clone(template, _actor(request), form.cleaned_data["name"])
-    except (Refused, BadSpec) as refused:
-        more: dict[str, Any] = {"faults": refused.faults, "clone_form": form}
+        copy = actions.clone(template, actor(request), form.cleaned_data["name"])
+    except Refused as refused:
+        more: dict[str, Any] = {"faults": refused.sentences, "clone_form": form}
         return templates.show(request, template, status=422, **more)
     messages.success(request, _("This is the copy. It has no file names yet."))
-    return redirect("template", made.uid)
+    return redirect("template", copy.uid)
 
 
 @require_POST
 @require(Role.ADMIN)
 def template_delete(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Delete a template that no file ran with."""
-    template = templates.found(request, uid)
+    template = templates.template_of(request, uid)
     try:
-        acts.delete(template, _actor(request))
+        actions.delete(template, actor(request))
     except Refused as refused:
-        return templates.show(request, template, faults=refused.faults, status=422)
+        return templates.show(request, template, faults=refused.sentences, status=422)
     messages.success(request, _("The template was deleted."))
     return redirect("templates")
 
@@ -161,14 +160,14 @@ def template_delete(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require(Role.MANAGER)
 def template_replay(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """A dry run of a past file; its job's page shows what would happen."""
-    template = templates.found(request, uid)
+    template = templates.template_of(request, uid)
     form = ReplayForm(template, request.POST, auto_id="id_replay_%s")
     if not form.is_valid():
         return templates.show(request, template, replay_form=form, status=422)
     data = form.cleaned_data
     try:
-        asked = acts.replay(data["version"], _actor(request), data["file"])
+        job = actions.replay(data["version"], actor(request), data["file"])
     except Refused as refused:
-        return templates.show(request, template, faults=refused.faults, status=422)
+        return templates.show(request, template, faults=refused.sentences, status=422)
     messages.success(request, _("This dry run shows what would happen. It changes nothing."))
-    return redirect("job", asked.uid)
+    return redirect("job", job.uid)

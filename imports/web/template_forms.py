@@ -11,15 +11,15 @@ from django.utils.translation import gettext_lazy as _
 from imports.mapping.yaml_form import MOST_BYTES
 from imports.models import ImportJob, ImportTemplate, TemplateVersion
 from imports.templates import queries
-from imports.templates.rules import Face
+from imports.templates.rules import TemplateIdentity
 from portal.models import Account, Tenant
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 _SELECT = {"class": "form-select"}
 
 
-class FaceForm(forms.Form):
-    """What a template is known by: its name, whose files, and under which names they come."""
+class IdentityForm(forms.Form):
+    """A template's name, whose files it is for, and the files' names."""
 
     name = forms.CharField(label=_("Name"), max_length=200, widget=forms.TextInput(attrs=_TEXT))
     account = forms.ModelChoiceField(
@@ -44,17 +44,17 @@ class FaceForm(forms.Form):
         field.queryset = Account.objects.filter(tenant=tenant).order_by("username")
 
     @classmethod
-    def of(cls, template: ImportTemplate) -> FaceForm:
-        """The form as the template stands."""
+    def of(cls, template: ImportTemplate) -> IdentityForm:
+        """The form with what is stored."""
         names = "\n".join(template.file_names)
         initial = {"name": template.name, "account": template.account, "file_names": names}
         return cls(template.tenant, initial=initial)
 
-    def face(self) -> Face:
+    def identity(self) -> TemplateIdentity:
         """What was filled in; the form must be valid."""
         data = self.cleaned_data
         lines = [line.strip() for line in data["file_names"].splitlines()]
-        return Face(
+        return TemplateIdentity(
             name=data["name"],
             account=data["account"],
             file_names=tuple(dict.fromkeys(line for line in lines if line)),

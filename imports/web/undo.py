@@ -1,4 +1,4 @@
-"""Taking an import back, and sending corrected rows: what is said beforehand, and the asking."""
+"""The undo of an import, with what it would do, and the upload of corrected rows."""
 
 from __future__ import annotations
 
@@ -7,37 +7,30 @@ import uuid
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from imports.jobs import actions, corrections, queries, undo
-from imports.models import ImportJob
 from portal.models import Role
 from portal.web import address, uploads
+from portal.web.acting import or_404
 from portal.web.permissions import TenantRequest, require
-
-
-def _job(request: TenantRequest, uid: uuid.UUID) -> ImportJob:
-    job = queries.job(request.tenant, uid)
-    if job is None:
-        raise Http404
-    return job
 
 
 @require_GET
 @require(Role.MANAGER)
 def undo_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """What an undo of the job would put back, and what it would leave; or why it cannot be."""
-    job = _job(request, uid)
+    """What an undo of the job would restore, and what it would leave; or why it is refused."""
+    job = or_404(queries.job(request.tenant, uid))
     why = undo.refusal(job)
     context = {
         "section": "jobs",
         "job": job,
         "why_not": why,
-        "told": None if why else undo.preview(job),
+        "preview": None if why else undo.preview(job),
     }
     response = render(request, "imports/undo.html", context)
     response["Cache-Control"] = "private, no-store"
@@ -47,23 +40,23 @@ def undo_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require_POST
 @require(Role.MANAGER)
 def undo_confirm(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Ask for the undo; its page shows how it goes."""
-    job = _job(request, uid)
+    """Make the job that undoes this one; its page shows the progress."""
+    job = or_404(queries.job(request.tenant, uid))
     try:
-        asked = actions.undo(job, request.user, address.client(request) or None)
+        undoing = actions.undo(job, request.user, address.client(request) or None)
     except actions.NotPossible as why:
         messages.error(request, str(why))
         return redirect("job", uid)
     messages.success(request, _("The undo begins in a moment. This is its job."))
-    return redirect("job", asked.uid)
+    return redirect("job", undoing.uid)
 
 
 @require_POST
 @uploads.may_come_by_script
 @require(Role.MANAGER)
 def job_correct(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Take a corrected error attachment: a job for its rows."""
-    job, file = _job(request, uid), request.FILES.get("file")
+    """Take a corrected error attachment and make a job for its rows."""
+    job, file = or_404(queries.job(request.tenant, uid)), request.FILES.get("file")
     if uploads.too_large(request):
         words = _(
             "The file is larger than %(most)s, the most that may be uploaded here. Nothing of it"
@@ -75,9 +68,9 @@ def job_correct(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         messages.error(request, _("No file was chosen. Choose the corrected error attachment."))
         return redirect("job", uid)
     try:
-        made = corrections.take(job, file, request.user, address.client(request) or None)
+        correction = corrections.take(job, file, request.user, address.client(request) or None)
     except corrections.NotTaken as why:
         messages.error(request, str(why))
         return redirect("job", uid)
     messages.success(request, _("The corrected file was taken. This is its job."))
-    return redirect("job", made.uid)
+    return redirect("job", correction.uid)

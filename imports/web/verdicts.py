@@ -1,4 +1,4 @@
-"""Verdicts of the arrival protocols in words for a list; the reason beside them says the rest."""
+"""Verdicts of the arrival protocols in a few words for a list, which shows the reason beside."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ PROBLEMS = {
 
 def problem(value: str) -> str:
     """A file's problem in words."""
-    known = PROBLEMS.get(value)
-    return str(known) if known else label(value)
+    words = PROBLEMS.get(value)
+    return str(words) if words else label(value)
 
 
 def label(verdict: str) -> str:
-    """The verdict in words; one that is not known here is shown readably."""
-    known = LABELS.get(verdict)
-    return str(known) if known else verdict.replace("_", " ").strip().capitalize()
+    """The verdict in words; any other one is shown readably."""
+    words = LABELS.get(verdict)
+    return str(words) if words else verdict.replace("_", " ").strip().capitalize()

@@ -1,4 +1,4 @@
-"""Who calls: a bearer token, recognised before there is a tenant, counted in the one score."""
+"""The caller of the API: a bearer token, looked up before there is a tenant, and its failures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOW = 'Send the header "Authorization: Bearer <token>"; a tenant admin makes tok
 
 
 class Caller:
-    """What takes the place of a user: a program with a token."""
+    """A program with a token, in the place of a user."""
 
     is_authenticated = True
     is_active = True
@@ -33,19 +33,19 @@ class Caller:
 
 
 class TokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <token>`; a session's cookie counts for nothing here."""
+    """Authentication by `Authorization: Bearer <token>`; session cookies are ignored."""
 
     def authenticate(self, request: Request) -> tuple[Caller, ApiToken] | None:
         """The caller, or None without the header. Raises AuthenticationFailed, Throttled."""
-        given = _bearer(request)
-        if given is None:
+        credential = _bearer(request)
+        if credential is None:
             return None
-        place, name = address.client(request._request), _counted_as(given)
+        place, name = address.client(request._request), _counted_as(credential)
         if wait := scores.blocked(place, name):
             raise Throttled(
                 wait.total_seconds(), "Too many requests with a token that is not valid."
             )
-        token = tokens.find(given)
+        token = tokens.find(credential)
         if token is None:
             scores.failed(place, name)
             raise AuthenticationFailed(
@@ -61,7 +61,7 @@ class TokenAuthentication(BaseAuthentication):
 
 
 def _counted_as(token: str) -> str:
-    """The name in the score. Tokens that nobody can hold share one."""
+    """The name in the score. Texts that cannot be tokens share one name."""
     return f"token {tokens.claimed_prefix(token) or '?'}"
 
 
@@ -76,27 +76,27 @@ def _bearer(request: Request) -> str | None:
 
 
 class MayUse(BasePermission):
-    """Whether the token has the scope that the view names for the method."""
+    """The permission of a token that has the scope which the view names for the method."""
 
     def has_permission(self, request: Request, view: object) -> bool:
-        """Raises Problem where the scope is missing."""
+        """Whether there is a token. Raises Problem if the scope is missing."""
         token = request.auth
         if not isinstance(token, ApiToken):
             return False
         needed = getattr(view, "scopes", {}).get(request.method)
         if needed is not None and needed not in token.scopes:
-            had = ", ".join(token.scopes) or "none"
-            detail = f'This needs a token with the scope "{needed}"; this one has {had}.'
+            scopes = ", ".join(token.scopes) or "none"
+            detail = f'This needs a token with the scope "{needed}"; this one has {scopes}.'
             raise Problem(403, detail, neededScope=needed)
         return True
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the schema names the token."""
+    """The token in the schema."""
 
     target_class = "portal.api.authentication.TokenAuthentication"
     name = "token"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        """Bearer, in OpenAPI's words."""
+        """The OpenAPI definition of a bearer token."""
         return {"type": "http", "scheme": "bearer"}

@@ -1,4 +1,4 @@
-"""POST and GET /api/v1/events/: events come in by their ids, and can be read in slices."""
+"""POST and GET /api/v1/events/: events are stored by their ids, and read in slices."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from portal.api.reading import body
 from portal.api.scoping import TenantView
 from portal.events import recording, rules, search
 from portal.events.rules import EventRefused, Incoming
+from portal.events.search import EventFilter
 from portal.models import ApiToken, Event
 
 _MOST_FAULTS = 100
@@ -48,16 +49,16 @@ class Events(TenantView):
         others. Sending the whole request again does no harm.
         """
         documents = _documents(body(request))
-        sound, faults = _sorted_out(documents)
+        sound, faults = _checked(documents)
         token = _token(request)
-        done = recording.record_many(token.tenant_id, list(sound.values()), Event.Source.API)
-        for index, one in sound.items():
-            if one.uid in done.conflicts:
-                faults.append(_fault(index, one.uid, "id", _CONFLICT))
+        recorded = recording.record_many(token.tenant_id, list(sound.values()), Event.Source.API)
+        for index, event in sound.items():
+            if event.uid in recorded.conflicts:
+                faults.append(_fault(index, event.uid, "id", _CONFLICT))
         counts = {
-            "accepted": done.accepted,
-            "duplicates": done.duplicates,
-            "conflicts": len(done.conflicts),
+            "accepted": recorded.accepted,
+            "duplicates": recorded.duplicates,
+            "conflicts": len(recorded.conflicts),
         }
         if not faults:
             return Response(counts)
@@ -80,7 +81,7 @@ class Events(TenantView):
         """Read events in the order of their time, page by page, as long as `hasMore` says so."""
         _refuse_unknown(request)
         per_page = _number(request, "perPage", _PER_PAGE, _MOST_PER_PAGE)
-        rows = search.found(_token(request).tenant_id, _wanted(request))
+        rows = search.events(_token(request).tenant_id, _filter(request))
         try:
             part = slices.oldest_first(rows, request.GET.get("cursor", ""), per_page)
         except slices.BadCursor:
@@ -107,18 +108,18 @@ def _documents(document: Any) -> list[Any]:
     wrapped = isinstance(document, dict) and isinstance(document.get("events"), list)
     if wrapped and set(document) == {"events"}:
         document = document["events"]
-    found = document if isinstance(document, list) else [document]
-    if not 1 <= len(found) <= recording.MOST_AT_ONCE:
+    documents = document if isinstance(document, list) else [document]
+    if not 1 <= len(documents) <= recording.MOST_AT_ONCE:
         raise Problem(
             422,
-            f"The request has {len(found):,} events, expected 1 to {recording.MOST_AT_ONCE:,}."
+            f"The request has {len(documents):,} events, expected 1 to {recording.MOST_AT_ONCE:,}."
             " Send them in parts.",
         )
-    return found
+    return documents
 
 
-def _sorted_out(documents: list[Any]) -> tuple[dict[int, Incoming], list[dict[str, Any]]]:
-    """The sound events by their place in the request, and the faults of the others."""
+def _checked(documents: list[Any]) -> tuple[dict[int, Incoming], list[dict[str, Any]]]:
+    """The sound events by their index in the request, and the faults of the others."""
     sound: dict[int, Incoming] = {}
     faults: list[dict[str, Any]] = []
     seen: set[str] = set()
@@ -127,7 +128,7 @@ def _sorted_out(documents: list[Any]) -> tuple[dict[int, Incoming], list[dict[st
             event = rules.read(document)
         except EventRefused as refused:
             uid = document.get("id") if isinstance(document, dict) else None
-            faults += [_fault(index, uid, one.field, one.message) for one in refused.faults]
+            faults += [_fault(index, uid, fault.where, str(fault)) for fault in refused.faults]
             continue
         if event.uid in seen:
             faults.append(_fault(index, event.uid, "id", _TWICE))
@@ -138,14 +139,14 @@ def _sorted_out(documents: list[Any]) -> tuple[dict[int, Incoming], list[dict[st
 
 
 def _fault(index: int, uid: Any, field: str, detail: str) -> dict[str, Any]:
-    """What is wrong with one event, as RFC 9457 has it for parts of a request."""
+    """A fault of an event, as RFC 9457 describes parts of a request."""
     shown = uid[:200].encode("utf-8", "replace").decode() if isinstance(uid, str) else None
     pointer = f"#/{index}" + (f"/{field}" if field else "")
     return {"index": index, "id": shown, "field": field, "pointer": pointer, "detail": detail}
 
 
 def _refusal(number: int, counts: dict[str, int], faults: list[dict[str, Any]]) -> Problem:
-    """The 422 of a request of which some events were refused."""
+    """The 422 answer if some events of a request were refused."""
     faults.sort(key=lambda fault: int(fault["index"]))
     refused = len({fault["index"] for fault in faults})
     stored = counts["accepted"] + counts["duplicates"]
@@ -161,19 +162,19 @@ def _refusal(number: int, counts: dict[str, int], faults: list[dict[str, Any]]) 
 
 
 def _refuse_unknown(request: Request) -> None:
-    known = {"type", "subject", "start", "end", "perPage", "cursor"}
+    allowed = {"type", "subject", "start", "end", "perPage", "cursor"}
     for name in request.GET:
-        if name not in known:
-            words = ", ".join(sorted(known))
+        if name not in allowed:
+            words = ", ".join(sorted(allowed))
             raise Problem(400, f'The parameter "{name[:100]}" is unknown. Use: {words}.')
 
 
-def _wanted(request: Request) -> search.Wanted:
+def _filter(request: Request) -> EventFilter:
     texts = {name: request.GET.get(name, "") for name in ("type", "subject")}
     for name, value in texts.items():
         if "\0" in value:
             raise Problem(400, f'"{name}" holds a NUL character.')
-    return search.Wanted(**texts, start=_moment(request, "start"), end=_moment(request, "end"))
+    return EventFilter(**texts, start=_moment(request, "start"), end=_moment(request, "end"))
 
 
 def _moment(request: Request, name: str) -> datetime | None:

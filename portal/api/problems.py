@@ -1,4 +1,4 @@
-"""Every error of the API as a problem document (RFC 9457): what was wrong, and what to do."""
+"""Errors of the API as problem documents (RFC 9457): what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Problem(APIException):
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response:
-    """REST framework's exception handler. What nobody foresaw is logged and told as our fault."""
+    """REST framework's exception handler. Unexpected errors are logged as the portal's fault."""
     if isinstance(error, Http404):
         error = Problem(404, "There is nothing at this address.")
     elif isinstance(error, PermissionDenied):
@@ -68,7 +68,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
 
 
 def document(code: int, detail: str, **members: Any) -> dict[str, Any]:
-    """The document. members: whatever else it says."""
+    """The problem document. members: its further members."""
     title = _TITLES.get(code, "Error")
     return {"type": "about:blank", "title": title, "status": code, "detail": detail, **members}
 
@@ -76,7 +76,7 @@ def document(code: int, detail: str, **members: Any) -> dict[str, Any]:
 @csrf_exempt
 @login_not_required
 def not_found(_request: HttpRequest, **_kwargs: Any) -> JsonResponse:
-    """The answer at an address that the API does not have."""
+    """The answer at an unknown address of the API."""
     detail = "There is nothing at this address. The addresses are in /api/v1/schema/."
     return JsonResponse(document(404, detail), status=404, content_type=CONTENT_TYPE)
 
@@ -94,5 +94,5 @@ def _sentence(detail: Any) -> str:
     if isinstance(detail, dict):
         return " ".join(f"{name}: {_sentence(value)}" for name, value in detail.items())
     if isinstance(detail, list):
-        return " ".join(_sentence(one) for one in detail)
+        return " ".join(_sentence(part) for part in detail)
     return str(detail)

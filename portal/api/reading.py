@@ -1,4 +1,4 @@
-"""The body of a request: JSON, in UTF-8, of a bounded size; and the one form of the answers."""
+"""The body of a request: JSON in UTF-8 of a limited size; and the renderer of the answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from portal.api.problems import Problem
-from portal.events import rules
+from portal.events import payloads
 
 LARGEST_BODY = 16 << 20  # bytes
 _DRAINED = 64 << 20
@@ -18,18 +18,18 @@ _BLOCK = 1 << 20
 
 
 class Json(JSONRenderer):
-    """JSON, whatever the browser would like better; there are no pages under /api/."""
+    """JSON, whatever the client prefers; there are no pages under /api/."""
 
     charset = "utf-8"
 
 
 class AnyBody(BaseParser):
-    """Never used to parse: it lets `body` say itself what is wrong with a content type."""
+    """A parser that accepts every content type, so that `body` can explain a wrong one."""
 
     media_type = "*/*"
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        """Raises UnsupportedMediaType."""
+        """Raise UnsupportedMediaType: `body` reads the request instead."""
         raise UnsupportedMediaType(str(media_type))
 
 
@@ -38,15 +38,15 @@ def body(request: Request) -> Any:
     plain = request._request
     kind = plain.content_type
     if kind != "application/json" and (kind or plain.META.get("CONTENT_LENGTH")):
-        named = kind or "missing"
-        raise Problem(415, f'The content type is {named}. Send "Content-Type: application/json".')
+        shown = kind or "missing"
+        raise Problem(415, f'The content type is {shown}. Send "Content-Type: application/json".')
     if "chunked" in plain.META.get("HTTP_TRANSFER_ENCODING", "").lower():
         raise Problem(411, "Send the body in one piece, with the header Content-Length.")
     data = _read(plain)
     if not data.strip():
         raise Problem(400, "The body is empty, expected JSON.")
     try:
-        return rules.parse(data.decode("utf-8-sig"))
+        return payloads.parse(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         detail = f"The body is not UTF-8: the byte at {error.start:,} does not fit. Encode it anew."
         raise Problem(400, detail) from None
@@ -55,7 +55,7 @@ def body(request: Request) -> Any:
 
 
 def _read(plain: Any) -> bytes:
-    """The bytes. Of a body that is too large much is read on, so that the answer is seen."""
+    """The bytes. Much of a body that is too large is read, so that the client reads the answer."""
     announced = plain.META.get("CONTENT_LENGTH") or "0"
     size = int(announced) if announced.isdigit() else 0
     if size > LARGEST_BODY:

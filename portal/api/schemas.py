@@ -1,4 +1,4 @@
-"""The shapes of requests and answers as OpenAPI names them; known event types from their table."""
+"""The OpenAPI schemas of requests and answers, with the known event types from their table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiResponse
 
 from portal.api.problems import CONTENT_TYPE
-from portal.events import recording, rules
+from portal.events import payloads, recording, rules
+from portal.events.types import known_types
 
 _KINDS = {"text": "string", "choice": "string", "number": "number"}
 
@@ -20,12 +21,12 @@ def _object(properties: dict[str, Any], *required: str, **more: Any) -> dict[str
 def _types() -> str:
     """The known types and their members, in words."""
     lines = ["Any name; of these the portal knows the payload:"]
-    for one in rules.known_types().values():
+    for event_type in known_types().values():
         members = ", ".join(
             f"{member.name} ({' | '.join(member.values) or _KINDS[member.kind]})"
-            for member in one.members
+            for member in event_type.members
         )
-        lines.append(f"- `{one.name}`: {members}")
+        lines.append(f"- `{event_type.name}`: {members}")
     return "\n".join(lines)
 
 
@@ -40,7 +41,7 @@ _SUBJECT = {
 _PAYLOAD = {
     "type": "object",
     "additionalProperties": True,
-    "description": f"At most {rules.LARGEST_PAYLOAD:,} bytes and {rules.DEEPEST}"
+    "description": f"At most {payloads.LARGEST_PAYLOAD:,} bytes and {payloads.DEEPEST}"
     " levels. Without it all members but the others are the payload; then `event`, where it is"
     " there, names the type.",
 }

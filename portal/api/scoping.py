@@ -1,4 +1,4 @@
-"""The base of the API's views: nothing is visible before the token has named the tenant."""
+"""The base of the API's views: nothing is visible until the token has named the tenant."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TenantView(APIView):
     _within: ExitStack
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """One scope around the method, closed after it; a session's tenant is left outside."""
+        """Run the method in its own scope; the tenant of a session is not visible in it."""
         with tenancy.scope(_NOBODY), ExitStack() as self._within:
             return super().dispatch(request, *args, **kwargs)
 
@@ -43,7 +43,7 @@ class TenantView(APIView):
     def permission_denied(
         self, request: Request, message: str | None = None, code: str | None = None
     ) -> Any:
-        """Raises the 401 or 403, with words."""
+        """Raise the 401 or 403, with words."""
         if request.auth is None:
             raise NotAuthenticated(f"This needs a token. {HOW}")
         raise Problem(403, message or "This token may not do this.")

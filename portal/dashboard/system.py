@@ -1,4 +1,4 @@
-"""The operator's page: which processes live, what waits, and the tenants."""
+"""The operator's page: the processes, the queue, and the tenants."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from imports.jobs import queries
-from portal import tenancy
+from portal import __version__, tenancy
 from portal.models import Beat, Tenant
 from portal.web.permissions import TenantRequest, operator_only
 
@@ -22,11 +22,12 @@ _SILENT_AFTER = timedelta(seconds=60)
 @require_GET
 @operator_only
 def system(request: TenantRequest) -> HttpResponse:
-    """Signs of life, the queue of all tenants, and the tenants."""
+    """Signs of life, the queue of all tenants, the tenants and the version."""
     with tenancy.everyone("the operator's page counts the queue of all tenants"):
         depth, held = queries.depth(), queries.held_count()
     context = {
         "section": "system",
+        "version": __version__,
         "beats": _beats(),
         "depth": [
             {"state": state, "count": depth.get(state, 0)} for state in map(str, queries.UNFINISHED)

@@ -1,1 +1,1 @@
-"""The demo institution: invented people and courses, sent by a real SFTP client."""
+"""The demo institution: invented people and courses, sent by an SFTP client."""

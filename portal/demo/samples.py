@@ -1,6 +1,6 @@
-"""The demo's files: a small invented campus, and the faults that senders really make. Pure.
+"""The demo's files: a small invented campus, and typical faults of senders. Pure.
 
-The same seed gives the same files. No learner here exists.
+The same seed gives the same files. No learner exists.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _TEACHERS = 18
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """Files for one folder, put there in order; a manifest comes last."""
+    """Files for one folder, in the order of sending; a manifest comes last."""
 
     folder: str
     files: tuple[tuple[str, bytes], ...]
 
 
 def sendings() -> list[Sending]:
-    """Everything the demo sends, in the order of the dictionary, the faulty ones at the end."""
+    """All files of the demo, in the order of the dictionary, the faulty ones at the end."""
     campus = _Campus(random.Random(_SEED))  # noqa: S311  sample data, nothing secret
     return [
         _named("Courses/AcademicTerm", "terms", campus.terms()),
@@ -66,7 +66,7 @@ def sendings() -> list[Sending]:
 
 
 def completions(day: date) -> Sending:
-    """Courses that students completed on a day: events, to be passed on by an export."""
+    """Courses that students completed on a day: events for an export."""
     campus = _Campus(random.Random(_SEED))  # noqa: S311  sample data, nothing secret
     return _named("events", "completions", campus.completions(day))
 
@@ -93,7 +93,7 @@ def manifest(entries: Iterable[tuple[str, str]]) -> bytes:
 
 
 def md5(content: bytes) -> str:
-    """The checksum as a manifest gives it."""
+    """The checksum as a manifest has it."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
@@ -104,7 +104,7 @@ def _named(folder: str, stem: str, content: bytes) -> Sending:
 
 
 def _two_bad_references(campus: _Campus) -> Sending:
-    """One file that is not there, and one that is not what its checksum says."""
+    """A reference to a missing file, and one with a wrong checksum."""
     content = campus.instructors()
     done = manifest([("instructors_fall.csv", md5(content)), ("instructors_lost.csv", "")])
     damaged = content[:-20]
@@ -115,12 +115,12 @@ def _two_bad_references(campus: _Campus) -> Sending:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """No value of the demo holds a comma or a quote."""
+    """A CSV file. No value of the demo has a comma or a quote."""
     return "".join(",".join(row) + "\r\n" for row in [header, *rows]).encode()
 
 
 class _Campus:
-    """One invented institution, drawn from a random source."""
+    """An invented institution, drawn from a random source."""
 
     def __init__(self, dice: random.Random) -> None:
         self._dice = dice

@@ -1,4 +1,4 @@
-"""The demo's sender: an SFTP client that puts files, and reads back what came of them."""
+"""The demo's sender: an SFTP client that sends files and reads the results."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _CONNECT_SECONDS = 20
 _LOOK_SECONDS = 0.5
 
 
-class WrongHostKey(Exception):
-    """Another server answers than the one that was started."""
+class UnexpectedHostKey(Exception):
+    """The server is not the one that was started."""
 
 
 @contextmanager
 def connected(
     host: str, port: int, username: str, password: str, fingerprint: str
 ) -> Iterator[paramiko.SFTPClient]:
-    """A session. fingerprint: SHA256:… of the host key. Raises WrongHostKey, SSHException."""
+    """A session. fingerprint: SHA256:… of the host key. Raises UnexpectedHostKey, SSHException."""
     with paramiko.Transport((host, port)) as transport:
         transport.start_client(timeout=_CONNECT_SECONDS)
         if transport.get_remote_server_key().fingerprint != fingerprint:
-            raise WrongHostKey(f"{host}:{port}")
+            raise UnexpectedHostKey(f"{host}:{port}")
         transport.auth_password(username, password)
         client = paramiko.SFTPClient.from_transport(transport)
         if client is None:
@@ -39,7 +39,7 @@ def connected(
 def send(
     client: paramiko.SFTPClient, sendings: Iterable[Sending], say: Callable[[str], None]
 ) -> int:
-    """Put all files, each folder's in order. Returns how many."""
+    """Send all files, those of a folder in order. Returns how many."""
     count = 0
     for sending in sendings:
         for name, content in sending.files:
@@ -50,17 +50,17 @@ def send(
 
 
 def results(
-    client: paramiko.SFTPClient, folders: Iterable[str], wanted: int, seconds: float
+    client: paramiko.SFTPClient, folders: Iterable[str], expected: int, seconds: float
 ) -> dict[str, str]:
-    """First lines of the result files, once `wanted` of them lie in the folders or time is up."""
+    """First lines of the result files by name, once `expected` of them exist or time is up."""
     deadline = time.monotonic() + seconds
-    found: dict[str, str] = {}
+    lines: dict[str, str] = {}
     while True:
         for folder in folders:
             for name in client.listdir(f"/{folder}"):
-                if name.endswith(".result.txt") and name not in found:
+                if name.endswith(".result.txt") and name not in lines:
                     with client.open(f"/{folder}/{name}") as file:
-                        found[name] = file.readline().strip()
-        if len(found) >= wanted or time.monotonic() > deadline:
-            return found
+                        lines[name] = file.readline().strip()
+        if len(lines) >= expected or time.monotonic() > deadline:
+            return lines
         time.sleep(_LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""An endpoint's folder tree: made by the portal, for senders cannot make folders (seed 001)."""
+"""An endpoint's folder tree: the portal makes it, because senders cannot (seed 001)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portal.models import Endpoint
 
 
 def folders(place: Endpoint) -> Path:
-    """Make the endpoint's directory with the folders of its drops; nobody else may enter it.
+    """Make the endpoint's directory with the folders of its drops; only this user may enter it.
 
     Returns the directory. Safe to repeat. Raises OSError.
     """

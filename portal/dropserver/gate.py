@@ -1,7 +1,7 @@
-"""What the drop server asks of the rest of the portal, and tells it.
+"""What the drop server asks the rest of the portal, and what it reports.
 
-The server knows no database: it sees a `Gate`. Questions are awaited; tidings return at once and
-never fail, because an upload must not depend on the database or the broker being there.
+The server has no access to the database: it uses a `Gate`. Questions are awaited; reports return at
+once and never fail, because an upload must not depend on the database or the broker.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Protocol
 from uuid import UUID
 
 from portal.dropserver.paths import ROOT, Path
-from portal.dropserver.rights import Standing
+from portal.dropserver.rights import Ownership
 
 
 class TryLater(Exception):
-    """A login cannot be judged now: the database is away or too many are waiting."""
+    """A login cannot be checked now: the database does not answer or too many logins wait."""
 
 
 class Ending(enum.StrEnum):
@@ -27,7 +27,7 @@ class Ending(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AccountLimits:
     """What one account may use. Sizes in bytes."""
 
     sessions: int = 250
@@ -50,30 +50,30 @@ class Login:
     username: str
     root: str
     method: str
-    limits: Limits = Limits()
+    limits: AccountLimits = AccountLimits()
     home: Path = ROOT
 
 
 class Gate(Protocol):
-    """Logins, records and the bell. Paths are below the account's root."""
+    """Logins, records and the doorbell. Paths are below the account's root."""
 
     async def by_password(self, username: str, password: str, ip: str) -> Login | None:
-        """The login of a name and password, None if refused. Raises TryLater."""
+        """The login of a name and password; None if it is refused. Raises TryLater."""
 
     async def by_key(self, username: str, key: str, ip: str) -> Login | None:
-        """The login of a name and public key ("type base64"), None if refused. Raises TryLater.
+        """The login of a name and public key ("type base64"); None if refused. Raises TryLater.
 
-        Asked before the client has proved that it holds the key: counts nothing.
+        Called before the client has proved that it has the key, so a failure is not counted.
         """
 
-    async def standing(self, login: Login, path: Path) -> Standing:
-        """Whose an existing file is. Raises TryLater."""
+    async def ownership(self, login: Login, path: Path) -> Ownership:
+        """Who owns an existing file. Raises TryLater."""
 
     def session_started(self, login: Login, ip: str, client: str) -> UUID:
-        """A client is in. client: its version string, foreign text."""
+        """A client has logged in. client: its version string, foreign text."""
 
     def session_ended(self, session: UUID, login: Login, reason: str) -> None:
-        """It is gone."""
+        """The client has disconnected."""
 
     def upload_opened(self, session: UUID, login: Login, path: Path) -> UUID:
         """A file is being written."""
@@ -81,13 +81,13 @@ class Gate(Protocol):
     def upload_ended(
         self, upload: UUID, login: Login, path: Path, ending: Ending, size: int
     ) -> None:
-        """It is no longer. size: bytes that are there."""
+        """The file is not written any more. size: bytes that arrived."""
 
     def renamed(self, login: Login, old: Path, new: Path) -> None:
-        """The account's upload has another name now."""
+        """The account has renamed an upload."""
 
     def removed(self, login: Login, path: Path) -> None:
-        """A file was removed by the account."""
+        """The account has removed a file."""
 
-    def rang(self, login: Login, path: Path) -> None:
-        """A name has come into being: somebody may look whether a delivery is complete."""
+    def name_appeared(self, login: Login, path: Path) -> None:
+        """A file has got its name: it is time to check whether a delivery is complete."""

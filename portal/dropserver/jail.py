@@ -1,9 +1,9 @@
 """File access under one root directory that no foreign path can leave.
 
-Every name is opened from the directory above it with O_NOFOLLOW; what was opened is then looked
-at, never the path again. Regular files and directories only: symbolic links, hard links (a file
-with two names may be somebody else's) and devices are refused. No path text is joined or compared
-(reliability.md, rule 15). Knows neither SFTP nor FTPS: both stand on it.
+Each name is opened from the directory above it with O_NOFOLLOW, and the open descriptor is
+checked, never the path again. Only regular files and directories are served: symbolic links, hard
+links (a file with two names may be somebody else's) and devices are refused. No path text is joined
+or compared (reliability.md, rule 15). SFTP and FTPS both use it.
 """
 
 from __future__ import annotations
@@ -16,26 +16,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path as LocalPath
-from types import TracebackType
 
 from portal.dropserver.paths import PARTS_DIRECTORY, Path
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Without O_NONBLOCK an open of a named pipe would hang the whole server.
+# Without O_NONBLOCK opening a named pipe would block the whole server.
 _FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _LINK_ERRORS = frozenset({errno.ELOOP, errno.EMLINK})
 
 
 class LinkRefused(OSError):
-    """The path holds a link, a device or a file with a second name."""
+    """The path leads to a link, a device or a file with a second name."""
 
     def __init__(self) -> None:
         super().__init__(errno.EACCES, "Links and special files are not served.")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One name in a directory. size in bytes, modified in seconds since 1970."""
+class DirectoryEntry:
+    """A name in a directory. size in bytes, modified in seconds since 1970."""
 
     name: str
     is_directory: bool
@@ -44,38 +43,33 @@ class Entry:
 
 
 class Jail:
-    """The tree below one directory. Holds one descriptor: close it, or use it as a context."""
+    """The tree below one directory. It has a descriptor: close it, or use it in a `with` block."""
 
     def __init__(self, root: LocalPath | str) -> None:
-        """root: a directory the operator chose; links above and at it are the operator's."""
+        """root: a directory that the operator chose; links on the way to it are allowed."""
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def __enter__(self) -> Jail:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Give the descriptor back. May be called twice."""
+        """Close the descriptor. May be called twice."""
         root, self._root = self._root, -1
         if root >= 0:
             os.close(root)
 
     def stat(self, path: Path) -> os.stat_result:
-        """What is at the path: a regular file or a directory. Raises OSError, LinkRefused."""
+        """The status of a regular file or a directory. Raises OSError, LinkRefused."""
         if not path:
             return os.fstat(self._root)
         with self.directory(path[:-1]) as parent:
             return require_plain(os.stat(path[-1], dir_fd=parent, follow_symlinks=False))
 
     def exists(self, path: Path) -> bool:
-        """Whether anything is there, a link included. Raises OSError if a folder is missing."""
+        """Whether anything exists there, a link included. Raises OSError if a folder is missing."""
         try:
             self.stat(path)
         except FileNotFoundError:
@@ -84,10 +78,10 @@ class Jail:
             return True
         return True
 
-    def entries(self, path: Path) -> list[Entry]:
-        """The files and directories in a directory, by name; links and hidden names left out."""
-        with self.directory(path) as fd, os.scandir(fd) as found:
-            entries = [_entry(item.name, fd) for item in found if item.name != PARTS_DIRECTORY]
+    def entries(self, path: Path) -> list[DirectoryEntry]:
+        """The files and directories in a directory, by name, without links and hidden names."""
+        with self.directory(path) as fd, os.scandir(fd) as items:
+            entries = [_entry(item.name, fd) for item in items if item.name != PARTS_DIRECTORY]
         return sorted((entry for entry in entries if entry), key=lambda entry: entry.name)
 
     def open_read(self, path: Path) -> int:
@@ -106,9 +100,9 @@ class Jail:
             os.unlink(path[-1], dir_fd=parent)
 
     def rename(self, old: Path, new: Path, *, replace: bool = False) -> None:
-        """Give a regular file another name in the tree; the folder of the new name must exist.
+        """Rename a regular file within the tree; the folder of the new name must exist.
 
-        replace: take the place of a regular file of that name. Blocks on the disk. Raises
+        replace: a regular file of that name may be replaced. Blocks on the disk. Raises
         OSError (FileExistsError without replace), LinkRefused.
         """
         if not old or not new:
@@ -119,7 +113,7 @@ class Jail:
             os.fsync(target)
 
     def make_directory(self, path: Path) -> None:
-        """Make a directory and those above it; for the portal's own folder trees."""
+        """Make a directory and its parents; for the portal's own folder trees."""
         for depth in range(1, len(path) + 1):
             with self.directory(path[: depth - 1]) as parent:
                 try:
@@ -132,7 +126,7 @@ class Jail:
     @contextmanager
     def directory(self, path: Path) -> Iterator[int]:
         """A descriptor of a directory, reached one name at a time. Raises OSError, LinkRefused."""
-        # Not a dup: each descriptor must hold its own lock (see `move`).
+        # Not a dup: each descriptor must have its own lock (see `move`).
         fd = os.open(".", _DIRECTORY, dir_fd=self._root)
         try:
             for name in path:
@@ -162,14 +156,14 @@ def open_plain(name: str, flags: int, directory: int, mode: int = 0o640) -> int:
 def move(source: int, old: str, target: int, new: str, *, replace: bool) -> None:
     """Rename between two open directories. Raises OSError, LinkRefused.
 
-    The lock on the target directory closes the gap between looking and renaming for every process
-    that comes through here; Python has no RENAME_NOREPLACE.
+    The lock on the target directory closes the gap between the check and the rename for every
+    process that uses this function; Python has no RENAME_NOREPLACE.
     """
     fcntl.flock(target, fcntl.LOCK_EX)
     try:
-        found = _lstat(new, target)
-        if found is not None:
-            refuse_directory(require_single(found))
+        existing = _lstat(new, target)
+        if existing is not None:
+            refuse_directory(require_single(existing))
             if not replace:
                 raise FileExistsError(errno.EEXIST, "A file of that name exists already.")
         os.rename(old, new, src_dir_fd=source, dst_dir_fd=target)
@@ -177,23 +171,23 @@ def move(source: int, old: str, target: int, new: str, *, replace: bool) -> None
         fcntl.flock(target, fcntl.LOCK_UN)
 
 
-def require_plain(found: os.stat_result) -> os.stat_result:
-    """The same, if it is a regular file or a directory. Raises LinkRefused."""
-    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+def require_plain(status: os.stat_result) -> os.stat_result:
+    """Return the status of a regular file or a directory. Raises LinkRefused for all else."""
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         raise LinkRefused
-    return found
+    return status
 
 
-def require_single(found: os.stat_result) -> os.stat_result:
-    """The same, if it is a directory or a regular file with one name. Raises LinkRefused."""
-    if stat.S_ISREG(require_plain(found).st_mode) and found.st_nlink > 1:
+def require_single(status: os.stat_result) -> os.stat_result:
+    """Return the status of a directory or of a file with one name. Raises LinkRefused."""
+    if stat.S_ISREG(require_plain(status).st_mode) and status.st_nlink > 1:
         raise LinkRefused
-    return found
+    return status
 
 
-def refuse_directory(found: os.stat_result) -> None:
-    """Raises IsADirectoryError for a directory."""
-    if stat.S_ISDIR(found.st_mode):
+def refuse_directory(status: os.stat_result) -> None:
+    """Raise IsADirectoryError for a directory."""
+    if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "This is a folder, not a file.")
 
 
@@ -201,15 +195,15 @@ def _open_directory(name: str, above: int) -> int:
     try:
         return os.open(name, _DIRECTORY, dir_fd=above)
     except OSError as error:
-        # With O_DIRECTORY a symbolic link is answered as ENOTDIR or ELOOP, by kernel.
+        # With O_DIRECTORY a symbolic link gives ENOTDIR or ELOOP, depending on the kernel.
         if error.errno in _LINK_ERRORS or _is_link(name, above):
             raise LinkRefused from None
         raise
 
 
 def _is_link(name: str, above: int) -> bool:
-    found = _lstat(name, above)
-    return found is not None and stat.S_ISLNK(found.st_mode)
+    status = _lstat(name, above)
+    return status is not None and stat.S_ISLNK(status.st_mode)
 
 
 def _lstat(name: str, directory: int) -> os.stat_result | None:
@@ -223,8 +217,8 @@ def _require_file(name: str, directory: int) -> None:
     refuse_directory(require_single(os.stat(name, dir_fd=directory, follow_symlinks=False)))
 
 
-def _entry(name: str, directory: int) -> Entry | None:
-    found = _lstat(name, directory)
-    if found is None or not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+def _entry(name: str, directory: int) -> DirectoryEntry | None:
+    status = _lstat(name, directory)
+    if status is None or not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         return None
-    return Entry(name, stat.S_ISDIR(found.st_mode), found.st_size, found.st_mtime)
+    return DirectoryEntry(name, stat.S_ISDIR(status.st_mode), status.st_size, status.st_mtime)

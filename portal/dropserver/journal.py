@@ -1,7 +1,7 @@
-"""What happened, written to the database in its order by one thread, later if it must be.
+"""What happened, written to the database in order by one thread, and later if need be.
 
-The drop server goes on without the database: an upload under way is finished and its facts wait
-here. The queue is bounded by what the clients that are connected can do.
+The drop server works without the database: a running upload is finished and its facts wait here.
+The queue is bounded by what the connected clients can do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ log = logs.get(__name__)
 Fact = Callable[[], None]
 
 _AT_ONCE = 100
-_PATIENCE = 1.0  # seconds between two tries while the database is away
+_PATIENCE = 1.0  # seconds between two attempts while the database does not answer
 
 
 class Journal:
@@ -32,18 +32,18 @@ class Journal:
         self._thread.start()
 
     def add(self, fact: Fact) -> None:
-        """Write it soon. Returns at once and never fails."""
+        """Write the fact soon. Returns at once and never fails."""
         self._facts.put(fact)
 
     def close(self, patience: float = 10) -> None:
-        """Write what is there, for patience seconds at most, and end."""
+        """Write what is in the queue, for patience seconds at most, and end."""
         self._facts.put(None)
         self._thread.join(patience)
         self._stopping.set()
         self._thread.join(2 * _PATIENCE)
 
     def flush(self) -> None:
-        """Wait until all that was added before is written (or given up)."""
+        """Wait until all facts that were added before are written or given up."""
         written = threading.Event()
         self._facts.put(written.set)
         written.wait()
@@ -52,12 +52,12 @@ class Journal:
         try:
             with tenancy.everyone("the drop server records what all tenants' clients did"):
                 while (fact := self._facts.get()) is not None:
-                    self._insist(fact)
+                    self._write_fact(fact)
         finally:
             connection.close()
 
-    def _insist(self, fact: Fact) -> None:
-        """Write one fact; wait for the database as long as it takes, but drop what cannot be."""
+    def _write_fact(self, fact: Fact) -> None:
+        """Write a fact; wait for the database as long as necessary, but drop what it refuses."""
         while True:
             try:
                 close_old_connections()

@@ -1,4 +1,4 @@
-"""The gate over the database and the broker (see `gate.py` for what is asked of it)."""
+"""The gate to the database and the broker (`gate.py` describes its methods)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from portal.dropserver.gate import Ending, Login, TryLater
 from portal.dropserver.journal import Journal
 from portal.dropserver.logins import Logins
 from portal.dropserver.paths import Path
-from portal.dropserver.rights import Standing
+from portal.dropserver.rights import Ownership
 from portal.models import Account, DropSession, Upload
 
 log = logs.get(__name__)
@@ -31,21 +31,21 @@ log = logs.get(__name__)
 Answer = TypeVar("Answer")
 
 _THREADS = 6
-_MOST_WAITING = 500  # logins and questions in the queue for the database
-_PATIENCE = 30.0  # seconds for questions that are being asked at the end
-_BETWEEN_RINGS = 1.0  # seconds, for one tenant
-_SILENT_FOR = timedelta(seconds=90)  # a session without a sign of life has lost its server
+_MOST_WAITING = 500  # logins and questions that wait for the database
+_PATIENCE = 30.0  # seconds for questions that run when the server stops
+_RING_INTERVAL = 1.0  # seconds, for one tenant
+_SILENT_FOR = timedelta(seconds=90)  # after so long the server of a session is taken for lost
 
 
 @dataclass(slots=True)
 class _Row:
-    """A row that the journal has made or will make: its key is known then."""
+    """A row that the journal makes; its key is set once it is written."""
 
     pk: int | None = None
 
 
 class Ledger:
-    """Logins, records and rings. Made on the event loop that the server runs on."""
+    """Logins, records and the doorbell. Must be created on the server's event loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -56,7 +56,7 @@ class Ledger:
         self._waiting = 0
         self._rows: dict[uuid.UUID, _Row] = {}
         self._sessions: set[uuid.UUID] = set()
-        self._unwritten: dict[tuple[int, str], Standing] = {}
+        self._unwritten: dict[tuple[int, str], Ownership] = {}
         self._rung: dict[int, float] = {}
         self._ringing: set[int] = set()
 
@@ -68,12 +68,12 @@ class Ledger:
         """See `Gate`."""
         return await self._ask(lambda: self._logins.by_key(username, key, ip))
 
-    async def standing(self, login: Login, path: Path) -> Standing:
-        """See `Gate`: the newest complete upload of a path tells whose it is."""
+    async def ownership(self, login: Login, path: Path) -> Ownership:
+        """See `Gate`: the newest complete upload of a path names the owner."""
         text = _text(login, path)
         if unwritten := self._unwritten.get((login.endpoint_id, text)):
             return unwritten
-        return Standing(await self._ask(lambda: _owner(login.endpoint_id, text)))
+        return Ownership(await self._ask(lambda: _owner(login.endpoint_id, text)))
 
     def session_started(self, login: Login, ip: str, client: str) -> uuid.UUID:
         """See `Gate`."""
@@ -106,7 +106,7 @@ class Ledger:
             partial(_end_upload, self._rows.pop(upload), ending, size, timezone.now())
         )
         if ending is Ending.COMPLETE:
-            self._own_until_written(login, path)
+            self._remember_owner(login, path)
         log.info(f"drop_upload_{ending}", account=login.account_id, path=repr(path), size=size)
 
     def renamed(self, login: Login, old: Path, new: Path) -> None:
@@ -114,27 +114,27 @@ class Ledger:
         before, after = _text(login, old), _text(login, new)
         self._unwritten.pop((login.endpoint_id, before), None)
         self._journal.add(partial(_rename, login, before, after))
-        self._own_until_written(login, new)
+        self._remember_owner(login, new)
 
     def removed(self, login: Login, path: Path) -> None:
-        """See `Gate`: the upload's row stays, as history."""
+        """See `Gate`: the row of the upload stays as history."""
         log.info("drop_file_removed", account=login.account_id, path=repr(path))
 
-    def rang(self, login: Login, path: Path) -> None:
-        """See `Gate`: when what happened is written, so that whoever comes finds it."""
+    def name_appeared(self, login: Login, path: Path) -> None:
+        """See `Gate`: rings once the records are written, so that the collector sees them."""
         self._journal.add(lambda: self._call_on_loop(partial(self._ring_soon, login.tenant_id)))
 
-    async def keep(self, every: float = 30) -> None:
-        """Tell now and then which sessions live, and end those whose server died. Runs for ever."""
+    async def report_alive(self, every: float = 30) -> None:
+        """Record which sessions are alive, and end those whose server died. Runs for ever."""
         name = f"drop@{socket.gethostname()}"
         while True:
             alive = list(self._sessions)
             self._journal.add(partial(beats.beat, name, sessions=len(alive)))
-            self._journal.add(partial(_note_life, alive))
+            self._journal.add(partial(_mark_alive, alive))
             await asyncio.sleep(every)
 
     def close(self) -> None:
-        """Write what is left. Blocks for up to 12 seconds if the database is away."""
+        """Write what is left. Blocks for up to 12 seconds if the database does not answer."""
         self._journal.close()
         barrier = threading.Barrier(_THREADS)
         for _ in range(_THREADS):
@@ -143,25 +143,25 @@ class Ledger:
         self._bell.shutdown(wait=False, cancel_futures=True)
 
     def flush(self) -> None:
-        """Wait until all that has happened is written. Blocks."""
+        """Wait until everything that has happened is written. Blocks."""
         self._journal.flush()
 
     def _ring_soon(self, tenant: int) -> None:
-        """At most one ring a second for a tenant; the last one is never left out."""
+        """Ring at most once a second for a tenant, but never leave out the last time."""
         if tenant in self._ringing:
             return
         self._ringing.add(tenant)
         since = self._loop.time() - self._rung.get(tenant, float("-inf"))
-        self._loop.call_later(max(0.0, _BETWEEN_RINGS - since), self._ring, tenant)
+        self._loop.call_later(max(0.0, _RING_INTERVAL - since), self._ring, tenant)
 
     def _ring(self, tenant: int) -> None:
         self._rung[tenant] = self._loop.time()
         self._ringing.discard(tenant)
         self._bell.submit(bell.ring, bell.POLL, tenant)
 
-    def _own_until_written(self, login: Login, path: Path) -> None:
-        """Know the owner of a file whose record still waits in the journal."""
-        key, entry = (login.endpoint_id, _text(login, path)), Standing(login.account_id)
+    def _remember_owner(self, login: Login, path: Path) -> None:
+        """Remember the owner of a file while its record waits in the journal."""
+        key, entry = (login.endpoint_id, _text(login, path)), Ownership(login.account_id)
         self._unwritten[key] = entry
 
         def forget() -> None:
@@ -175,7 +175,7 @@ class Ledger:
             self._loop.call_soon_threadsafe(call)
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
-        """Ask the database in a thread. Raises TryLater."""
+        """Query the database in a thread. Raises TryLater."""
         if self._waiting >= _MOST_WAITING:
             raise TryLater("Too many logins are waiting; try again in a minute.")
         self._waiting += 1
@@ -188,7 +188,7 @@ class Ledger:
 def _answer(question: Callable[[], Answer]) -> Answer:
     close_old_connections()
     try:
-        with tenancy.everyone("a login is known by its name, before its tenant"):
+        with tenancy.everyone("a login is looked up by its name, before its tenant is known"):
             return question()
     except (DatabaseError, OSError) as error:
         log.error("drop_database_or_disk_away", error=repr(error))
@@ -198,13 +198,13 @@ def _answer(question: Callable[[], Answer]) -> Answer:
 
 
 def _leave_database(barrier: threading.Barrier) -> None:
-    """Close this thread's connection; the barrier sees to it that each thread does so once."""
+    """Close this thread's connection; the barrier makes each thread do so once."""
     barrier.wait(_PATIENCE)
     connection.close()
 
 
 def _text(login: Login, path: Path) -> str:
-    """A path of the account as it is recorded: below the endpoint's directory."""
+    """A path of the account as it is stored: relative to the endpoint's directory."""
     return "/".join((*login.home, *path))
 
 
@@ -254,8 +254,8 @@ def _rename(login: Login, old: str, new: str) -> None:
     Upload.objects.filter(pk__in=newest.values("pk")).update(path=new)
 
 
-def _note_life(alive: list[uuid.UUID]) -> None:
-    """Sessions of a server that is gone are ended, and what they had open is partial."""
+def _mark_alive(alive: list[uuid.UUID]) -> None:
+    """Update the living sessions; end those of a lost server, with their open files partial."""
     DropSession.objects.filter(uid__in=alive).update(seen_at=Now())
     DropSession.objects.filter(ended_at=None, seen_at__lt=Now() - _SILENT_FOR).update(
         ended_at=Now(), end_reason="the drop server was lost"

@@ -1,4 +1,4 @@
-"""Parts of uploads that nobody came back for. The sweep calls it; it needs no database."""
+"""Removal of abandoned parts of uploads. The sweep calls it; it needs no database."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ KEPT_FOR = timedelta(days=7)
 
 
 def clear_parts(older: timedelta = KEPT_FOR) -> int:
-    """Remove parts last written longer ago than that, under all endpoints. Returns how many.
+    """Remove parts of all endpoints that were last written longer ago. Returns how many.
 
-    A folder that cannot be read is logged and passed over: it must not stop the others'.
+    A folder that cannot be read is logged and skipped, so that the others are still cleared.
     """
     if not settings.DROPS_DIR.is_dir():
         return 0
@@ -35,7 +35,7 @@ def clear_parts(older: timedelta = KEPT_FOR) -> int:
 
 
 def _homes(root: Path) -> list[Path]:
-    """The roots of accounts that have a home: only the portal makes folders there."""
+    """The roots of accounts with a home; only the portal makes folders there."""
     homes = root / HOMES
     return [home for home in homes.iterdir() if home.is_dir()] if homes.is_dir() else []
 

@@ -1,7 +1,7 @@
-"""Who may log in to the drop server, asked of the database. Blocks; runs in a thread.
+"""Who may log in to the drop server, according to the database. Blocks; runs in a thread.
 
-The same queries and the same hash are worked through for a name that exists and for one that does
-not (reliability.md, A29). A ban stands for guessed passwords, so it does not shut out a key.
+A name that does not exist costs the same queries and the same hash as a name that does
+(reliability.md, A29). A ban is an answer to guessed passwords, so it does not apply to keys.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.db.models.functions import Lower
 
 from portal import logs
 from portal.dropserver.folders import folders
-from portal.dropserver.gate import Limits, Login
+from portal.dropserver.gate import AccountLimits, Login
 from portal.dropserver.paths import canonical
 from portal.dropserver.usernames import account_name
 from portal.models import Account, AccountKey
@@ -28,11 +28,11 @@ from portal.people import scores
 log = logs.get(__name__)
 
 _REMEMBERED_FOR = 300.0  # seconds
-_HASHES_AT_A_TIME = 2  # an argon2 hash takes 100 MiB
+_HASHES_AT_A_TIME = 2  # an argon2 hash needs 100 MiB
 
 
 class Logins:
-    """Judges names with passwords and keys. Thread-safe."""
+    """Checks names with passwords and keys. Thread-safe."""
 
     def __init__(self) -> None:
         self._dummy = make_password(secrets.token_urlsafe(24))
@@ -42,12 +42,16 @@ class Logins:
 
     def by_password(self, username: str, password: str, ip: str) -> Login | None:
         """See `Gate.by_password`. Raises DatabaseError, OSError."""
-        counted = account_name(username)  # or its two forms would allow twice the guesses
+        counted = account_name(username)  # otherwise its two forms would allow twice the guesses
         if wait := scores.blocked(ip, counted):
             log.warning("drop_login_blocked", ip=ip, name=repr(username), wait=wait.total_seconds())
             return None
         account = _account(username)
-        if self._matches(account, password) and account is not None and _may_come(account, ip):
+        if (
+            self._matches(account, password)
+            and account is not None
+            and _is_allowed_from(account, ip)
+        ):
             scores.succeeded(ip, counted)
             return _login(account, "password")
         scores.failed(ip, counted)
@@ -58,13 +62,13 @@ class Logins:
         """See `Gate.by_key`. Raises DatabaseError, OSError."""
         account = _account(username)
         lines = AccountKey.objects.filter(account=account.pk if account else 0)
-        known = [" ".join(line.split()[:2]) for line in lines.values_list("line", flat=True)]
-        if account is None or key not in known or not _may_come(account, ip):
+        allowed = [" ".join(line.split()[:2]) for line in lines.values_list("line", flat=True)]
+        if account is None or key not in allowed or not _is_allowed_from(account, ip):
             return None
         return _login(account, "publickey")
 
     def _matches(self, account: Account | None, password: str) -> bool:
-        """Compare with the stored hash, or with one nobody knows the password of."""
+        """Compare with the stored hash, or with a hash whose password nobody knows."""
         encoded = account.password if account and account.password else self._dummy
         digest = hmac.digest(self._secret, f"{encoded}\0{password}".encode(), sha256)
         with self._hashing:
@@ -76,33 +80,33 @@ class Logins:
         return matches
 
     def _is_remembered(self, account_id: int, digest: bytes) -> bool:
-        """Whether just this password was right a moment ago: 200 sessions at once need that."""
-        known, until = self._remembered.get(account_id, (b"", 0.0))
-        return time.monotonic() < until and hmac.compare_digest(known, digest)
+        """Whether this password was right a moment ago: 200 sessions at once need that."""
+        remembered, until = self._remembered.get(account_id, (b"", 0.0))
+        return time.monotonic() < until and hmac.compare_digest(remembered, digest)
 
 
 def _account(username: str) -> Account | None:
-    """The enabled account of a name, compared without case, in either form of it."""
+    """The enabled account of a name, compared without case, in either form of the name."""
     name = username.lower() if username.isprintable() else ""  # PostgreSQL takes no NUL
-    found = (
+    accounts = (
         Account.objects.annotate(folded=Lower("username"))
         .filter(folded__in=[name, account_name(name)])
         .filter(enabled=True, endpoint__enabled=True, tenant__enabled=True)
         .select_related("endpoint")
     )
-    return max(found, key=lambda account: account.username.lower() == name, default=None)
+    return max(accounts, key=lambda account: account.username.lower() == name, default=None)
 
 
-def _may_come(account: Account, ip: str) -> bool:
-    """Whether the account's list of networks, if it has one, holds the address."""
+def _is_allowed_from(account: Account, ip: str) -> bool:
+    """Whether the account may log in from the address: its list of networks may be empty."""
     networks = account.allowed_networks
-    if not networks or any(_holds(network, ip) for network in networks):
+    if not networks or any(_contains(network, ip) for network in networks):
         return True
     log.warning("drop_login_refused", account=account.pk, ip=ip, limit="allowed_networks")
     return False
 
 
-def _holds(network: str, ip: str) -> bool:
+def _contains(network: str, ip: str) -> bool:
     try:
         address = ipaddress.ip_address(ip)
         mapped = getattr(address, "ipv4_mapped", None)
@@ -119,8 +123,8 @@ def _login(account: Account, method: str) -> Login:
         tenant_id=account.tenant_id,
         endpoint_id=endpoint.pk,
         username=account.username,
-        root=str(folders(endpoint).joinpath(*home)),  # a folder that went is back
+        root=str(folders(endpoint).joinpath(*home)),  # makes a missing folder again
         method=method,
-        limits=Limits(sessions=settings.SFTP_MAX_SESSIONS_PER_ACCOUNT),
+        limits=AccountLimits(sessions=settings.SFTP_MAX_SESSIONS_PER_ACCOUNT),
         home=home,
     )

@@ -1,6 +1,6 @@
-"""A gate that keeps everything in memory: for measuring the server, and for its tests.
+"""A gate that keeps everything in memory: for benchmarks and tests of the server.
 
-It obeys the same rules as the ledger (`ledger.py`), without a database and without a broker.
+It follows the same rules as the ledger (`ledger.py`), without a database and without a broker.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from portal.dropserver.gate import Ending, Limits, Login
+from portal.dropserver.gate import AccountLimits, Ending, Login
 from portal.dropserver.paths import Path
-from portal.dropserver.rights import Standing
+from portal.dropserver.rights import Ownership
 
 
 @dataclass(slots=True)
-class Sent:
-    """What is known of one upload. ending: None while it is open."""
+class UploadRecord:
+    """An upload. ending: None while it is open."""
 
     account: int
     path: Path
@@ -34,7 +34,7 @@ class _Person:
 
 
 class MemoryGate:
-    """Accounts, sessions, uploads and rings, as lists to look at."""
+    """Accounts, sessions, uploads and rings, as lists that tests read."""
 
     def __init__(
         self, *, failures: int = 10, ban: float = 600, clock: Callable[[], float] = time.monotonic
@@ -44,7 +44,7 @@ class MemoryGate:
         self._people: dict[str, _Person] = {}
         self._wrong: dict[tuple[str, str], list[float]] = {}
         self.sessions: dict[uuid.UUID, str | None] = {}
-        self.uploads: dict[uuid.UUID, Sent] = {}
+        self.uploads: dict[uuid.UUID, UploadRecord] = {}
         self.rings: list[Path] = []
 
     def add(
@@ -54,11 +54,11 @@ class MemoryGate:
         *,
         password: str = "",
         keys: tuple[str, ...] = (),
-        limits: Limits | None = None,
+        limits: AccountLimits | None = None,
     ) -> Login:
         """Make an account. keys: each "type base64"."""
         number = len(self._people) + 1
-        login = Login(number, 1, 1, username, root, "password", limits or Limits())
+        login = Login(number, 1, 1, username, root, "password", limits or AccountLimits())
         self._people[username] = _Person(login, password, frozenset(keys))
         return login
 
@@ -83,12 +83,12 @@ class MemoryGate:
             return None
         return replace(person.login, method="publickey")
 
-    async def standing(self, login: Login, path: Path) -> Standing:
-        """See `Gate`: the newest complete upload of a path tells whose it is."""
+    async def ownership(self, login: Login, path: Path) -> Ownership:
+        """See `Gate`: the newest complete upload of a path names the owner."""
         for sent in reversed(self.uploads.values()):
             if sent.path == path and sent.ending is Ending.COMPLETE:
-                return Standing(sent.account)
-        return Standing(None)
+                return Ownership(sent.account)
+        return Ownership(None)
 
     def session_started(self, login: Login, ip: str, client: str) -> uuid.UUID:
         """See `Gate`."""
@@ -103,7 +103,7 @@ class MemoryGate:
     def upload_opened(self, session: uuid.UUID, login: Login, path: Path) -> uuid.UUID:
         """See `Gate`."""
         upload = uuid.uuid4()
-        self.uploads[upload] = Sent(login.account_id, path)
+        self.uploads[upload] = UploadRecord(login.account_id, path)
         return upload
 
     def upload_ended(
@@ -115,12 +115,12 @@ class MemoryGate:
 
     def renamed(self, login: Login, old: Path, new: Path) -> None:
         """See `Gate`."""
-        self.uploads[uuid.uuid4()] = Sent(login.account_id, new, Ending.COMPLETE)
+        self.uploads[uuid.uuid4()] = UploadRecord(login.account_id, new, Ending.COMPLETE)
 
     def removed(self, login: Login, path: Path) -> None:
-        """See `Gate`: nothing is left to own."""
+        """See `Gate`: nothing to do."""
 
-    def rang(self, login: Login, path: Path) -> None:
+    def name_appeared(self, login: Login, path: Path) -> None:
         """See `Gate`."""
         self.rings.append(path)
 

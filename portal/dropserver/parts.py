@@ -1,9 +1,9 @@
-"""Uploads under way: a hidden part file that gets its name when the sender closes it.
+"""Running uploads: a hidden part file that gets its name when the sender closes it.
 
-A part lives in `.parts/` under the account's root (the same device, so that the last step is one
-rename) and is named after its path and its account, so that a resume finds it and nobody else's.
-Whoever writes holds a lock that ends with the process, so a second writer is refused and a part
-without a lock is a *partial upload* (reliability.md, rule 16 and A12).
+A part is in `.parts/` under the account's root (on the same device, so that the last step is one
+rename). Its name is derived from its path and its account, so that a resume finds it and no other.
+The writer has a lock that ends with the process: a second writer is refused, and a part without a
+lock is a *partial upload* (reliability.md, rule 16 and A12).
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ _PARTS: Path = (PARTS_DIRECTORY,)
 
 
 class Busy(OSError):
-    """Somebody is writing to that name at this moment."""
+    """Another session is writing to that name."""
 
     def __init__(self) -> None:
         super().__init__(errno.EAGAIN, "This file is being uploaded in another session.")
 
 
 class UploadBroken(OSError):
-    """An earlier write failed, so the file is not whole and does not get its name."""
+    """An earlier write failed, so the file is incomplete and does not get its name."""
 
     def __init__(self, cause: OSError) -> None:
         reason = cause.strerror or str(cause)
         super().__init__(cause.errno or errno.EIO, f"The upload failed ({reason}). Send it again.")
 
 
-class Part:
-    """One open upload. Made by `Parts.open`; ends with `finish` or `abandon`."""
+class UploadPart:
+    """An open upload. `Parts.open` creates it; it ends with `finish` or `abandon`."""
 
     def __init__(self, parts: Parts, path: Path, name: str, fd: int, lock: int) -> None:
         self.path = path
@@ -51,7 +51,7 @@ class Part:
         self._fd = fd
         self._lock = lock
         self._failed: OSError | None = None
-        # The end of what was written without a gap: more than this must never be resumed from.
+        # The end of what was written without a gap: a resume must never begin after it.
         self._whole = os.fstat(fd).st_size
 
     @property
@@ -83,24 +83,24 @@ class Part:
         return os.fstat(self._fd)
 
     def fail(self, reason: str) -> NoReturn:
-        """Break the upload with words for the sender. Raises OSError always."""
+        """Break the upload, with words for the sender. Always raises OSError."""
         self._failed = OSError(errno.EFBIG, reason)
         raise self._failed
 
     def sync(self) -> None:
-        """Make what was written durable. Blocks on the disk."""
+        """Flush what was written to the disk. Blocks."""
         os.fsync(self._fd)
 
     def truncate(self, size: int) -> None:
-        """Cut to size (bytes), never lengthen: a length that was not sent is not a file's."""
+        """Cut to size (bytes). A part is never lengthened: nobody sent those bytes."""
         if size < os.fstat(self._fd).st_size:
             os.ftruncate(self._fd, size)
             self._whole = min(self._whole, size)
 
     def finish(self, *, may_replace: bool) -> int:
-        """Make it durable, then give it its name. Returns its size in bytes. Blocks on the disk.
+        """Flush the part to the disk, then rename it. Returns its size in bytes. Blocks.
 
-        may_replace: whether a file that has the name may go.
+        may_replace: whether a file that has the name may be replaced.
         Raises OSError (UploadBroken, FileExistsError, LinkRefused); the part then stays.
         """
         try:
@@ -108,7 +108,7 @@ class Part:
                 raise UploadBroken(self._failed)
             os.fsync(self._fd)
             size = os.fstat(self._fd).st_size
-            self._parts.name_it(self._name, self.path, may_replace=may_replace)
+            self._parts.rename_part(self._name, self.path, may_replace=may_replace)
         except OSError:
             self.abandon()
             raise
@@ -116,7 +116,7 @@ class Part:
         return size
 
     def abandon(self) -> int:
-        """Leave the part for a resume, cut to what arrived without a gap. Returns that size."""
+        """Keep the part for a resume, cut to what arrived without a gap. Returns that size."""
         if not self.is_open:
             return 0
         try:
@@ -145,15 +145,15 @@ class Parts:
     """The part files of one account under one root."""
 
     def __init__(self, jail: Jail, owner: str) -> None:
-        """owner: tells the accounts of one root apart; part of the file's name."""
+        """owner: distinguishes the accounts of one root; it is part of the file's name."""
         self._jail = jail
         self._owner = owner
 
-    def open(self, path: Path, *, fresh: bool) -> Part:
+    def open(self, path: Path, *, fresh: bool) -> UploadPart:
         """Begin or continue an upload to a path whose folder exists. May copy a large file.
 
-        fresh: begin empty; otherwise go on from the complete file of that name, else from the
-        part. Raises OSError, Busy, LinkRefused.
+        fresh: begin empty; otherwise continue the complete file of that name, else the part.
+        Raises OSError, Busy, LinkRefused.
         """
         with self._jail.directory(path[:-1]):
             pass  # the folder must be there now, not only when the upload ends
@@ -167,35 +167,35 @@ class Parts:
                 raise
         try:
             self._prepare(fd, path, fresh=fresh)
-            return Part(self, path, name, fd, lock)
+            return UploadPart(self, path, name, fd, lock)
         except OSError:
             os.close(fd)
             os.close(lock)
             raise
 
     def stat(self, path: Path) -> os.stat_result | None:
-        """The part of a path, None without one: its size is where a resume goes on."""
+        """The status of a path's part, None if there is none: a resume begins at its size."""
         try:
             return self._jail.stat((*_PARTS, self._name(path)))
         except FileNotFoundError:
             return None
 
     def remove(self, path: Path) -> bool:
-        """Remove the part of a path, if there is one that nobody writes to. Raises Busy."""
+        """Remove the part of a path. Returns whether there was a part. Raises Busy."""
         if self.stat(path) is None:
             return False
         name = self._name(path)
         with self._directory() as directory:
             return _remove_unlocked(directory, name)
 
-    def name_it(self, part: str, path: Path, *, may_replace: bool) -> None:
-        """Rename a part to its path and make the names durable. Raises OSError, LinkRefused."""
+    def rename_part(self, part: str, path: Path, *, may_replace: bool) -> None:
+        """Rename a part to its path and flush the directory. Raises OSError, LinkRefused."""
         with self._directory() as directory, self._jail.directory(path[:-1]) as target:
             move(directory, part, target, path[-1], replace=may_replace)
             os.fsync(target)
 
     def _prepare(self, fd: int, path: Path, *, fresh: bool) -> None:
-        """Fill the part with what the upload goes on from."""
+        """Fill the part with the bytes that the upload continues."""
         if fresh:
             os.ftruncate(fd, 0)
             return
@@ -223,11 +223,11 @@ class Parts:
 def remove_old(jail: Jail, before: float) -> int:
     """Remove parts last written before a time (seconds since 1970) that nobody writes to.
 
-    Returns how many went. For the sweep: a partial upload nobody came back for.
+    Returns how many. The sweep calls it for abandoned partial uploads.
     """
     removed = 0
-    with _parts_directory(jail) as directory, os.scandir(directory) as found:
-        for name in [item.name for item in found]:
+    with _parts_directory(jail) as directory, os.scandir(directory) as items:
+        for name in [item.name for item in items]:
             if name.endswith(_SUFFIX) and _modified(name, directory) < before:
                 removed += _try_remove(directory, name)
     return removed
@@ -245,10 +245,10 @@ def _parts_directory(jail: Jail) -> Iterator[int]:
 
 
 def _lock(directory: int, part: str) -> int:
-    """A descriptor that holds the lock on a part's path. Raises Busy.
+    """A descriptor with the lock on a part's path. Raises Busy.
 
-    One byte of one file stands for one path, whatever the account: no lock file is left behind,
-    and the lock goes with the descriptor, however the process ends.
+    One byte of one file represents one path, whatever the account: no lock file is left behind,
+    and the lock ends with the descriptor, however the process ends.
     """
     fd = os.open(
         _LOCKS, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory

@@ -1,7 +1,7 @@
-"""Foreign paths made safe: the one canonicaliser of the drop server, for SFTP and FTPS.
+"""Foreign paths made safe: the only place that canonicalises, for SFTP and FTPS.
 
-Pure: it never looks at a disk. A path is a tuple of names below an account's root, so no code
-after this one joins, splits or compares path text (reliability.md, rule 15 and A27).
+Pure: it never reads a disk. A path is a tuple of names below an account's root, so no other code
+joins, splits or compares path text (reliability.md, rule 15 and A27).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Path = tuple[str, ...]
 ROOT: Path = ()
 MAX_PATH_BYTES = 4096
 MAX_NAME_BYTES = 255  # of one name in a directory, on every file system in use
-MAX_NEW_CHARACTERS = 1000  # what the portal can record of a path
+MAX_NEW_CHARACTERS = 1000  # the most that the portal can store of a path
 
 PARTS_DIRECTORY = ".parts"
 _HIDDEN = frozenset({PARTS_DIRECTORY})
@@ -23,7 +23,7 @@ _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 class PathRefused(Exception):
-    """A foreign path that is not taken. `reason`: a sentence for the sender."""
+    """A foreign path is refused. reason: a sentence for the sender."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -34,8 +34,8 @@ def canonical(raw: bytes | str) -> Path:
     """The names of a foreign path, from the account's root down; the root itself is ().
 
     raw: as the client sent it, at most 4096 bytes; bytes are UTF-8. A leading slash and none mean
-    the same, "." and empty names vanish, ".." takes back one name but never the root. Nothing is
-    decoded: `%2e` stays three characters. Raises PathRefused.
+    the same, "." and empty names are dropped, ".." removes one name but never the root. Nothing
+    is decoded: `%2e` stays three characters. Raises PathRefused.
     """
     names: list[str] = []
     for name in _text(raw).split("/"):
@@ -51,7 +51,7 @@ def canonical(raw: bytes | str) -> Path:
 
 
 def canonical_new(raw: bytes | str) -> Path:
-    """As `canonical`, for a name that is about to come into being. Raises PathRefused."""
+    """As `canonical`, for a name that is about to be created. Raises PathRefused."""
     path = canonical(raw)
     if not path:
         raise PathRefused("The path is your folder itself; a file needs a name.")
@@ -67,7 +67,7 @@ def canonical_new(raw: bytes | str) -> Path:
 
 
 def shown(path: Path) -> str:
-    """The path as the sender sees it: absolute, parted by slashes."""
+    """The path as the sender sees it: absolute, separated by slashes."""
     return "/" + "/".join(path)
 
 

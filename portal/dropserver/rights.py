@@ -1,11 +1,11 @@
-"""What a sender may do to a name: the rules of design.md section 6, as sentences of refusal.
+"""What a sender may do with a name: the rules of design.md section 6, as sentences of refusal.
 
-Pure. A rule answers None for "yes" or the words for the sender. Seed 001: an institution "will
+Pure. A rule returns None for "yes", or the sentence for the sender. Seed 001: an institution "will
 have write access to their directories but will not be able to alter existing directories or create
 new ones". Renaming and removing one's own unclaimed upload is allowed beyond the seed, because
 WinSCP and lftp upload to a temporary name and WinSCP removes the file that it replaces. The same
-holds in the home of a template account (seed 003): a temporary name gets its final one, and an own
-file is renamed or removed; that is also how a sender mends a name that matches no template.
+holds in the home of a template account (seed 003): a temporary name gets its final one, and an
+account renames or removes its own files; so a sender corrects a name that matches no template.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class Protocol(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Whose an existing file is. owner: the account that uploaded it, None if the portal made it.
+class Ownership:
+    """The owner of an existing file: the account that uploaded it, None if the portal made it.
 
-    A manifest that is taken up gets another name (`CLAIMED_SUFFIX`), so its claim shows there; its
-    data files are read from a snapshot, so replacing one meanwhile harms nothing.
+    A claimed manifest gets another name (`CLAIMED_SUFFIX`), so the name shows the claim; its data
+    files are read from a snapshot, so replacing one meanwhile does no harm.
     """
 
     owner: int | None = None
@@ -62,35 +62,35 @@ class Standing:
 def refusal_of_place(home: Path, path: Path) -> str | None:
     """Why an account may not change anything at a path. home: empty for the whole tree.
 
-    Files of a home are taken for its account's (seed 003: templates are account-specific), so
-    nobody else may put one there.
+    Files in a home count as files of its account (seed 003: templates are account-specific), so
+    nobody else may put a file there.
     """
     if home or not path or path[0].casefold() != HOMES:
         return None
     return f"The folders below {shown((HOMES,))} belong to accounts of their own."
 
 
-def refusal_to_upload(name: str, existing: Standing | None, account: int) -> str | None:
-    """Why an account may not write a name. existing: what has the name now, None for nothing."""
+def refusal_to_upload(name: str, existing: Ownership | None, account: int) -> str | None:
+    """Why an account may not write a name. existing: the file that has the name now."""
     if is_state_file(name):
         return f"Names ending in {_suffix(name)} are given by the portal only."
     return None if existing is None else _refusal_to_touch(name, existing, account)
 
 
 def refusal_to_rename(
-    old: str, standing: Standing, new: str, target: Standing | None, account: int
+    old: str, ownership: Ownership, new: str, target: Ownership | None, account: int
 ) -> str | None:
-    """Why an account may not rename its file old to new. target: what has the new name now."""
-    return _refusal_to_touch(old, standing, account) or refusal_to_upload(new, target, account)
+    """Why an account may not rename its file old to new. target: the file that has the new name."""
+    return _refusal_to_touch(old, ownership, account) or refusal_to_upload(new, target, account)
 
 
-def refusal_to_remove(name: str, standing: Standing, account: int) -> str | None:
-    """Why an account may not remove a file. What the portal left to be read may go."""
+def refusal_to_remove(name: str, ownership: Ownership, account: int) -> str | None:
+    """Why an account may not remove a file. It may remove the portal's results."""
     if _suffix(name) == CLAIMED_SUFFIX:
         return f"{name} is being processed."
-    if standing.owner is None:
+    if ownership.owner is None:
         return None
-    return _refusal_to_touch(name, standing, account)
+    return _refusal_to_touch(name, ownership, account)
 
 
 def is_state_file(name: str) -> bool:
@@ -98,10 +98,10 @@ def is_state_file(name: str) -> bool:
     return _suffix(name) != ""
 
 
-def _refusal_to_touch(name: str, standing: Standing, account: int) -> str | None:
-    if is_state_file(name) or standing.owner is None:
+def _refusal_to_touch(name: str, ownership: Ownership, account: int) -> str | None:
+    if is_state_file(name) or ownership.owner is None:
         return f"{name} was made by the portal; read or remove it, but leave it as it is."
-    if standing.owner != account:
+    if ownership.owner != account:
         return f"{name} belongs to another account."
     return None
 

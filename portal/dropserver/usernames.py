@@ -2,8 +2,8 @@
 
 Seed 003: over SFTP it is `yourUsername_admin_district_st`, over FTPS
 `yourUsername.admin.district.st` (district: its name, st: the state's abbreviation). Both
-are split from the right, so that a base name could not be mistaken even if it held the sign; one
-that does is refused when it is made.
+are split from the right, so that a base name with the sign could not be misread; such a name is
+refused when an account is made.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _STATE = re.compile(r"[A-Za-z]{2}")
 
 
 class NameRefused(ValueError):
-    """A part that no login name can be made of. The text is a sentence for a person."""
+    """A part cannot belong to a login name. The text is a sentence for a person."""
 
 
 def sftp_form(base: str, district: str, state: str) -> str:
@@ -35,12 +35,12 @@ def sftp_form(base: str, district: str, state: str) -> str:
 
 
 def ftps_form(name: str) -> str:
-    """The FTPS form of a name in its SFTP form; another name as it is."""
+    """The FTPS form of a name in its SFTP form; any other name unchanged."""
     return _joined(name, SFTP, FTPS)
 
 
 def account_name(login: str) -> str:
-    """The SFTP form of a name in either form; any other name as it is."""
+    """The SFTP form of a name in either form; any other name unchanged."""
     return _joined(login, FTPS, SFTP)
 
 
@@ -73,7 +73,7 @@ def _base(base: str) -> str:
 
 
 def _district(district: str) -> str:
-    """The district's name without what no login name may hold: `St. Paul ISD` is `stpaulisd`."""
+    """The district's name without the characters that a login name cannot have (`stpaulisd`)."""
     short = re.sub(r"[\s._',&()/]+", "", district)
     if not _DISTRICT.fullmatch(short):
         raise NameRefused(

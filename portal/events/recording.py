@@ -1,7 +1,7 @@
-"""Taking events in: each id once in a tenant, whatever comes twice or at the same time.
+"""Storing events: each id once in a tenant, whatever comes twice or at the same time.
 
-Events are inserted in the order of their ids, so that two who bring the same ones wait for each
-other and never in a circle. The portal's own events go the same way.
+Events are inserted in the order of their ids, so that two transactions with the same events wait
+for each other and cannot deadlock. The portal's own events are stored in the same way.
 """
 
 from __future__ import annotations
@@ -42,24 +42,19 @@ VALUES (%s, %s, %s, now(), %s, %s::jsonb, 'portal') ON CONFLICT (tenant_id, uid)
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of some events. conflicts: ids that are there already with other content."""
+    """How many events were stored. conflicts: ids that are stored already with other content."""
 
     accepted: int
     duplicates: int
     conflicts: frozenset[str]
 
 
-def record(tenant_id: int, event: Incoming, source: str = Event.Source.API) -> Recorded:
-    """Take one event in. See `record_many`."""
-    return record_many(tenant_id, [event], source)
-
-
 def record_many(
     tenant_id: int, events: Sequence[Incoming], source: str = Event.Source.API
 ) -> Recorded:
-    """Take events in, at most MOST_AT_ONCE, in the tenant's scope. Ids must differ.
+    """Store events, at most MOST_AT_ONCE, in the tenant's scope. Their ids must differ.
 
-    An id that is known already is left as it is: a duplicate where all else is the same too, else
+    An id that is stored already is left as it is: a duplicate where all else is the same too, else
     a conflict. Raises ValueError for more events, or an id twice.
     """
     if len(events) > MOST_AT_ONCE or len({event.uid for event in events}) < len(events):
@@ -68,17 +63,17 @@ def record_many(
         return Recorded(0, 0, frozenset())
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, {**_values(tenant_id, events), "source": source})
-        made = {row[0] for row in cursor.fetchall()}
-        rest = [event for event in events if event.uid not in made]
+        stored = {row[0] for row in cursor.fetchall()}
+        rest = [event for event in events if event.uid not in stored]
         conflicts: frozenset[str] = frozenset()
         if rest:
             cursor.execute(_CONFLICTS, _values(tenant_id, rest))
             conflicts = frozenset(row[0] for row in cursor.fetchall())
-    return Recorded(len(made), len(rest) - len(conflicts), conflicts)
+    return Recorded(len(stored), len(rest) - len(conflicts), conflicts)
 
 
 def announce(tenant_id: int, uid: str, kind: str, subject: str, payload: Mapping[str, Any]) -> None:
-    """An event of the portal's own, happening now: in the transaction that makes it happen."""
+    """Store an event of the portal's own at the present time, in the transaction that causes it."""
     written = json.dumps(payload, ensure_ascii=False)
     with connection.cursor() as cursor:
         cursor.execute(_ANNOUNCE, [tenant_id, uid, kind, subject[:300], written])

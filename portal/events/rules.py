@@ -1,32 +1,28 @@
-"""What one event must look like: its members, sizes and the known types. Pure.
+"""What an event must look like: its members, their sizes, the members of known types. Pure.
 
 An event is a JSON object: `id`, `timestamp`, its type, a `subject` and a payload. The payload is
 the member `payload` or, where there is none, all other members, as the platform of seed 000 sends
-them. There the type stands in `event`, and `type` is an ordinary member; without `event`, `type`
-is it.
+them. Such an event has its type in `event`, and its `type` is an ordinary member; without `event`,
+`type` is the type.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
+from portal.events.payloads import payload_text
+from portal.events.types import known_types
+from portal.faults import Fault, Refused
 
 LONGEST_ID = 200  # characters, as are the next two
 LONGEST_TYPE = 100
 LONGEST_SUBJECT = 300
-LARGEST_PAYLOAD = 64 << 10  # bytes as JSON in UTF-8
-DEEPEST = 20  # objects and lists within each other
 
-TYPE = rf"[A-Za-z][A-Za-z0-9_.-]{{0,{LONGEST_TYPE - 1}}}"
-_TYPE = re.compile(TYPE)
+_TYPE = re.compile(rf"[A-Za-z][A-Za-z0-9_.-]{{0,{LONGEST_TYPE - 1}}}")
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?"
     r"(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})"
@@ -36,7 +32,6 @@ _HIDDEN = re.compile("[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
 _SHOWN = 100
 _KINDS = {"text": (str,), "choice": (str,), "number": (int, float)}
 _WORDS = {"text": "text", "choice": "text", "number": "a number"}
-_TYPES = Path(__file__).with_name("types.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,70 +45,15 @@ class Incoming:
     payload: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with an event. field: the member's name, empty for the whole event."""
-
-    field: str
-    message: str
-
-
-class EventRefused(Exception):
-    """The event is not sound. Carries at least one fault."""
-
-    def __init__(self, *faults: Fault) -> None:
-        super().__init__(" ".join(fault.message for fault in faults))
-        self.faults = faults
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A known member of a payload. name: a dotted path. kind: text, number or choice."""
-
-    name: str
-    kind: str = "text"
-    values: tuple[str, ...] = ()
-    sample: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventType:
-    """A known type of events."""
-
-    name: str
-    label: str
-    description: str
-    members: tuple[Member, ...]
-
-
-@cache
-def known_types() -> Mapping[str, EventType]:
-    """The known types by name, from types.yaml."""
-    declared = yaml.safe_load(_TYPES.read_text(encoding="utf-8"))
-    return {
-        name: EventType(
-            name=name,
-            label=one["label"],
-            description=one["description"],
-            members=tuple(
-                Member(**{**field, "values": tuple(field.get("values", ()))})
-                for field in one["fields"]
-            ),
-        )
-        for name, one in declared.items()
-    }
-
-
-def type_label(name: str) -> str:
-    """What people call the type: its label, or its name where it is free."""
-    known = known_types().get(name)
-    return known.label if known else name
+class EventRefused(Refused):
+    """The event is not sound. Each fault's path leads to a member; it is empty for the whole."""
 
 
 def read(document: object) -> Incoming:
     """The event in a parsed JSON document. Raises EventRefused with all its faults."""
     if not isinstance(document, dict):
-        raise EventRefused(Fault("", f"The event is {_kind(document)}, expected a JSON object."))
+        message = "The event is %(kind)s, expected a JSON object."
+        raise EventRefused(Fault((), "not_an_object", message, {"kind": _kind(document)}))
     faults: list[Fault] = []
     type_member = "event" if "event" in document else "type"
     uid = _text(document, "id", LONGEST_ID, faults)
@@ -122,118 +62,55 @@ def read(document: object) -> Incoming:
     subject = _subject(document, faults)
     members = _members(document, type_member, faults)
     payload = payload_text(members, faults)
-    faults += _strange(name, members)
+    faults += _misfits(name, members)
     if faults or at is None:
         raise EventRefused(*faults)
     return Incoming(uid, name, at, subject, payload)
 
 
-def object_text(text: str) -> str | None:
-    """A payload given as text, as it is stored; None where it is no sound JSON object."""
-    try:
-        document = parse(text)
-    except ValueError:
-        return None
-    faults: list[Fault] = []
-    if not isinstance(document, dict):
-        return None
-    written = payload_text(document, faults)
-    return None if faults else written
-
-
-def parse(text: str | bytes) -> Any:
-    """JSON as the standard has it. Raises ValueError, with words, for anything else."""
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise ValueError("objects and lists are nested too deeply") from None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def payload_text(members: Mapping[str, Any], faults: list[Fault]) -> str:
-    """The payload as JSON text; what is wrong with it is added to the faults."""
-    if depth(members) > DEEPEST:
-        faults.append(
-            Fault("payload", f"The payload is nested deeper than {DEEPEST} levels. Flatten it.")
-        )
-        return ""
-    try:
-        text = json.dumps(members, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        size = len(text.encode())
-    except ValueError as error:  # half a surrogate pair is one too
-        what = "half a character" if isinstance(error, UnicodeEncodeError) else "too large a number"
-        faults.append(
-            Fault("payload", f"The payload holds {what}. Correct it where it comes from.")
-        )
-        return ""
-    if "\\u0000" in text and _has_nul(members):
-        faults.append(Fault("payload", "The payload holds a NUL character (\\u0000). Take it out."))
-    if size > LARGEST_PAYLOAD:
-        faults.append(
-            Fault(
-                "payload",
-                f"The payload has {size:,} bytes, the most is {LARGEST_PAYLOAD:,}. Shorten it.",
-            )
-        )
-    return text
-
-
-def depth(value: Any) -> int:
-    """How many objects and lists lie within each other; 0 for a plain value."""
-    if isinstance(value, dict):
-        return 1 + max(map(depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(depth, value), default=0)
-    return 0
-
-
-def _has_nul(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any("\0" in name or _has_nul(one) for name, one in value.items())
-    if isinstance(value, list):
-        return any(map(_has_nul, value))
-    return isinstance(value, str) and "\0" in value
-
-
 def _text(document: Mapping[str, Any], name: str, longest: int, faults: list[Fault]) -> str:
-    """A required text that can stand in a line of its own."""
+    """A required text that fits on a line of its own."""
     value = document.get(name)
-    message = ""
-    if value is None:
-        message = f'"{name}" is missing. Each event needs it.'
-    elif not isinstance(value, str):
-        message = f'"{name}" is {_kind(value)}, expected text.'
-    elif not value or value != value.strip():
-        message = f'"{name}" is empty or has blanks around it. Take them off.'
-    elif len(value) > longest:
-        message = f'"{name}" has {len(value):,} characters, the most is {longest}. Shorten it.'
-    elif _HIDDEN.search(value):
-        message = f'"{name}" holds a control character. Take it out.'
-    if message:
-        faults.append(Fault(name, message))
+    if fault := _text_fault(name, value, longest):
+        faults.append(fault)
     return value if isinstance(value, str) else ""
+
+
+def _text_fault(name: str, value: object, longest: int) -> Fault | None:
+    if value is None:
+        return _fault(name, "missing", "is missing. Each event needs it.")
+    if not isinstance(value, str):
+        return _fault(name, "wrong_kind", "is %(kind)s, expected text.", kind=_kind(value))
+    if not value or value != value.strip():
+        return _fault(name, "padded", "is empty or has blanks around it. Take them off.")
+    if len(value) > longest:
+        message = "has %(length)s characters, the most is %(most)d. Shorten it."
+        return _fault(name, "too_long", message, length=f"{len(value):,}", most=longest)
+    if _HIDDEN.search(value):
+        return _fault(name, "control_character", "holds a control character. Take it out.")
+    return None
+
+
+def _fault(name: str, code: str, message: str, /, **params: object) -> Fault:
+    """A fault of a member. message: without its subject, which is the member's name."""
+    return Fault((name,), code, f'"%(member)s" {message}', {"member": name, **params})
 
 
 def _type(document: Mapping[str, Any], member: str, faults: list[Fault]) -> str:
     before = len(faults)
     name = _text(document, member, LONGEST_TYPE, faults)
     if len(faults) == before and not _TYPE.fullmatch(name):
-        faults.append(
-            Fault(
-                member,
-                f'"{member}" is "{_short(name)}". Expected a name such as courseCompletion: a'
-                " letter, then letters, digits, dots, hyphens and underscores.",
-            )
+        message = (
+            'is "%(name)s". Expected a name such as courseCompletion: a letter, then letters,'
+            " digits, dots, hyphens and underscores."
         )
+        faults.append(_fault(member, "not_a_type_name", message, name=_short(name)))
     return name
 
 
 def _moment(value: object, faults: list[Fault]) -> datetime | None:
     if value is None:
-        faults.append(Fault("timestamp", '"timestamp" is missing. Each event needs it.'))
+        faults.append(_fault("timestamp", "missing", "is missing. Each event needs it."))
         return None
     if isinstance(value, str) and _TIME.fullmatch(value):
         try:
@@ -242,18 +119,16 @@ def _moment(value: object, faults: list[Fault]) -> datetime | None:
             moment = None
         if moment is not None and moment.year in _YEARS:
             return moment
-    faults.append(
-        Fault(
-            "timestamp",
-            f'"timestamp" is {_quoted(value)}. Expected a time that exists, with its offset, such'
-            " as 2026-05-18T18:00:13.000Z or 2026-05-18T14:00:13-04:00.",
-        )
+    message = (
+        "is %(value)s. Expected a time that exists, with its offset, such as"
+        " 2026-05-18T18:00:13.000Z or 2026-05-18T14:00:13-04:00."
     )
+    faults.append(_fault("timestamp", "not_a_time", message, value=_quoted(value)))
     return None
 
 
 def _subject(document: Mapping[str, Any], faults: list[Fault]) -> str:
-    """The subject; without one, the user where that is a text."""
+    """The subject; without a subject, the user where that is a text."""
     if document.get("subject") not in (None, ""):
         return _text(document, "subject", LONGEST_SUBJECT, faults)
     user = document.get("user")
@@ -264,41 +139,49 @@ def _subject(document: Mapping[str, Any], faults: list[Fault]) -> str:
 def _members(
     document: Mapping[str, Any], type_member: str, faults: list[Fault]
 ) -> Mapping[str, Any]:
-    """The payload, wrapped or not."""
+    """The members of the payload, whether it is wrapped or not."""
     taken = {"id", "timestamp", "subject", type_member}
     rest = {name: value for name, value in document.items() if name not in taken}
     if "payload" not in rest:
         return rest
     payload = rest.pop("payload")
     for name in list(rest)[:5]:
-        faults.append(
-            Fault(_short(name), f'"{_short(name)}" stands beside "payload". Move it into it.')
-        )
+        message = 'stands beside "payload". Move it into it.'
+        faults.append(_fault(_short(name), "beside_payload", message))
     if isinstance(payload, dict):
         return payload
     if payload is not None:
-        faults.append(Fault("payload", f'"payload" is {_kind(payload)}, expected a JSON object.'))
+        message = "is %(kind)s, expected a JSON object."
+        faults.append(_fault("payload", "wrong_kind", message, kind=_kind(payload)))
     return {}
 
 
-def _strange(name: str, members: Mapping[str, Any]) -> Iterator[Fault]:
+def _misfits(name: str, members: Mapping[str, Any]) -> Iterator[Fault]:
     """Members of a known type that are of another kind than they should be."""
-    known = known_types().get(name)
-    for member in known.members if known else ():
-        value = _at(members, member.name)
+    event_type = known_types().get(name)
+    for member in event_type.members if event_type else ():
+        path = tuple(member.name.split("."))
+        value = _at(members, path)
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, _KINDS[member.kind]):
-            words = f"expected {_WORDS[member.kind]} or null"
-            yield Fault(member.name, f'"{member.name}" is {_kind(value)}, {words}.')
+            message = '"%(member)s" is %(kind)s, expected %(expected)s or null.'
+            expected = _WORDS[member.kind]
+            params = {"member": member.name, "kind": _kind(value), "expected": expected}
+            yield Fault(path, "wrong_kind", message, params)
         elif member.values and value not in member.values:
-            words = ", ".join(member.values)
-            yield Fault(member.name, f'"{member.name}" is {_quoted(value)}. Use one of: {words}.')
+            message = '"%(member)s" is %(value)s. Use one of: %(values)s.'
+            params = {
+                "member": member.name,
+                "value": _quoted(value),
+                "values": ", ".join(member.values),
+            }
+            yield Fault(path, "not_in_list", message, params)
 
 
-def _at(members: Mapping[str, Any], path: str) -> Any:
+def _at(members: Mapping[str, Any], path: tuple[str, ...]) -> Any:
     value: Any = members
-    for name in path.split("."):
+    for name in path:
         if not isinstance(value, dict):
             return value
         value = value.get(name)

@@ -1,4 +1,4 @@
-"""Which events are wanted, for pages and for the API. Read only."""
+"""The events that a filter selects, for pages and for the API. Read only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EventFilter:
     """Which events. start is included, end is not. subject: its beginning, or all of it."""
 
     type: str = ""
@@ -23,19 +23,19 @@ class Wanted:
     end: datetime | None = None
 
 
-def found(tenant: Tenant | int, wanted: Wanted) -> QuerySet[Event]:
-    """The tenant's events that are wanted, in no order."""
+def events(tenant: Tenant | int, only: EventFilter) -> QuerySet[Event]:
+    """The tenant's events that the filter selects, in no order."""
     rows = Event.objects.filter(tenant=tenant)
-    if wanted.type:
-        rows = rows.filter(type=wanted.type)
-    if wanted.source:
-        rows = rows.filter(source=wanted.source)
-    if wanted.subject:
-        rows = rows.filter(subject__istartswith=wanted.subject)
-    if wanted.start:
-        rows = rows.filter(at__gte=wanted.start)
-    if wanted.end:
-        rows = rows.filter(at__lt=wanted.end)
+    if only.type:
+        rows = rows.filter(type=only.type)
+    if only.source:
+        rows = rows.filter(source=only.source)
+    if only.subject:
+        rows = rows.filter(subject__istartswith=only.subject)
+    if only.start:
+        rows = rows.filter(at__gte=only.start)
+    if only.end:
+        rows = rows.filter(at__lt=only.end)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Who did what: append-only, enforced by the database (the application may not change a row)."""
+"""Who did what. The database lets the application only add rows, not change them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from portal.models.tenants import TenantOwned
 
 
 class AuditEntry(TenantOwned):
-    """One act. user: the person, or empty for the portal itself or an account (then in detail).
+    """An act. user: the person; empty for the portal itself or an account (then in detail).
 
-    A person with a trail cannot be deleted, only made inactive: no row here may change.
+    A person with entries cannot be deleted, only made inactive: no row may change.
     """
 
     append_only = True

@@ -1,4 +1,4 @@
-"""Signs of life: which process was last heard of when. Health reads facts, not process lists."""
+"""Signs of life: when each process was last active. Health reads facts, not process lists."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Beat(models.Model):
-    """One kind of process on one host. seen_at: by the database's clock."""
+    """A kind of process on a host. seen_at: by the database's clock."""
 
     name = models.CharField(max_length=100, primary_key=True)
     seen_at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""Events: what happened to a learner, a record or an import, to be passed on by exports."""
+"""Events: what happened to a learner, a record or an import; exports send them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ else:  # the stubs' generic is a plain class at run time
 
 
 class TransactionId(_Number):
-    """PostgreSQL's xid8: which transaction wrote the row, so that a snapshot can tell it apart."""
+    """PostgreSQL's xid8: the transaction that wrote the row, for comparison with a snapshot."""
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str:
         return "xid8"
@@ -29,10 +29,10 @@ class Event(TenantOwned):
     """One event. Append-only; the same id a second time changes nothing.
 
     uid: the sender's stable id, UNIQUE in the tenant. at: when it happened. subject: whom or what
-    it happened to. payload: the event as it is passed on, without the four fields above.
-    transaction: which transaction brought it; an export run takes what its snapshot sees and the
-    snapshot of the run before did not (`exports/selection.py`), so that an event that comes late
-    or commits late is neither lost nor sent twice.
+    it happened to. payload: the event as exports send it, without the four fields above.
+    transaction: the one that stored it; an export run selects what its snapshot sees and the
+    snapshot of the previous run did not (`exports/selection.py`), so that an event that comes late
+    or is committed late is neither lost nor sent twice.
     """
 
     append_only = True

@@ -1,4 +1,4 @@
-"""The outbox: what people are to be told, and the mails that tell them."""
+"""The outbox: notices to people, and the mails with their summaries."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from portal.models.tenants import TenantOwned
 
 
 class Notice(TenantOwned):
-    """One thing that happened and that people are told of; several become one mail.
+    """Something that happened and that people get a mail about; several notices become one mail.
 
-    key: what makes it one, UNIQUE in the tenant, so that a step done twice tells once. title and
+    key: UNIQUE in the tenant, so that a step that is done twice adds one notice. title and
     text: sentences without foreign control characters. link: a path of the pages. user: a person
-    who asked for just this one. summed_at: when it went into mails.
+    who asked for this notice. summed_at: when it was put into mails.
     """
 
     class Event(models.TextChoices):
@@ -46,7 +46,7 @@ class Notice(TenantOwned):
             models.UniqueConstraint(fields=["tenant", "key"], name="one_notice_per_event")
         ]
         indexes = [
-            # Read by the sweep: what nobody was told yet.
+            # Read by the sweep: notices that are in no mail yet.
             models.Index(
                 fields=["tenant"], name="notice_waiting", condition=models.Q(summed_at=None)
             )
@@ -54,7 +54,7 @@ class Notice(TenantOwned):
 
 
 class Mail(TenantOwned, Leased):
-    """One mail to one person. uid: also its Message-ID, so that a mail sent twice is shown once."""
+    """A mail to a person. uid: also its Message-ID, so that a mail sent twice is shown once."""
 
     class State(models.TextChoices):
         READY = "ready", "Waiting"

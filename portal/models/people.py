@@ -13,7 +13,7 @@ from portal.models.tenants import Tenant
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes users; an e-mail address is the login and compares without case."""
+    """The manager of users; the e-mail address is the login and compares without case."""
 
     def create_user(self, email: str, password: str | None = None, **extra: Any) -> User:
         user = self.model(email=email.strip().lower(), **extra)
@@ -56,9 +56,9 @@ RANK = {Role.VIEWER: 1, Role.MANAGER: 2, Role.ADMIN: 3}
 
 
 class Membership(models.Model):
-    """A user's role in a tenant. Read before a tenant is in scope, hence outside the policies.
+    """A user's role in a tenant. Read before a tenant is in scope, therefore without a policy.
 
-    mail_…: whether the person is told by mail; None as the role has it (`portal/notify/audience`).
+    mail_…: whether the person gets such mails; None: the role's default (`portal/notify/audience`).
     """
 
     seen_before_tenant = True

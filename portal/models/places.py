@@ -29,8 +29,8 @@ class Endpoint(TenantOwned):
 class Account(TenantOwned):
     """A login on a hosted endpoint.
 
-    password: a Django password hash, empty where only keys may be used. allowed_networks: CIDR
-    texts, empty for any address. home: the folder it sees as its root, relative to the endpoint's
+    password: a Django password hash; empty if only keys may be used. allowed_networks: CIDR
+    texts; empty for any address. home: the folder that is its root, relative to the endpoint's
     directory; empty for the whole tree.
     """
 
@@ -68,8 +68,8 @@ class AccountKey(TenantOwned):
 class Drop(TenantOwned):
     """One directory of an endpoint with one arrival protocol, and the feed it serves.
 
-    path: relative to the endpoint's directory, parted by "/". feed: a feed's name in the catalog;
-    empty or unknown is the seed's "configuration not available".
+    path: relative to the endpoint's directory, with "/" as separator. feed: a feed's name in the
+    catalog; empty or unknown is the seed's "configuration not available".
     """
 
     class Protocol(models.TextChoices):

@@ -1,4 +1,4 @@
-"""The record store: one table for every record type, with who made and last changed each row.
+"""The record store: one table for all record types, with the jobs that changed each row.
 
 The import engine writes it in sets by SQL (`imports/load/apply.py`); pages read it here.
 """
@@ -12,7 +12,7 @@ from portal.models.tenants import Tenant, TenantOwned
 
 
 class RecordKind(models.Model):
-    """A record type's row: its small id in the store. The definition is in the catalog."""
+    """A record type's small id in the store. The definition is in the catalog."""
 
     id = models.SmallAutoField(primary_key=True)
     name = models.CharField(max_length=60, unique=True)
@@ -24,12 +24,12 @@ class RecordKind(models.Model):
 
 
 class Record(TenantOwned):
-    """One loaded row. key: the folded key fields, parted by U+001F. data: the fields by name.
+    """A loaded row. key: the folded key fields, separated by U+001F. data: the fields by name.
 
     source_hash: 64-bit hash of the file's record that last set it, with its layout; an equal hash
-    is an unchanged row. Keys compare byte by byte, whatever the database's language. Foreign keys
-    carry no constraint: a million rows are inserted in one statement, and rows of these tables are
-    never deleted while records point at them.
+    means an unchanged row. Keys compare byte by byte, whatever the database's language. Foreign
+    keys have no constraint: a million rows are inserted in one statement, and rows of these tables
+    are never deleted while records refer to them.
     """
 
     tenant = models.ForeignKey(
@@ -57,7 +57,7 @@ class Record(TenantOwned):
 
 
 class RecordChange(TenantOwned):
-    """What a job replaced, for undo. A record that the job created has no row here."""
+    """What a job replaced, for undo. A record that the job created has no row."""
 
     tenant = models.ForeignKey(
         Tenant, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False

@@ -12,7 +12,7 @@ from portal.models.tenants import TenantOwned
 
 
 class DropSession(TenantOwned):
-    """One connection of an account."""
+    """A connection of an account."""
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="sessions")
@@ -26,7 +26,7 @@ class DropSession(TenantOwned):
 
 
 class Upload(TenantOwned):
-    """One file written by an account. The newest complete row of a path tells whose file it is.
+    """A file written by an account. The newest complete row of a path names the file's owner.
 
     path: relative to the endpoint's directory. A *partial* upload was cut off with the file open.
     """

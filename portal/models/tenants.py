@@ -1,4 +1,4 @@
-"""Tenants: the institutions. Everything else begins at one of them."""
+"""Tenants: the institutions. Every query begins at a tenant."""
 
 from __future__ import annotations
 

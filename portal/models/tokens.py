@@ -1,4 +1,4 @@
-"""Tokens with which programs use the REST API. Only a hash of each is kept."""
+"""Tokens of programs that use the REST API. Only a hash of each is stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.models.tenants import TenantOwned
 class ApiToken(TenantOwned):
     """A program's right to act for the tenant.
 
-    prefix: the token's beginning, shown to know it by. hash: SHA-256 of the whole token in
+    prefix: the token's beginning, shown on pages. hash: SHA-256 of the whole token in
     hexadecimal; a token is 256 random bits, so that no slower hash is needed. scopes: what it may
     do. expires_at: null for never.
     """

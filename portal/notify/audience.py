@@ -1,4 +1,4 @@
-"""Who is told of what: the people of the tenant who asked for it, as their membership says.
+"""Who gets which notices: the people of the tenant whose membership says so.
 
 Seed 003: without a matching template "you will receive an email notification regardless of the
 checkbox setting"; on completion only "if the … checkbox is checked".
@@ -12,7 +12,7 @@ from portal.models import Membership, Notice, Role, User
 
 Event = Notice.Event
 
-# The switch on the membership, and the least role that has it on unless the person says otherwise.
+# The switch on the membership, and the lowest role that has it on by default.
 _SWITCHES: dict[str, tuple[str, Role | None]] = {
     Event.UNMATCHED: ("mail_unmatched", Role.ADMIN),
     Event.HELD: ("mail_held", Role.MANAGER),
@@ -27,7 +27,7 @@ _SWITCHES: dict[str, tuple[str, Role | None]] = {
 
 
 def wants(member: Membership, notice: Notice) -> bool:
-    """Whether a member is told. An admin is always told of a file that no template names."""
+    """Whether a member gets the notice. Admins always do for a file that no template names."""
     if notice.event not in _SWITCHES:
         return False
     if notice.user_id == member.user_id:
@@ -40,30 +40,32 @@ def wants(member: Membership, notice: Notice) -> bool:
 
 
 def by_role(member: Membership, switch: str) -> bool:
-    """Whether the member's role has the switch (a name such as "mail_held") on by itself."""
+    """Whether the member's role has the switch (a name such as "mail_held") on by default."""
     least = dict(_SWITCHES.values())[switch]
     return least is not None and member.allows(least)
 
 
 def shares(tenant_id: int, notices: Iterable[Notice]) -> list[tuple[User, list[Notice]]]:
-    """Each person with the notices that they get; nobody is named without one.
+    """Each person who gets notices, with those notices.
 
-    Operators get the portal's faults, and what must be told when the tenant has nobody for it.
+    Operators get the portal's faults, and notices that must be sent but have no member for them.
     """
     members = Membership.objects.filter(tenant_id=tenant_id, user__is_active=True)
     members = members.select_related("user").order_by("user_id")
-    told = {member.user: [n for n in notices if wants(member, n)] for member in members}
-    heard = {notice.pk for own in told.values() for notice in own}
-    left = [n for n in notices if n.event == Event.PORTAL_FAULT or _is_unheard(n, heard)]
+    notices_of = {member.user: [n for n in notices if wants(member, n)] for member in members}
+    notified = {notice.pk for own in notices_of.values() for notice in own}
+    left = [n for n in notices if n.event == Event.PORTAL_FAULT or _has_no_member(n, notified)]
     for operator in User.objects.filter(is_operator=True, is_active=True) if left else ():
-        told[operator] = sorted([*told.get(operator, []), *left], key=lambda notice: notice.pk)
-    return [(user, own) for user, own in told.items() if own]
+        notices_of[operator] = sorted(
+            [*notices_of.get(operator, []), *left], key=lambda notice: notice.pk
+        )
+    return [(user, own) for user, own in notices_of.items() if own]
 
 
 def asked_for_completion(tenant_id: int) -> bool:
-    """Whether anybody wants to be told of every import that ended well."""
+    """Whether anybody wants a notice of every import that ended well."""
     return Membership.objects.filter(tenant_id=tenant_id, mail_completed=True).exists()
 
 
-def _is_unheard(notice: Notice, heard: set[int]) -> bool:
-    return notice.event == Event.UNMATCHED and notice.pk not in heard
+def _has_no_member(notice: Notice, notified: set[int]) -> bool:
+    return notice.event == Event.UNMATCHED and notice.pk not in notified

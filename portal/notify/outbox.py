@@ -1,4 +1,4 @@
-"""Notices: made beside what they tell of, due when their tenant has been quiet for a while."""
+"""Notices: written with what they report, due when their tenant has been quiet for a while."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def add(
     link: str = "",
     user_id: int | None = None,
 ) -> None:
-    """Remember to tell people. key: makes it one; a second call with the same changes nothing.
+    """Add a notice to people. key: unique; a second call with the same key changes nothing.
 
-    Best called in the transaction that makes it true. title, text: may hold foreign words; they
-    become one line each. Must be called in the tenant's scope.
+    Best called in the transaction of what the notice reports. title, text: may contain foreign
+    words; they become one line each. Must be called in the tenant's scope.
     """
     notice = Notice(
         tenant_id=tenant_id,
@@ -41,13 +41,13 @@ def add(
 
 
 def one_line(text: str, most: int) -> str:
-    """The text on one line, without what could break out of it, at most `most` characters."""
+    """The text on one line, without control characters, at most `most` characters long."""
     line = " ".join(_UNPRINTABLE.sub(" ", text).split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def due() -> set[int]:
-    """Tenants in scope that have been quiet long enough, or whose oldest notice is too old."""
+    """Ids of tenants that have been quiet long enough, or whose oldest notice is too old."""
     quiet = Now() - timedelta(seconds=settings.NOTIFY_QUIET_SECONDS)
     longest = Now() - timedelta(seconds=settings.NOTIFY_LONGEST_SECONDS)
     waiting = Notice.objects.filter(summed_at=None).order_by().values("tenant_id")
@@ -57,7 +57,7 @@ def due() -> set[int]:
 
 
 def forget_old() -> int:
-    """Delete notices and mails whose days are over. Returns how many went."""
+    """Delete notices and mails older than KEEP_FILES_DAYS. Returns how many."""
     oldest = Now() - timedelta(days=settings.KEEP_FILES_DAYS)
     notices, _ = Notice.objects.filter(summed_at__lt=oldest).delete()
     done = (Mail.State.SENT, Mail.State.FAILED)

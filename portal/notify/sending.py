@@ -1,8 +1,8 @@
-"""Mails go out: claimed, sent through Django's backend, tried again while the server is away.
+"""The sending of mails: claimed, sent by Django's backend, tried again if the server is away.
 
-One sender at a time and at most some seconds of it, so that a mail server that takes its time holds
-up one worker for a moment and no import ever. A crash after the server took a mail sends it twice,
-under one Message-ID.
+Only one process sends at a time and only for some seconds, so that a slow mail server delays one
+worker for a moment and never an import. After a crash a mail may be sent twice, with the same
+Message-ID.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from portal.notify.summary import sum_up
 log = logs.get(__name__)
 State = Mail.State
 
-_SECONDS = 20.0  # of one turn
+_SECONDS = 20.0  # of one call of `send`
 _WAITS = (1, 5, 15, 60)  # minutes
 _MOST_ATTEMPTS = 30  # some 26 hours
 
@@ -41,12 +41,12 @@ def unsent() -> QuerySet[Mail]:
 def send(tenant_id: int) -> str:
     """Sum up what is due and send what waits. Must be called in the tenant's scope.
 
-    Returns a sentence. Never raises for the mail server's sake.
+    Returns a sentence. Faults of the mail server are never raised.
     """
-    made = sum_up(tenant_id)
+    count = sum_up(tenant_id)
     with locks.if_free(Lock.SEND_MAIL) as ours:
         sent = _send_all(tenant_id) if ours else 0
-    return f"Tenant {tenant_id}: {made} mails made, {sent} sent."
+    return f"Tenant {tenant_id}: {count} mails made, {sent} sent."
 
 
 def _send_all(tenant_id: int) -> int:
@@ -58,9 +58,9 @@ def _send_all(tenant_id: int) -> int:
         while time.monotonic() < ends and (mail := _next(tenant_id)):
             sent += _sent(mail, server)
     except (smtplib.SMTPException, OSError) as error:
-        _server_away(error)
+        _postpone_all(error)
     finally:
-        _closed(server)
+        _close(server)
     return sent
 
 
@@ -70,18 +70,18 @@ def _next(tenant_id: int) -> Mail | None:
 
 
 def _sent(mail: Mail, server: BaseEmailBackend) -> bool:
-    """Send one mail. Raises what says that the server is gone, after putting the mail back."""
+    """Send one mail. If the connection is lost, put the mail back and raise the error."""
     try:
         server.send_messages([_message(mail)])
     except (smtplib.SMTPException, OSError) as error:
-        _again(mail, error)
+        _retry(mail, error)
         if _is_gone(error):
             raise
         return False
-    except ValueError as error:  # BadHeaderError, UnicodeError: no server will ever take it
-        _given_up(mail, error)
+    except ValueError as error:  # BadHeaderError, UnicodeError: no server will ever accept it
+        _give_up(mail, error)
         return False
-    _moved(mail, State.SENT, sent_at=Now(), error="")
+    _move(mail, State.SENT, sent_at=Now(), error="")
     log.info("mail_sent", mail_id=mail.pk, tenant_id=mail.tenant_id)
     return True
 
@@ -104,40 +104,40 @@ def _message(mail: Mail) -> EmailMultiAlternatives:
     return message
 
 
-def _again(mail: Mail, error: Exception) -> None:
+def _retry(mail: Mail, error: Exception) -> None:
     if mail.attempt >= _MOST_ATTEMPTS or _is_refused(error):
-        _given_up(mail, error)
+        _give_up(mail, error)
         return
     minutes = _WAITS[min(mail.attempt, len(_WAITS)) - 1]
     log.warning("mail_not_sent", mail_id=mail.pk, attempt=mail.attempt, error=repr(error))
-    _moved(mail, State.READY, ready_at=Now() + timedelta(minutes=minutes), error=repr(error)[:300])
+    _move(mail, State.READY, ready_at=Now() + timedelta(minutes=minutes), error=repr(error)[:300])
 
 
 def _is_refused(error: Exception) -> bool:
-    """Whether the server said that it will never take mail for this address."""
+    """Whether the server refuses mail for this address permanently."""
     if not isinstance(error, smtplib.SMTPRecipientsRefused):
         return False
     return all(code >= 500 for code, _ in error.recipients.values())
 
 
-def _given_up(mail: Mail, error: Exception) -> None:
+def _give_up(mail: Mail, error: Exception) -> None:
     log.error("mail_given_up", mail_id=mail.pk, tenant_id=mail.tenant_id, error=repr(error))
-    _moved(mail, State.FAILED, error=repr(error)[:300])
+    _move(mail, State.FAILED, error=repr(error)[:300])
 
 
-def _moved(mail: Mail, state: str, **changes: object) -> None:
+def _move(mail: Mail, state: str, **changes: object) -> None:
     lifecycle.advance(mail, to=state, allowed=[State.SENDING], **changes, **lifecycle.released())
 
 
-def _server_away(error: Exception) -> None:
-    """Nobody's mail can go now: let all of it rest, or each would wait for the server in turn."""
+def _postpone_all(error: Exception) -> None:
+    """Postpone all mails: otherwise each would wait for the server in turn."""
     log.warning("mail_server_away", error=repr(error))
-    with tenancy.everyone("a mail server that is away holds up everybody's mail alike"):
+    with tenancy.everyone("a mail server that is away delays the mails of all tenants"):
         waiting = Mail.objects.filter(state=State.READY, ready_at__lte=Now())
         waiting.update(ready_at=Now() + timedelta(minutes=_WAITS[0]))
 
 
-def _closed(server: BaseEmailBackend) -> None:
+def _close(server: BaseEmailBackend) -> None:
     try:
         server.close()
     except (smtplib.SMTPException, OSError):

@@ -1,4 +1,4 @@
-"""Notices become mails: one for each person, with everything that they are told at once."""
+"""The summary of notices in mails: one for each person, with all of their notices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portal.notify.outbox import due, one_line
 
 _AT_ONCE = 1000  # notices; the rest follows in the next mail
 _SHOWN = 25  # of one event
-# What has to be looked at comes first.
+# What needs attention comes first.
 _ORDER = (
     Notice.Event.PORTAL_FAULT,
     Notice.Event.GIVEN_UP,
@@ -54,8 +54,8 @@ def sum_up(tenant_id: int) -> int:
             _mail(tenant, user.email, own) for user, own in audience.shares(tenant_id, notices)
         ]
         Mail.objects.bulk_create(mails)
-        told = Notice.objects.filter(pk__in=[notice.pk for notice in notices])
-        told.update(summed_at=Now())
+        summed = Notice.objects.filter(pk__in=[notice.pk for notice in notices])
+        summed.update(summed_at=Now())
     return len(mails)
 
 
@@ -85,7 +85,7 @@ def subject(tenant: Tenant, notices: list[Notice]) -> str:
 def _groups(notices: list[Notice]) -> list[Group]:
     by_event = {event: [n for n in notices if n.event == event] for event in _ORDER}
     return [
-        Group(str(event.label), found[:_SHOWN], max(0, len(found) - _SHOWN))
-        for event, found in by_event.items()
-        if found
+        Group(str(event.label), matching[:_SHOWN], max(0, len(matching) - _SHOWN))
+        for event, matching in by_event.items()
+        if matching
     ]

@@ -1,10 +1,10 @@
-"""The one score of failed logins, for pages, API and drop server. It lives in PostgreSQL.
+"""The common score of failed logins, for pages, API and drop server, kept in PostgreSQL.
 
-An address that fails LOGIN_FAILURES times for a name, never resting for LOGIN_BAN_SECONDS, is
-banned for that name for LOGIN_BAN_SECONDS. Failures for a name from anywhere only slow guessing
-down: beyond five times as many, each costs a pause of 1 to 30 seconds, and an address that has
-logged in with that name within 30 days is spared it. Thus nobody can lock a tenant out by knowing
-its user name. Callers ask `blocked` first and then report `failed` or `succeeded`.
+An address that fails LOGIN_FAILURES times for a name, without a pause of LOGIN_BAN_SECONDS, is
+banned for that name for LOGIN_BAN_SECONDS. Failures for a name from all addresses only slow down
+guessing: after five times as many, each costs a pause of 1 to 30 seconds, except for an address
+that has logged in with that name within 30 days. So nobody can lock a tenant out by knowing its
+user name. Callers call `blocked` first and then `failed` or `succeeded`.
 Source: issue 2, part 3 ("one score for failed logins with a ban that expires").
 """
 
@@ -31,7 +31,7 @@ WHERE banned_until > clock_timestamp() AND (key = %(pair)s OR (key = %(name)s AN
     AND last_at > clock_timestamp() - %(known_for)s)))
 """
 
-# A running ban is not prolonged; a rest as long as a ban begins a new count.
+# A running ban is not prolonged; after a pause as long as a ban the count begins again.
 _FAILED = """
 INSERT INTO portal_loginscore AS score (key, failures, last_at, banned_until)
 SELECT key, 1, clock_timestamp(), CASE WHEN most <= 1 THEN clock_timestamp() + ban END
@@ -52,7 +52,7 @@ ON CONFLICT (key) DO UPDATE SET
 WHERE score.banned_until IS NULL OR score.banned_until <= clock_timestamp()
 """
 
-# Most logins are repeated within the hour and then write nothing.
+# Most logins are repeated within an hour and then write nothing.
 _SUCCEEDED = """
 WITH forgiven AS (DELETE FROM portal_loginscore WHERE key = %(pair)s)
 INSERT INTO portal_loginscore (key, failures, last_at)
@@ -78,13 +78,13 @@ def blocked(address: str, name: str) -> timedelta | None:
 
 
 def failed(address: str, name: str) -> None:
-    """Count a wrong password or key. name: whatever the client claimed, known to us or not."""
+    """Count a wrong password or key. name: what the client sent, whether or not it exists."""
     with connection.cursor() as cursor:
         cursor.execute(_FAILED, _values(address, name))
 
 
 def succeeded(address: str, name: str) -> None:
-    """Forgive this address its failures for this name and remember it as known for the name."""
+    """Delete the failures of this address for this name, and remember that it has logged in."""
     with connection.cursor() as cursor:
         cursor.execute(_SUCCEEDED, _values(address, name))
 
@@ -116,7 +116,7 @@ def _window() -> timedelta:
 
 
 def _address(address: str) -> str:
-    """The address as a key: IPv4 as it is, IPv6 by its /64, which one customer owns as a whole."""
+    """The address as a key: IPv4 unchanged, IPv6 as its /64, which belongs to one customer."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -129,7 +129,7 @@ def _address(address: str) -> str:
 
 
 def _name(name: str) -> str:
-    """The claimed name as a key; one that is long or strange becomes its hash."""
+    """The name as a key; a long or unprintable name is replaced by its hash."""
     folded = name.strip().lower()
     plain = folded.isprintable() and not any(mark in folded for mark in _RESERVED)
     if plain and 0 < len(folded) <= _LONGEST_NAME:

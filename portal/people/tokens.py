@@ -1,4 +1,4 @@
-"""API tokens: made, recognised and revoked. A token is `cwy_<prefix>_<secret>`, shown once."""
+"""API tokens: creation, look-up and revocation. A token is `cwy_<prefix>_<secret>`, shown once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from portal.models import ApiToken, Tenant, User
 
 _FORM = re.compile(r"cwy_([a-z0-9]{8})_[A-Za-z0-9_-]{43}")
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
-# So often at most the last use is written down.
+# The last use is stored at most this often.
 _USE_NOTED = timedelta(minutes=1)
 
 
@@ -28,7 +28,7 @@ def make(
     user: User | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[ApiToken, str]:
-    """A new token's row and, for this once, the token itself. Must be called in the scope."""
+    """A new token's row and, only here, the token itself. Must be called in the tenant's scope."""
     prefix = "".join(secrets.choice(_LETTERS) for _place in range(8))
     token = f"cwy_{prefix}_{secrets.token_urlsafe(32)}"
     row = ApiToken.objects.create(
@@ -44,19 +44,19 @@ def make(
 
 
 def revoke(row: ApiToken) -> bool:
-    """End a token at once; False where it was revoked before."""
-    found = ApiToken.objects.filter(pk=row.pk, revoked_at=None)
-    return bool(found.update(revoked_at=Now()))
+    """Revoke a token. Returns False if it was revoked before."""
+    live = ApiToken.objects.filter(pk=row.pk, revoked_at=None)
+    return bool(live.update(revoked_at=Now()))
 
 
 def claimed_prefix(token: str) -> str:
-    """The prefix that a token claims, as failed logins are counted by; empty for another form."""
-    found = _FORM.fullmatch(token)
-    return found[1] if found else ""
+    """The prefix in a token, for counting failed logins; "" if the text is not a token."""
+    match = _FORM.fullmatch(token)
+    return match[1] if match else ""
 
 
 def find(token: str) -> ApiToken | None:
-    """The live token of an enabled tenant, or None. Notes its use."""
+    """The live token of an enabled tenant, or None. Stores when it was used."""
     if not claimed_prefix(token):
         return None
     with tenancy.everyone("a token names its tenant"):

@@ -1,6 +1,6 @@
 """The catalog: every record type and feed that the built-in packs declare.
 
-Pure save for reading the packs once. Types that an operator or a tenant adds are no part of it.
+Pure except for reading the packs once. Types that an operator or a tenant adds are not included.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def catalog() -> Catalog:
 
 
 class Catalog:
-    """Packs that fit together: names are unique and every reference has its target."""
+    """Packs that fit together: names are unique and each reference has its target."""
 
     def __init__(self, packs: Sequence[Pack]) -> None:
         """Raises PackError for a name in two packs, a reference without a target, or a circle."""
@@ -54,11 +54,11 @@ class Catalog:
         )
 
     def feeds_of(self, pack: str) -> tuple[Feed, ...]:
-        """The feeds of one pack, in the same order; none for an unknown pack."""
+        """The feeds of a pack, in the same order; empty for an unknown pack."""
         return tuple(feed for feed in self.feeds() if feed.pack == pack)
 
     def order(self) -> tuple[RecordType, ...]:
-        """Record types, each after those it refers to; by rank where that leaves a choice."""
+        """Record types, each after those that it refers to, else by rank."""
         return self._order
 
 
@@ -84,7 +84,7 @@ def _refuse_lost_references(packs: Iterable[Pack], types: dict[str, RecordType])
 
 
 def _dependency_order(types: Iterable[RecordType]) -> tuple[RecordType, ...]:
-    """Raises PackError where types refer to each other in a circle (to themselves they may)."""
+    """Raises PackError if types refer to each other in a circle (a type may refer to itself)."""
     by_name = {record_type.name: record_type for record_type in types}
     sorter = TopologicalSorter(
         {name: record_type.references - {name} for name, record_type in by_name.items()}

@@ -1,4 +1,4 @@
-"""Record types and feeds as plain data: what the packs declare and the import engine obeys.
+"""Record types and feeds as plain data, as the packs declare them and the import engine uses them.
 
 Pure: no Django, no database. A *record type* is a target of the store with its fields and rules.
 A *feed* is a record type plus an operation (design.md section 7). Both come from packs (YAML).
@@ -41,7 +41,9 @@ class Operation(enum.StrEnum):
     """What a row does to the store."""
 
     UPSERT = "upsert"
-    ADD_ONLY = "add_only"  # an existing key is left as it is, silently (strictly additive feeds)
+    ADD_ONLY = (
+        "add_only"  # an existing key is left unchanged without an issue (strictly additive feeds)
+    )
     UPDATE_ONLY = "update_only"  # a key that does not exist is an issue
     REMOVE = "remove"  # a key that does not exist is an issue
     MIRROR = "mirror"  # upsert, and what the file does not name is removed
@@ -95,7 +97,7 @@ class Rule:
       tree           `field` names the parent's key; no cycle may arise
       within_parent  `field` names the parent's key; `values` are the two fields, from and to, which
                      must lie inside those of the parent
-    severity: "error" rejects the row, "warning" only tells.
+    severity: "error" rejects the row, "warning" only adds an issue.
     """
 
     kind: str
@@ -107,7 +109,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordType:
-    """A target of the store. key: names of the fields that identify a record, in order.
+    """A kind of records in the store. key: names of the fields that identify a record, in order.
 
     fold_key: keys (and references to them) compare without case. rank: types with a smaller rank
     are imported first when their files arrive together. title: fields shown first in lists.
@@ -149,7 +151,7 @@ class RowOperation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """A record type plus what its file does, and where the file is dropped.
+    """A record type, what its file does, and where the file is dropped.
 
     folders: the drop folders, the first is made by the portal, the others are accepted as
     other spellings. columns: field names the feed knows, empty for all of the type's; the row

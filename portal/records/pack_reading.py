@@ -1,9 +1,9 @@
-"""A pack file (YAML) into definitions, strictly: what is not understood is refused with its place.
+"""Strict reading of a pack file (YAML): what is not understood is refused with its place.
 
 The keys of the file are the attributes of `definitions.py`, with these short forms:
 `- repeat: 3` with `fields:` stands for its fields three times, `{n}` in their texts being 1, 2, 3;
 a list inside `fields` (a YAML anchor) stands for its items; `max_length` of a record type holds for
-each of its text fields that says nothing else. Pure save for reading the one file.
+each of its text fields without its own. Pure except for reading the file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from portal.records.pack_values import (
     RECORD_TYPE,
     RULE,
     Converters,
-    Misplaced,
+    PackFault,
     attributes,
     count,
     listed,
@@ -35,7 +35,7 @@ _MAX_REPEAT = 50
 
 
 class PackError(Exception):
-    """A pack that cannot be used. The message names the file, the place and what to do."""
+    """A pack cannot be used. The message names the file, the place and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def load_pack(path: Path) -> Pack:
     document = _parsed(path)
     try:
         pack = _pack(document, path.name)
-    except Misplaced as fault:
+    except PackFault as fault:
         raise PackError(f"{path.name}: {fault}") from None
     faults = [*_repeated(pack), *_unsound(pack)]
     if faults:
@@ -66,12 +66,12 @@ def load_pack(path: Path) -> Pack:
     return pack
 
 
-# The one in C where PyYAML has it: a tenth of the time at the start of each process.
+# The loader in C if PyYAML has it: it needs a tenth of the time when a process starts.
 _Safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Loader(_Safe):  # type: ignore[misc, valid-type]
-    """YAML that refuses a key written twice, of which PyYAML would silently keep the last."""
+class _PackLoader(_Safe):  # type: ignore[misc, valid-type]
+    """A loader that refuses a repeated key, of which PyYAML would silently keep the last value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = Counter(str(key.value) for key, _ in node.value)
@@ -80,14 +80,14 @@ class _Loader(_Safe):  # type: ignore[misc, valid-type]
                 raise yaml.constructor.ConstructorError(
                     None, None, f'the key "{key}" is written {times} times', node.start_mark
                 )
-        made: dict[Hashable, Any] = super().construct_mapping(node, deep)
-        return made
+        values: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return values
 
 
 def _parsed(path: Path) -> object:
     try:
-        # _Loader is a SafeLoader, which the linter cannot see.
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+        # _PackLoader is a SafeLoader, which the linter cannot see.
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_PackLoader)  # noqa: S506
     except OSError as fault:
         raise PackError(f"{path.name}: cannot be read: {fault.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as fault:
@@ -160,13 +160,13 @@ def _fields(items: object, place: str) -> Iterator[Field]:
 def _repeated_fields(item: object, place: str) -> Iterator[Field]:
     given = attributes(_REPEAT, ("repeat", "fields"), item, f"{place}: repeat")
     if not 1 <= given["repeat"] <= _MAX_REPEAT:
-        raise Misplaced(f"{place}: repeat", f"{given['repeat']} is not from 1 to {_MAX_REPEAT}")
+        raise PackFault(f"{place}: repeat", f"{given['repeat']} is not from 1 to {_MAX_REPEAT}")
     for number in range(1, given["repeat"] + 1):
         yield from _fields(_numbered(given["fields"], str(number)), place)
 
 
 def _numbered(value: Any, number: str) -> Any:
-    """The same value with `{n}` in each of its texts replaced by the number."""
+    """The value with `{n}` replaced by the number in each of its texts."""
     if isinstance(value, str):
         return value.replace("{n}", number)
     if isinstance(value, list):
@@ -177,8 +177,8 @@ def _numbered(value: Any, number: str) -> Any:
 
 
 def _repeated(pack: Pack) -> Iterator[str]:
-    for kind, things in (("record type", pack.record_types), ("feed", pack.feeds)):
-        for name, times in Counter(thing.name for thing in things).items():
+    for kind, items in (("record type", pack.record_types), ("feed", pack.feeds)):
+        for name, times in Counter(item.name for item in items).items():
             if times > 1:
                 yield f'{kind} "{name}": the name is given {times} times; rename all but one'
 
@@ -191,10 +191,10 @@ def _unsound(pack: Pack) -> Iterator[str]:
     for feed in pack.feeds:
         target = types.get(feed.record_type)
         if target is None:
-            known = ", ".join(types)
+            names = ", ".join(types)
             yield (
                 f'feed "{feed.name}": `record_type` names "{feed.record_type}", which this pack'
-                f" does not have; use one of {known}"
+                f" does not have; use one of {names}"
             )
             continue
         yield from (f'feed "{feed.name}": {fault}' for fault in feed_faults(feed, target))

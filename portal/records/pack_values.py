@@ -1,6 +1,6 @@
-"""What a pack file may say, key by key: each value of the YAML into the attribute it stands for.
+"""The keys of a pack file: how each value of the YAML becomes an attribute.
 
-Pure. A converter takes the value and its place (words for the message) and raises Misplaced.
+Pure. A converter takes the value and its place (words for the message) and raises PackFault.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ Converters: TypeAlias = Mapping[str, Converter]
 _Member = TypeVar("_Member", bound=enum.StrEnum)
 
 
-class Misplaced(Exception):
-    """Something that is not understood, with its place inside the file."""
+class PackFault(Exception):
+    """A value is not understood. The message has its place inside the file."""
 
     def __init__(self, place: str, what: str) -> None:
         super().__init__(f"{place}: {what}")
@@ -26,31 +26,31 @@ class Misplaced(Exception):
 
 def text(value: object, place: str) -> str:
     if not isinstance(value, str):
-        raise Misplaced(place, f"{value!r} is no text; write it in quotes")
+        raise PackFault(place, f"{value!r} is no text; write it in quotes")
     return value
 
 
 def flag(value: object, place: str) -> bool:
     if not isinstance(value, bool):
-        raise Misplaced(place, f"{value!r} is neither true nor false")
+        raise PackFault(place, f"{value!r} is neither true nor false")
     return value
 
 
 def count(value: object, place: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise Misplaced(place, f"{value!r} is no whole number")
+        raise PackFault(place, f"{value!r} is no whole number")
     return value
 
 
 def listed(value: object, place: str) -> Sequence[object]:
     if not isinstance(value, list):
-        raise Misplaced(place, f"{value!r} is no list; write it as [..., ...]")
+        raise PackFault(place, f"{value!r} is no list; write it as [..., ...]")
     return value
 
 
 def mapping(value: object, place: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
-        raise Misplaced(place, f"{value!r} is no mapping of keys to values")
+        raise PackFault(place, f"{value!r} is no mapping of keys to values")
     return {text(key, place): item for key, item in value.items()}
 
 
@@ -69,7 +69,7 @@ def _member(members: type[_Member]) -> Converter:
             if value == member.value:
                 return member
         allowed = ", ".join(member.value for member in members)
-        raise Misplaced(place, f"{value!r} is unknown; use one of {allowed}")
+        raise PackFault(place, f"{value!r} is unknown; use one of {allowed}")
 
     return convert
 
@@ -93,15 +93,15 @@ def _operation_or_none(value: object, place: str) -> Operation | None:
 def attributes(
     converters: Converters, needed: Sequence[str], value: object, place: str
 ) -> dict[str, Any]:
-    """The mapping's values, converted one by one. Raises Misplaced for a key unknown or missing."""
+    """The mapping's values, converted one by one. Raises PackFault for a key unknown or missing."""
     given = mapping(value, place)
     for key in given:
         if key not in converters:
-            known = ", ".join(sorted(converters))
-            raise Misplaced(place, f'the key "{key}" is unknown; use one of {known}')
+            allowed = ", ".join(sorted(converters))
+            raise PackFault(place, f'the key "{key}" is unknown; use one of {allowed}')
     for key in needed:
         if key not in given:
-            raise Misplaced(place, f'the key "{key}" is missing')
+            raise PackFault(place, f'the key "{key}" is missing')
     return {key: converters[key](item, f"{place}: `{key}`") for key, item in given.items()}
 
 

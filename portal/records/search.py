@@ -1,7 +1,7 @@
-"""Reading the record store for people: counts, pages in the order of the key, search.
+"""Queries on the record store for people: counts, slices in the order of the key, search.
 
-A million rows of one type are ordinary, so nothing here may read them all without a bound: counts
-fall back to the planner's estimate, text search stops after `SEARCH_SECONDS`.
+A million rows of a type are ordinary, so no query may read them all without a limit: counts fall
+back to the planner's estimate, and text search stops after `SEARCH_SECONDS`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from dataclasses import dataclass
 
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.db.models import Count, QuerySet, TextField
+from django.db.models import Count, Q, TextField
 from django.db.models.functions import Cast
 from django.db.utils import OperationalError
 from psycopg.errors import QueryCanceled
 
+from portal import slices
 from portal.models import Record, RecordKind, Tenant
+from portal.slices import Slice
 
 COUNT_SECONDS = 1.0
 SEARCH_SECONDS = 3.0
 _COUNTS_KEPT_SECONDS = 15
-_KEY_PARTING = "\x1f"
-# Keys compare by code point, so everything that begins with a text lies below this.
+_KEY_SEPARATOR = "\x1f"
+# Keys compare by code point, so every key that begins with a text is below that text and this.
 _LAST = "\U0010ffff"
 
 
@@ -34,44 +36,35 @@ class TooSlow(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KindCount:
-    """How many records a type has; `exact` is False for the planner's estimate."""
+    """How many records a type has. exact: False for the planner's estimate."""
 
     count: int
     exact: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Records in the order of their key. after, before: keys for the next and previous slice."""
-
-    rows: list[Record]
-    after: str | None = None
-    before: str | None = None
-
-
 def counts(tenant: Tenant) -> dict[str, KindCount]:
-    """Records of the tenant by type name, some seconds old at most; types without any left out."""
+    """Records of the tenant by type name, cached for some seconds, without empty types."""
     name = f"record-counts:{tenant.pk}"
-    known: dict[str, KindCount] | None = cache.get(name)
-    if known is None:
-        known = _counts(tenant)
-        cache.set(name, known, _COUNTS_KEPT_SECONDS)
-    return known
+    cached: dict[str, KindCount] | None = cache.get(name)
+    if cached is None:
+        cached = _counts(tenant)
+        cache.set(name, cached, _COUNTS_KEPT_SECONDS)
+    return cached
 
 
 def _counts(tenant: Tenant) -> dict[str, KindCount]:
     kinds = dict(RecordKind.objects.values_list("pk", "name"))
-    found = Record.objects.filter(tenant=tenant).order_by().values_list("kind_id")
+    rows = Record.objects.filter(tenant=tenant).order_by().values_list("kind_id")
     try:
         with _at_most(COUNT_SECONDS):
-            return {kinds[k]: KindCount(n) for k, n in found.annotate(n=Count("id"))}
+            return {kinds[k]: KindCount(n) for k, n in rows.annotate(n=Count("id"))}
     except TooSlow:
         guesses = {name: _estimate(tenant, pk) for pk, name in kinds.items()}
         return {name: KindCount(n, exact=False) for name, n in guesses.items() if n > 1}
 
 
 def _estimate(tenant: Tenant, kind: int) -> int:
-    """The planner's guess, from statistics: costs nothing."""
+    """The planner's estimate, from statistics."""
     rows = Record.objects.filter(tenant=tenant, kind_id=kind).order_by().values("id")
     plan = json.loads(rows.explain(format="json"))
     return int(plan[0]["Plan"]["Plan Rows"])
@@ -80,7 +73,7 @@ def _estimate(tenant: Tenant, kind: int) -> int:
 def page(
     tenant: Tenant, kind: RecordKind, *, prefix: str = "", after: str = "", before: str = "",
     size: int = 50,
-) -> Slice:  # fmt: skip
+) -> Slice[Record]:  # fmt: skip
     """A slice of the type's records whose key begins with the prefix.
 
     prefix: already folded as the type's keys are. after, before: a key of a neighbouring slice.
@@ -89,27 +82,15 @@ def page(
     if prefix:
         rows = rows.filter(key__gte=prefix, key__lt=prefix + _LAST)
     if before:
-        return _backwards(rows.filter(key__lt=before), size)
-    if after:
-        rows = rows.filter(key__gt=after)
-    found = list(rows.order_by("key")[: size + 1])
-    return Slice(
-        found[:size],
-        after=found[size - 1].key if len(found) > size else None,
-        before=found[0].key if after and found else None,
-    )
+        return slices.backwards(rows, Q(key__lt=before), ("-key",), _key, size)
+    return slices.forwards(rows, Q(key__gt=after) if after else None, ("key",), _key, size)
 
 
-def _backwards(rows: QuerySet[Record], size: int) -> Slice:
-    found = list(rows.order_by("-key")[: size + 1])
-    more = len(found) > size
-    found = found[:size][::-1]
-    if not found:
-        return Slice([])
-    return Slice(found, after=found[-1].key, before=found[0].key if more else None)
+def _key(record: Record) -> str:
+    return record.key
 
 
-def search(tenant: Tenant, kind: RecordKind, text: str, size: int = 50) -> Slice:
+def search(tenant: Tenant, kind: RecordKind, text: str, size: int = 50) -> Slice[Record]:
     """The first records with the text in any field, without case. Raises TooSlow."""
     rows = Record.objects.filter(tenant=tenant, kind=kind)
     # Values are compared as JSON spells them, so that quotes and backslashes are found too.
@@ -120,9 +101,9 @@ def search(tenant: Tenant, kind: RecordKind, text: str, size: int = 50) -> Slice
 
 
 def key_prefix(text: str, fold: bool) -> str:
-    """What a person typed, as keys are written: parts by " / ", folded where the type folds."""
+    """What a person typed, as keys are stored: " / " separates parts; folded if the type folds."""
     parts = [part.strip() for part in text.split(" / ")]
-    prefix = _KEY_PARTING.join(parts)
+    prefix = _KEY_SEPARATOR.join(parts)
     return prefix.lower() if fold else prefix
 
 

@@ -1,4 +1,4 @@
-"""What makes a record type or a feed sound: checks for packs and for types made by hand.
+"""Checks that a record type or a feed is sound, for packs and for types made by hand.
 
 Pure. Each check yields sentences: where, what is wrong, what to do. No sentence means sound.
 """
@@ -55,16 +55,16 @@ def feed_faults(feed: Feed, record_type: RecordType) -> Iterator[str]:
 
 
 def reference_faults(record_type: RecordType, types: Mapping[str, RecordType]) -> Iterator[str]:
-    """References to types that are not there or whose key has several fields."""
+    """References to types that do not exist or whose key has several fields."""
     for field in record_type.fields:
         if field.references is None:
             continue
         target = types.get(field.references)
         if target is None:
-            known = ", ".join(sorted(types))
+            names = ", ".join(sorted(types))
             yield (
                 f'field "{field.name}": `references` names the unknown record type'
-                f' "{field.references}"; use one of {known}'
+                f' "{field.references}"; use one of {names}'
             )
         elif len(target.key) != 1:
             yield (
@@ -83,9 +83,9 @@ def _repeated_headers(fields: Iterable[Field]) -> Iterator[str]:
 
 
 def _strangers(place: str, named: Iterable[str], names: Iterable[str]) -> Iterator[str]:
-    known = set(names)
+    field_names = set(names)
     for name, times in Counter(named).items():
-        if name not in known:
+        if name not in field_names:
             yield f'`{place}` names "{name}", which is no field of the record type'
         if times > 1:
             yield f'`{place}` names "{name}" {times} times: once is enough'
@@ -178,6 +178,6 @@ def _within_faults(rule: Rule, record_type: RecordType) -> Iterator[str]:
 def _order_faults(rule: Rule, record_type: RecordType) -> Iterator[str]:
     times = {FieldType.DATE, FieldType.DATETIME}
     numbers = {FieldType.INTEGER, FieldType.NUMBER, FieldType.CREDIT}
-    found = {record_type.field(name).type for name in (rule.field, rule.other or "")}
-    if not (found <= times or found <= numbers):
+    types = {record_type.field(name).type for name in (rule.field, rule.other or "")}
+    if not (types <= times or types <= numbers):
         yield "both fields must be dates, or both must be numbers"

@@ -1,9 +1,9 @@
-"""A readable SQL view per record type, for reporting tools: `records_<type>`.
+"""A readable SQL view for each record type, for reporting tools: `records_<type>`.
 
-A column per field, cast from the stored JSON, before them what the store knows of the row (`_id`,
-`_tenant_id`, `_key`, `_active`, `_created_at`, `_changed_at`). The views run with the rights of who
-asks, so row-level security binds them. A value that does not fit its column's type is NULL and
-never an error. Moments are as the sender wrote them, without an offset; those with one are in UTC.
+The first columns are the store's own (`_id`, `_tenant_id`, `_key`, `_active`, `_created_at`,
+`_changed_at`); then there is a column for each field, cast from the stored JSON. A view runs with
+the rights of its reader, so row-level security applies. A value that does not fit its column's type
+is NULL and never an error. Moments are as the sender wrote them; those with an offset are in UTC.
 Source: design.md section 7.
 """
 
@@ -42,7 +42,7 @@ def name(record_type: RecordType) -> str:
 
 
 def make(connection: BaseDatabaseWrapper) -> None:
-    """Make or renew the views of all record types in the catalog, as the owner."""
+    """Create or replace the views of all record types in the catalog, as the owner."""
     for record_type in catalog().order():
         view = _identifier(name(record_type))
         body = f"VIEW {view} WITH (security_invoker = true) AS {query(record_type)}"
@@ -50,7 +50,7 @@ def make(connection: BaseDatabaseWrapper) -> None:
             try:
                 with transaction.atomic(using=connection.alias):
                     cursor.execute(f"CREATE OR REPLACE {body}")
-            except ProgrammingError:  # columns were renamed, taken away or given another type
+            except ProgrammingError:  # columns were renamed or removed, or have another type
                 cursor.execute(f"DROP VIEW {view}")
                 cursor.execute(f"CREATE {body}")
             cursor.execute(f"GRANT SELECT ON {view} TO {rls.APP_ROLE}")
@@ -58,7 +58,7 @@ def make(connection: BaseDatabaseWrapper) -> None:
 
 
 def query(record_type: RecordType) -> str:
-    """The SELECT of a view; names and keys are quoted, whatever a pack calls its fields."""
+    """The SELECT of a view; names and keys are quoted, so that a pack may use any."""
     columns = ", ".join([_OURS, *(_column(field) for field in record_type.fields)])
     return (
         f"SELECT {columns} FROM portal_record WHERE kind_id = "  # noqa: S608
@@ -67,7 +67,7 @@ def query(record_type: RecordType) -> str:
 
 
 def after_migrate(using: str, **_kwargs: Any) -> None:
-    """The post_migrate receiver; only the owner may make views."""
+    """The post_migrate receiver; only the owner may create views."""
     if not settings.DATABASE_ROLE:
         make(connections[using])
 
@@ -88,5 +88,5 @@ def _identifier(text: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """A SQL string; `%` is left alone, as these statements are run without parameters."""
+    """A SQL string; `%` is not escaped, because these statements have no parameters."""
     return "'" + text.replace("'", "''") + "'"

@@ -1,1 +1,1 @@
-"""Runs the product's processes on one machine: embedded servers, supervisor, first-run secrets."""
+"""The product's processes on one machine: embedded servers, supervisor, first-run secrets."""

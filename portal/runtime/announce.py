@@ -1,4 +1,4 @@
-"""Telling people and scripts where the product answers and how to log in."""
+"""What people and scripts need to know: where the product answers and how to log in."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 from portal.runtime.datadir import DataDirectory, write_private
 from portal.runtime.keys import fingerprint
-from portal.runtime.ports import Address
+from portal.runtime.ports import BindAddress
 
 SHARED = (
     *("DATABASE_URL", "REDIS_URL", "DATA_DIR", "SECRET_KEY_FILE", "VAULT_KEYS_FILE"),
@@ -29,8 +29,8 @@ def demo_accounts(data: DataDirectory) -> list[dict[str, Any]]:
 def announcement(
     data: DataDirectory,
     environment: Mapping[str, str],
-    http_address: Address,
-    sftp: Address,
+    http_address: BindAddress,
+    sftp: BindAddress,
     pids: dict[str, int],
 ) -> dict[str, Any]:
     """The content of up.json."""
@@ -45,7 +45,7 @@ def announcement(
         "accounts": demo_accounts(data),
         "database_url": environment.get("DATABASE_URL", ""),
         "redis_url": environment.get("REDIS_URL", ""),
-        # manage.py takes these on, so that its commands speak to the running product.
+        # manage.py sets these, so that its commands use the running product.
         "environment": {name: environment[name] for name in SHARED if name in environment},
         "pids": pids,
     }
@@ -57,29 +57,29 @@ def write(data: DataDirectory, content: dict[str, Any]) -> None:
 
 
 def lines(content: dict[str, Any], data: DataDirectory) -> list[str]:
-    """What the launcher prints when all is ready."""
+    """The lines that the launcher prints when everything is ready."""
     sftp = content["sftp"]
-    said = [
+    output = [
         f"Web      {content['web']}",
         f"SFTP     {sftp['host']} port {sftp['port']}, host key {sftp['fingerprint']}",
     ]
-    said += [login(account) for account in content["accounts"]]
-    said += [
+    output += [login(account) for account in content["accounts"]]
+    output += [
         f"Send     {send_command(sftp, account, data)}"
         for account in content["accounts"]
         if account.get("kind") == "sftp"
     ]
-    return [*said, f"Scripts  {data.announcement}", f"Logs     {data.log}", "Stop     Ctrl-C"]
+    return [*output, f"Scripts  {data.announcement}", f"Logs     {data.log}", "Stop     Ctrl-C"]
 
 
 def login(account: dict[str, Any]) -> str:
-    """One account's line."""
+    """The line of an account."""
     what = account.get("role") or account.get("kind") or "account"
     return f"Login    {account.get('login')}  password {account.get('password')}  ({what})"
 
 
 def send_command(sftp: dict[str, Any], account: dict[str, Any], data: DataDirectory) -> str:
-    """The exact command that sends the demo's sample file, or opens a session where it is gone."""
+    """The command that sends the demo's sample file, or opens a session without that file."""
     session = f"sftp -P {sftp['port']} {account.get('login')}@{sftp['host']}"
     sample = data.path / "sample"
     if not sample.is_dir():

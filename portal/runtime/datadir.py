@@ -1,4 +1,4 @@
-"""The data directory: what lies where, and the lock that keeps it to one launcher."""
+"""The data directory: the paths in it, and the lock that allows one launcher only."""
 
 import fcntl
 import json
@@ -41,7 +41,7 @@ class DataDirectory:
 
     @property
     def announcement(self) -> Path:
-        """What scripts read: addresses and accounts, while the product runs."""
+        """The file for scripts: addresses and accounts, while the product runs."""
         return self.path / "up.json"
 
     @property
@@ -82,7 +82,7 @@ class DataDirectory:
 
 
 def write_private(path: Path, content: dict[str, Any]) -> None:
-    """Write a 0600 JSON file so that a reader finds the old one or the new one, whole."""
+    """Replace a 0600 JSON file at once: a reader sees the old file or the new one."""
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600, exist_ok=False)

@@ -1,4 +1,4 @@
-"""Who PostgreSQL runs as. It refuses to run as root, so root has to become somebody else."""
+"""The user that PostgreSQL runs as. It refuses to run as root, so root has to change the user."""
 
 import os
 import pwd
@@ -14,18 +14,18 @@ FALLBACK_USER = "nobody"
 
 @dataclass(frozen=True)
 class Identity:
-    """A command prefix that changes the user, and the owner its files need outside."""
+    """A command prefix that changes the user, and the owner that its files need outside."""
 
     prefix: tuple[str, ...]
     uid: int
 
     @property
     def is_other(self) -> bool:
-        """Whether files have to be handed over to it."""
+        """Whether its files need another owner."""
         return self.uid != os.geteuid()
 
     def give(self, path: Path) -> None:
-        """Make it the owner of a path."""
+        """Make this user the owner of a path."""
         if self.is_other:
             os.chown(path, self.uid, pwd.getpwuid(self.uid).pw_gid)
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 
 class KeyLost(Exception):
-    """A key that protects existing data is not where it was."""
+    """A key that protects existing data is missing."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Keys:
 
 
 def make_once(path: Path, content: Callable[[], bytes]) -> None:
-    """Write a new 0600 file whole, unless it is there."""
+    """Write a new 0600 file in one step, unless it exists."""
     if path.exists():
         return
     draft = path.with_name(path.name + ".new")

@@ -7,25 +7,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from portal.runtime import announce, processes, surroundings
-from portal.runtime.currency import SetupMark
 from portal.runtime.datadir import DataDirectory
 from portal.runtime.identity import for_postgres
 from portal.runtime.keys import Keys
 from portal.runtime.output import Terminal
-from portal.runtime.ports import Address, reserve
+from portal.runtime.ports import BindAddress, reserve
 from portal.runtime.postgres import PostgresServer
+from portal.runtime.setup_mark import SetupMark
 from portal.runtime.sockets import socket_directory
-from portal.runtime.stopping import Doorbell, StopRequested
+from portal.runtime.stopping import SignalWatch, StopRequested
 from portal.runtime.supervisor import ProgramFailed, Supervisor
 from portal.runtime.valkey import ValkeyServer
 
-# What a person at the terminal wants to read; all else is in the log files.
-TOLD = ("up", "demo")
+# The programs whose lines are shown at the terminal; all lines are in the log files.
+SHOWN = ("up", "demo")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What `manage.py up` is asked for."""
+    """The options of `manage.py up`."""
 
     data: Path
     http: str
@@ -40,14 +40,14 @@ class Launch:
 
     options: Options
     data: DataDirectory
-    http: Address
-    sftp: Address
+    http: BindAddress
+    sftp: BindAddress
     supervisor: Supervisor
     sockets: Path | None = None
     began: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
-        """Start all, serve until asked to stop, stop all. Raises ProgramFailed."""
+        """Start all, serve until a request to stop, then stop all. Raises ProgramFailed."""
         try:
             self.start()
             self.supervisor.serve()
@@ -80,18 +80,18 @@ class Launch:
         self.announce(environment)
 
     def start_servers(self) -> dict[str, str]:
-        """The embedded servers that the environment leaves to us, and their addresses."""
+        """Start the embedded servers that the environment does not replace; return their URLs."""
         servers: dict[str, str] = {}
-        wanted = [n for n in ("DATABASE_URL", "REDIS_URL") if not surroundings.given(n)]
-        if not wanted:
+        missing = [n for n in ("DATABASE_URL", "REDIS_URL") if not surroundings.given(n)]
+        if not missing:
             return servers
         identity = for_postgres(self.data.cluster)
         sockets = self.sockets = socket_directory(self.data.path, identity.uid)
-        if "DATABASE_URL" in wanted:
+        if "DATABASE_URL" in missing:
             postgres = PostgresServer(self.data.cluster, sockets, identity)
             self.supervisor.start(postgres.program())
             servers["DATABASE_URL"] = postgres.url
-        if "REDIS_URL" in wanted:
+        if "REDIS_URL" in missing:
             valkey = ValkeyServer(self.data.valkey, sockets)
             self.start_valkey(valkey)
             servers["REDIS_URL"] = valkey.url
@@ -113,7 +113,7 @@ class Launch:
             return
         if self.supervisor.run(processes.setup(environment)) != 0:
             raise ProgramFailed(f"The database cannot be set up. See {self.data.log}/setup.log")
-        mark.note()
+        mark.save()
 
     def start_programs(self, environment: dict[str, str]) -> None:
         """Start the product's programs together, then wait for each."""
@@ -126,7 +126,7 @@ class Launch:
         self.supervisor.restarts = True
 
     def welcome(self, environment: dict[str, str]) -> None:
-        """On the first run make the demo institution; tried again next time if it fails."""
+        """Make the demo institution on the first run; the next start retries if it fails."""
         if self.data.welcomed.exists():
             return
         if self.options.demo and self.supervisor.run(processes.demo(environment)) != 0:
@@ -159,8 +159,8 @@ def launch(options: Options) -> None:
     data.claim()
     data.announcement.unlink(missing_ok=True)
     http, sftp = reserve(options.http, "--http"), reserve(options.sftp, "--sftp")
-    with Doorbell() as doorbell:
+    with SignalWatch() as signals:
         supervisor = Supervisor(
-            data.log, Terminal(only=None if options.verbose else TOLD), doorbell
+            data.log, Terminal(only=None if options.verbose else SHOWN), signals
         )
         Launch(options, data, http, sftp, supervisor).run()

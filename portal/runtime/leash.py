@@ -1,9 +1,9 @@
-"""Start a program that cannot outlive the one who started it.
+"""Start a program that cannot outlive the process that started it.
 
 Run as a script, never imported by the product: ``leash.py PARENT SIGNAL COMMAND...``. The kernel
-sends SIGNAL to the program when PARENT dies, whatever killed it. That promise is not inherited by
-a program's own forks, so a Python program is run inside this interpreter with a fork hook that
-makes the same promise to each of them (Celery's and gunicorn's children).
+sends SIGNAL to the program when PARENT dies, whatever killed it. Forks of the program do not
+inherit this, so a Python program is run inside this interpreter with a fork hook that asks for the
+same signal in each of them (the children of Celery and gunicorn).
 
 Only the standard library, because it runs before anything else and once for each process.
 """
@@ -24,7 +24,7 @@ def die_with(parent: int, death_signal: signal.Signals) -> None:
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-    # The parent may have died before the promise was made.
+    # The parent may have died before the call.
     if os.getppid() != parent:
         os._exit(128 + death_signal)
 
@@ -34,8 +34,8 @@ def fork_hooks() -> tuple[Callable[[], None], Callable[[], None]]:
     forker: list[int] = [0]
 
     def remember() -> None:
-        # The kernel's promise is tied to the forking thread: one that ends would take its child
-        # with it, so only forks of the main thread are bound.
+        # The kernel sends the signal when the forking thread ends, so only forks of the main
+        # thread are bound.
         is_main = threading.current_thread() is threading.main_thread()
         forker[0] = os.getpid() if is_main else 0
 

@@ -1,4 +1,4 @@
-"""Processes of an earlier start that still work in a directory."""
+"""Processes of an earlier start that still run in a directory."""
 
 import os
 import time
@@ -14,20 +14,20 @@ class StillInUse(Exception):
 
 def processes_in(directory: Path) -> list[int]:
     """Ids of the processes whose current directory this is."""
-    wanted = os.path.realpath(directory)
-    found = []
+    resolved = os.path.realpath(directory)
+    pids = []
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if os.readlink(entry / "cwd") == wanted:  # noqa: PTH115 - the text, not a path
-                found.append(int(entry.name))
-    return found
+            if os.readlink(entry / "cwd") == resolved:  # noqa: PTH115 - the text, not a path
+                pids.append(int(entry.name))
+    return pids
 
 
 def wait_until_free(directory: Path, seconds: float = WAIT_SECONDS) -> None:
     """Wait for the end of the processes in a directory. Raises StillInUse after so many seconds.
 
-    A server's own lock file names a process id, which after a power loss may be anybody's; the
-    current directory of a server that works in the directory cannot be mistaken.
+    The lock file of a server has a process id, which may be another process after a power loss; the
+    current directory of a process is certain.
     """
     deadline = time.monotonic() + seconds
     while left := processes_in(directory):

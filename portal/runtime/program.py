@@ -1,4 +1,4 @@
-"""What the supervisor runs: a program's description, and one life of it as a process."""
+"""What the supervisor runs: the description of a program, and a process of it."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Stop:
-    """One step of stopping a program: send the signal, then wait at most so many seconds."""
+    """A step of stopping a program: send the signal, then wait at most so many seconds."""
 
     signal: signal.Signals
     seconds: float
@@ -28,8 +28,8 @@ class Program:
     name: for its log file and the prefix of its lines; command: program and arguments, the first
     an absolute path; identity: a command prefix that changes the user; prepare: runs before every
     start; is_ready: whether it answers (None: alive is enough); ready_within, poll_seconds: how
-    long and how often to ask; stops: tried in order before SIGKILL; least_seconds: that
-    it is given even when the user is in a hurry; death_signal: what it gets when the launcher dies.
+    long and how often to ask; stops: steps before SIGKILL; least_seconds: the time to stop that it
+    has even after a second request; death_signal: the signal that it gets when the launcher dies.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Program:
 
 
 class Life:
-    """One process of a program, in its own session, its output on a pipe."""
+    """A process of a program, in its own session, with its output on a pipe."""
 
     def __init__(self, program: Program) -> None:
         """Start it. Raises OSError when the program cannot be executed."""
@@ -79,11 +79,11 @@ class Life:
         return self.process.poll()
 
     def send(self, number: signal.Signals) -> None:
-        """Signal the main process only: its children are its own business."""
+        """Send a signal to the main process only; it stops its own children."""
         self.process.send_signal(number)
 
     def kill(self) -> None:
-        """Kill what is left of it, its process group included, and reap it."""
+        """Kill the process and the rest of its process group, and reap it."""
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:

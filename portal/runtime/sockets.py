@@ -1,4 +1,4 @@
-"""A short directory for unix sockets, whose paths may not pass 107 bytes; a data path may."""
+"""A short directory for unix sockets, whose paths may have at most 107 bytes."""
 
 import hashlib
 import os
@@ -12,11 +12,11 @@ PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
 
 
 class UnsafeSocketDirectory(Exception):
-    """The directory is not ours alone."""
+    """Other users may enter the directory."""
 
 
 def temporary_root() -> Path:
-    """The system's temporary directory, or /tmp where that is too long or oddly named."""
+    """The system's temporary directory, or /tmp if that is too long or has special characters."""
     root = tempfile.gettempdir()
     # PostgreSQL reads the path as a list with quotes and commas, kombu as a part of a URL.
     if len(root) <= LONGEST and PLAIN.fullmatch(root):
@@ -27,8 +27,8 @@ def temporary_root() -> Path:
 def socket_directory(data_dir: Path, owner: int) -> Path:
     """Make or find the 0700 directory that belongs to a data directory.
 
-    owner: the user id that a server gives it to. Raises UnsafeSocketDirectory when it is a link or
-    somebody else's.
+    owner: the user id that a server makes its owner. Raises UnsafeSocketDirectory if it is a link
+    or belongs to another user.
     """
     digest = hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:12]
     path = temporary_root() / f"causeway-{os.geteuid()}-{digest}"
@@ -41,11 +41,11 @@ def socket_directory(data_dir: Path, owner: int) -> Path:
 
 def check(path: Path, owners: set[int]) -> None:
     """Raise UnsafeSocketDirectory unless it is a real directory of one of the owners, mode 0700."""
-    found = path.lstat()
-    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid in owners
-    if not is_ours or stat.S_IMODE(found.st_mode) & 0o077:
+    status = path.lstat()
+    is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid in owners
+    if not is_ours or stat.S_IMODE(status.st_mode) & 0o077:
         raise UnsafeSocketDirectory(
             f"{path} should be a directory of your own that nobody else may enter, but it is "
-            f"{stat.filemode(found.st_mode)} of user id {found.st_uid}. Remove it, or set TMPDIR "
+            f"{stat.filemode(status.st_mode)} of user id {status.st_uid}. Remove it, or set TMPDIR "
             "to a directory of your own."
         )

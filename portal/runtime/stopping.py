@@ -1,4 +1,4 @@
-"""Signals to the launcher: a request to stop, and the news that a child has died."""
+"""Signals to the launcher: a request to stop, and the end of a child process."""
 
 import os
 import select
@@ -12,7 +12,7 @@ class StopRequested(Exception):
     """Somebody asked the launcher to stop."""
 
 
-class Doorbell:
+class SignalWatch:
     """Counts requests to stop and wakes a waiting launcher at once, for these and for SIGCHLD.
 
     A context manager; for the main thread only.
@@ -24,14 +24,14 @@ class Doorbell:
         self.previous: dict[signal.Signals, object] = {}
         self.previous_fd = -1
 
-    def __enter__(self) -> "Doorbell":
+    def __enter__(self) -> "SignalWatch":
         self.reader, self.writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.previous_fd = signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
         for number in STOP_SIGNALS:
-            # A program started by nohup keeps its deaf ear.
+            # A program started by nohup goes on ignoring the signal.
             if signal.getsignal(number) is not signal.SIG_IGN:
-                self.previous[number] = signal.signal(number, self._asked)
-        self.previous[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, self._rung)
+                self.previous[number] = signal.signal(number, self._stop_requested)
+        self.previous[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, self._child_ended)
         return self
 
     def __exit__(
@@ -46,11 +46,11 @@ class Doorbell:
         os.close(self.reader)
         os.close(self.writer)
 
-    def _asked(self, number: int, frame: FrameType | None) -> None:
+    def _stop_requested(self, number: int, frame: FrameType | None) -> None:
         self.requests += 1
 
-    def _rung(self, number: int, frame: FrameType | None) -> None:
-        """Being called is enough: the wake-up descriptor has been written to."""
+    def _child_ended(self, number: int, frame: FrameType | None) -> None:
+        """Do nothing: the wake-up descriptor has been written to before this is called."""
 
     def wait(self, seconds: float) -> None:
         """Return after so many seconds, or sooner when a signal has come."""

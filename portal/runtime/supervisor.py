@@ -1,4 +1,4 @@
-"""Keeps programs running: starts in order, restarts what dies, stops in reverse order."""
+"""Programs kept running: started in order, restarted when they die, stopped in reverse order."""
 
 import os
 import time
@@ -9,7 +9,7 @@ from pathlib import Path
 from portal.runtime.leftovers import StillInUse
 from portal.runtime.output import Output, Terminal
 from portal.runtime.program import Life, Program, Stop, how_it_ended
-from portal.runtime.stopping import Doorbell, StopRequested
+from portal.runtime.stopping import SignalWatch, StopRequested
 
 RESTART_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each restart of a program that keeps dying; one death more ends the launcher."""
@@ -35,24 +35,24 @@ class Child:
 
 
 class Supervisor:
-    """Runs programs; all its methods are for the main thread, inside its doorbell."""
+    """Runs programs; all its methods are for the main thread, inside its signal watch."""
 
-    def __init__(self, log_dir: Path, terminal: Terminal, doorbell: Doorbell) -> None:
+    def __init__(self, log_dir: Path, terminal: Terminal, signals: SignalWatch) -> None:
         log_dir.mkdir(parents=True, exist_ok=True)
-        self.log_dir, self.terminal, self.doorbell = log_dir, terminal, doorbell
+        self.log_dir, self.terminal, self.signals = log_dir, terminal, signals
         self.children: list[Child] = []
         self.own = Output("up", log_dir, terminal)
-        # Off while all are first started: what dies then would only die again.
+        # Off during the first start: a program that dies then would only die again.
         self.restarts = True
 
     def say(self, line: str) -> None:
-        """A line of the launcher's own."""
+        """Write a line of the launcher's own."""
         self.own.write(line)
 
     def pids(self) -> dict[str, int]:
         """The main process id of each running program by name, and the launcher's as "up"."""
-        found = {c.program.name: c.life.pid for c in self.children if c.life is not None}
-        return {"up": os.getpid(), **found}
+        running = {c.program.name: c.life.pid for c in self.children if c.life is not None}
+        return {"up": os.getpid(), **running}
 
     def add(self, program: Program) -> None:
         """Start a program and keep it running, without waiting until it is ready."""
@@ -66,7 +66,7 @@ class Supervisor:
         self.wait_ready(program.name)
 
     def forget(self, name: str) -> None:
-        """Kill a program that failed, if it still runs, and keep it running no longer."""
+        """Kill a program that failed, if it still runs, and do not restart it."""
         for child in [c for c in self.children if c.program.name == name]:
             if child.life is not None:
                 child.life.kill()
@@ -78,7 +78,7 @@ class Supervisor:
         child = next(c for c in self.children if c.program.name == name)
         limit = child.program.ready_within
         if not self.wait_until(lambda: self._is_ready(child), limit, child.program.poll_seconds):
-            raise ProgramFailed(self._account(child, f"did not answer within {limit:.0f} s"))
+            raise ProgramFailed(self._failure(child, f"did not answer within {limit:.0f} s"))
 
     def wait_until(
         self, condition: Callable[[], bool], seconds: float, poll_seconds: float = POLL_SECONDS
@@ -89,7 +89,7 @@ class Supervisor:
             if time.monotonic() >= deadline:
                 return False
             self.tend()
-            self.doorbell.wait(poll_seconds)
+            self.signals.wait(poll_seconds)
         return True
 
     def run(self, program: Program) -> int:
@@ -108,24 +108,24 @@ class Supervisor:
         try:
             while True:
                 self.tend()
-                self.doorbell.wait(1.0)
+                self.signals.wait(1.0)
         except StopRequested:
             return
 
     def tend(self) -> None:
         """Look after every child once. Raises ProgramFailed, StopRequested."""
-        if self.doorbell.requests:
+        if self.signals.requests:
             raise StopRequested
         for child in self.children:
             if child.life is None:
                 if time.monotonic() >= child.restart_at:
                     self._start(child)
             elif child.life.exit_status() is not None:
-                self._bury(child, child.life)
+                self._handle_death(child, child.life)
 
     def stop(self) -> None:
-        """Stop all in reverse order. A further request to stop cuts the waiting short."""
-        asked = self.doorbell.requests
+        """Stop all in reverse order. Another request to stop shortens the waiting."""
+        asked = self.signals.requests
         for child in reversed(self.children):
             if child.life is not None:
                 began = time.monotonic()
@@ -162,23 +162,23 @@ class Supervisor:
         child.was_ready = ready is None or ready()
         return child.was_ready
 
-    def _bury(self, child: Child, life: Life) -> None:
+    def _handle_death(self, child: Child, life: Life) -> None:
         status = how_it_ended(life.exit_status())
         life.kill()
         child.life = None
         child.deaths = 1 if life.age >= STEADY_SECONDS else child.deaths + 1
         never_ready = child.program.is_ready is not None and not child.was_ready
         if never_ready or not self.restarts:
-            raise ProgramFailed(self._account(child, f"ended while starting ({status})"))
+            raise ProgramFailed(self._failure(child, f"ended while starting ({status})"))
         if child.deaths > len(RESTART_DELAYS):
             raise ProgramFailed(
-                self._account(child, f"died {child.deaths} times in a row (last: {status})")
+                self._failure(child, f"died {child.deaths} times in a row (last: {status})")
             )
         delay = RESTART_DELAYS[child.deaths - 1]
         child.restart_at = time.monotonic() + delay
         self.say(f"{child.program.name} died ({status}); starting it again in {delay:g} s")
 
-    def _account(self, child: Child, what: str) -> str:
+    def _failure(self, child: Child, what: str) -> str:
         child.output.settle()
         lines = "\n".join(f"    {line}" for line in child.output.last)
         return (
@@ -189,15 +189,15 @@ class Supervisor:
         for step in life.program.stops:
             if life.exit_status() is None:
                 life.send(step.signal)
-                self._await_end(life, step, asked)
+                self._wait_for_end(life, step, asked)
         ended = how_it_ended(life.exit_status())
         life.kill()
         return "did not stop in time: killed" if ended == how_it_ended(None) else ended
 
-    def _await_end(self, life: Life, step: Stop, asked: int) -> None:
+    def _wait_for_end(self, life: Life, step: Stop, asked: int) -> None:
         began = time.monotonic()
         deadline = began + step.seconds
         while life.exit_status() is None and time.monotonic() < deadline:
-            if self.doorbell.requests > asked:
+            if self.signals.requests > asked:
                 deadline = min(deadline, began + life.program.least_seconds)
-            self.doorbell.wait(min(0.5, deadline - time.monotonic()))
+            self.signals.wait(min(0.5, deadline - time.monotonic()))

@@ -1,4 +1,4 @@
-"""The environment that the product's programs are given; what the user set wins."""
+"""The environment of the product's programs; what the user has set takes precedence."""
 
 import os
 import socket
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from portal.runtime.datadir import DataDirectory
 from portal.runtime.keys import Keys
-from portal.runtime.ports import WILDCARDS, Address
+from portal.runtime.ports import WILDCARDS, BindAddress
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
@@ -17,7 +17,7 @@ def given(name: str, environment: Mapping[str, str] | None = None) -> bool:
     return bool(source.get(name) or source.get(f"{name}_FILE"))
 
 
-def allowed_hosts(address: Address) -> str:
+def allowed_hosts(address: BindAddress) -> str:
     """Host names by which the web process may be reached on its bind address."""
     extra: list[str] = [address.host]
     if address.host in WILDCARDS:
@@ -27,7 +27,11 @@ def allowed_hosts(address: Address) -> str:
 
 
 def build(
-    data: DataDirectory, keys: Keys, http_address: Address, sftp: Address, servers: dict[str, str]
+    data: DataDirectory,
+    keys: Keys,
+    http_address: BindAddress,
+    sftp: BindAddress,
+    servers: dict[str, str],
 ) -> dict[str, str]:
     """The whole environment. servers: DATABASE_URL and REDIS_URL of the embedded ones."""
     defaults = {

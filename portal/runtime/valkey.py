@@ -51,7 +51,7 @@ class ValkeyServer:
         )
 
     def prepare(self) -> None:
-        """Make its directory; its current directory, so that no path has to be quoted."""
+        """Make its directory. The server runs in it, so that no path has to be quoted."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         wait_until_free(self.directory)
         self.socket.unlink(missing_ok=True)
@@ -68,7 +68,7 @@ class ValkeyServer:
             return False
 
     def set_aside(self) -> Path:
-        """Move damaged files away: the broker holds no fact, so it may begin empty."""
+        """Move damaged files away: the broker has no facts, so it may begin empty."""
         aside = self.directory.with_name(f"{self.directory.name}.damaged-{int(time.time())}")
         self.directory.rename(aside)
         return aside

@@ -1,1 +1,1 @@
-"""Reaching servers of other people: addresses are distrusted, time is bounded, keys are pinned."""
+"""Connections to partners' servers: addresses are checked, time is bounded, keys are pinned."""

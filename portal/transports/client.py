@@ -1,9 +1,9 @@
-"""Paramiko's SFTP client, made exact: every answer of the server counts and keeps its number.
+"""Paramiko's SFTP client, made exact: every answer of the server is matched with its request.
 
-Paramiko drops what servers say about the last pipelined writes and about closing (a full disk goes
-unnoticed), waits for its pipeline to run dry, and takes answers in another order for lost. So
-writing is done here: a window of requests, each acknowledged. It also reads which extensions a
-server has, for the size of a write. Source: reliability.md 3.2.
+Paramiko drops the answers to the last pipelined writes and to closing (a full disk is not noticed),
+waits until its pipeline is empty, and treats answers in another order as lost. Therefore writing is
+done here, with a window of requests that are all acknowledged. The client also reads which
+extensions a server has, for the size of a write. Source: reliability.md 3.2.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from paramiko.sftp_attr import SFTPAttributes
 
 from portal.transports.faults import quoted
 
-POSIX_RENAME = "posix-rename@openssh.com"
 _LIMITS = "limits@openssh.com"
-_WINDOW = 4 << 20  # bytes on their way without an answer
-_SAFE_WRITE = 32_000  # every server takes so much, and it fits one packet with its header
+_WINDOW = 4 << 20  # bytes that may be unanswered
+_SAFE_WRITE = 32_000  # every server accepts this, and it fits into one packet with its header
 _PACKET = 32_704  # what Paramiko puts into a packet of 32 KiB
 _MOST_WRITE = 255 << 10
 _EMPTY = SFTPAttributes()
@@ -31,11 +30,11 @@ LOST = (paramiko.SSHException, sftp.SFTPError, OSError, EOFError)
 
 
 class Status(OSError):
-    """The server's answer to a request was no. code: of the protocol; said: its own words."""
+    """The server refused a request. code: of the protocol; message: the server's own words."""
 
-    def __init__(self, code: int, said: str) -> None:
-        super().__init__(said or _name(code))
-        self.code, self.said = code, said
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message or _name(code))
+        self.code, self.message = code, message
 
     @property
     def is_missing(self) -> bool:
@@ -52,16 +51,16 @@ class Status(OSError):
     @property
     def words(self) -> str:
         """The server's words as a sentence."""
-        return f"The server says {quoted(self.said or _name(self.code))} (code {self.code})."
+        return f"The server says {quoted(self.message or _name(self.code))} (code {self.code})."
 
 
 def _name(code: int) -> str:
-    known = sftp.SFTP_DESC
-    return known[code] if 0 <= code < len(known) else "failure"
+    names = sftp.SFTP_DESC
+    return names[code] if 0 <= code < len(names) else "failure"
 
 
 class Client(paramiko.SFTPClient):
-    """One SFTP session. Requests raise Status; a lost connection SSHException, OSError, EOFError.
+    """An SFTP session. Requests raise Status; a lost connection SSHException, OSError or EOFError.
 
     extensions: what the server announced. write_size: bytes of one write request.
     """
@@ -93,11 +92,11 @@ class Client(paramiko.SFTPClient):
 
     def _convert_status(self, msg: Message) -> None:
         code = msg.get_int()
-        said = msg.get_string().decode("utf-8", "replace") if msg.get_remainder() else ""
+        message = msg.get_string().decode("utf-8", "replace") if msg.get_remainder() else ""
         if code == sftp.SFTP_EOF:
-            raise EOFError(said)
+            raise EOFError(message)
         if code != sftp.SFTP_OK:
-            raise Status(code, said)
+            raise Status(code, message)
 
     def _agreed_write_size(self) -> int:
         if _LIMITS not in self.extensions:
@@ -112,9 +111,9 @@ class Client(paramiko.SFTPClient):
         return max(_SAFE_WRITE, min(_MOST_WRITE, most)) if most else _SAFE_WRITE
 
     def size_of(self, path: str) -> int | None:
-        """Bytes of a file; None where there is none. Raises Status, also for no sizes at all."""
+        """Bytes of a file; None if it does not exist. Raises Status."""
         try:
-            size = self._asked(path).st_size
+            size = self._attributes(path).st_size
         except Status as status:
             if status.is_missing:
                 return None
@@ -123,7 +122,7 @@ class Client(paramiko.SFTPClient):
             raise Status(sftp.SFTP_OP_UNSUPPORTED, "it tells no sizes")
         return size
 
-    def _asked(self, path: str) -> SFTPAttributes:
+    def _attributes(self, path: str) -> SFTPAttributes:
         try:
             return self.stat(path)
         except Status as status:
@@ -134,9 +133,9 @@ class Client(paramiko.SFTPClient):
     def write_file(
         self, path: str, chunks: Iterable[bytes], sent: Callable[[int], None] | None = None
     ) -> int:
-        """Make the file anew and write the chunks, each of at most `write_size` bytes.
+        """Create or empty the file and write the chunks, each of at most `write_size` bytes.
 
-        sent: called with the bytes handed over so far. Returns their number when the server has
+        sent: called with the number of bytes sent so far. Returns their number when the server has
         acknowledged each write and the closing. Raises Status, or what `chunks` and `sent` raise.
         """
         flags = sftp.SFTP_FLAG_WRITE | sftp.SFTP_FLAG_CREATE | sftp.SFTP_FLAG_TRUNC
@@ -160,16 +159,16 @@ class Client(paramiko.SFTPClient):
 
 
 class _Writes:
-    """Write requests on their way, at most a window of bytes, their answers in any order."""
+    """Unanswered write requests, at most a window of bytes; the answers come in any order."""
 
     def __init__(self, client: Client, handle: bytes) -> None:
         self._client, self._handle = client, handle
         self._open: dict[int, int] = {}
-        self._flying = 0
+        self._unanswered = 0
         self.offset = 0
 
     def send(self, chunk: bytes) -> None:
-        """Send one request; take the answers that are there, wait while too much is on its way."""
+        """Send one request and read the answers that have come; wait while the window is full."""
         client, length = self._client, len(chunk)
         number = client.request_number
         client.request_number += 1
@@ -179,29 +178,29 @@ class _Writes:
             *(len(self._handle), self._handle, self.offset, length),
         )
         self._open[number] = length
-        self._flying += length
+        self._unanswered += length
         self.offset += length
         _send_in_packets(client.sock, head + chunk)
-        while self._open and (self._flying > _WINDOW or client.sock.recv_ready()):
-            self._take()
+        while self._open and (self._unanswered > _WINDOW or client.sock.recv_ready()):
+            self._read_answer()
 
     def finish(self) -> None:
         """Wait for the rest of the answers."""
         while self._open:
-            self._take()
+            self._read_answer()
 
-    def _take(self) -> None:
+    def _read_answer(self) -> None:
         kind, data = self._client._read_packet()
         answer = Message(data)
         length = self._open.pop(answer.get_int(), None)
         if length is None or kind != sftp.CMD_STATUS:
             raise sftp.SFTPError("the server answered something that was not asked")
-        self._flying -= length
+        self._unanswered -= length
         self._client._convert_status(answer)
 
 
 def _send_in_packets(channel: paramiko.Channel, data: bytes) -> None:
-    """Cut once: `sendall` would copy the rest anew for each packet."""
+    """Split the data here: `sendall` would copy the rest for each packet."""
     for start in range(0, len(data), _PACKET):
         channel.sendall(data[start : start + _PACKET])
 

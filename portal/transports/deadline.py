@@ -1,7 +1,8 @@
-"""A watchdog that closes the connection when its time is up, whatever it is waiting for.
+"""A watchdog that closes the connection when its time is up, whatever the client waits for.
 
-Paramiko's own timeouts do not cover a peer that freezes in the middle of a transfer, nor one that
-drips a byte now and then (reliability.md 3.2, rule 20): only closing the socket ends every wait.
+Paramiko's own timeouts cover neither a peer that freezes in the middle of a transfer nor a peer
+that sends a byte now and then: only closing the socket ends each wait (reliability.md 3.2, rule
+20).
 """
 
 from __future__ import annotations
@@ -10,15 +11,14 @@ import contextlib
 import socket
 import threading
 import time
-from types import TracebackType
 
 from portal.transports.faults import Unreachable
 
 
 class Deadline:
-    """The time that one attempt has: first to be logged in, then in all. Seconds.
+    """The seconds that one attempt has, first until the login and then in all.
 
-    Used as a context manager around everything that may wait; `guard(sock)` says what to close.
+    A context manager around everything that may wait; `guard(sock)` names the socket to close.
     """
 
     def __init__(self, connect_seconds: float, transfer_seconds: float) -> None:
@@ -37,12 +37,7 @@ class Deadline:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         with self._changed:
             self._over = True
             self._changed.notify()
@@ -50,36 +45,36 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """Seconds left of the present part, never below 0."""
+        """Seconds left of the current phase, never below 0."""
         return max(0.0, self._ends - time.monotonic())
 
     def guard(self, sock: socket.socket) -> None:
-        """The socket to close when time is up; at once where it already is."""
+        """Close this socket when the time is up, or at once if it is up already."""
         with self._changed:
             self._sock = sock
             if self._expired:
                 _cut(sock)
 
     def logged_in(self) -> None:
-        """The first part is over; what is left of the whole begins."""
+        """End the first phase: from now on the whole time counts."""
         with self._changed:
             self._connecting = False
             self._ends = self._last
             self._changed.notify()
 
     def check(self) -> None:
-        """Raise Unreachable where the time is up, be it that nobody has noticed yet."""
+        """Raise Unreachable if the time is up, even if the watchdog has not yet acted."""
         if self._expired or not self.left:
             raise Unreachable(self.words)
 
     @property
     def expired(self) -> bool:
-        """Whether the connection was closed for it."""
+        """Whether the connection was closed because the time was up."""
         return self._expired
 
     @property
     def words(self) -> str:
-        """What is said when the time is up."""
+        """The sentence for a time that is up."""
         if self._connecting:
             return f"The server did not let us in within {_shown(self.connect_seconds)}."
         return f"The transfer was not over within {_shown(self.transfer_seconds)}."
@@ -101,6 +96,6 @@ def _shown(seconds: float) -> str:
 
 
 def _cut(sock: socket.socket) -> None:
-    """End both directions: whoever waits on it wakes. Its owner closes it."""
+    """Shut down both directions, which ends every wait on the socket. Its owner closes it."""
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)

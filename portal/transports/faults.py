@@ -1,4 +1,4 @@
-"""What can go wrong on the way to somebody's server, in words for the page."""
+"""What can go wrong with a partner's server, in words for the page."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ _LONGEST = 300
 
 
 class TransportFault(Exception):
-    """A step that did not work. The message is a sentence or two: what happened, what to do."""
+    """A step failed. The message is a sentence or two: what happened and what to do."""
 
 
 class Unreachable(TransportFault):
-    """It may work another time: no answer, too slow, a connection that was cut, a full disk."""
+    """It may work at another time: no answer, too slow, a broken connection, a full disk."""
 
 
-class Refused(TransportFault):
-    """The other side says no and will say so again: only a person can change that."""
+class PermanentRefusal(TransportFault):
+    """It will not work again as it is, for example without a right: only a person can change it."""
 
 
 def quoted(words: object) -> str:
-    """Foreign words on one harmless line between quotation marks; "" where there are none."""
+    """Foreign words on one harmless line between quotation marks; "" if there are none."""
     line = " ".join(_UNPRINTABLE.sub(" ", str(words)).split())
     if len(line) > _LONGEST:
         line = line[: _LONGEST - 1] + "…"

@@ -1,14 +1,14 @@
-"""Testing a connection for a person: each step with a sentence, a probe file put and removed."""
+"""The test of a connection: each step with a sentence; a probe file is written and removed."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
 
-from portal.transports.faults import Refused, TransportFault
-from portal.transports.sftp import Limits, Place, Session, WrongHostKey, session
+from portal.transports.faults import PermanentRefusal, TransportFault
+from portal.transports.sftp import ConnectionLimits, ServerLogin, SftpSession, WrongHostKey, session
 
-_SAYS = {
+_SENTENCES = {
     "resolve": "The host name was found.",
     "connect": "The server answers.",
     "host_key": "The server shows the pinned host key.",
@@ -22,8 +22,8 @@ _CONTENT = b"A probe of a connection; it may be removed.\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step: its name as in an attempt's log, whether it worked, a sentence."""
+class ProbeStep:
+    """A step of the test. name: as in an attempt's log. sentence: for the page."""
 
     name: str
     ok: bool
@@ -32,46 +32,48 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What came of it. host_key_type, host_key: what the server showed, where that is of interest:
-    no key is pinned yet, or another one; "" otherwise. needs_pin: no key is pinned yet, so nothing
-    was sent but the greeting."""
+    """The result of a test.
+
+    host_key_type, host_key: the server's key where no key is pinned, or another one; else "".
+    needs_pin: no key is pinned, so nothing but the greeting was sent.
+    """
 
     ok: bool
-    steps: list[Step]
+    steps: list[ProbeStep]
     host_key_type: str = ""
     host_key: str = ""
     needs_pin: bool = False
 
 
 class _Log:
-    """The steps so far; a step has worked when the next one begins."""
+    """The steps so far; a step has succeeded when the next one begins."""
 
     def __init__(self) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[ProbeStep] = []
         self._now = ""
 
     def begin(self, name: str) -> None:
         if self._now:
-            self.steps.append(Step(self._now, True, _SAYS[self._now]))
+            self.steps.append(ProbeStep(self._now, True, _SENTENCES[self._now]))
         self._now = name
 
     def failed(self, words: str) -> None:
-        self.steps.append(Step(self._now or "resolve", False, words))
+        self.steps.append(ProbeStep(self._now or "resolve", False, words))
 
 
-def probe(place: Place, path: str, limits: Limits) -> Probe:
+def probe(server: ServerLogin, path: str, limits: ConnectionLimits) -> Probe:
     """Connect, compare the host key, log in, write a small file in the folder and remove it.
 
-    Without a pinned key it stops before anything about us was sent and returns the server's key.
-    Never raises for the server's sake.
+    Without a pinned key the test ends before the user name or a secret is sent, and returns the
+    server's key. Faults of the server are in the result and never raised.
     """
     log = _Log()
     try:
-        with session(place, limits, log.begin) as opened:
+        with session(server, limits, log.begin) as opened:
             _try_folder(opened, path, log)
     except WrongHostKey as wrong:
         log.failed(str(wrong))
-        return Probe(False, log.steps, wrong.key_type, wrong.fingerprint, not place.host_key)
+        return Probe(False, log.steps, wrong.key_type, wrong.fingerprint, not server.host_key)
     except TransportFault as fault:
         log.failed(str(fault))
         return Probe(False, log.steps)
@@ -79,7 +81,7 @@ def probe(place: Place, path: str, limits: Limits) -> Probe:
     return Probe(True, log.steps)
 
 
-def _try_folder(opened: Session, path: str, log: _Log) -> None:
+def _try_folder(opened: SftpSession, path: str, log: _Log) -> None:
     log.begin("folder")
     opened.check_folder(path)
     log.begin("upload")
@@ -91,12 +93,14 @@ def _try_folder(opened: Session, path: str, log: _Log) -> None:
         opened.rename(name, f"{name}.renamed", len(_CONTENT), replace=False)
         log.begin("remove")
         if not opened.remove(f"{name}.renamed"):
-            raise Refused(f"The server does not let {name}.renamed be removed; have it removed.")
+            raise PermanentRefusal(
+                f"The server does not let {name}.renamed be removed; have it removed."
+            )
     except TransportFault:
         opened.remove(name)
         raise
 
 
 def joined(folder: str, name: str) -> str:
-    """A name in a folder; "" is the login's home."""
+    """The path of a name in a folder; the folder "" is the login's home."""
     return f"{folder.rstrip('/')}/{name}" if folder else name

@@ -1,8 +1,8 @@
-"""SFTP to somebody's server: a session with a deadline, and how files get there whole.
+"""SFTP to a partner's server: a session with a deadline, in which files arrive whole.
 
-A file is written under a hidden name beside its final one, measured, and renamed: nobody ever sees
-a half file under the name that they look for. Servers differ in what they can do: without
-posix-rename, with a rename that overwrites nothing, without stat. What cannot be done is said.
+A file is written under a hidden name beside its final one, its size is compared, and it is renamed:
+nobody ever sees half a file under its final name. Servers differ: some have no posix-rename, a
+rename that does not overwrite, or no stat. What a server cannot do is noted in words.
 """
 
 from __future__ import annotations
@@ -17,29 +17,31 @@ from paramiko import sftp
 from portal.transports import client, ssh
 from portal.transports.client import LOST, Client, Status
 from portal.transports.deadline import Deadline
-from portal.transports.faults import Refused, TransportFault, Unreachable, quoted
-from portal.transports.ssh import Limits, OnStep, Place, WrongHostKey
+from portal.transports.faults import PermanentRefusal, TransportFault, Unreachable, quoted
+from portal.transports.ssh import ConnectionLimits, OnStep, ServerLogin, WrongHostKey
 
-__all__ = ["Limits", "Place", "Session", "WrongHostKey", "session"]
+__all__ = ["ConnectionLimits", "ServerLogin", "SftpSession", "WrongHostKey", "session"]
 
 
-def nothing(_step: str) -> None:
-    """For who does not want to know which step begins."""
+def ignore_step(_step: str) -> None:
+    """Ignore which step begins."""
 
 
 @contextlib.contextmanager
-def session(place: Place, limits: Limits, on_step: OnStep = nothing) -> Iterator[Session]:
-    """A session, closed at the end with its thread and socket, whatever happened.
+def session(
+    server: ServerLogin, limits: ConnectionLimits, on_step: OnStep = ignore_step
+) -> Iterator[SftpSession]:
+    """A session that is closed at the end with its thread and socket, whatever happens.
 
-    on_step: told each step of connecting. Raises Unreachable or Refused with words for people, also
-    for what goes wrong within the block by the connection's or the time's fault.
+    on_step: called with the name of each step of connecting. Raises Unreachable or PermanentRefusal
+    with words for people, also if the connection fails or the time is up within the block.
     """
     with Deadline(limits.connect_seconds, limits.transfer_seconds) as deadline:
         try:
-            with ssh.connected(place, deadline, limits.allowed, on_step) as transport:
+            with ssh.connected(server, deadline, limits.allowed, on_step) as transport:
                 logged_in = _opened(transport, deadline)
                 deadline.logged_in()
-                yield Session(logged_in)
+                yield SftpSession(logged_in)
         except TransportFault:
             raise
         except Status as status:
@@ -56,18 +58,18 @@ def _opened(transport: paramiko.Transport, deadline: Deadline) -> Client:
         deadline.check()
         if not transport.is_active():
             raise
-        raise Refused(
+        raise PermanentRefusal(
             f"The login is good, but the server opens no SFTP session for it. {quoted(error)}"
         ) from error
 
 
 def fault_of(status: Status, words: str) -> TransportFault:
-    """A server's no as a fault: for good where a right or a folder is missing."""
-    kind = Refused if status.is_denied or status.is_missing else Unreachable
+    """A server's refusal as a fault; permanent where a right or a folder is missing."""
+    kind = PermanentRefusal if status.is_denied or status.is_missing else Unreachable
     return kind(f"{words} {status.words}")
 
 
-class Session:
+class SftpSession:
     """One logged-in SFTP session. All paths are absolute or from the login's home."""
 
     def __init__(self, logged_in: Client) -> None:
@@ -75,29 +77,29 @@ class Session:
 
     @property
     def write_size(self) -> int:
-        """Bytes that a chunk for `write` should have at most."""
+        """The most bytes that a chunk for `write` should have."""
         return self._client.write_size
 
     def check_folder(self, folder: str) -> None:
-        """Raise Refused unless the folder is there; a server that cannot tell is believed."""
+        """Raise PermanentRefusal unless the folder exists, or the server cannot tell."""
         try:
             mode = self._client.stat(folder or ".").st_mode
         except Status as status:
             if status.is_missing:
-                raise Refused(
+                raise PermanentRefusal(
                     f"The folder {quoted(folder or '.')} does not exist on the server. Make it, or "
                     f"correct the path. {status.words}"
                 ) from status
             if status.is_denied:
-                raise Refused(
+                raise PermanentRefusal(
                     f"The login may not open the folder {quoted(folder or '.')}. {status.words}"
                 ) from status
             return
         if mode is not None and stat.S_IFMT(mode) and not stat.S_ISDIR(mode):
-            raise Refused(f"{quoted(folder)} is no folder on the server.")
+            raise PermanentRefusal(f"{quoted(folder)} is no folder on the server.")
 
     def size_of(self, path: str) -> int | None:
-        """Bytes of a file, None where there is none or the server cannot or will not tell."""
+        """Bytes of a file; None if there is no file or the server does not answer the question."""
         try:
             return self._client.size_of(path)
         except Status:
@@ -106,10 +108,10 @@ class Session:
     def write(
         self, path: str, chunks: Iterable[bytes], sent: Callable[[int], None] | None = None
     ) -> int:
-        """Write a file anew; every write is acknowledged. Returns its bytes.
+        """Create or overwrite a file; every write is acknowledged. Returns its bytes.
 
-        Raises Refused where the login may not write there, Unreachable for a full disk and the
-        like.
+        Raises PermanentRefusal where the login may not write there, and Unreachable for a full disk
+        and the like.
         """
         try:
             return self._client.write_file(path, chunks, sent)
@@ -117,25 +119,25 @@ class Session:
             raise fault_of(status, f"The server does not store {quoted(path)}.") from status
 
     def check_size(self, path: str, size: int) -> str:
-        """Compare a written file's size. Returns what is to be noted, "" for nothing.
+        """Compare the size of a written file. Returns a sentence to note, or "".
 
-        Raises Unreachable where it has another one or is gone.
+        Raises Unreachable if the size differs or the file does not exist any more.
         """
         try:
-            found = self._client.size_of(path)
+            stored = self._client.size_of(path)
         except Status as status:
             return f"The server tells no sizes; it acknowledged all {size:,} bytes. {status.words}"
-        if found == size:
+        if stored == size:
             return ""
-        if found is None:
+        if stored is None:
             raise Unreachable(
                 "The file was stored, but cannot be found under its temporary name. Something on "
                 "the server takes away files whose names begin with a dot."
             )
-        raise Unreachable(f"The server stored {found:,} of {size:,} bytes. Is its disk full?")
+        raise Unreachable(f"The server stored {stored:,} of {size:,} bytes. Is its disk full?")
 
     def remove(self, path: str) -> bool:
-        """Remove a file if it is there. Returns whether it was and went; the server may say no."""
+        """Remove a file if it exists. Returns whether the server removed it."""
         try:
             self._client.remove(path)
         except Status:
@@ -145,20 +147,20 @@ class Session:
     def rename(self, temporary: str, final: str, size: int, *, replace: bool) -> None:
         """Give a file its name: by posix-rename, else rename, else by removing what is there.
 
-        replace: whether what lies under the final name is ours to replace. Raises Refused or
-        Unreachable with what the server said.
+        replace: whether the file under the final name may be replaced. Raises PermanentRefusal or
+        Unreachable with the server's words.
         """
         refusal = self._renamed(temporary, final)
         if refusal is None:
             return
-        found = self.size_of(final)
-        if found == size and self.size_of(temporary) is None:
+        existing = self.size_of(final)
+        if existing == size and self.size_of(temporary) is None:
             return  # it was renamed, whatever the answer was
-        if found is not None and replace:
+        if existing is not None and replace:
             self._remove_first(temporary, final)
             return
-        if found is not None:
-            raise Refused(foreign(final, found))
+        if existing is not None:
+            raise PermanentRefusal(foreign(final, existing))
         raise _no_rename(final, refusal)
 
     def _renamed(self, temporary: str, final: str) -> Status | None:
@@ -175,7 +177,7 @@ class Session:
         return None
 
     def _remove_first(self, temporary: str, final: str) -> None:
-        """For servers that rename onto nothing: there is a moment without the file."""
+        """Replace a file where renaming cannot: for a moment there is no file."""
         try:
             self._client.remove(final)
             self._client.rename(temporary, final)
@@ -188,12 +190,12 @@ def _no_rename(final: str, status: Status) -> TransportFault:
         f"The file was stored, but the server does not let it be renamed to {quoted(final)}. "
         "Deliveries need the right to rename, so that nobody reads half a file."
     )
-    kind = Refused if status.is_denied or status.is_unsupported else Unreachable
+    kind = PermanentRefusal if status.is_denied or status.is_unsupported else Unreachable
     return kind(f"{words} {status.words}")
 
 
 def foreign(final: str, size: int) -> str:
-    """What is said of a file that lies under the final name and is not ours."""
+    """The sentence about a file under the final name that the portal did not put there."""
     return (
         f"A file {quoted(final)} of {size:,} bytes lies there already, and this portal did not put "
         "it there. It is not overwritten: have it moved, then send again."

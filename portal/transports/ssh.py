@@ -1,6 +1,6 @@
-"""An SSH connection to somebody's server: our algorithms, their pinned key, then the login.
+"""An SSH connection to a partner's server: our algorithms, its pinned key, then the login.
 
-Nothing about us is sent before the host key has been compared: neither user name nor password.
+Neither user name nor password is sent before the host key has been compared.
 Algorithms are listed one by one, without SHA-1, CBC and MD5; faster ones first. Source:
 reliability.md, rules 19 and 20, and 3.1 on what Paramiko offers by itself.
 """
@@ -8,7 +8,6 @@ reliability.md, rules 19 and 20, and 3.1 on what Paramiko offers by itself.
 from __future__ import annotations
 
 import contextlib
-import io
 import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -17,9 +16,9 @@ from dataclasses import dataclass, field
 import paramiko
 from paramiko.packet import Packetizer
 
-from portal.transports import targets
+from portal.transports import private_keys, targets
 from portal.transports.deadline import Deadline
-from portal.transports.faults import Refused, TransportFault, Unreachable, quoted
+from portal.transports.faults import PermanentRefusal, TransportFault, Unreachable, quoted
 from portal.transports.targets import Network
 
 KEX = (
@@ -41,21 +40,17 @@ KEYS = (
 )
 _LONGEST_BANNER = 64 << 10  # bytes
 _FINGERPRINT = re.compile(r"(?:SHA256:)?([A-Za-z0-9+/]{43})=?", re.IGNORECASE)
-_PRIVATE_KEYS = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 _CLOSE_SECONDS = 5.0
 
 OnStep = Callable[[str], None]
 
 
-class KeyRefused(ValueError):
-    """The text is no private key that can be used. The message is a sentence."""
-
-
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerLogin:
     """A server and how to log in to it. host_key: `SHA256:…`, with or without `=` at its end.
 
-    password, private_key: plain text, either may be "". host_key_type: as pinned; asked for first.
+    password, private_key: plain text, either may be "". host_key_type: of the pinned key; it is
+    offered first.
     """
 
     host: str
@@ -68,17 +63,22 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """connect_seconds: until logged in; transfer_seconds: from first to last; allowed: networks
-    that may be reached though they are not public."""
+class ConnectionLimits:
+    """connect_seconds: until the login; transfer_seconds: for everything.
+
+    allowed: networks that may be reached though they are not public.
+    """
 
     connect_seconds: float = 60
     transfer_seconds: float = 300
     allowed: Sequence[Network] = ()
 
 
-class WrongHostKey(Refused):
-    """Another key than the pinned one, or none is pinned. shown: the key that the server has."""
+class WrongHostKey(PermanentRefusal):
+    """The server's key is not the pinned one, or no key is pinned.
+
+    key_type, fingerprint: the key that the server has.
+    """
 
     def __init__(self, words: str, key_type: str, fingerprint: str) -> None:
         super().__init__(words)
@@ -86,7 +86,7 @@ class WrongHostKey(Refused):
 
 
 class _Packets(Packetizer):
-    """Paramiko's, with an end to the lines that a server may send before it says who it is."""
+    """Paramiko's packets, with a limit to what a server may send before its greeting."""
 
     _seen = 0
 
@@ -101,52 +101,34 @@ class _Packets(Packetizer):
 def pinned(text: str) -> str:
     """A fingerprint in the form that is stored and compared: `SHA256:…` unpadded.
 
-    Raises ValueError with a sentence where it is none.
+    Raises ValueError with a sentence if the text is not a fingerprint.
     """
-    found = _FINGERPRINT.fullmatch(text.strip())
-    if found is None:
+    match = _FINGERPRINT.fullmatch(text.strip())
+    if match is None:
         raise ValueError("A host key's fingerprint looks like SHA256: and 43 characters after it.")
-    return f"SHA256:{found[1]}"
-
-
-def read_private_key(text: str) -> paramiko.PKey:
-    """A private key in OpenSSH or PEM form. Raises KeyRefused."""
-    for kind in _PRIVATE_KEYS:
-        try:
-            return kind.from_private_key(io.StringIO(text.strip() + "\n"))
-        except paramiko.PasswordRequiredException:
-            raise KeyRefused(
-                "The private key is protected by a passphrase; give it without one, it is stored "
-                "encrypted."
-            ) from None
-        except (paramiko.SSHException, ValueError, IndexError, TypeError):
-            continue
-    raise KeyRefused(
-        "This is no private key that can be used. Expected an Ed25519, ECDSA or RSA key in OpenSSH "
-        "or PEM form, from its BEGIN line to its END line."
-    )
+    return f"SHA256:{match[1]}"
 
 
 @contextlib.contextmanager
 def connected(
-    place: Place, deadline: Deadline, allowed: Sequence[Network], on_step: OnStep
+    server: ServerLogin, deadline: Deadline, allowed: Sequence[Network], on_step: OnStep
 ) -> Iterator[paramiko.Transport]:
-    """A logged-in transport. on_step: told "resolve", "connect", "host_key", "login" as they begin.
+    """A logged-in transport. on_step: called with "resolve", "connect", "host_key" and "login".
 
-    Raises Unreachable or Refused; WrongHostKey before anything about us was sent.
+    Raises Unreachable or PermanentRefusal; WrongHostKey before the user name is sent.
     """
     on_step("resolve")
-    addresses = targets.resolve(place.host, place.port, allowed, deadline.left)
+    addresses = targets.resolve(server.host, server.port, allowed, deadline.left)
     on_step("connect")
-    sock = targets.connect(addresses, place.port, deadline.left)
+    sock = targets.connect(addresses, server.port, deadline.left)
     try:
         deadline.guard(sock)
         with _transport(sock, deadline) as transport:
-            _greet(transport, place, deadline)
+            _greet(transport, server, deadline)
             on_step("host_key")
-            compare_host_key(transport.get_remote_server_key(), place)
+            compare_host_key(transport.get_remote_server_key(), server)
             on_step("login")
-            _log_in(transport, place, deadline)
+            _log_in(transport, server, deadline)
             yield transport
     finally:
         sock.close()
@@ -167,17 +149,20 @@ def _transport(sock: socket.socket, deadline: Deadline) -> Iterator[paramiko.Tra
             transport.join(_CLOSE_SECONDS)
 
 
-def _greet(transport: paramiko.Transport, place: Place, deadline: Deadline) -> None:
-    """Agree on algorithms and keys. Raises Unreachable, or Refused where nothing safe is left."""
+def _greet(transport: paramiko.Transport, server: ServerLogin, deadline: Deadline) -> None:
+    """Agree on algorithms and keys.
+
+    Raises Unreachable, or PermanentRefusal where no safe algorithm is left.
+    """
     options = transport.get_security_options()
     options.kex, options.ciphers, options.digests = KEX, CIPHERS, MACS
-    options.key_types = _keys_in_order(place.host_key_type)
+    options.key_types = _keys_in_order(server.host_key_type)
     try:
-        # Without a limit of its own, which ends silently and by a clock that can be set.
+        # No timeout of its own: it would end silently, and by a clock that can be set.
         transport.start_client()
         transport.get_remote_server_key()
     except paramiko.ssh_exception.IncompatiblePeer as error:
-        raise Refused(_too_old(str(error))) from error
+        raise PermanentRefusal(_too_old(str(error))) from error
     except (paramiko.SSHException, OSError, EOFError) as error:
         deadline.check()
         if transport.remote_version:
@@ -186,14 +171,14 @@ def _greet(transport: paramiko.Transport, place: Place, deadline: Deadline) -> N
                 f"made. {quoted(error)}"
             ) from error
         raise Unreachable(
-            f"Port {place.port} of {place.host} does not answer as an SSH server. {quoted(error)}"
+            f"Port {server.port} of {server.host} does not answer as an SSH server. {quoted(error)}"
         ) from error
 
 
 def _keys_in_order(first: str) -> tuple[str, ...]:
-    """The kinds of host keys, the pinned kind first, so that the server shows that one."""
-    wanted = "rsa-sha2-" if first == "ssh-rsa" else first
-    return tuple(sorted(KEYS, key=lambda name: not (wanted and name.startswith(wanted))))
+    """The kinds of host keys, the pinned kind first, so that the server chooses it."""
+    prefix = "rsa-sha2-" if first == "ssh-rsa" else first
+    return tuple(sorted(KEYS, key=lambda name: not (prefix and name.startswith(prefix))))
 
 
 def _too_old(words: str) -> str:
@@ -207,31 +192,34 @@ def _too_old(words: str) -> str:
     return f"The server speaks no SSH that is still safe. {quoted(words)}"
 
 
-def compare_host_key(key: paramiko.PKey, place: Place) -> None:
+def compare_host_key(key: paramiko.PKey, server: ServerLogin) -> None:
     """Raise WrongHostKey unless the server's key is the pinned one."""
     name, shown = key.get_name(), pinned(key.fingerprint)
-    if not place.host_key:
+    if not server.host_key:
         raise WrongHostKey(
-            f"No host key is pinned for {place.host}. It shows {name} {shown}: compare it with "
+            f"No host key is pinned for {server.host}. It shows {name} {shown}: compare it with "
             "what its owner says, then pin it.",
             *(name, shown),
         )
     try:
-        expected = pinned(place.host_key)
+        expected = pinned(server.host_key)
     except ValueError:
-        expected = place.host_key
+        expected = server.host_key
     if expected != shown:
         raise WrongHostKey(
-            f"The server shows the host key {name} {shown}; pinned is {place.host_key_type} "
+            f"The server shows the host key {name} {shown}; pinned is {server.host_key_type} "
             f"{expected}. It may be another server. Ask its owner, then pin the new key.",
             *(name, shown),
         )
 
 
-def _log_in(transport: paramiko.Transport, place: Place, deadline: Deadline) -> None:
-    """With the key where there is one, then the password. Raises Refused or Unreachable."""
+def _log_in(transport: paramiko.Transport, server: ServerLogin, deadline: Deadline) -> None:
+    """Log in with the key, if any, then with the password.
+
+    Raises PermanentRefusal or Unreachable.
+    """
     try:
-        methods = _tried(transport, place)
+        methods = _tried(transport, server)
     except TransportFault:
         raise
     except (paramiko.SSHException, OSError, EOFError) as error:
@@ -239,49 +227,51 @@ def _log_in(transport: paramiko.Transport, place: Place, deadline: Deadline) -> 
         raise Unreachable(f"The server broke off during the login. {quoted(error)}") from error
     deadline.check()
     if not transport.is_authenticated():
-        raise Refused(_not_let_in(place, methods))
+        raise PermanentRefusal(_not_let_in(server, methods))
 
 
-def _tried(transport: paramiko.Transport, place: Place) -> list[str]:
-    """What the server would have taken; empty when it let us in or did not say."""
+def _tried(transport: paramiko.Transport, server: ServerLogin) -> list[str]:
+    """The methods that the server accepts; empty if the login succeeded or it did not say."""
     methods: list[str] = []
-    for attempt in _ways(transport, place):
+    for attempt in _ways(transport, server):
         try:
             methods = list(attempt())
         except paramiko.BadAuthenticationType as error:
             methods = list(error.allowed_types)
         except paramiko.AuthenticationException as error:
-            if str(error) != "Authentication failed." or not _said_no(error):
+            if str(error) != "Authentication failed." or not _is_refusal(error):
                 raise
         if transport.is_authenticated():
             break
     return methods
 
 
-def _said_no(error: paramiko.AuthenticationException) -> bool:
-    """Whether the server answered; time that ran out and a lost connection have other words."""
+def _is_refusal(error: paramiko.AuthenticationException) -> bool:
+    """Whether the server answered; a timeout and a lost connection raise subclasses."""
     return type(error) is paramiko.AuthenticationException
 
 
-def _ways(transport: paramiko.Transport, place: Place) -> list[Callable[[], Sequence[str]]]:
+def _ways(transport: paramiko.Transport, server: ServerLogin) -> list[Callable[[], Sequence[str]]]:
     ways: list[Callable[[], Sequence[str]]] = []
-    if place.private_key:
+    if server.private_key:
         try:
-            key = read_private_key(place.private_key)
-        except KeyRefused as error:
-            raise Refused(str(error)) from error
-        ways.append(lambda: transport.auth_publickey(place.username, key))
-    if place.password or not place.private_key:
-        ways.append(lambda: transport.auth_password(place.username, place.password))
+            key = private_keys.read(server.private_key)
+        except private_keys.PrivateKeyRefused as error:
+            raise PermanentRefusal(str(error)) from error
+        ways.append(lambda: transport.auth_publickey(server.username, key))
+    if server.password or not server.private_key:
+        ways.append(lambda: transport.auth_password(server.username, server.password))
     return ways
 
 
-def _not_let_in(place: Place, methods: Sequence[str]) -> str:
+def _not_let_in(server: ServerLogin, methods: Sequence[str]) -> str:
     given = " and ".join(
-        name for name, value in (("key", place.private_key), ("password", place.password)) if value
+        name
+        for name, value in (("key", server.private_key), ("password", server.password))
+        if value
     )
     words = (
-        f"The server refuses the login of {quoted(place.username)} with the {given or 'password'}."
+        f"The server refuses the login of {quoted(server.username)} with the {given or 'password'}."
     )
     if methods:
         words += f" It accepts: {quoted(', '.join(methods))}."

@@ -1,8 +1,9 @@
-"""Where a host name leads, and whether we may go there: resolved once, every address checked.
+"""The addresses of a host name: resolved once, and each of them must be allowed.
 
-People enter host names: without this a tenant could make the portal talk to its own network. The
-socket is then connected to a checked address, so that a name that resolves differently a moment
-later changes nothing. Source: reliability.md, section 4 (SSRF) and rule 19, promise A30.
+People enter host names: without this check a tenant could make the portal connect to its operator's
+network. The socket is connected to a checked address, so that it does not matter if the name
+resolves differently a moment later. Source: reliability.md, section 4 (SSRF), rule 19
+and promise A30.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 
-from portal.transports.faults import Refused, Unreachable
+from portal.transports.faults import PermanentRefusal, Unreachable
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -23,12 +24,12 @@ _MOST_ADDRESSES = 8
 
 
 def networks(texts: Iterable[str]) -> list[Network]:
-    """Networks from texts such as 10.1.0.0/16. Raises ValueError with the one that is none."""
+    """Networks from texts such as 10.1.0.0/16. Raises ValueError that names the wrong text."""
     return [ipaddress.ip_network(text) for text in texts]
 
 
 def is_allowed(text: str, allowed: Iterable[Network]) -> bool:
-    """Whether an address is public, and everything that it carries inside is; or it is allowed."""
+    """Whether an address is allowed, or it and every address embedded in it are public."""
     try:
         address: _Address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -36,7 +37,7 @@ def is_allowed(text: str, allowed: Iterable[Network]) -> bool:
     plain = getattr(address, "ipv4_mapped", None) or address
     if any(plain in network or address in network for network in allowed):
         return True
-    return all(_is_public(one) for one in _inside(plain))
+    return all(_is_public(inner) for inner in _inside(plain))
 
 
 def _is_public(address: _Address) -> bool:
@@ -49,38 +50,38 @@ def _is_public(address: _Address) -> bool:
 
 
 def _inside(address: _Address) -> list[_Address]:
-    """The address, and the IPv4 addresses that gateways would take out of it."""
+    """The address, or with it the IPv4 addresses that gateways would extract from it."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
-    found: list[_Address] = [address]
     if address in _NAT64:
         return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
+    addresses: list[_Address] = [address]
     if address.sixtofour is not None:
-        found.append(address.sixtofour)
+        addresses.append(address.sixtofour)
     if address.teredo is not None:
-        found.extend(address.teredo)
-    return found
+        addresses.extend(address.teredo)
+    return addresses
 
 
 def resolve(host: str, port: int, allowed: Sequence[Network], seconds: float) -> list[str]:
     """The addresses of a host, all of them checked.
 
-    Raises Unreachable where the name leads nowhere within the time, Refused where any of its
+    Raises Unreachable if the name is not resolved within the time, PermanentRefusal if any of its
     addresses may not be reached.
     """
-    found = _looked_up(host, port, seconds)
-    for address in found:
+    addresses = _looked_up(host, port, seconds)
+    for address in addresses:
         if not is_allowed(address, allowed):
             where = host if host == address else f"{host} is at {address}, which"
-            raise Refused(
+            raise PermanentRefusal(
                 f"{where} is no public address, so nothing is sent there. "
                 "An operator can allow its network with EXPORT_ALLOWED_NETWORKS."
             )
-    return found[:_MOST_ADDRESSES]
+    return addresses[:_MOST_ADDRESSES]
 
 
 def _looked_up(host: str, port: int, seconds: float) -> list[str]:
-    """Ask the resolver, which cannot be told to hurry, on a thread of its own."""
+    """Ask the resolver on a thread of its own, because it has no timeout."""
     answers: list[str] = []
     problems: list[str] = []
 

@@ -18,7 +18,7 @@ F = TypeVar("F", bound=forms.Form)
 
 
 class AccountForm(forms.Form):
-    """A new login: its place and its name."""
+    """A new login: its name and its endpoint."""
 
     username = forms.RegexField(
         label=gettext_lazy("User name"),
@@ -43,7 +43,7 @@ class AccountForm(forms.Form):
 
 
 class KeyForm(forms.Form):
-    """A public key as in authorized_keys, and a name to know it by."""
+    """A public key as in authorized_keys, and a name for it."""
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -62,7 +62,7 @@ class KeyForm(forms.Form):
     )
 
     def clean_line(self) -> str:
-        """The text. Raises ValidationError for the half of the pair that must stay secret."""
+        """The text. Raises ValidationError for a private key."""
         text = str(self.cleaned_data["line"])
         if "PRIVATE KEY" in text:
             raise forms.ValidationError(
@@ -72,7 +72,7 @@ class KeyForm(forms.Form):
 
 
 class TemplateAccountForm(forms.Form):
-    """The three parts of a template account's login name, and its place (seed 003)."""
+    """The three parts of a template account's login name, and its endpoint (seed 003)."""
 
     base = forms.CharField(
         label=gettext_lazy("User name"),
@@ -100,22 +100,22 @@ class TemplateAccountForm(forms.Form):
     )
 
     def clean_base(self) -> str:
-        """The user name. Raises ValidationError for what no login name can begin with."""
+        """The user name. Raises ValidationError if no login name can begin with it."""
         base = str(self.cleaned_data["base"])
-        return _made_of(base, lambda: usernames.sftp_form(base, "x", "tx"))
+        return _checked(base, lambda: usernames.sftp_form(base, "x", "tx"))
 
     def clean_district(self) -> str:
-        """The district. Raises ValidationError for what no login name may hold."""
+        """The district. Raises ValidationError if it cannot be part of a login name."""
         district = str(self.cleaned_data["district"])
-        return _made_of(district, lambda: usernames.sftp_form("x", district, "tx"))
+        return _checked(district, lambda: usernames.sftp_form("x", district, "tx"))
 
     def clean_state(self) -> str:
-        """The state. Raises ValidationError for what is no abbreviation."""
+        """The state. Raises ValidationError if it is not an abbreviation."""
         state = str(self.cleaned_data["state"])
-        return _made_of(state, lambda: usernames.sftp_form("x", "x", state))
+        return _checked(state, lambda: usernames.sftp_form("x", "x", state))
 
     def clean(self) -> dict[str, Any]:
-        """All parts. A name that is too long only as a whole is told at the user name."""
+        """All parts. A name that is too long as a whole is an error of the user name."""
         data = self.cleaned_data
         if {"base", "district", "state"} <= data.keys():
             try:
@@ -125,7 +125,7 @@ class TemplateAccountForm(forms.Form):
         return data
 
 
-def _made_of(part: str, form: Callable[[], str]) -> str:
+def _checked(part: str, form: Callable[[], str]) -> str:
     try:
         form()
     except usernames.NameRefused as refused:
@@ -133,8 +133,8 @@ def _made_of(part: str, form: Callable[[], str]) -> str:
     return part
 
 
-def placed(form: F, tenant: Tenant) -> F:
-    """The form with the tenant's endpoints to choose from."""
+def with_endpoints(form: F, tenant: Tenant) -> F:
+    """The form with the tenant's endpoints as choices."""
     field = cast("forms.ModelChoiceField[Endpoint]", form.fields["endpoint"])
     field.queryset = Endpoint.objects.filter(tenant=tenant, enabled=True).order_by("id")
     field.initial = field.queryset.first()

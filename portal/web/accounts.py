@@ -1,4 +1,4 @@
-"""The tenant's logins on the drop server: make them, their passwords and keys, see their use."""
+"""The tenant's logins on the drop server: new accounts, passwords, keys and recent use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from portal import audit, keys, logs, provision
 from portal.dropserver import usernames
 from portal.models import Account, DropSession, Endpoint, Role, Upload
 from portal.web import address, connection
-from portal.web.account_forms import AccountForm, KeyForm, TemplateAccountForm, placed
+from portal.web.account_forms import AccountForm, KeyForm, TemplateAccountForm, with_endpoints
 from portal.web.permissions import TenantRequest, require
 
 log = logs.get(__name__)
@@ -44,18 +44,18 @@ def _show_list(
         "server": connection.drop_server(),
         "accounts": accounts.annotate(key_count=Count("keys")).order_by("username"),
         "sessions": _sessions(request),
-        "form": form or placed(AccountForm(), request.tenant),
-        "template_form": template_form or placed(_template_form(), request.tenant),
+        "form": form or with_endpoints(AccountForm(), request.tenant),
+        "template_form": template_form or with_endpoints(_template_form(), request.tenant),
         "can_add": Endpoint.objects.filter(tenant=request.tenant, enabled=True).exists(),
     }
     return render(request, "portal/accounts.html", context, status=status)
 
 
 def _sessions(request: TenantRequest, **only: Account) -> list[DropSession]:
-    found = DropSession.objects.filter(tenant=request.tenant, **only).select_related("account")
+    sessions = DropSession.objects.filter(tenant=request.tenant, **only).select_related("account")
     partial = Count("uploads", filter=Q(uploads__state=Upload.State.PARTIAL))
     return list(
-        found.annotate(files=Count("uploads"), partial=partial).order_by("-started_at")[:20]
+        sessions.annotate(files=Count("uploads"), partial=partial).order_by("-started_at")[:20]
     )
 
 
@@ -63,7 +63,7 @@ def _sessions(request: TenantRequest, **only: Account) -> list[DropSession]:
 @require(Role.ADMIN)
 def account_add(request: TenantRequest) -> HttpResponse:
     """Make an account with a fresh password, shown once on its page."""
-    form = placed(AccountForm(request.POST), request.tenant)
+    form = with_endpoints(AccountForm(request.POST), request.tenant)
     if not form.is_valid():
         return _show_list(request, form, status=422)
     password = _new_password()
@@ -73,7 +73,7 @@ def account_add(request: TenantRequest) -> HttpResponse:
             account = provision.account(place, username, password)
             _audit(request, "account.add", account)
     except (ValidationError, IntegrityError):
-        # The name is unique over all tenants; whose it is, is nobody's business.
+        # The name is unique over all tenants; the message must not tell who has it.
         form.add_error("username", _("This name is taken. Choose another one."))
         return _show_list(request, form, status=422)
     return _show(request, account, KeyForm(), password=password)
@@ -87,7 +87,7 @@ def _template_form(data: Any = None) -> TemplateAccountForm:
 @require(Role.ADMIN)
 def template_account_add(request: TenantRequest) -> HttpResponse:
     """Make a template account with a fresh password, shown once on its page."""
-    form = placed(_template_form(request.POST), request.tenant)
+    form = with_endpoints(_template_form(request.POST), request.tenant)
     if not form.is_valid():
         return _show_list(request, template_form=form, status=422)
     password, data = _new_password(), form.cleaned_data
@@ -108,15 +108,15 @@ def template_account_add(request: TenantRequest) -> HttpResponse:
 
 
 def _new_password() -> str:
-    """20 letters and digits in groups that can be read out: 95 bits or more."""
+    """20 letters and digits in groups that can be read aloud: at least 95 bits."""
     letters = "abcdefghjkmnpqrstuvwxyz23456789"
     groups = ("".join(secrets.choice(letters) for _place in range(5)) for _group in range(4))
     return "-".join(groups)
 
 
 def _account(request: TenantRequest, number: int) -> Account:
-    found = Account.objects.filter(tenant=request.tenant, pk=number).select_related("endpoint")
-    account = found.first()
+    accounts = Account.objects.filter(tenant=request.tenant, pk=number)
+    account = accounts.select_related("endpoint").first()
     if account is None:
         raise Http404
     return account
@@ -144,7 +144,7 @@ def _show(
     status: int = 200,
     password: str = "",
 ) -> HttpResponse:
-    """password: a new one, in this answer and nowhere else."""
+    """Render the account's page. password: a new one, shown in this answer only."""
     context = {
         "section": "accounts",
         "account": account,
@@ -163,20 +163,20 @@ def _show(
 
 
 def _ftps_name(account: Account) -> str:
-    """The other form of a template account's name; empty for any other account."""
+    """The FTPS form of a template account's name; empty for any other account."""
     form = usernames.ftps_form(account.username)
     return form if form != account.username else ""
 
 
 def _cut_off(account: Account) -> list[Upload]:
-    found = Upload.objects.filter(tenant_id=account.tenant_id, account=account)
-    return list(found.filter(state=Upload.State.PARTIAL).order_by("-started_at")[:10])
+    uploads = Upload.objects.filter(tenant_id=account.tenant_id, account=account)
+    return list(uploads.filter(state=Upload.State.PARTIAL).order_by("-started_at")[:10])
 
 
 @require_POST
 @require(Role.ADMIN)
 def password_new(request: TenantRequest, number: int) -> HttpResponse:
-    """Replace the password by a fresh one, or take it away (`none`): then only keys log in."""
+    """Replace the password, or remove it (`none`), so that only keys may log in."""
     account = _account(request, number)
     keys_only = "none" in request.POST
     password = "" if keys_only else _new_password()
@@ -193,7 +193,7 @@ def password_new(request: TenantRequest, number: int) -> HttpResponse:
 @require_POST
 @require(Role.ADMIN)
 def enabled_set(request: TenantRequest, number: int) -> HttpResponse:
-    """Enable or disable the account, as `to` says."""
+    """Enable or disable the account, as the parameter `to` says."""
     account = _account(request, number)
     account.enabled = request.POST.get("to") == "enabled"
     with transaction.atomic():
@@ -220,7 +220,7 @@ def key_add(request: TenantRequest, number: int) -> HttpResponse:
         with transaction.atomic():
             row = provision.key(account, data["line"], data["name"])
             _audit(request, "account.key.add", account, fingerprint=row.fingerprint)
-    except keys.KeyRefused as exc:
+    except keys.PublicKeyRefused as exc:
         form.add_error("line", str(exc))
     except IntegrityError:
         form.add_error("line", _("This key is in the list already."))

@@ -1,4 +1,4 @@
-"""Where a request comes from: the peer, or what our own proxy says where one stands in front."""
+"""The client's address of a request: the peer's, or behind a proxy what the proxy reports."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
 
 
 def client(request: HttpRequest) -> str:
-    """The client's address as text, empty where it is unknown (a unix socket, a bad header).
+    """The client's address as text; empty if it is unknown (a unix socket, a bad header).
 
-    With BEHIND_PROXY it is the last address in X-Forwarded-For: the one our proxy added. All
-    before it is the client's own claim. Without, the header is not believed at all.
+    With BEHIND_PROXY it is the last address in X-Forwarded-For, which our proxy has added; the
+    client may have forged the others. Without BEHIND_PROXY the header is ignored.
     """
     peer = str(request.META.get("REMOTE_ADDR", ""))
     if not settings.BEHIND_PROXY:
@@ -24,7 +24,7 @@ def client(request: HttpRequest) -> str:
 
 
 def is_local(request: HttpRequest) -> bool:
-    """Whether the request was made on this machine, and not passed on by a proxy on it."""
+    """Whether the request was made on this machine and not forwarded by a proxy on it."""
     if not settings.BEHIND_PROXY and any(name in request.META for name in FORWARDED):
         return False
     address = client(request)

@@ -1,4 +1,4 @@
-"""The tenant's API tokens: make them, shown once, see their use, revoke them."""
+"""The tenant's API tokens: new tokens (shown once), their use, revocation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LIFETIMES = [
 
 
 class TokenForm(forms.Form):
-    """A new token: a name to know it by, what it may do, and how long."""
+    """A new token: its name, its scopes and its lifetime."""
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -65,7 +65,7 @@ def token_list(request: TenantRequest) -> HttpResponse:
 def _show(
     request: TenantRequest, form: TokenForm, *, status: int = 200, token: str = ""
 ) -> HttpResponse:
-    """token: a new one, in this answer and nowhere else."""
+    """Render the page. token: a new one, shown in this answer only."""
     rows = ApiToken.objects.filter(tenant=request.tenant).select_related("created_by")
     listed = sorted(rows.order_by("-created_at"), key=lambda row: _state(row) != "active")
     context = {
@@ -94,7 +94,7 @@ def _scopes(row: ApiToken) -> str:
 @require_POST
 @require(Role.ADMIN)
 def token_add(request: TenantRequest) -> HttpResponse:
-    """Make a token, shown once in the answer."""
+    """Make a token and show it, once."""
     form = TokenForm(request.POST)
     if form.is_valid() and _live(request) >= _MOST_LIVE:
         form.add_error("name", _("There are %(n)s live tokens. Revoke some.") % {"n": _MOST_LIVE})
@@ -118,7 +118,7 @@ def _live(request: TenantRequest) -> int:
 @require_POST
 @require(Role.ADMIN)
 def token_revoke(request: TenantRequest, number: int) -> HttpResponse:
-    """End a token at once."""
+    """Revoke a token."""
     row = ApiToken.objects.filter(tenant=request.tenant, pk=number).first()
     if row is None:
         raise Http404

@@ -1,4 +1,4 @@
-"""How a sender reaches the drop server: host, port, host key, and the command to type."""
+"""How a sender connects to the drop server: host, port, host key, and the command."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class DropServer:
-    """fingerprint: of the host key, "SHA256:…"; empty where the key cannot be read here."""
+class DropServerAddress:
+    """The drop server's address. fingerprint: `SHA256:…`, empty if the host key cannot be read."""
 
     host: str
     port: int
     fingerprint: str
 
 
-def drop_server() -> DropServer:
-    """The drop server as senders see it."""
+def drop_server() -> DropServerAddress:
+    """The drop server's address for senders."""
     host, _, port = settings.SFTP_PUBLIC.rpartition(":")
-    return DropServer(host or settings.SFTP_PUBLIC, int(port) if port.isdigit() else 22, _key())
+    return DropServerAddress(
+        host or settings.SFTP_PUBLIC, int(port) if port.isdigit() else 22, _key()
+    )
 
 
 def command(username: str) -> str:
@@ -37,7 +39,7 @@ def command(username: str) -> str:
 
 
 def _key() -> str:
-    """The public half where it lies beside the key, else the key itself."""
+    """The fingerprint, from the public key file if it exists, else from the private key."""
     private = Path(settings.SFTP_HOST_KEY_FILE)
     public = private.with_name(private.name + ".pub")
     try:

@@ -1,4 +1,4 @@
-"""What every page's frame needs to know."""
+"""The context of the frame of every page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portal.models import Role, Tenant, User
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """The tenant in scope, the rights in it, and the tenants one may change to."""
+    """The tenant in scope, the user's rights in it, and the tenants that the user may choose."""
     membership = getattr(request, "membership", None)
     return {
         "tenant": getattr(request, "tenant", None),

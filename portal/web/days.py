@@ -1,4 +1,4 @@
-"""Days that people enter, as moments in the zone of the page."""
+"""Days that people enter, as moments in the current time zone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def day_field(label: Any, **more: Any) -> forms.DateField:
 
 
 def midnight(day: date | None, days: int = 0) -> datetime | None:
-    """The beginning of the day, or of so many days later; None without one, or beyond all dates."""
+    """The beginning of the day, or of a later day; None without a day, or beyond all dates."""
     if day is None:
         return None
     try:

@@ -14,18 +14,17 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from portal import slices
 from portal.events import rules, search
-from portal.events.search import Wanted
+from portal.events.types import known_types, type_label
 from portal.models import Event, Role
-from portal.web.days import day_field, midnight
 from portal.web.permissions import TenantRequest, require
+from portal.web.timelines import TimelineForm, newest
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 _HIDDEN = re.compile("[\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
-class EventFilterForm(forms.Form):
+class EventFilterForm(TimelineForm):
     """Type, beginning of the subject, source, and days in the tenant's zone."""
 
     type = forms.CharField(
@@ -46,20 +45,6 @@ class EventFilterForm(forms.Form):
         choices=[("", _("Any way")), *Event.Source.choices],
         widget=forms.Select(attrs={"class": "form-select"}),
     )
-    since = day_field(_("From"), required=False)
-    until = day_field(_("To"), required=False)
-
-    def wanted(self) -> Wanted:
-        """The filter; what cannot be read is left out and told beside its field."""
-        self.is_valid()
-        clean = self.cleaned_data
-        return Wanted(
-            type=clean.get("type") or "",
-            subject=clean.get("subject") or "",
-            source=clean.get("source") or "",
-            start=midnight(clean.get("since")),
-            end=midnight(clean.get("until"), days=1),
-        )
 
 
 @require_GET
@@ -67,16 +52,15 @@ class EventFilterForm(forms.Form):
 def event_list(request: TenantRequest) -> HttpResponse:
     """The events, the newest first."""
     form = EventFilterForm(request.GET)
-    wanted = form.wanted()
-    rows = search.found(request.tenant, wanted)
-    part = slices.shown(rows, request.GET.get("after", ""), request.GET.get("before", ""))
+    only = search.EventFilter(**form.chosen())
+    part = newest(request, search.events(request.tenant, only))
     context = {
         "section": "events",
         "form": form,
-        "types": rules.known_types().values(),
+        "types": known_types().values(),
         "part": part,
-        "rows": [(event, rules.type_label(event.type)) for event in part.rows],
-        "filtered": wanted != Wanted(),
+        "rows": [(event, type_label(event.type)) for event in part.rows],
+        "filtered": only != search.EventFilter(),
         "address": settings.PUBLIC_URL.rstrip("/") + reverse("api-events"),
     }
     return render(request, "portal/events.html", context)
@@ -85,15 +69,14 @@ def event_list(request: TenantRequest) -> HttpResponse:
 @require_GET
 @require(Role.VIEWER)
 def event_page(request: TenantRequest, number: int) -> HttpResponse:
-    """One event as it is passed on."""
+    """One event as exports send it."""
     event = Event.objects.filter(tenant=request.tenant, pk=number).first()
     if event is None:
         raise Http404
-    known = rules.known_types().get(event.type)
     context = {
         "section": "events",
         "event": event,
-        "known": known,
+        "type": known_types().get(event.type),
         "payload": _shown(event.payload),
         "job": event.payload.get("number") if event.source == Event.Source.PORTAL else None,
     }
@@ -101,6 +84,6 @@ def event_page(request: TenantRequest, number: int) -> HttpResponse:
 
 
 def _shown(payload: Any) -> str:
-    """The payload as JSON over several lines, with nothing hidden in it."""
+    """The payload as indented JSON, with hidden characters escaped."""
     text = json.dumps(payload, ensure_ascii=False, indent=2)
-    return _HIDDEN.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    return _HIDDEN.sub(lambda hidden: f"\\u{ord(hidden.group()):04x}", text)

@@ -11,16 +11,18 @@ from django.db import connection
 from django.db.utils import Error as AnyDatabaseError
 from django.http import HttpRequest, JsonResponse
 
+from portal import __version__
+
 
 @login_not_required
 def healthz(_request: HttpRequest) -> JsonResponse:
-    """Alive: no dependency is asked."""
-    return JsonResponse({"status": "ok"})
+    """Answer 200 with the version. No dependency is queried."""
+    return JsonResponse({"status": "ok", "version": __version__})
 
 
 @login_not_required
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """Ready: 200 when the database and the broker answer, else 503 with what does not."""
+    """Answer 200 if the database and the broker answer, else 503 with what does not."""
     parts = {"database": _database(), "broker": _broker()}
     ready = all(parts.values())
     return JsonResponse(
@@ -38,7 +40,7 @@ def _database() -> bool:
 
 
 def _url() -> str:
-    """The broker's address as the client spells it; kombu has a spelling of its own for sockets."""
+    """The broker's URL as redis-py writes it; kombu writes sockets in another way."""
     parts = urlsplit(settings.REDIS_URL)
     if parts.scheme != "redis+socket":
         return str(settings.REDIS_URL)

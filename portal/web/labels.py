@@ -1,4 +1,4 @@
-"""The words of the catalog for pages; a name the catalog does not have is shown as it is."""
+"""Labels from the catalog for pages; a name that is not in the catalog is its own label."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def record_type(name: str) -> RecordType | None:
 
 
 def record_type_label(name: str) -> str:
-    """What people call the record type."""
-    found = record_type(name)
-    return found.label if found else name
+    """The label of a record type."""
+    definition = record_type(name)
+    return definition.label if definition else name
 
 
 def feed_label(name: str) -> str:
-    """What people call the feed."""
+    """The label of a feed."""
     try:
         return catalog().feed(name).label
     except KeyError:
@@ -29,7 +29,7 @@ def feed_label(name: str) -> str:
 
 
 def feed_fields(name: str) -> list[str]:
-    """The names of the fields that the feed fills, in their order; none for an unknown feed."""
+    """The names of the fields that the feed fills, in order; empty for an unknown feed."""
     try:
         feed = catalog().feed(name)
     except KeyError:

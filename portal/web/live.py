@@ -1,7 +1,7 @@
 """Pages with a live part: the whole page for a browser, only the part for htmx.
 
-A part that shows what the browser shows already is answered with 204, so that a poll neither
-moves the focus nor makes a screen reader speak.
+If the browser already shows the part as it is, the answer is 204, so that a poll neither moves the
+focus nor makes a screen reader speak.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django.utils.safestring import mark_safe
 
-# Stands in the rendered part until the part's own digest is known.
+# A placeholder in the rendered part until the part's own digest is computed.
 _PLACEHOLDER = "live-digest-goes-here"
 
 
 def is_fragment(request: HttpRequest) -> bool:
-    """Whether htmx asks for a part; going back in the history asks for the page."""
+    """Whether htmx requests a part; going back in the history requests the page."""
     headers = request.headers
     return "HX-Request" in headers and "HX-History-Restore-Request" not in headers
 

@@ -1,4 +1,4 @@
-"""Logging in to the pages: e-mail and password, with the score that all protocols share."""
+"""The login to the pages: e-mail and password, with the score that all protocols share."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from portal.web import address
 
 
 class ScoredBackend(BaseBackend):
-    """Checks an e-mail and password with equal work for unknown people.
+    """A backend that checks e-mail and password with equal work for unknown people.
 
-    Raises PermissionDenied, with words for the person, where the score says to wait. Django's
-    `authenticate` swallows it, hence the words are also in `request.login_refused`.
+    Raises PermissionDenied, with words for the person, if the score says to wait. Django's
+    `authenticate` catches it, so the words are also in `request.login_refused`.
     """
 
     def authenticate(
@@ -49,7 +49,7 @@ class ScoredBackend(BaseBackend):
 
 
 class LoginForm(AuthenticationForm):
-    """The login form; it says how long to wait where the score refuses."""
+    """The login form, which says how long to wait if the score refuses."""
 
     def get_invalid_login_error(self) -> ValidationError:
         words = getattr(self.request, "login_refused", "")

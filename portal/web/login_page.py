@@ -1,4 +1,4 @@
-"""The login page and the way out."""
+"""The login page and the logout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from portal.web.middleware import choose
 
 
 class PageForm(LoginForm):
-    """E-mail and password as the page shows them. No word tells whether the person exists."""
+    """E-mail and password. No message tells whether the person exists."""
 
     error_messages = {
         "invalid_login": _(
@@ -39,8 +39,8 @@ class PageForm(LoginForm):
         self.fields["password"].widget.attrs["class"] = "form-control"
 
 
-class Login(views.LoginView):
-    """The login page. A live part whose session has ended sends its whole page here."""
+class LoginPage(views.LoginView):
+    """The login page. A live part without a session redirects its whole page here."""
 
     template_name = "portal/login.html"
     authentication_form = PageForm
@@ -55,18 +55,18 @@ class Login(views.LoginView):
         return super().dispatch(request, *args, **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """Let the person in, and write it down for each institution that they belong to."""
+        """Log the person in, and record it for each institution that they belong to."""
         response = super().form_valid(form)
         user = form.get_user()
         place = address.client(self.request) or None
         with tenancy.everyone("a person may belong to several institutions"):
             tenants = set(user.memberships.values_list("tenant_id", flat=True))
-            if not tenants and (sees := choose(self.request)):  # an operator belongs to none
-                tenants = {sees.tenant_id}
+            if not tenants and (membership := choose(self.request)):  # an operator has none
+                tenants = {membership.tenant_id}
             for tenant_id in tenants:
                 audit.record(tenant_id, "person.login", user=user, address=place)
         return response
 
 
-login = login_not_required(Login.as_view())
+login = login_not_required(LoginPage.as_view())
 logout = views.LogoutView.as_view()

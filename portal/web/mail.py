@@ -1,4 +1,4 @@
-"""What a person is told by mail: four switches, each member's own."""
+"""Which mails a person gets: four switches of each member."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _SWITCHES = (
 
 
 class MailForm(forms.Form):
-    """A choice for each switch of a member: as the role has it, on, or off."""
+    """A choice for each switch of a member: the role's default, on, or off."""
 
     def __init__(self, member: Membership, data: Any = None) -> None:
         super().__init__(data)
@@ -74,14 +74,14 @@ def _choice(member: Membership, name: str, label: str, hint: str) -> forms.Field
 
 
 def is_always(member: Membership, switch: str) -> bool:
-    """Whether the member is told whatever they chose (seed 003)."""
+    """Whether the member gets these mails whatever they chose (seed 003)."""
     return switch == "mail_unmatched" and member.allows(Role.ADMIN)
 
 
 @require_http_methods(["GET", "POST"])
 @require(Role.VIEWER)
 def mail_page(request: TenantRequest) -> HttpResponse:
-    """One's own switches in the tenant at hand. Who is no member of it has none."""
+    """The user's own switches in the current tenant. Only members have switches."""
     member = Membership.objects.filter(tenant=request.tenant, user=request.user).first()
     form, status = None, 200
     if member is not None:

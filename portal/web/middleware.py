@@ -1,4 +1,4 @@
-"""Each request runs in the scope of one tenant: the one its user chose, or their only one."""
+"""Each request runs in the scope of a tenant: the one that its user chose, or their first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TenantMiddleware:
             return self.get_response(request)
         with tenancy.scope(membership.tenant_id):
             response = self.get_response(request)
-        # A stream is read after this function has returned; its queries need the scope as well.
+        # A stream is read after this function has returned; its queries need the scope, too.
         if isinstance(response, StreamingHttpResponse) and not isinstance(response, FileResponse):
             chunks: Iterable[bytes] = response.streaming_content  # type: ignore[assignment]
             response.streaming_content = _within(membership.tenant_id, chunks)
@@ -40,7 +40,7 @@ def _within(tenant_id: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def choose(request: HttpRequest) -> Membership | None:
-    """The membership that the session names, else the first. An operator has one everywhere."""
+    """The membership that the session names, else the first. Operators are admins everywhere."""
     user = request.user
     if not user.is_authenticated:
         return None

@@ -1,4 +1,4 @@
-"""The frame's own pages: the first page, and changing the tenant."""
+"""Pages of the frame: the first page, and the choice of the tenant."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from portal.web.middleware import SESSION_KEY
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """The first page: the jobs of the tenant, or what to do without one."""
+    """Redirect to the jobs of the tenant; without a tenant say what to do."""
     if getattr(request, "tenant", None):
         return redirect("jobs")
     if cast(User, request.user).is_operator:
@@ -29,9 +29,9 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def switch_tenant(request: HttpRequest) -> HttpResponse:
-    """Choose one of one's own tenants. Raises Http404 for any other."""
-    wanted = request.POST.get("tenant", "")
-    tenant = next((t for t in switchable(request.user) if str(t.uid) == wanted), None)
+    """Choose one of the user's tenants. Raises Http404 for any other."""
+    uid = request.POST.get("tenant", "")
+    tenant = next((t for t in switchable(request.user) if str(t.uid) == uid), None)
     if tenant is None:
         raise Http404
     request.session[SESSION_KEY] = tenant.pk

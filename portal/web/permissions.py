@@ -1,4 +1,4 @@
-"""Who may open a page: each view names the least role that may, and runs in the tenant's time."""
+"""Who may open a page: each view names the lowest role, and runs in the tenant's time zone."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ OpenView = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def require(role: Role) -> Callable[[View[P]], OpenView[P]]:
-    """Let members with at least that role in, and show times in the tenant's zone.
+    """Admit members with at least that role, and show times in the tenant's zone.
 
-    Raises PermissionDenied for a lesser role; who belongs to no tenant is told so.
+    Raises PermissionDenied for a lower role; a user without a tenant gets a page that says so.
     """
 
     def decorate(view: View[P]) -> OpenView[P]:
         @functools.wraps(view)
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            known = cast(TenantRequest, request)
+            tenant_request = cast(TenantRequest, request)
             if getattr(request, "membership", None) is None:
                 return render(request, "portal/no_tenant.html", status=403)
-            if not known.membership.allows(role):
+            if not tenant_request.membership.allows(role):
                 raise PermissionDenied(
                     _("This needs the role “%(role)s”.") % {"role": Role(role).label}
                 )
-            with timezone.override(zone(known.tenant)):
-                return view(known, *args, **kwargs)
+            with timezone.override(zone(tenant_request.tenant)):
+                return view(tenant_request, *args, **kwargs)
 
         return guarded
 
@@ -55,21 +55,21 @@ def require(role: Role) -> Callable[[View[P]], OpenView[P]]:
 
 
 def operator_only(view: View[P]) -> OpenView[P]:
-    """Let operators in. Raises PermissionDenied for everybody else."""
+    """Admit operators. Raises PermissionDenied for everybody else."""
 
     @functools.wraps(view)
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        known = cast(TenantRequest, request)
-        if not known.user.is_operator:
+        tenant_request = cast(TenantRequest, request)
+        if not tenant_request.user.is_operator:
             raise PermissionDenied(_("Only the operator of this portal may see this page."))
-        with timezone.override(zone(known.tenant)):
-            return view(known, *args, **kwargs)
+        with timezone.override(zone(tenant_request.tenant)):
+            return view(tenant_request, *args, **kwargs)
 
     return guarded
 
 
 def zone(tenant: Tenant | None) -> ZoneInfo:
-    """The tenant's time zone; UTC where its name is unknown here or there is no tenant."""
+    """The tenant's time zone; UTC if its name is unknown here or there is no tenant."""
     try:
         return ZoneInfo(tenant.time_zone if tenant else "UTC")
     except (KeyError, ValueError, OSError):

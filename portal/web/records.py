@@ -1,4 +1,4 @@
-"""Browsing the record store: types, lists with search, one record."""
+"""Pages of the record store: types, lists with search, one record."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from portal.models import Record, RecordKind, Role
 from portal.records import search
 from portal.records.catalog import catalog
 from portal.records.definitions import RecordType
+from portal.slices import Slice
 from portal.web import labels
 from portal.web.permissions import TenantRequest, require
 
@@ -23,7 +24,7 @@ _COLUMNS = 5
 @require_GET
 @require(Role.VIEWER)
 def type_list(request: TenantRequest) -> HttpResponse:
-    """Every record type with how many records it has, by pack."""
+    """Every record type with the number of its records, by pack."""
     counts = search.counts(request.tenant)
     packs = [
         {
@@ -37,29 +38,29 @@ def type_list(request: TenantRequest) -> HttpResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What the list shows. how: "all", "key", "fields" or "slow"."""
+class Matches:
+    """The records that the list shows. how: "all", "key", "fields" or "slow"."""
 
-    part: search.Slice
+    part: Slice[Record]
     how: str
 
 
 @require_GET
 @require(Role.VIEWER)
 def record_list(request: TenantRequest, name: str) -> HttpResponse:
-    """The records of a type by key; with `q` those whose key begins so, else with it anywhere."""
+    """The records of a type by key; `q` is searched in the start of keys, then in all fields."""
     definition = _type(name)
     query = request.GET.get("q", "").strip().replace("\x00", "")[:200]
     kind = RecordKind.objects.filter(name=name).first()
-    found = _find(request, definition, kind, query) if kind else Found(search.Slice([]), "all")
+    matches = _find(request, definition, kind, query) if kind else Matches(Slice([]), "all")
     columns = _columns(definition)
     context = {
         "section": "records",
         "type": definition,
         "columns": columns,
-        "rows": [(r, [_shown(r.data.get(f.name)) for f in columns]) for r in found.part.rows],
-        "part": found.part,
-        "how": found.how,
+        "rows": [(r, [_shown(r.data.get(f.name)) for f in columns]) for r in matches.part.rows],
+        "part": matches.part,
+        "how": matches.how,
         "query": query,
         "everywhere": "everywhere" in request.GET,
         "count": search.counts(request.tenant).get(name),
@@ -67,19 +68,19 @@ def record_list(request: TenantRequest, name: str) -> HttpResponse:
     return render(request, "portal/record_list.html", context)
 
 
-def _find(request: TenantRequest, definition: RecordType, kind: RecordKind, query: str) -> Found:
+def _find(request: TenantRequest, definition: RecordType, kind: RecordKind, query: str) -> Matches:
     tenant, params = request.tenant, request.GET
     if not ("everywhere" in params and query):
-        # Keyset marks are not foreign: but whoever changes them only sees another slice of his own.
+        # A changed cursor does no harm: it only leads to another slice of the tenant's own records.
         after, before = params.get("after", ""), params.get("before", "")
         prefix = search.key_prefix(query, definition.fold_key)
         part = search.page(tenant, kind, prefix=prefix, after=_mark(after), before=_mark(before))
         if part.rows or not query:
-            return Found(part, "key" if query else "all")
+            return Matches(part, "key" if query else "all")
     try:
-        return Found(search.search(tenant, kind, query), "fields")
+        return Matches(search.search(tenant, kind, query), "fields")
     except search.TooSlow:
-        return Found(search.Slice([]), "slow")
+        return Matches(Slice([]), "slow")
 
 
 def _mark(text: str) -> str:
@@ -87,14 +88,14 @@ def _mark(text: str) -> str:
 
 
 def _type(name: str) -> RecordType:
-    found = labels.record_type(name)
-    if found is None:
+    definition = labels.record_type(name)
+    if definition is None:
         raise Http404
-    return found
+    return definition
 
 
 def _columns(definition: RecordType) -> list[Any]:
-    """The title fields first; the key and the first fields where a type names none."""
+    """The title fields; the key and the first fields if a type has no title fields."""
     names = definition.title or (*definition.key, *(f.name for f in definition.fields))
     return [definition.field(name) for name in dict.fromkeys(names)][:_COLUMNS]
 
@@ -110,19 +111,18 @@ def _shown(value: Any) -> str:
 @require_GET
 @require(Role.VIEWER)
 def record_page(request: TenantRequest, name: str, number: int) -> HttpResponse:
-    """One record: every field by its label, and the jobs that made and last changed it."""
+    """One record: each field by its label, and the jobs that created and last changed it."""
     definition = _type(name)
-    found = Record.objects.filter(tenant=request.tenant, kind__name=name, pk=number)
-    record = found.first()
+    record = Record.objects.filter(tenant=request.tenant, kind__name=name, pk=number).first()
     if record is None:
         raise Http404
-    known = [(f.label or f.name, f, _shown(record.data.get(f.name))) for f in definition.fields]
+    declared = [(f.label or f.name, f, _shown(record.data.get(f.name))) for f in definition.fields]
     names = {f.name for f in definition.fields}
     others = [(n, None, _shown(v)) for n, v in sorted(record.data.items()) if n not in names]
     context = {
         "section": "records",
         "type": definition,
         "record": record,
-        "fields": [*known, *others],
+        "fields": [*declared, *others],
     }
     return render(request, "portal/record.html", context)

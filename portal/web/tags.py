@@ -29,7 +29,7 @@ _LONGEST_SENTENCE = 2000
 _SHOWN_SPACE = {"\t": "→", "\n": "↵", "\r": "␍", "\x00": "␀", "\xa0": "⍽"}
 _HIDDEN = re.compile("[\x01-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
-# How a state or verdict looks: tone and icon. The word beside them always says it as well.
+# The look of a state or verdict: tone and icon. The word beside them always says the same.
 LOOKS: dict[str, tuple[str, str]] = {
     "ready": ("quiet", "clock"),
     "running": ("active", "progress"),
@@ -85,10 +85,10 @@ LOOKS: dict[str, tuple[str, str]] = {
 
 @functools.cache
 def _svg(name: str) -> str:
-    found = finders.find(f"{_ICONS}/{name}.svg")
-    if not isinstance(found, str):
+    path = finders.find(f"{_ICONS}/{name}.svg")
+    if not isinstance(path, str):
         raise template.TemplateSyntaxError(f"There is no icon {name!r} in {_ICONS}.")
-    drawing = Path(found).read_text(encoding="utf-8")
+    drawing = Path(path).read_text(encoding="utf-8")
     inner = re.sub(r"\s+", " ", drawing[drawing.index(">") + 1 : drawing.rindex("</svg>")])
     return (
         '<svg class="icon" width="24" height="24" viewBox="0 0 24 24" fill="none" '
@@ -99,19 +99,19 @@ def _svg(name: str) -> str:
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """A drawing without a meaning of its own. Raises TemplateSyntaxError for an unknown one."""
+    """A decorative icon. Raises TemplateSyntaxError for an unknown name."""
     return mark_safe(_svg(name))  # noqa: S308  (a file of ours)
 
 
 @register.simple_tag
 def languages() -> list[tuple[str, str]]:
-    """The languages of the pages: code and name, each in its own words."""
+    """The languages of the pages: code and native name."""
     return list(settings.LANGUAGES)
 
 
 @register.simple_tag
 def pill(state: str, label: str) -> SafeString:
-    """A state as icon and word; colour only repeats what they say."""
+    """A state as icon and word; the colour only repeats them."""
     tone, drawing = LOOKS.get(state, ("quiet", "info-circle"))
     return format_html('<span class="pill pill-{}">{}{}</span>', tone, icon(drawing), label)
 
@@ -131,7 +131,7 @@ def tally(counts: dict[str, int], name: str) -> str:
 
 @register.filter
 def moment(value: datetime | None) -> str:
-    """A time for lists: to the minute in the tenant's zone, the year where it is not this one."""
+    """A time for lists: to the minute in the tenant's zone, with the year if it is not this one."""
     if value is None:
         return NOTHING
     local = timezone.localtime(value)
@@ -162,7 +162,7 @@ def _time(value: datetime, words: str) -> SafeString:
 
 @register.filter
 def duration(value: timedelta | float | None) -> str:
-    """A length of time in the two largest units that matter."""
+    """A length of time in its two largest units."""
     if value is None:
         return NOTHING
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
@@ -178,20 +178,20 @@ def duration(value: timedelta | float | None) -> str:
 
 @register.filter
 def visible(value: Any) -> str:
-    """Foreign text with nothing hidden: controls, odd spaces and outer spaces become signs."""
+    """Foreign text with signs for control characters, special spaces and outer spaces."""
     return _revealed(str(value), _LONGEST_FOREIGN)
 
 
 @register.filter
 def visible_long(value: Any) -> str:
-    """As `visible`, for sentences: cut only after two thousand characters, lines kept apart."""
+    """As `visible`, for sentences: at most two thousand characters, with line breaks."""
     return _revealed(str(value).replace("\r\n", "\n").strip(" \n"), _LONGEST_SENTENCE)
 
 
 def _revealed(text: str, longest: int) -> str:
     for char, sign in _SHOWN_SPACE.items():
         text = text.replace(char, sign)
-    text = _HIDDEN.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    text = _HIDDEN.sub(lambda hidden: f"\\u{ord(hidden.group()):04x}", text)
     body = text.strip(" ")
     before = len(text) - len(text.lstrip(" "))
     after = len(text) - before - len(body)
@@ -209,7 +209,7 @@ def foreign(value: Any) -> SafeString:
 
 @register.filter
 def count(value: int | None) -> SafeString:
-    """A count with its thousands parted; nothing much to see where it is zero."""
+    """A count with separated thousands; a zero is shown pale."""
     if value is None:
         return mark_safe(NOTHING)  # noqa: S308  (a constant)
     if value == 0:
@@ -219,7 +219,7 @@ def count(value: int | None) -> SafeString:
 
 @register.simple_tag
 def sort_link(request: Any, key: str, label: str, current: str) -> SafeString:
-    """A column's title that sorts by it; a second time turns the order round."""
+    """A column's title as a link that sorts by it, and reverses the order the second time."""
     down = current == f"-{key}"
     up = current == key
     values = request.GET.copy()

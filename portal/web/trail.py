@@ -15,19 +15,19 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from portal import audit, slices
-from portal.audit import ACTIONS, Wanted
+from portal.audit import ACTIONS, TrailFilter
 from portal.models import AuditEntry, Role
 from portal.people_csv import streamed
 from portal.web import address
-from portal.web.days import day_field, midnight
 from portal.web.permissions import TenantRequest, require
+from portal.web.timelines import TimelineForm, newest
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 _AT_ONCE = 1_000
 _LONGEST = 200  # characters of a detail on the page
 
 
-class TrailFilterForm(forms.Form):
+class TrailFilterForm(TimelineForm):
     """The act, who did it, what it was done to, and days in the tenant's zone."""
 
     action = forms.ChoiceField(
@@ -48,20 +48,6 @@ class TrailFilterForm(forms.Form):
         max_length=200,
         widget=forms.TextInput(attrs=_TEXT),
     )
-    since = day_field(_("From"), required=False)
-    until = day_field(_("To"), required=False)
-
-    def wanted(self) -> Wanted:
-        """The filter; what cannot be read is left out and told beside its field."""
-        self.is_valid()
-        clean = self.cleaned_data
-        return Wanted(
-            action=clean.get("action") or "",
-            who=clean.get("who") or "",
-            what=clean.get("what") or "",
-            start=midnight(clean.get("since")),
-            end=midnight(clean.get("until"), days=1),
-        )
 
 
 @require_GET
@@ -69,15 +55,14 @@ class TrailFilterForm(forms.Form):
 def trail(request: TenantRequest) -> HttpResponse:
     """The acts, the newest first."""
     form = TrailFilterForm(request.GET)
-    wanted = form.wanted()
-    rows = audit.found(request.tenant, wanted)
-    part = slices.shown(rows, request.GET.get("after", ""), request.GET.get("before", ""))
+    only = TrailFilter(**form.chosen())
+    part = newest(request, audit.entries(request.tenant, only))
     context = {
         "section": "trail",
         "form": form,
         "part": part,
         "rows": [(entry, _label(entry), _details(entry)) for entry in part.rows],
-        "filtered": wanted != Wanted(),
+        "filtered": only != TrailFilter(),
     }
     return render(request, "portal/trail.html", context)
 
@@ -86,7 +71,8 @@ def trail(request: TenantRequest) -> HttpResponse:
 @require(Role.ADMIN)
 def trail_csv(request: TenantRequest) -> StreamingHttpResponse:
     """The filtered trail as a CSV file for people, streamed, newest first."""
-    rows = audit.found(request.tenant, TrailFilterForm(request.GET).wanted())
+    form = TrailFilterForm(request.GET)
+    rows = audit.entries(request.tenant, TrailFilter(**form.chosen()))
     audit.record(
         request.tenant.pk,
         "trail.download",
@@ -96,7 +82,9 @@ def trail_csv(request: TenantRequest) -> StreamingHttpResponse:
     zone = timezone.get_current_timezone()
     name = f"audit-{timezone.localtime():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
-        streamed(CSV_HEADER, ((_csv_cells(one, zone) for one in part) for part in _batches(rows))),
+        streamed(
+            CSV_HEADER, ((_csv_cells(entry, zone) for entry in batch) for batch in _batches(rows))
+        ),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
@@ -134,14 +122,16 @@ def _label(entry: AuditEntry) -> Any:
 
 
 def _details(entry: AuditEntry, most: int | None = _LONGEST) -> list[tuple[str, str]]:
-    """What else was noted, as texts."""
-    found = entry.detail if isinstance(entry.detail, dict) else {}
-    return [(name, _text(value)[:most]) for name, value in found.items() if _text(value)]
+    """The details of an entry, as texts."""
+    detail = entry.detail if isinstance(entry.detail, dict) else {}
+    return [(name, _text(value)[:most]) for name, value in detail.items() if _text(value)]
 
 
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_text, value))
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_text(one)}" for name, one in value.items() if one or one == 0)
+        return ", ".join(
+            f"{name} {_text(part)}" for name, part in value.items() if part or part == 0
+        )
     return "" if value is None else str(value)

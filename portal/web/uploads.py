@@ -1,4 +1,4 @@
-"""Files that people upload: one that is too large is read to its end, but kept nowhere."""
+"""Files that people upload: a file that is too large is read to its end, but not stored."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from django.http.response import HttpResponseBase
 
 
 class CappedUpload(FileUploadHandler):
-    """Stops an upload of more than MAX_UPLOAD_BYTES, and says so to `too_large`.
+    """A handler that stops an upload of more than MAX_UPLOAD_BYTES; `too_large` then tells.
 
-    The rest of the request is read and dropped, so that the browser sees the answer.
+    The rest of the request is read and dropped, so that the browser shows the answer.
     """
 
     def __init__(self, request: HttpRequest | None = None) -> None:
@@ -24,7 +24,7 @@ class CappedUpload(FileUploadHandler):
         self._received = 0
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
-        """Pass the piece on. Raises StopUpload where the sum is too much."""
+        """Pass the chunk on. Raises StopUpload if the upload is too large."""
         self._received += len(raw_data)
         if self._received > settings.MAX_UPLOAD_BYTES:
             if self.request is not None:
@@ -33,18 +33,18 @@ class CappedUpload(FileUploadHandler):
         return raw_data
 
     def file_complete(self, file_size: int) -> UploadedFile[bytes] | None:
-        """Left to the handlers after this one."""
+        """Leave the file to the handlers after this one."""
         return None
 
     def upload_interrupted(self) -> Any:
-        """Nothing is held here."""
+        """Do nothing: nothing is stored here."""
 
 
 _TOO_LARGE = "causeway.upload_too_large"
 
 
 def too_large(request: HttpRequest) -> bool:
-    """Whether the request brought a file that was dropped for its size."""
+    """Whether a file of the request was dropped because of its size."""
     return bool(request.META.get(_TOO_LARGE))
 
 
@@ -53,9 +53,9 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def may_come_by_script(view: View[P]) -> View[P]:
-    """Tell a script that sends the file (upload.js) the next address instead of sending it there.
+    """Answer a script that sends the file (upload.js) with the next address instead of a redirect.
 
-    It would fetch that page in vain, and with it the words that the page shows once.
+    The script would follow a redirect in vain, and use up the messages that are shown once.
     """
 
     @functools.wraps(view)

@@ -13,7 +13,7 @@ from django.conf import LazySettings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 if TYPE_CHECKING:
-    from tests.cast import Cast
+    from tests.cast import Cast, Prepared
 
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
@@ -33,17 +33,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def cast(transactional_db: None, settings: LazySettings, tmp_path: Path) -> Cast:
+def cast(
+    prepared_cast: Prepared, transactional_db: None, settings: LazySettings, tmp_path: Path
+) -> Cast:
     """The cast, committed, for the server's threads to see."""
-    from portal import provision  # noqa: PLC0415  (pytest may load this file before the models)
-    from tests import cast  # noqa: PLC0415
-
-    provision.record_kinds()  # a transactional test before this one has emptied all tables
-    return cast.on_stage(settings, tmp_path)
+    return prepared_cast.on_stage(settings, tmp_path)
 
 
 @pytest.fixture
-def made(cast: Cast) -> dict[str, Any]:
+def seeded(cast: Cast) -> dict[str, Any]:
     """Rows of every kind."""
     from tests.browser import seed  # noqa: PLC0415
 

@@ -28,7 +28,9 @@ from imports.models import (
 )
 from imports.templates import actions
 from imports.templates.lookups import actions as lookup_actions
+from imports.templates.rules import TemplateIdentity
 from portal import provision, tenancy
+from portal.changes import Actor
 from portal.events import recording, rules
 from portal.models import (
     AccountKey,
@@ -54,27 +56,27 @@ def everything(cast: Cast, jobs: int = 1000) -> dict[str, Any]:
     """Fill the cast's home; abroad stays empty. Returns rows by the name of what they show."""
     with tenancy.everyone("a test seeds its pages"):
         arrivals = _arrivals(cast)
-        found: dict[str, Any] = {
+        seeded: dict[str, Any] = {
             **_special(cast, arrivals),
             "arrival": arrivals["mixed"],
             "unmatched": arrivals["unmatched"],
         }
         _ordinary(cast, arrivals["good"], jobs)
-        found["sighting"] = _sightings(cast)
-        found["lookup"] = _lookup(cast)
-        found["template"] = _template(cast, found["complete"])
-        _plan(found["held"])
-        found["record"] = _records(cast, found["complete"])
-        found["key"] = _sessions(cast)
-        found["draft"] = _draft(cast)
-        found["event"] = _happenings(cast)
-        found["token"] = _tokens(cast)
+        seeded["sighting"] = _sightings(cast)
+        seeded["lookup"] = _lookup(cast)
+        seeded["template"] = _template(cast, seeded["complete"])
+        _plan(seeded["held"])
+        seeded["record"] = _records(cast, seeded["complete"])
+        seeded["key"] = _sessions(cast)
+        seeded["draft"] = _draft(cast)
+        seeded["event"] = _happenings(cast)
+        seeded["token"] = _tokens(cast)
         now = timezone.now()
         for name, age in (("worker@host", 3), ("beat@host", 8), ("drop@host", 400)):
             Beat.objects.update_or_create(
                 name=name, defaults={"seen_at": now - timedelta(seconds=age)}
             )
-    return found
+    return seeded
 
 
 def _draft(cast: Cast) -> ImportDraft:
@@ -102,7 +104,7 @@ def _arrivals(cast: Cast) -> dict[str, Arrival]:
             **more,
         )
 
-    made = {
+    rows = {
         "good": arrival("accounts.done", Arrival.State.DONE, settled_at=timezone.now()),
         "mixed": arrival(
             "nightly.done",
@@ -115,21 +117,21 @@ def _arrivals(cast: Cast) -> dict[str, Arrival]:
         "hostile": arrival(HOSTILE + ".done", Arrival.State.PROCESSING),
         "unmatched": arrival("staff 2026.csv", Arrival.State.UNMATCHED),
     }
-    _unmatched(cast, made["unmatched"])
-    _file(made["mixed"], 1, "courses.csv", problem="FileNotFound",
+    _unmatched(cast, rows["unmatched"])
+    _file(rows["mixed"], 1, "courses.csv", problem="FileNotFound",
           reason="No file courses.csv is in the folder. Found: Courses.csv, which differs in "
                  "capital letters. Send it under the name that the manifest gives.")  # fmt: skip
-    _file(made["mixed"], 2, "sections.csv", problem="ChecksumMismatch",
+    _file(rows["mixed"], 2, "sections.csv", problem="ChecksumMismatch",
           reason="The manifest says md5 0cc175b9c0f1b6a831c399e2, the file has "
                  "92eb5ffee6ae2fec3ad71c777531578f. Send the file again.")  # fmt: skip
-    _file(made["mixed"], 3, HOSTILE, size=4096)
+    _file(rows["mixed"], 3, HOSTILE, size=4096)
     for verdict, reason in (
         ("processing", "The manifest was claimed by renaming it to nightly.done.PROCESSING."),
         ("invalid_files", "2 of 3 references are invalid; the good one is imported."),
     ):
-        Decision.objects.create(tenant=cast.home, arrival=made["mixed"], subject="nightly.done",
+        Decision.objects.create(tenant=cast.home, arrival=rows["mixed"], subject="nightly.done",
                                 verdict=verdict, reason=reason)  # fmt: skip
-    return made
+    return rows
 
 
 def _unmatched(cast: Cast, arrival: Arrival) -> None:
@@ -176,7 +178,7 @@ def _special(cast: Cast, arrivals: dict[str, Arrival]) -> dict[str, Any]:
     )  # fmt: skip
     _issues(incomplete)
     _events(incomplete, State.RUNNING, State.INCOMPLETE)
-    made = {
+    rows = {
         "incomplete": incomplete,
         "running": _job(
             cast, "enrollments.csv", State.RUNNING, feed="enrollments", record_type="enrollments",
@@ -209,11 +211,11 @@ def _special(cast: Cast, arrivals: dict[str, Arrival]) -> dict[str, Any]:
         "hostile": _job(cast, HOSTILE, State.INCOMPLETE, rows_read=2, rows_rejected=1),
         "long": _job(cast, LONG, State.COMPLETE, rows_read=123_456_789, rows_created=123_456_789),
     }  # fmt: skip
-    _issues(made["hostile"])
-    _events(made["held"], State.RUNNING, State.HELD)
+    _issues(rows["hostile"])
+    _events(rows["held"], State.RUNNING, State.HELD)
     for name in ("failed", "our_fault", "complete"):
-        _events(made[name], State.RUNNING, made[name].state)
-    return made
+        _events(rows[name], State.RUNNING, rows[name].state)
+    return rows
 
 
 def _issues(job: ImportJob) -> None:
@@ -247,7 +249,7 @@ def _lookup(cast: Cast) -> LookupTable:
     content = Table(
         columns=("code", "school", LONG[:60]), rows=((HOSTILE, LONG, HOSTILE), *rows), fold=True
     )
-    actor = actions.Actor(cast.admin)
+    actor = Actor(cast.admin)
     name = HOSTILE.replace("\u202e", "")
     return lookup_actions.create(cast.home, actor, name, content, HOSTILE)
 
@@ -266,21 +268,21 @@ def _template(cast: Cast, job: ImportJob) -> ImportTemplate:
         },
         "settings": {"operation": "mirror", "limits": {"removes": "5%"}},
     }  # fmt: skip
-    actor = actions.Actor(cast.admin)
-    face = actions.Face(
+    actor = Actor(cast.admin)
+    identity = TemplateIdentity(
         name="People of the registrar", account=cast.account, file_names=("people.csv", LONG)
     )
-    made = actions.create(cast.home, actor, face, "accounts", parse(spec))
+    template = actions.create(cast.home, actor, identity, "accounts", parse(spec))
     lookup = {"lookup": {"table": HOSTILE.replace("\u202e", "")}}
     spec["fields"]["Email"]["steps"] = [lookup]
     spec["fields"]["FirstName"]["steps"] = [{"case": "title"}, {"map": {"values": {"NN": ""}}}]
-    version = actions.save(made, actor, parse(spec), based_on=1, note=HOSTILE)
+    version = actions.save(template, actor, parse(spec), based_on=1, note=HOSTILE)
     for name in (HOSTILE, "Terms"):
-        face = actions.Face(name=name[:100])
-        other = actions.create(cast.home, actor, face, "accounts", parse(spec))
+        identity = TemplateIdentity(name=name[:100])
+        other = actions.create(cast.home, actor, identity, "accounts", parse(spec))
     actions.set_enabled(other, actor, enabled=False)
     ImportJob.objects.filter(pk=job.pk).update(template_version=version)
-    return made
+    return template
 
 
 def _plan(job: ImportJob) -> None:
@@ -401,7 +403,7 @@ def _happenings(cast: Cast) -> Event:
         "payload": {HOSTILE: [HOSTILE, {"deep": "x" * 300}]},
     }
     recording.record_many(
-        cast.home.pk, [rules.read(one) for one in (*ordinary, hostile)], Event.Source.API
+        cast.home.pk, [rules.read(document) for document in (*ordinary, hostile)], Event.Source.API
     )
     job = {"job": "0", "number": 1, "state": "complete", "created": 3}
     recording.announce(cast.home.pk, "import-0", "importFinished", "accounts.csv", job)

@@ -32,13 +32,13 @@ def everything(cast: Cast, runs: int = 1000) -> dict[str, Any]:
         export = _export(cast, "Completed courses", server, other)
         long = _export(cast, LONG.strip(), server, events=[])
         stopped = _export(cast, f"Roster {HOSTILE}", started=False)
-        found = {"server": server, "other": other, "export": export, "stopped": stopped}
+        rows = {"server": server, "other": other, "export": export, "stopped": stopped}
         nights = _nights(cast, export, server)
-        found |= {"run": nights["sent"], **nights}
-        found["delivery"] = found["given_up"].deliveries.get()
+        rows |= {"run": nights["sent"], **nights}
+        rows["delivery"] = rows["given_up"].deliveries.get()
         _many(cast, long, runs)
-        found["long"] = long
-    return found
+        rows["long"] = long
+    return rows
 
 
 def _events(cast: Cast) -> None:
@@ -127,48 +127,48 @@ def make_delivery(cast: Cast, run: ExportRun, server: Server, state: str, **more
 
 def _nights(cast: Cast, export: Export, server: Server) -> dict[str, ExportRun]:
     """A run for each of the last sixty nights; the returned ones by what became of them."""
-    found, today = {}, _today()
+    rows, today = {}, _today()
     special = {1: "given_up", 2: "retrying", 4: "empty", 5: "failed", 9: "cancelled", 12: "refused"}
     for ago in range(1, 58):
         day, kind = today - timedelta(days=ago), special.get(ago, "sent")
         if kind in ("empty", "failed"):
             why = "The disk of the portal is full." if kind == "failed" else ""
-            found[kind] = make_run(cast, export, day, kind, reason=why)
+            rows[kind] = make_run(cast, export, day, kind, reason=why)
             continue
-        run = found[kind] = make_run(cast, export, day, Run.WRITTEN)
+        run = rows[kind] = make_run(cast, export, day, Run.WRITTEN)
         _deliver(cast, run, server, kind)
     kept = default_storage.save("exports/kept.csv", ContentFile(b"id,title\r\n1,Welcome\r\n"))
-    for run in found.values():
+    for run in rows.values():
         if run.file_name:
             run.content, run.kept_until = kept, timezone.now() + timedelta(days=30)
             run.save(update_fields=["content", "kept_until"])
-    found["running"] = make_run(
+    rows["running"] = make_run(
         cast, export, today - timedelta(days=1), Run.RUNNING, kind=ExportRun.Kind.RERUN,
         user=cast.manager,
     )  # fmt: skip
-    return found
+    return rows
 
 
 def _deliver(cast: Cast, run: ExportRun, server: Server, kind: str) -> None:
     now = timezone.now()
     words = "The server “SFTP 9.9” does not answer: Connection timed out. It is tried again."
     if kind == "sent":
-        one = make_delivery(cast, run, server, Sent.DELIVERED, attempts=1, delivered_at=now)
-        _attempts(cast, one, 1, run.window_end, "delivered")
+        delivery = make_delivery(cast, run, server, Sent.DELIVERED, attempts=1, delivered_at=now)
+        _attempts(cast, delivery, 1, run.window_end, "delivered")
     elif kind == "retrying":
         due = now + timedelta(minutes=9, seconds=30)
-        told = {"attempts": 4, "ready_at": due, "reason": words}
-        one = make_delivery(cast, run, server, Sent.RETRYING, **told)
-        _attempts(cast, one, 4, now - timedelta(hours=1), "failed")
+        waiting = {"attempts": 4, "ready_at": due, "reason": words}
+        delivery = make_delivery(cast, run, server, Sent.RETRYING, **waiting)
+        _attempts(cast, delivery, 4, now - timedelta(hours=1), "failed")
     elif kind == "cancelled":
         make_delivery(cast, run, server, Sent.CANCELLED, reason="Cancelled by manager.")
     else:
         state = Sent.GIVEN_UP if kind == "given_up" else Sent.REFUSED
-        one = make_delivery(
+        delivery = make_delivery(
             cast, run, server, state, attempts=11, incident_at=now,
             reason="Eleven attempts failed. " + words,
         )  # fmt: skip
-        _attempts(cast, one, 11, now - timedelta(hours=4), "failed")
+        _attempts(cast, delivery, 11, now - timedelta(hours=4), "failed")
 
 
 def _attempts(cast: Cast, delivery: Delivery, many: int, begun: datetime, outcome: str) -> None:
@@ -192,7 +192,7 @@ def _many(cast: Cast, export: Export, runs: int) -> None:
     """Runs by the hundred; one a date can be nightly, the others were asked for."""
     today = _today()
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    made = ExportRun.objects.bulk_create(
+    runs = ExportRun.objects.bulk_create(
         ExportRun(
             tenant=cast.home,
             export=export,
@@ -211,5 +211,5 @@ def _many(cast: Cast, export: Export, runs: int) -> None:
     Delivery.objects.bulk_create(
         Delivery(tenant=cast.home, run=run, server=server, path="/in", state=Sent.DELIVERED,
                  attempts=1, delivered_at=timezone.now())
-        for run in made
+        for run in runs
     )  # fmt: skip

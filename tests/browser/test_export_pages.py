@@ -46,13 +46,13 @@ def test_every_export_page_is_accessible_quiet_and_within_the_width(
     visit: Visit, cast: Cast, rows: dict[str, Any]
 ) -> None:
     visit.log_in(cast.admin.email, PASSWORD)
-    found = {}
+    problems = {}
     for path in every_page(rows):
         page = visit.go(path)
         assert page.locator("h1").count() == 1, path
         assert page.title().endswith("Causeway"), path
-        found[path] = faults(visit)
-    assert {path: those for path, those in found.items() if those} == {}
+        problems[path] = faults(visit)
+    assert {path: those for path, those in problems.items() if those} == {}
     assert visit.complaints == []
 
 

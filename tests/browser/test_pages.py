@@ -27,30 +27,30 @@ LOOKS = [
 ]
 
 
-def every_page(cast: Cast, made: dict[str, Any]) -> list[str]:
+def every_page(cast: Cast, seeded: dict[str, Any]) -> list[str]:
     jobs = ("complete", "incomplete", "failed", "our_fault", "held", "running", "hostile", "long")
     return [
         reverse("jobs"),
         reverse("jobs") + "?name=nothing-like-this",
-        *(reverse("job", args=[made[name].uid]) for name in jobs),
-        reverse("job-undo", args=[made["complete"].uid]),
-        reverse("job-undo", args=[made["held"].uid]),
+        *(reverse("job", args=[seeded[name].uid]) for name in jobs),
+        reverse("job-undo", args=[seeded["complete"].uid]),
+        reverse("job-undo", args=[seeded["held"].uid]),
         reverse("templates"),
         reverse("templates") + "?name=nothing-like-this",
-        reverse("template", args=[made["template"].uid]),
+        reverse("template", args=[seeded["template"].uid]),
         reverse("lookups"),
-        reverse("lookup", args=[made["lookup"].uid]),
+        reverse("lookup", args=[seeded["lookup"].uid]),
         reverse("arrivals"),
-        reverse("arrival", args=[made["arrival"].uid]),
-        reverse("arrival", args=[made["unmatched"].uid]),
+        reverse("arrival", args=[seeded["arrival"].uid]),
+        reverse("arrival", args=[seeded["unmatched"].uid]),
         reverse("sightings"),
         reverse("records"),
         reverse("record-type", args=["accounts"]),
         reverse("record-type", args=["courses"]),
-        reverse("record", args=["accounts", made["record"].pk]),
+        reverse("record", args=["accounts", seeded["record"].pk]),
         reverse("events"),
         reverse("events") + "?type=nothing-like-this",
-        reverse("event", args=[made["event"].pk]),
+        reverse("event", args=[seeded["event"].pk]),
         reverse("tokens"),
         reverse("trail"),
         reverse("trail") + "?who=nobody-like-this",
@@ -59,41 +59,41 @@ def every_page(cast: Cast, made: dict[str, Any]) -> list[str]:
         reverse("mail"),
         reverse("import-new"),
         *(
-            reverse(f"draft-{step}", args=[made["draft"].uid])
+            reverse(f"draft-{step}", args=[seeded["draft"].uid])
             for step in ("choose", "settings", "file", "map", "columns", "check", "finish")
         ),
-        reverse("draft-field", args=[made["draft"].uid, 2]),
+        reverse("draft-field", args=[seeded["draft"].uid, 2]),
         reverse("system"),
     ]
 
 
 def faults(visit: Visit) -> list[str]:
     """What axe finds on the page, and whether it is wider than the window or ran foreign script."""
-    found = [
+    problems = [
         f"{fault['id']}: {fault['nodes'][0]['html'][:200]}"
         for fault in Axe().run(visit.page, options=RULES).response["violations"]
     ]
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     if (beyond := visit.page.evaluate(wide)) > 0:
-        found.append(f"{beyond} px wider than the window")
+        problems.append(f"{beyond} px wider than the window")
     if visit.page.evaluate("window.hacked !== undefined"):
-        found.append("a row's text ran as script")
-    return found
+        problems.append("a row's text ran as script")
+    return problems
 
 
 @pytest.mark.parametrize("visit", LOOKS, indirect=True)
 def test_every_page_is_accessible_quiet_and_within_the_width(
-    visit: Visit, cast: Cast, made: dict[str, Any]
+    visit: Visit, cast: Cast, seeded: dict[str, Any]
 ) -> None:
     visit.go("/login/")
-    found = {"/login/": faults(visit)}
+    problems = {"/login/": faults(visit)}
     visit.log_in(cast.operator.email, PASSWORD)
-    for path in every_page(cast, made):
+    for path in every_page(cast, seeded):
         page = visit.go(path)
         assert page.locator("h1").count() == 1, path
         assert page.title().endswith("Causeway"), path
-        found[path] = faults(visit)
-    assert {path: those for path, those in found.items() if those} == {}
+        problems[path] = faults(visit)
+    assert {path: those for path, those in problems.items() if those} == {}
     assert visit.complaints == []
 
 
@@ -117,10 +117,10 @@ def test_the_look_is_chosen_and_remembered(visit: Visit, cast: Cast) -> None:
 
 
 def test_a_running_job_moves_by_itself_until_it_is_done(
-    visit: Visit, cast: Cast, made: dict[str, Any]
+    visit: Visit, cast: Cast, seeded: dict[str, Any]
 ) -> None:
     visit.log_in(cast.viewer.email, PASSWORD)
-    job = made["running"]
+    job = seeded["running"]
     visit.go(reverse("job", args=[job.uid]))
     assert visit.page.get_by_role("progressbar").get_attribute("value") == "64"
     with tenancy.everyone("a test moves a job on"):
@@ -135,7 +135,7 @@ def test_a_running_job_moves_by_itself_until_it_is_done(
 
 
 def test_the_filter_works_while_typing_and_the_address_can_be_shared(
-    visit: Visit, cast: Cast, made: dict[str, Any]
+    visit: Visit, cast: Cast, seeded: dict[str, Any]
 ) -> None:
     visit.log_in(cast.viewer.email, PASSWORD)
     visit.page.get_by_label("File name").press_sequentially("academic_te")
@@ -148,10 +148,10 @@ def test_the_filter_works_while_typing_and_the_address_can_be_shared(
 
 
 def test_a_held_job_is_released_with_the_keyboard_alone(
-    visit: Visit, cast: Cast, made: dict[str, Any]
+    visit: Visit, cast: Cast, seeded: dict[str, Any]
 ) -> None:
     visit.log_in(cast.manager.email, PASSWORD)
-    page = visit.go(reverse("job", args=[made["held"].uid]))
+    page = visit.go(reverse("job", args=[seeded["held"].uid]))
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")
@@ -167,14 +167,14 @@ def test_a_held_job_is_released_with_the_keyboard_alone(
 
 
 def test_a_poll_leaves_the_focus_where_it_is(
-    visit: Visit, cast: Cast, made: dict[str, Any]
+    visit: Visit, cast: Cast, seeded: dict[str, Any]
 ) -> None:
     visit.log_in(cast.viewer.email, PASSWORD)
     link = visit.page.locator("a.file").nth(3)
     link.focus()
     before = visit.page.evaluate("document.activeElement.id")
     with tenancy.everyone("a test moves a job on"):
-        ImportJob.objects.filter(pk=made["running"].pk).update(rows_read=311_999)
+        ImportJob.objects.filter(pk=seeded["running"].pk).update(rows_read=311_999)
     visit.page.get_by_text("311,999 rows").wait_for()
     assert visit.page.evaluate("document.activeElement.id") == before
 

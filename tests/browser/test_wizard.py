@@ -60,10 +60,10 @@ def work(cast: Cast) -> None:
 
 @pytest.mark.parametrize("visit", [pytest.param(PHONE, id="phone")], indirect=True)
 def test_the_whole_wizard_by_keyboard_alone(visit: Visit, cast: Cast, tmp_path: Path) -> None:
-    page, found = visit.page, {}
+    page, problems = visit.page, {}
 
     def looked(step: str) -> None:
-        found[step] = faults(visit)
+        problems[step] = faults(visit)
 
     visit.log_in(cast.admin.email, PASSWORD)
     press(page, "New import")
@@ -129,10 +129,10 @@ def test_the_whole_wizard_by_keyboard_alone(visit: Visit, cast: Cast, tmp_path: 
         assert names == {"Lovelace", "Noether"}
         assert ImportTemplate.objects.get().file_names == ["people.csv"]
         assert ImportDraft.objects.count() == 1
-    assert {step: those for step, those in found.items() if those} == {}
+    assert {step: those for step, those in problems.items() if those} == {}
     # A poll that is under way while the next page comes is cut off; htmx says so in two lines.
     cut_off = ("htmx:sendAbort", "htmx:afterRequest")
-    assert [one for one in visit.complaints if not one.startswith(cut_off)] == []
+    assert [line for line in visit.complaints if not line.startswith(cut_off)] == []
 
 
 def test_the_wizard_works_without_script(

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import LazySettings
 
 if TYPE_CHECKING:
     from tests.exports.house import House
-
-
-@pytest.fixture
-def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """The database without a transaction around the test, and without emptying all of it after."""
-    with django_db_blocker.unblock():
-        yield
 
 
 @pytest.fixture
@@ -28,5 +21,5 @@ def house(transactional_db: None, settings: LazySettings, tmp_path: Path) -> Ite
 
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.SPOOL_DIR = tmp_path / "spool"
-    with committed() as made:
-        yield made
+    with committed() as house:
+        yield house

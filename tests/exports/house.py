@@ -14,12 +14,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.core.files.storage import default_storage
-from django.db import connection, connections, transaction
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from exports import pipeline, queue, schedule
 from exports.models import Delivery, Destination, Export, ExportRun, Server
-from portal import provision, rls, tenancy
+from portal import tenancy
 from portal.models import Event, Record, RecordKind, Tenant
 
 ZONE = "America/New_York"
@@ -111,10 +111,10 @@ class House:
 
     def write(self) -> list[str]:
         """Write all runs that are ready, in their order."""
-        said = []
+        sentences = []
         while queue.ready().filter(tenant=self.tenant).exists():
-            said.append(pipeline.write_next(self.tenant.pk))
-        return said
+            sentences.append(pipeline.write_next(self.tenant.pk))
+        return sentences
 
     def deliveries(self, run: ExportRun) -> list[Delivery]:
         return list(Delivery.objects.filter(run=run).order_by("pk"))
@@ -178,23 +178,7 @@ def ids(*runs: ExportRun) -> list[str]:
 
 @contextmanager
 def committed() -> Iterator[House]:
-    """An institution with its record kinds, in scope; afterwards every row of it is deleted."""
-    provision.record_kinds()
+    """An institution in scope. Its rows are the fixture `transactional_db`'s to delete."""
     tenant = Tenant.objects.create(name="Test College", slug="export-college")
-    try:
-        with tenancy.scope(tenant.pk):
-            yield House(tenant)
-    finally:
-        connection.close()  # whatever state the test has left it in
-        with tenancy.everyone("the test is over"):
-            forget(tenant)
-
-
-def forget(*tenants: Tenant) -> None:
-    """Delete everything of these tenants."""
-    numbers = [tenant.pk for tenant in tenants]
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("TRUNCATE portal_event")
-        for table in set(rls.tenant_tables()) - set(rls.append_only_tables()):
-            cursor.execute(f'DELETE FROM "{table}" WHERE tenant_id = ANY(%s)', [numbers])  # noqa: S608
-        cursor.execute("DELETE FROM portal_tenant WHERE id = ANY(%s)", [numbers])
+    with tenancy.scope(tenant.pk):
+        yield House(tenant)

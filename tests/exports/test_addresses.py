@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exports.addresses import Address, AddressFault, encoded, format_url, parse
+from exports.addresses import Address, check_host, encoded, format_url, parse
+from portal.faults import Refused
 
 LISTED = "][?/<~#`!@$%^&*()+=}|:\";',>{ "
 
@@ -84,13 +85,21 @@ def test_places_are_read(url: str, host: str, port: int, path: str) -> None:
     ],
 )
 def test_what_is_wrong_is_named(url: str, words: str) -> None:
-    with pytest.raises(AddressFault, match=words):
+    with pytest.raises(Refused, match=words) as caught:
         parse(url)
+    assert [fault.path for fault in caught.value.faults] == [("url",)]
+
+
+def test_a_host_alone_is_refused_with_a_path_of_its_own() -> None:
+    with pytest.raises(Refused, match="no host name") as caught:
+        check_host("-host")
+    (fault,) = caught.value.faults
+    assert (fault.path, fault.code, fault.params) == (("host",), "bad_host", {"host": "-host"})
 
 
 def test_no_message_repeats_a_password() -> None:
     for url in ("sftp://a:hunter2%zz@host/x", "sftp://a:hunter2@q@host", "sftp://a:hunter2 @h"):
-        with pytest.raises(AddressFault) as caught:
+        with pytest.raises(Refused) as caught:
             parse(url)
         assert "hunter2" not in str(caught.value)
     assert "hunter2" not in repr(parse("sftp://a:hunter2@host/x"))

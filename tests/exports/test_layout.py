@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from exports import layout
-from exports.layout import Column, LayoutFault
-from portal.events.rules import known_types
+from exports.layout import Column
+from portal.events.types import known_types
+from portal.faults import Refused
 
 HEADER = (
     "id,source,timestamp,type,user,companyId,event,notifiableId,title,userDetail.id,"
@@ -44,7 +45,7 @@ def test_stored_columns_keep_their_order_names_paths_and_constants() -> None:
 
 
 @pytest.mark.parametrize(
-    "stored, said",
+    "stored, words",
     [
         (["x"], "no name"),
         ([{"name": " ", "path": "a"}], "empty"),
@@ -61,13 +62,21 @@ def test_stored_columns_keep_their_order_names_paths_and_constants() -> None:
         ([{"name": str(n), "path": "a"} for n in range(501)], "most"),
     ],
 )
-def test_what_cannot_be_a_column_is_named(stored: list[Any], said: str) -> None:
-    with pytest.raises(LayoutFault, match=said):
+def test_what_cannot_be_a_column_is_named(stored: list[Any], words: str) -> None:
+    with pytest.raises(Refused, match=words):
         layout.columns(COMPLETIONS, stored)
 
 
+def test_a_fault_of_a_column_says_where_it_is() -> None:
+    stored = [{"name": "a", "path": "a"}, {"name": "b", "path": "x..y"}]
+    with pytest.raises(Refused) as caught:
+        layout.columns(COMPLETIONS, stored)
+    (fault,) = caught.value.faults
+    assert (fault.where, fault.code) == ("columns[1].path", "empty_step")
+
+
 def test_an_unknown_record_type_is_named() -> None:
-    with pytest.raises(LayoutFault, match="no record type “nobody”"):
+    with pytest.raises(Refused, match="no record type “nobody”"):
         layout.columns({"records": "nobody"}, [])
 
 
@@ -83,11 +92,11 @@ def test_dots_in_names_make_objects_in_json() -> None:
 
 @pytest.mark.parametrize("pair", [("a", "a.b"), ("a.b", "a"), ("a.b.c", "a.b")])
 def test_a_name_that_is_a_value_and_an_object_is_refused(pair: tuple[str, str]) -> None:
-    with pytest.raises(LayoutFault, match="In JSON"):
+    with pytest.raises(Refused, match="In JSON"):
         layout.nested([Column(name) for name in pair])
 
 
 def test_every_member_of_a_known_event_type_has_a_column() -> None:
-    for name, known in known_types().items():
+    for name, event_type in known_types().items():
         paths = {column.path for column in layout.columns({"events": [name]}, [])}
-        assert {member.name for member in known.members} <= paths
+        assert {member.name for member in event_type.members} <= paths

@@ -48,19 +48,19 @@ def stored() -> list[str]:
 def test_a_written_run_has_its_file_and_a_delivery_for_each_destination(house: House) -> None:
     run = ready(house, keep_days=3)
     house.destination(run.export, "second")
-    said = pipeline.write_next(house.tenant.pk)
+    sentence = pipeline.write_next(house.tenant.pk)
     run.refresh_from_db()
-    assert said == f"Export run {run.pk}: written, 1 rows."
+    assert sentence == f"Export run {run.pk}: written, 1 rows."
     assert (run.state, run.rows, run.attempt, run.owner) == (State.WRITTEN, 1, 1, "")
     assert run.kept_until - run.finished_at == timedelta(days=3)
-    found = Delivery.objects.filter(run=run).order_by("pk")
-    assert [(one.path, one.state) for one in found] == [("in", "ready"), ("second", "ready")]
+    deliveries = Delivery.objects.filter(run=run).order_by("pk")
+    assert list(deliveries.values_list("path", "state")) == [("in", "ready"), ("second", "ready")]
     assert list(settings.SPOOL_DIR.iterdir()) == []
     assert pipeline.write_next(house.tenant.pk).endswith("nothing to write.")
 
 
 @pytest.mark.parametrize(
-    "values, said",
+    "values, words",
     [
         ({"columns": [{"name": "a"}]}, "needs either a path or a constant"),
         ({"name_pattern": "../{date}"}, "cannot stand in a file name"),
@@ -69,14 +69,14 @@ def test_a_written_run_has_its_file_and_a_delivery_for_each_destination(house: H
     ],
 )
 def test_a_definition_that_cannot_be_carried_out_fails_with_words(
-    house: House, values: dict[str, object], said: str
+    house: House, values: dict[str, object], words: str
 ) -> None:
     run = ready(house, **values)
     house.write()
     run.refresh_from_db()
-    assert (run.state, run.attempt) == (State.FAILED, 1) and said in run.reason
+    assert (run.state, run.attempt) == (State.FAILED, 1) and words in run.reason
     (notice,) = Notice.objects.filter(tenant=house.tenant)
-    assert notice.event == Notice.Event.EXPORT_FAILED and said in notice.text
+    assert notice.event == Notice.Event.EXPORT_FAILED and words in notice.text
     assert not Delivery.objects.filter(run=run).exists()
 
 
@@ -141,9 +141,9 @@ def test_a_worker_that_lost_its_run_changes_nothing(
         return store(late, path)
 
     monkeypatch.setattr(pipeline, "_store", slow)
-    said = pipeline.run(mine)
+    sentence = pipeline.run(mine)
     run.refresh_from_db()
-    assert "taken" in said or "did not go" in said or "somebody else" in said
+    assert "taken" in sentence or "did not go" in sentence or "somebody else" in sentence
     assert (run.state, run.token, ids(run)) == (State.WRITTEN, 2, ["e"])
     assert len(stored()) == 1 and Delivery.objects.filter(run=run).count() == 1
 
@@ -171,10 +171,12 @@ def test_a_name_that_was_given_before_is_told_apart(house: House) -> None:
 
 def test_two_exports_to_one_folder_never_have_one_name(house: House) -> None:
     house.event(noon(MONDAY), "e")
-    one, same, elsewhere = (house.export(name_pattern=p) for p in ("u{date}", "U{date}", "u{date}"))
-    for export, path in ((one, "in"), (same, "in"), (elsewhere, "other")):
+    first, same, elsewhere = (
+        house.export(name_pattern=p) for p in ("u{date}", "U{date}", "u{date}")
+    )
+    for export, path in ((first, "in"), (same, "in"), (elsewhere, "other")):
         house.destination(export, path)
-    names = [house.night(export, MONDAY).file_name for export in (one, same, elsewhere)]
+    names = [house.night(export, MONDAY).file_name for export in (first, same, elsewhere)]
     assert names[0] == names[2] == "u2026-03-02.jsonl"
     assert names[1].startswith("U2026-03-02-")
 
@@ -182,9 +184,9 @@ def test_two_exports_to_one_folder_never_have_one_name(house: House) -> None:
 def test_the_file_name_has_the_event_type_or_the_exports_name(house: House) -> None:
     house.event(noon(MONDAY), "e", type="a/b")
     both = house.export(name="All of / them", name_pattern="{event}_{date}")
-    one = house.export(source={"events": ["a/b"]}, name_pattern="{event}_{date}")
+    export = house.export(source={"events": ["a/b"]}, name_pattern="{event}_{date}")
     assert house.night(both, MONDAY).file_name == "All-of-them_2026-03-02.jsonl"
-    assert house.night(one, MONDAY).file_name == "a-b_2026-03-02.jsonl"
+    assert house.night(export, MONDAY).file_name == "a-b_2026-03-02.jsonl"
 
 
 def test_the_heartbeat_ends_the_writing_of_a_run_that_was_taken(

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
-from exports import spool, sweep, tasks
+from exports import queue, sweep, tasks
 from exports.models import Delivery, ExportRun
 from portal import bell, tenancy
 from portal.celery import app
@@ -17,38 +17,40 @@ from tests.exports.house import MONDAY, House, noon
 
 
 @pytest.fixture
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """The bells that were rung, in their order."""
-    found: list[tuple[str, int]] = []
+def notified(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """The tasks that were asked for, each with its tenant, in order."""
+    notified: list[tuple[str, int]] = []
 
     def ring(task: str, tenant_id: int, expires: float | None = None) -> bool:
-        found.append((task, tenant_id))
+        notified.append((task, tenant_id))
         return True
 
     monkeypatch.setattr(bell, "ring", ring)
-    return found
+    return notified
 
 
-def test_it_makes_due_runs_and_rings_for_them(house: House, rung: list[tuple[str, int]]) -> None:
+def test_it_makes_due_runs_and_rings_for_them(
+    house: House, notified: list[tuple[str, int]]
+) -> None:
     export = house.export()  # long due: as many nights as are caught up
     with tenancy.everyone("a sweep"):
-        said = sweep.sweep()
+        sentence = sweep.sweep()
     count = ExportRun.objects.filter(export=export).count()
-    assert count == 31 and said.startswith("Made 31 runs; rang for 1 to write")
-    assert (bell.EXPORT, house.tenant.pk) in rung
+    assert count == 31 and sentence.startswith("Made 31 runs; rang for 1 to write")
+    assert (bell.EXPORT, house.tenant.pk) in notified
     with tenancy.everyone("a sweep"):
         assert sweep.sweep().startswith("Made 0 runs; rang for 1 to write")
 
 
 def test_the_task_writes_one_run_and_rings_for_the_next(
-    house: House, rung: list[tuple[str, int]]
+    house: House, notified: list[tuple[str, int]]
 ) -> None:
     house.export()
     with tenancy.everyone("a sweep"):
         sweep.sweep()
-    rung.clear()
+    notified.clear()
     assert "empty" in tasks.write_tenant(house.tenant.pk)
-    assert rung == [(bell.EXPORT, house.tenant.pk)]
+    assert notified == [(bell.EXPORT, house.tenant.pk)]
 
 
 def test_it_deletes_files_whose_days_are_over_save_those_on_their_way(house: House) -> None:
@@ -75,7 +77,7 @@ def test_spools_of_dead_attempts_are_removed_and_no_others(house: House) -> None
     mine, dead, imports = (settings.SPOOL_DIR / name for name in names)
     for folder in (mine, dead, imports):
         folder.mkdir(parents=True)
-    assert spool.clear() == 1
+    assert queue.spool.clear() == 1
     assert mine.exists() and imports.exists() and not dead.exists()
 
 

@@ -74,11 +74,11 @@ def test_there_are_forty_formulas_and_no_nul() -> None:
 def test_csv_gives_every_text_back_byte_for_byte(texts: House, compression: str) -> None:
     """Machine CSV: a formula stays what it is."""
     run = texts.night(texts.export(format="csv", columns=COLUMNS, compression=compression), MONDAY)
-    header, *found = rows(run)
+    header, *records = rows(run)
     assert header == ["id", "=first", 'a "second", name', "third"]
-    assert [row[1] for row in found] == TEXTS and [row[2] for row in found] == TEXTS
-    assert [row[0] for row in found] == [f"{n:03d}{text[:50]}" for n, text in enumerate(TEXTS)]
-    assert {row[3] for row in found} == {"=1+1"}
+    assert [row[1] for row in records] == TEXTS and [row[2] for row in records] == TEXTS
+    assert [row[0] for row in records] == [f"{n:03d}{text[:50]}" for n, text in enumerate(TEXTS)]
+    assert {row[3] for row in records} == {"=1+1"}
 
 
 @pytest.mark.parametrize("kind", ["json", "jsonl"])
@@ -87,13 +87,13 @@ def test_json_gives_every_text_back_byte_for_byte(
     texts: House, kind: str, columns: list[Any]
 ) -> None:
     run = texts.night(texts.export(format=kind, columns=columns), MONDAY)
-    found = rows(run)
+    records = rows(run)
     if columns:
-        assert [row["=first"] for row in found] == TEXTS
-        assert [row['a "second", name'] for row in found] == TEXTS
+        assert [row["=first"] for row in records] == TEXTS
+        assert [row['a "second", name'] for row in records] == TEXTS
     else:
-        assert [row["text"] for row in found] == TEXTS
-        assert [row[text or "empty"] for row, text in zip(found, TEXTS, strict=True)] == TEXTS
+        assert [row["text"] for row in records] == TEXTS
+        assert [row[text or "empty"] for row, text in zip(records, TEXTS, strict=True)] == TEXTS
     assert run.rows == len(TEXTS)
 
 
@@ -233,13 +233,13 @@ def test_what_the_check_raises_ends_the_writing(texts: House, tmp_path: Any) -> 
     with pytest.raises(Stop):
         writing.write(raw, parts, Format("jsonl", ()), tmp_path / "x", stop)
     assert raw.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-    told = writing.write(raw, parts, Format("jsonl", ()), tmp_path / "y")
-    assert told.rows == len(TEXTS), "the connection can be used again"
+    written = writing.write(raw, parts, Format("jsonl", ()), tmp_path / "y")
+    assert written.rows == len(TEXTS), "the connection can be used again"
 
 
 def test_csv_of_one_column_has_a_line_for_each_row_whatever_it_holds(house: House) -> None:
     for number, text in enumerate(["\\.", "", None, "x"]):
         house.event(noon(MONDAY, number), f"e{number}", payload={"t": text})
     run = house.night(house.export(format="csv", columns=[{"name": "t", "path": "t"}]), MONDAY)
-    found = list(csv.reader(io.StringIO(content(run).decode(), newline="")))
-    assert found == [["t"], ["\\."], [""], [], ["x"]]
+    records = list(csv.reader(io.StringIO(content(run).decode(), newline="")))
+    assert records == [["t"], ["\\."], [""], [], ["x"]]

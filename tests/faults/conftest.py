@@ -27,13 +27,13 @@ def servers_and_data(django_db_blocker) -> Iterator[Rig]:  # type: ignore[no-unt
     """Servers of our own, so that they can be killed beside other tests."""
     from tests.faults.harness import Rig  # noqa: PLC0415
 
-    made = Rig()
+    rig = Rig()
     try:
         with django_db_blocker.unblock():
-            made.start()
-        yield made
+            rig.start()
+        yield rig
     finally:
-        made.end()
+        rig.end()
 
 
 @pytest.fixture

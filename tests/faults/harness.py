@@ -40,7 +40,6 @@ from portal.runtime.valkey import ValkeyServer
 from tests import embedded
 
 T = TypeVar("T")
-FULL = os.environ.get("FAULTS") == "full"
 LEASE, HEARTBEAT, SWEEP = 4, 1, 1
 START_SECONDS = 60.0
 RESUME_SECONDS = 90.0  # reliability.md, A1 and A2: no interruption may cost more
@@ -49,18 +48,13 @@ DURABLE = embedded.FAST | {"synchronous_commit": "on"}
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 
 
-def scaled(small: int, full: int) -> int:
-    """A count: small in the ordinary run, full with FAULTS=full."""
-    return full if FULL else small
-
-
 def eventually(condition: Callable[[], T], what: str, seconds: float = RESUME_SECONDS) -> T:
     """Ask until the answer is true and return it. Fails with `what` when time is up."""
     deadline = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (row := condition()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
         time.sleep(0.01)
-    return found
+    return row
 
 
 class Process:
@@ -92,14 +86,14 @@ class Process:
                 env=dict(program.environment), start_new_session=True,
             )  # fmt: skip
         if program.is_ready is not None:
-            eventually(self._answers, f"{program.name} answers: {self.said()}", START_SECONDS)
+            eventually(self._answers, f"{program.name} answers: {self.output()}", START_SECONDS)
         return self
 
     def _answers(self) -> bool:
-        assert self.is_running, self.said()
+        assert self.is_running, self.output()
         return bool(self.program.is_ready and self.program.is_ready())
 
-    def said(self) -> str:
+    def output(self) -> str:
         """The end of its log."""
         return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
 
@@ -242,13 +236,13 @@ class Rig:
 
     def ensure(self, *programs: Process) -> None:
         """Start what does not run."""
-        for one in (self.postgres, self.broker, *programs):
-            if not one.is_running:
-                one.start()
+        for process in (self.postgres, self.broker, *programs):
+            if not process.is_running:
+                process.start()
 
     def end(self) -> None:
         """Stop everything and leave nothing behind."""
-        for one in (
+        for process in (
             self.drop,
             self.beat,
             self.courier,
@@ -257,7 +251,7 @@ class Rig:
             self.broker,
             self.postgres,
         ):
-            one.kill()
+            process.kill()
         shutil.rmtree(self.root, ignore_errors=True)
 
     @contextmanager
@@ -317,13 +311,13 @@ class Rig:
         """pg_terminate_backend for all of the product's connections. Returns how many."""
         with self.connect() as mine:
             mine.autocommit = True
-            found = mine.execute(
+            row = mine.execute(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
                 "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() "
                 f"AND pid <> {self._own_backend()} AND {where}"
             ).fetchone()
-        assert found is not None
-        return int(found[0])
+        assert row is not None
+        return int(row[0])
 
     def _own_backend(self) -> int:
         return connection.connection.info.backend_pid if connection.connection else 0

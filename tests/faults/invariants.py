@@ -51,7 +51,7 @@ def settled(sender: Sender, seconds: float) -> None:
     def what() -> str:
         jobs = Counter((job.state, job.stage) for job in sender.jobs())
         states = Counter(arrival.state for arrival in sender.arrivals())
-        return f"all done: {jobs} {states}\n{sender.rig.worker.said()}"
+        return f"all done: {jobs} {states}\n{sender.rig.worker.output()}"
 
     try:
         eventually(done, "", seconds)
@@ -61,20 +61,20 @@ def settled(sender: Sender, seconds: float) -> None:
 
 def records_are_the_oracle(sender: Sender) -> None:
     """The store holds exactly the rows that were sent."""
-    found = {
+    records = {
         data["PersonIdentifier"]: tuple(data[name] for name in COLUMNS)
         for data in Record.objects.filter(tenant=sender.tenant, active=True).values_list(
             "data", flat=True
         )
     }
-    missing = sender.expected.keys() - found.keys()
-    extra = found.keys() - sender.expected.keys()
+    missing = sender.expected.keys() - records.keys()
+    extra = records.keys() - sender.expected.keys()
     assert not missing and not extra, (len(missing), len(extra), sender.jobs())
-    wrong = {key: row for key, row in found.items() if row != sender.expected[key]}
-    told = [(job.file_name, job.state, job.attempt, job.rows_updated) for job in sender.jobs()]
+    wrong = {key: row for key, row in records.items() if row != sender.expected[key]}
+    jobs = [(job.file_name, job.state, job.attempt, job.rows_updated) for job in sender.jobs()]
     assert not wrong, (
         list(wrong.items())[:3],
-        told,
+        jobs,
         [
             line
             for line in sender.rig.worker.log.read_text().splitlines()
@@ -147,7 +147,7 @@ def stray_files(*senders: Sender) -> list[str]:
     """Stored files of these senders that no row names."""
     root = Path(settings.MEDIA_ROOT)
     tenants = [sender.tenant.pk for sender in senders]
-    found = [
+    records = [
         str(path.relative_to(root))
         for tenant in tenants
         for path in root.glob(f"*/{tenant}/**/*")
@@ -160,4 +160,4 @@ def stray_files(*senders: Sender) -> list[str]:
         *jobs.values_list("attachment", flat=True),
         *files.values_list("content", flat=True),
     }
-    return sorted(set(found) - named)
+    return sorted(set(records) - named)

@@ -76,14 +76,14 @@ def hold(night: Night, nights: int) -> None:
     runs = night.ended(nights)
     dates = [run.local_date for run in runs]
     assert dates == [night.first + timedelta(days=n) for n in range(nights)]
-    found: Counter[str] = Counter()
+    events: Counter[str] = Counter()
     for run in runs:
         assert run.deliveries.count() == (1 if run.content else 0)
         if run.content:
             with default_storage.open(run.content) as file:
                 data = file.read()
             assert len(data) == run.size
-            found.update(row["id"] for row in json.loads(data))
-    assert set(found) == night.sent and set(found.values()) <= {1}
+            events.update(row["id"] for row in json.loads(data))
+    assert set(events) == night.sent and set(events.values()) <= {1}
     _, stored = default_storage.listdir(f"exports/{night.tenant.pk}/{runs[0].uid}")
     assert len(stored) == 1, stored

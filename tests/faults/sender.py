@@ -109,9 +109,9 @@ class Sender:
 
     def job(self, stem: str) -> ImportJob:
         """The one job of a file, once there is one."""
-        found = ImportJob.objects.filter(tenant=self.tenant, file_name=f"{stem}.csv")
-        eventually(found.exists, f"a job for {stem}.csv; worker:\n{self.rig.worker.said()}")
-        return found.get()
+        jobs = ImportJob.objects.filter(tenant=self.tenant, file_name=f"{stem}.csv")
+        eventually(jobs.exists, f"a job for {stem}.csv; worker:\n{self.rig.worker.output()}")
+        return jobs.get()
 
     def final(self, stem: str, seconds: float = 90) -> ImportJob:
         """The job of a file when it has ended."""
@@ -121,7 +121,7 @@ class Sender:
             job.refresh_from_db()
             return job.is_final
 
-        eventually(ended, f"{stem}.csv ends; worker:\n{self.rig.worker.said()}", seconds)
+        eventually(ended, f"{stem}.csv ends; worker:\n{self.rig.worker.output()}", seconds)
         return job
 
     def working(self, stem: str, stage: str) -> ImportJob:
@@ -133,7 +133,7 @@ class Sender:
             assert not job.is_final, f"{stem}.csv was never seen in {stage}: it is {job.state}"
             return job.state == ImportJob.State.RUNNING and job.stage == stage
 
-        eventually(there, f"{stem}.csv is in {stage}; worker:\n{self.rig.worker.said()}")
+        eventually(there, f"{stem}.csv is in {stage}; worker:\n{self.rig.worker.output()}")
         return job
 
 

@@ -105,8 +105,8 @@ def _stop_in(job: ImportJob, pid: int) -> None:
 def waiting(rig: Rig) -> list[str]:
     """Modes in which somebody waits for the record table."""
     with rig.connect() as mine:
-        found = mine.execute(
+        rows = mine.execute(
             "SELECT mode FROM pg_locks WHERE NOT granted AND relation = 'portal_record'::regclass "
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
-        return sorted(row[0] for row in found.fetchall())
+        return sorted(row[0] for row in rows.fetchall())

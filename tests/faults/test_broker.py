@@ -6,8 +6,9 @@ from imports.models import ImportJob, JobEvent
 from portal import bell
 from tests.faults import clients, invariants, stages
 from tests.faults import sender as senders
-from tests.faults.harness import RESUME_SECONDS, Rig, eventually, scaled
+from tests.faults.harness import RESUME_SECONDS, Rig, eventually
 from tests.faults.sender import FOLDER, PASSWORD, Sender, csv, rows
+from tests.sizes import scaled
 
 READY = scaled(20, 200)
 MEANWHILE = scaled(4, 20)
@@ -20,10 +21,10 @@ def test_a_broker_that_comes_back_empty_loses_no_job_and_no_intake(rig: Rig):
     rig.ensure(rig.worker, rig.intake, rig.beat, rig.drop)
     campus = [senders.new(rig) for _ in range(2)]
     for number in range(READY // 2):
-        for one in campus:
-            one.send(f"f{number:03d}", rows(number * 1_000, 1_000))
-    for one in campus:
-        rig.ring_poll(one.tenant.pk)
+        for sender in campus:
+            sender.send(f"f{number:03d}", rows(number * 1_000, 1_000))
+    for sender in campus:
+        rig.ring_poll(sender.tenant.pk)
     eventually(lambda: ready() >= READY // 4, "jobs are ready")
     rig.kill_broker()
     gone = time.monotonic()
@@ -35,8 +36,8 @@ def test_a_broker_that_comes_back_empty_loses_no_job_and_no_intake(rig: Rig):
     back = time.monotonic()
     with rig.worker.supervised(), rig.intake.supervised(), rig.beat.supervised():
         invariants.hold(*campus, seconds=DONE_WITHIN)
-    for one in (rig.worker, rig.intake, rig.beat):
-        one.kill()  # nobody supervises the next test's, and one of these may be deaf by now
+    for process in (rig.worker, rig.intake, rig.beat):
+        process.kill()  # nobody supervises the next test's, and one of these may be deaf by now
     print(f"A3: {READY} + {MEANWHILE} jobs, done {time.monotonic() - back:.1f} s after the return")
 
 
@@ -64,8 +65,10 @@ def test_each_bell_rung_ten_times_has_one_effect(working: Rig, sender: Sender):
     invariants.hold(sender)
     before = JobEvent.objects.filter(tenant=sender.tenant).count()
     working.ring(bell.IMPORT, sender.tenant.pk, BELLS)
-    said = f"Tenant {sender.tenant.pk}: nothing to do."
-    eventually(lambda: working.worker.log.read_text().count(said) >= BELLS, "all bells answered")
+    sentence = f"Tenant {sender.tenant.pk}: nothing to do."
+    eventually(
+        lambda: working.worker.log.read_text().count(sentence) >= BELLS, "all bells answered"
+    )
     assert JobEvent.objects.filter(tenant=sender.tenant).count() == before
     invariants.hold(sender)
 

@@ -11,8 +11,9 @@ from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import bell, locks
 from portal.demo.samples import manifest, md5
 from tests.faults import invariants
-from tests.faults.harness import LEASE, Rig, eventually, scaled
+from tests.faults.harness import LEASE, Rig, eventually
 from tests.faults.sender import Sender, csv, rows
+from tests.sizes import scaled
 
 MANIFESTS = scaled(40, 100)
 COLLECTORS, ROUNDS = 3, 6
@@ -39,9 +40,9 @@ def finish(rig: Rig, sender: Sender, seconds: float = 90) -> None:
 def all_at_once(rig: Rig, sender: Sender, count: int, rounds: int) -> None:
     """Several collectors on one institution's folders, to their end."""
     crowd = [rig.collector(sender.tenant.pk, rounds).start() for _ in range(count)]
-    for one in crowd:
-        assert one.popen is not None
-        assert one.popen.wait(120) == 0, one.said()
+    for collector in crowd:
+        assert collector.popen is not None
+        assert collector.popen.wait(120) == 0, collector.output()
 
 
 def test_three_collectors_take_each_of_a_hundred_manifests_once(idle: Rig, sender: Sender):

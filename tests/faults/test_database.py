@@ -7,8 +7,9 @@ import pytest
 from imports.models import ImportJob
 from tests.faults import invariants, stages
 from tests.faults import sender as senders
-from tests.faults.harness import Rig, eventually, scaled
+from tests.faults.harness import Rig, eventually
 from tests.faults.sender import Sender, rows
+from tests.sizes import scaled
 
 IMPORTS = scaled(12, 20)
 ROWS = scaled(2_000, 20_000)
@@ -26,10 +27,10 @@ def test_a_connection_cut_in_a_stage_costs_one_attempt(working: Rig, sender: Sen
 
 def test_connections_cut_again_and_again_leave_every_import_right(working: Rig):
     campus = [senders.new(working) for _ in range(4)]
-    for one in campus:
-        one.send_many(IMPORTS // len(campus), ROWS)
-    for one in campus:
-        working.ring_poll(one.tenant.pk)
+    for sender in campus:
+        sender.send_many(IMPORTS // len(campus), ROWS)
+    for sender in campus:
+        working.ring_poll(sender.tenant.pk)
     cut = 0
     for number in range(CUTS):
         due = time.monotonic() + (1 if number == 0 else EVERY)
@@ -62,10 +63,10 @@ def test_a_database_that_crashes_in_the_middle_of_imports_loses_nothing(working:
     working.ensure(working.drop)
     campus = [senders.new(working) for _ in range(3)]
     for number in range(3):
-        for one in campus:
-            one.send(f"f{number}", rows(number * ROWS, ROWS, mark=str(number)))
-    for one in campus:
-        working.ring_poll(one.tenant.pk)
+        for sender in campus:
+            sender.send(f"f{number}", rows(number * ROWS, ROWS, mark=str(number)))
+    for sender in campus:
+        working.ring_poll(sender.tenant.pk)
     running = ImportJob.objects.filter(state=ImportJob.State.RUNNING)
     eventually(running.exists, "an import runs")
     working.crash_database()

@@ -15,7 +15,8 @@ from portal.models import Tenant
 from tests import sshd as openssh
 from tests.exports.deliveries import farside, proxy
 from tests.exports.deliveries.dispatch import NAME, Dispatch
-from tests.faults.harness import LEASE, SWEEP, Rig, eventually, scaled
+from tests.faults.harness import LEASE, SWEEP, Rig, eventually
+from tests.sizes import scaled
 
 State, Outcome, Step = Delivery.State, Attempt.Outcome, Attempt.Step
 CONTENT = bytes(range(256)) * (32 << 10)
@@ -61,8 +62,8 @@ def test_a_courier_killed_while_it_sends_delivers_once(
         rig.courier.start()
         assert arrives(delivery) == [Outcome.CUT_OFF, Outcome.DELIVERED]
         print(f"A18: delivered {time.monotonic() - died:.1f} s after kill -9 at byte {offset:,}")
-        found = {path.name: path.read_bytes() for path in server.root.iterdir()}
-    assert found == {NAME: CONTENT}
+        files = {path.name: path.read_bytes() for path in server.root.iterdir()}
+    assert files == {NAME: CONTENT}
     assert (delivery.attempts, delivery.own_faults) == (0, 1)
 
 
@@ -99,8 +100,8 @@ def test_a_dead_server_holds_up_nobody_else(rig: Rig, dispatch: Dispatch, tmp_pa
             other.delivery(far.place, run=other.run(b"small", name=name))
             for other, name in zip(others, names, strict=True)
         ]
-        for one in waiting:
-            assert arrives(one) == [Outcome.DELIVERED]
+        for delivery in waiting:
+            assert arrives(delivery) == [Outcome.DELIVERED]
         print(f"10 tenants beside a dead server: {time.monotonic() - began:.1f} s")
         assert far.names() == sorted(names)
         assert sending.count() == 4
@@ -115,17 +116,19 @@ def test_two_couriers_and_many_bells_send_each_file_once(
     second = rig.new_courier()
     with farside.running(tmp_path / "far") as far, second.running():
         waiting = [
-            one.delivery(far.place, run=one.run(b"small", name=f"{one.tenant.slug}.csv"))
-            for one in campus
+            neighbour.delivery(
+                far.place, run=neighbour.run(b"small", name=f"{neighbour.tenant.slug}.csv")
+            )
+            for neighbour in campus
         ]
         began = time.monotonic()
-        for one in campus:
-            rig.ring(bell.DELIVER, one.tenant.pk, times=3)
-        mine = Delivery.objects.filter(pk__in=[one.pk for one in waiting])
+        for neighbour in campus:
+            rig.ring(bell.DELIVER, neighbour.tenant.pk, times=3)
+        mine = Delivery.objects.filter(pk__in=[delivery.pk for delivery in waiting])
         done = mine.filter(state=State.DELIVERED)
         eventually(lambda: done.count() == count, "all are delivered", RESUMED + count)
         print(f"A8: {count} tenants' files in {time.monotonic() - began:.1f} s by two couriers")
-        assert far.names() == sorted(f"{one.tenant.slug}.csv" for one in campus)
+        assert far.names() == sorted(f"{neighbour.tenant.slug}.csv" for neighbour in campus)
         uploads = [path for path in far.opened if path.endswith(".part")]
         assert len(uploads) == count
     attempts = Attempt.objects.filter(delivery__in=mine)

@@ -12,8 +12,9 @@ from portal import bell
 from portal.runtime import processes
 from portal.runtime.datadir import DataDirectory
 from tests.faults import nights
-from tests.faults.harness import LEASE, SWEEP, Process, Rig, eventually, scaled
+from tests.faults.harness import LEASE, SWEEP, Process, Rig, eventually
 from tests.faults.nights import Night
+from tests.sizes import scaled
 
 ROWS = scaled(100_000, 400_000)
 KILLS = scaled(3, 20)
@@ -31,12 +32,12 @@ def being_written(rig: Rig, night: Night, most: float = 30) -> ExportRun:
 
     def running() -> ExportRun | None:
         with rig.connect() as mine:
-            found = mine.execute(
+            row = mine.execute(
                 "SELECT 1 FROM pg_stat_progress_copy WHERE command = 'COPY TO'"
             ).fetchone()
         state = ExportRun.State.RUNNING
         run = ExportRun.objects.filter(export=night.export, state=state).exclude(owner="").first()
-        return run if found else None
+        return run if row else None
 
     run = eventually(running, "the file is being written", most)
     assert run is not None
@@ -115,9 +116,9 @@ def second_beat(rig: Rig) -> Process:
 def test_two_schedulers_and_several_workers_make_each_night_once(working: Rig):
     """A8: both sweep every second, every bell is rung five times, three workers answer."""
     houses = [nights.new(2) for _ in range(TENANTS)]
-    for one in houses:
-        one.events(50)
-        one.events(50, 1)
+    for house in houses:
+        house.events(50)
+        house.events(50, 1)
     more = [
         second_beat(working),
         *(Process(working.new_worker(WORKER_CONCURRENCY="1").program, working.logs / f"worker-{n}")
@@ -126,16 +127,16 @@ def test_two_schedulers_and_several_workers_make_each_night_once(working: Rig):
     ]  # fmt: skip
     began = time.monotonic()
     try:
-        for one in more:
-            one.start()
-        for one in houses:
-            one.start()
-            working.ring(bell.EXPORT, one.tenant.pk, times=5)
-        for one in houses:
-            nights.hold(one, 2)
+        for worker in more:
+            worker.start()
+        for house in houses:
+            house.start()
+            working.ring(bell.EXPORT, house.tenant.pk, times=5)
+        for house in houses:
+            nights.hold(house, 2)
     finally:
-        for one in more:
-            one.kill()
-    attempts = {run.attempt for one in houses for run in one.runs()}
+        for worker in more:
+            worker.kill()
+    attempts = {run.attempt for house in houses for run in house.runs()}
     print(f"A8: {TENANTS} exports, 2 nights each, {time.monotonic() - began:.1f} s")
     assert attempts == {1}

@@ -11,8 +11,9 @@ import pytest
 from imports.models import ImportJob, JobEvent
 from tests.faults import invariants, stages
 from tests.faults import sender as senders
-from tests.faults.harness import LEASE, RESUME_SECONDS, SWEEP, Rig, eventually, scaled
+from tests.faults.harness import LEASE, RESUME_SECONDS, SWEEP, Rig, eventually
 from tests.faults.sender import Sender, pid_of, rows
+from tests.sizes import scaled
 
 IMPORTS = scaled(40, 200)
 ROWS = scaled(1_000, 5_000)
@@ -56,10 +57,10 @@ def claimed_again(job: ImportJob) -> bool:
 def test_kills_at_any_moment_lose_and_double_nothing(working: Rig):
     dice = random.Random(7)
     campus = [senders.new(working) for _ in range(TENANTS)]
-    for one in campus:
-        one.send_many(IMPORTS // TENANTS, ROWS)
-    for one in campus:
-        working.ring_poll(one.tenant.pk)
+    for sender in campus:
+        sender.send_many(IMPORTS // TENANTS, ROWS)
+    for sender in campus:
+        working.ring_poll(sender.tenant.pk)
     began, kills = time.monotonic(), 0
     while kills < KILLS and unfinished(campus):  # a quick machine may have done everything before
         time.sleep(dice.uniform(0.05, 0.7))  # the random moment
@@ -67,12 +68,13 @@ def test_kills_at_any_moment_lose_and_double_nothing(working: Rig):
     invariants.hold(*campus, seconds=RESUME_SECONDS + IMPORTS)
     print(f"A1: {IMPORTS} imports, {kills} kills, {time.monotonic() - began:.0f} s")
     assert kills
-    assert all(job.state == ImportJob.State.COMPLETE for one in campus for job in one.jobs())
+    assert all(job.state == ImportJob.State.COMPLETE for sender in campus for job in sender.jobs())
 
 
 def unfinished(campus: list[Sender]) -> bool:
     return any(
-        len(one.jobs()) < one.sent or not all(job.is_final for job in one.jobs()) for one in campus
+        len(sender.jobs()) < sender.sent or not all(job.is_final for job in sender.jobs())
+        for sender in campus
     )
 
 

@@ -18,9 +18,9 @@ from tests.faults.harness import (
     Process,
     Rig,
     eventually,
-    scaled,
 )
 from tests.faults.sender import Sender, pid_of, rows
+from tests.sizes import scaled
 
 PAUSES = scaled(4, 20)
 IMPORTS = scaled(32, 1_000)
@@ -126,19 +126,19 @@ def test_a_long_apply_keeps_the_institutions_next_job_waiting(
 
 def anything_left(campus: list[Sender]) -> bool:
     """Whether a job is to be made or to be finished still."""
-    wanted = sum(one.sent for one in campus)
-    tenants = [one.tenant for one in campus]
+    expected = sum(sender.sent for sender in campus)
+    tenants = [sender.tenant for sender in campus]
     final = ImportJob.objects.filter(tenant__in=tenants, state__in=ImportJob.FINAL_STATES)
-    return final.count() < wanted
+    return final.count() < expected
 
 
 def test_pauses_at_any_moment_leave_one_effect_a_job(rig: Rig, crew: Process):
     dice = random.Random(11)
     campus = [senders.new(rig) for _ in range(8)]
-    for one in campus:
-        one.send_many(IMPORTS // len(campus), ROWS)
-    for one in campus:
-        rig.ring_poll(one.tenant.pk)
+    for sender in campus:
+        sender.send_many(IMPORTS // len(campus), ROWS)
+    for sender in campus:
+        rig.ring_poll(sender.tenant.pk)
     asleep: dict[int, float] = {}
     paused = 0
     # A quick machine may have done everything before the last pause.
@@ -155,7 +155,7 @@ def test_pauses_at_any_moment_leave_one_effect_a_job(rig: Rig, crew: Process):
             del asleep[pid]
     invariants.hold(*campus, seconds=RESUME_SECONDS + IMPORTS)
     assert paused
-    taken = sum(job.attempt > 1 for one in campus for job in one.jobs())
+    taken = sum(job.attempt > 1 for sender in campus for job in sender.jobs())
     print(f"A5: {IMPORTS} imports, {PAUSES} pauses, {taken} jobs taken over")
 
 
@@ -167,8 +167,8 @@ def runs_something(pid: int) -> bool:
 
 def copies(rig: Rig) -> bool:
     with rig.connect() as mine:
-        found = mine.execute("SELECT 1 FROM pg_stat_progress_copy WHERE tuples_processed > 0")
-        return found.fetchone() is not None
+        rows = mine.execute("SELECT 1 FROM pg_stat_progress_copy WHERE tuples_processed > 0")
+        return rows.fetchone() is not None
 
 
 def finished_by_another(job: ImportJob, sleeper: int) -> ImportJob:
@@ -189,5 +189,5 @@ def wake(rig: Rig, job: ImportJob, sleeper: int) -> None:
     """Let it go on, and wait until both, the one who took over and the sleeper, have said how
     their attempt ended: only then can nothing more be written."""
     stages.go_on(sleeper)
-    said = f"Job {job.pk}: "
-    eventually(lambda: rig.worker.log.read_text().count(said) >= 2, "the sleeper has ended", 30)
+    sentence = f"Job {job.pk}: "
+    eventually(lambda: rig.worker.log.read_text().count(sentence) >= 2, "the sleeper has ended", 30)

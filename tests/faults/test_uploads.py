@@ -15,8 +15,9 @@ from portal import provision
 from portal.demo.samples import manifest, md5
 from portal.models import Account, DropSession
 from tests.faults import clients, invariants
-from tests.faults.harness import FULL, Rig, eventually, scaled
+from tests.faults.harness import Rig, eventually
 from tests.faults.sender import FOLDER, PASSWORD, Sender, csv, rows
+from tests.sizes import FULL, scaled
 
 OFFSETS = scaled(12, 100)
 ROWS = 5_000
@@ -128,7 +129,7 @@ async def crowd(rig: Rig, sender: Sender, key: asyncssh.SSHKey) -> tuple[float, 
     """Seconds for all, and for each session until it was logged in."""
     content = bytes(MEBIBYTE)
 
-    async def one(number: int) -> float:
+    async def connect(number: int) -> float:
         began = time.monotonic()
         async with asyncssh.connect(
             rig.sftp.host, rig.sftp.port, username=sender.username, client_keys=[key],
@@ -143,7 +144,7 @@ async def crowd(rig: Rig, sender: Sender, key: asyncssh.SSHKey) -> tuple[float, 
         return connected
 
     began = time.monotonic()
-    connects = await asyncio.gather(*(one(number) for number in range(SESSIONS)))
+    connects = await asyncio.gather(*(connect(number) for number in range(SESSIONS)))
     return time.monotonic() - began, connects
 
 
@@ -185,7 +186,7 @@ def test_a_thousand_small_files_in_one_session(dropping: Rig, sender: Sender):
 
 
 def test_one_manifest_names_many_files(dropping: Rig, sender: Sender):
-    """A thousand are named in FAULTS=full; each becomes a job of its own."""
+    """A thousand are named in FULL=1; each becomes a job of its own."""
     named = []
     for number in range(NAMED):
         content = csv(rows(number * 10, 10))

@@ -7,8 +7,9 @@ from django.db import connection
 
 from imports.models import ImportJob
 from tests.faults import invariants, stages
-from tests.faults.harness import Rig, eventually, scaled
+from tests.faults.harness import Rig, eventually
 from tests.faults.sender import Row, Sender, rows
+from tests.sizes import scaled
 
 ROWS = scaled(100_000, 1_000_000)
 FIRST_SECONDS, AGAIN_SECONDS = 120, 90
@@ -34,10 +35,10 @@ def test_a_large_file_first_again_changed_and_with_bad_rows(working: Rig, sender
     fourth = sender.final("bad", FIRST_SECONDS)
     assert (fourth.state, fourth.rows_rejected) == (ImportJob.State.INCOMPLETE, ROWS // 100)
     invariants.hold(sender)
-    told = (sender.folder / "bad.csv.errors.csv").read_text().splitlines()
-    header = told[0].lstrip("\ufeff").split(",")
-    lines_told = [int(line.split(",")[header.index("_line")]) for line in told[1:]]
-    assert lines_told == [at + 2 for at in range(0, ROWS, 100)]
+    lines = (sender.folder / "bad.csv.errors.csv").read_text().splitlines()
+    header = lines[0].lstrip("\ufeff").split(",")
+    reported_lines = [int(line.split(",")[header.index("_line")]) for line in lines[1:]]
+    assert reported_lines == [at + 2 for at in range(0, ROWS, 100)]
     memory = max(job.peak_memory or 0 for job in sender.jobs())
     print(f"A24: peak {memory >> 20} MiB")
     assert 0 < memory <= MEMORY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,17 +12,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """The database without a transaction around the test, and without emptying all of it after."""
-    with django_db_blocker.unblock():
-        yield
-
-
-@pytest.fixture
 def institution(transactional_db: None) -> Iterator[Institution]:
     """An institution of its own, in scope; nothing of it is left."""
     # Models can be loaded when Django is set up, which is after this file is read.
     from tests.imports.institution import committed  # noqa: PLC0415
 
-    with committed() as made:
-        yield made
+    with committed() as institution:
+        yield institution

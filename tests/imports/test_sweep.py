@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
 from imports import sweep
-from imports.jobs import queue, spool
+from imports.jobs import queue
 from imports.load import staging
 from imports.models import ImportJob
 from portal import tenancy
@@ -30,11 +30,11 @@ def test_it_drops_the_staging_tables_and_spools_of_dead_attempts_only(
         folder.mkdir(parents=True)
     with tenancy.everyone("a sweep"):
         assert sweep.clear_staging() == 0
-        assert spool.clear() == 1
+        assert queue.spool.clear() == 1
         assert mine.exists()
         ImportJob.objects.filter(pk=job.pk).update(lease_until=Now() - timedelta(seconds=1))
         assert sweep.clear_staging() == 1
-        assert spool.clear() == 1
+        assert queue.spool.clear() == 1
     assert staging.leftovers() == []
     assert not mine.exists()
 

@@ -57,7 +57,7 @@ def test_it_rejects_what_is_no_whole_number(monkeypatch: pytest.MonkeyPatch, val
         env.number("X", 7)
 
 
-def test_it_reads_a_list_parted_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_reads_a_list_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("X", "a, b,,c ")
     assert env.words("X") == ["a", "b", "c"]
 
@@ -93,3 +93,70 @@ def test_a_secret_file_that_is_not_text_is_named(
     monkeypatch.setenv("X_FILE", str(tmp_path / "binary"))
     with pytest.raises(ImproperlyConfigured, match="not UTF-8"):
         env.secret("X")
+
+
+def test_a_database_url_is_read_part_by_part() -> None:
+    assert env.database("postgres://ada:secret@db.example:5433/causeway") == {
+        "NAME": "causeway",
+        "USER": "ada",
+        "PASSWORD": "secret",
+        "HOST": "db.example",
+        "PORT": "5433",
+        "OPTIONS": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "password"),
+    [
+        ("p%40ss%3Aw%2Frd%3F%25", "p@ss:w/rd?%"),
+        ("pl+us%20sign", "pl+us sign"),
+        ("%C3%A9t%C3%A9", "été"),
+        ("ha#sh", "ha#sh"),
+        ("an@at", "an@at"),
+        ("co:lon", "co:lon"),
+        ("", ""),
+    ],
+)
+def test_a_password_in_a_database_url_is_decoded(written: str, password: str) -> None:
+    parts = env.database(f"postgresql://a%2Fb:{written}@db/causeway")
+    assert (parts["USER"], parts["PASSWORD"], parts["HOST"]) == ("a/b", password, "db")
+
+
+def test_a_socket_is_named_by_the_host_in_the_query() -> None:
+    parts = env.database("postgres://causeway@/causeway?host=/run/my%20sockets")
+    assert (parts["HOST"], parts["PORT"], parts["OPTIONS"]) == ("/run/my sockets", "", {})
+    assert env.database("postgres://u@%2Frun%2Fsockets/n")["HOST"] == "/run/sockets"
+
+
+def test_libpqs_parameters_become_options() -> None:
+    url = "postgres://db/n?sslmode=verify-full&sslrootcert=%2Fca.pem&options=-c%20work_mem%3D8MB"
+    assert env.database(url)["OPTIONS"] == {
+        "sslmode": "verify-full",
+        "sslrootcert": "/ca.pem",
+        "options": "-c work_mem=8MB",
+    }
+
+
+@pytest.mark.parametrize(
+    ("hosts", "host", "port"),
+    [
+        ("[2001:db8::1]:5433", "2001:db8::1", "5433"),
+        ("[::1]", "::1", ""),
+        ("one:5432,two:5433", "one,two", "5432,5433"),
+        ("one,two", "one,two", ""),
+        ("", "", ""),
+    ],
+)
+def test_hosts_and_ports_are_read_as_libpq_reads_them(hosts: str, host: str, port: str) -> None:
+    parts = env.database(f"postgres://u@{hosts}/n")
+    assert (parts["HOST"], parts["PORT"]) == (host, port)
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://u:hidden@h/n", "hidden", "postgres://u:hid?den@h/n", "postgres://u@h:hidden/n"]
+)
+def test_a_database_url_that_cannot_be_read_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL cannot be read") as refused:
+        env.database(url)
+    assert "hid" not in str(refused.value)

@@ -10,6 +10,8 @@ from django.db import connection
 from django.db.utils import ProgrammingError
 from django.test import Client
 
+import portal
+
 
 @pytest.fixture
 def no_broker(settings: LazySettings, tmp_path: Path) -> None:
@@ -19,7 +21,10 @@ def no_broker(settings: LazySettings, tmp_path: Path) -> None:
 def test_alive_asks_neither_database_nor_broker(no_broker: None) -> None:
     """Without the database mark, a query would fail the test."""
     response = Client().get("/healthz")
-    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert (response.status_code, response.json()) == (
+        200,
+        {"status": "ok", "version": portal.__version__},
+    )
 
 
 @pytest.mark.django_db

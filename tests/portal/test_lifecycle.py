@@ -23,11 +23,11 @@ from portal.models import Tenant
 
 READY, RUNNING = ImportJob.State.READY, ImportJob.State.RUNNING
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 @pytest.fixture
-def oak() -> Tenant:
+def oak(transactional_db: None) -> Tenant:
     return Tenant.objects.create(name="oak", slug="oak")
 
 
@@ -38,10 +38,10 @@ def in_scope(oak: Tenant) -> Any:
 
 
 def job(oak: Tenant, **values: Any) -> ImportJob:
-    made = ImportJob(tenant=oak, feed="terms", record_type="term", file_name="t.csv", **values)
-    made.save()
-    made.refresh_from_db()
-    return made
+    row = ImportJob(tenant=oak, feed="terms", record_type="term", file_name="t.csv", **values)
+    row.save()
+    row.refresh_from_db()
+    return row
 
 
 def ready() -> QuerySet[ImportJob]:
@@ -118,7 +118,7 @@ def test_the_first_in_order_is_claimed(oak: Tenant) -> None:
 
 
 def test_many_workers_get_each_row_once(oak: Tenant) -> None:
-    made = {job(oak).pk for _ in range(40)}
+    jobs = {job(oak).pk for _ in range(40)}
 
     def work() -> list[int]:
         mine = []
@@ -127,7 +127,7 @@ def test_many_workers_get_each_row_once(oak: Tenant) -> None:
         return mine
 
     got = [pk for mine in on_threads(oak, [work] * 4) for pk in mine]
-    assert sorted(got) == sorted(made)
+    assert sorted(got) == sorted(jobs)
     assert set(ImportJob.objects.values_list("token", flat=True)) == {1}
 
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from portal import locks
 from portal.locks import Lock
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -45,7 +45,7 @@ def test_a_lock_that_is_held_is_free_for_other_tenants_and_other_things_only():
     assert elsewhere(lambda: is_free(Lock.COLLECT, 1))
 
 
-def test_whoever_waits_for_a_lock_gives_up_in_time():
+def test_waiting_for_a_lock_ends_in_time():
     with locks.if_free(Lock.FETCH, 1):
         assert not elsewhere(lambda: locks.take(Lock.FETCH, 1, milliseconds=50))
 

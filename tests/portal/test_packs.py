@@ -212,10 +212,10 @@ def test_an_enumeration_has_the_dictionarys_values(place: tuple[str, str], value
 
 
 def test_no_other_field_is_enumerated() -> None:
-    found = {
+    enumerations = {
         (t.name, f.name) for t in catalog().order() for f in t.fields if f.type is FieldType.ENUM
     }
-    assert found == set(ENUMERATIONS)
+    assert enumerations == set(ENUMERATIONS)
 
 
 def test_the_twelve_feeds_come_in_import_order() -> None:
@@ -288,7 +288,6 @@ def test_org_units_are_one_tree_under_one_institution() -> None:
         ("blank_when", "ParentIdentifier", "Type", ("Institution",), "error"),
         ("only_one", "Type", None, ("Institution",), "error"),
         ("tree", "ParentIdentifier", None, (), "error"),
-        ("within_parent", "ParentIdentifier", None, ("BeginDate", "EndDate"), "error"),
     }
 
 
@@ -300,6 +299,7 @@ def test_terms_sections_and_enrollments_end_after_they_begin() -> None:
         ("differs", "ParentIdentifier", "TermIdentifier", (), "error"),
         ("required_unless", "ParentIdentifier", "Type", ("Annual",), "warning"),
         ("tree", "ParentIdentifier", None, (), "error"),
+        ("within_parent", "ParentIdentifier", None, ("BeginDate", "EndDate"), "error"),
     }
 
 
@@ -540,10 +540,10 @@ def test_it_refuses_one_name_in_two_packs(tmp_path: Path) -> None:
 
 
 def test_it_refuses_record_types_that_refer_to_each_other_in_a_circle(tmp_path: Path) -> None:
-    one = SOUND.replace("references: people", "references: others")
+    pack = SOUND.replace("references: people", "references: others")
     other = SOUND.replace("people", "others").replace("references: others", "references: people")
     packs = [
-        load_pack(written(tmp_path, one, "one.yaml")),
+        load_pack(written(tmp_path, pack, "one.yaml")),
         load_pack(written(tmp_path, other, "other.yaml")),
     ]
     with pytest.raises(PackError, match="in a circle"):

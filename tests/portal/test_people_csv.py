@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.people_csv import PeopleCsv, neutralise, restore, write_rows
+from tests.sizes import examples
 
 ACTIVE = "=+-@\t\r\n\0＝＋－＠"  # noqa: RUF001
 VALUES = st.text(st.sampled_from(ACTIVE + "'ab1.,;\" é🎉"), max_size=8) | st.text(max_size=8)
@@ -40,7 +41,7 @@ def test_only_the_apostrophe_of_the_writer_is_taken_off():
 
 
 @given(VALUES)
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 def test_restoring_gives_the_value_back_and_neutralised_values_are_never_active(value):
     safe = neutralise(value)
     assert restore(safe) == value
@@ -53,7 +54,7 @@ def test_restoring_gives_the_value_back_and_neutralised_values_are_never_active(
     st.sampled_from(",;\t|"),
     st.booleans(),
 )
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_what_is_written_reads_back(rows, delimiter, bom):
     rows = [[c.encode("utf-8", "replace").decode() for c in row] for row in rows]
     out = io.BytesIO()

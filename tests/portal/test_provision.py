@@ -104,7 +104,7 @@ def test_an_account_without_any_way_in_is_refused(oak: Tenant) -> None:
 
 @pytest.mark.parametrize("text", ["", "hello", "ssh-ed25519 AAAA", "\x00", "é", "A" * 99999])
 def test_what_is_no_key_is_refused_in_words(text: str) -> None:
-    with pytest.raises(keys.KeyRefused, match="no public key"):
+    with pytest.raises(keys.PublicKeyRefused, match="no public key"):
         keys.parse(text)
 
 
@@ -192,14 +192,14 @@ def test_a_tenant_whose_folders_cannot_be_made_is_not_made(drops: Path) -> None:
 
 def test_a_template_account_has_a_home_with_a_drop_and_a_folder(oak: Tenant, drops: Path) -> None:
     endpoint = provision.endpoint(oak)
-    made = provision.template_account(endpoint, "Pat", "Harbor ISD", "TX", "secret")
-    assert (made.username, made.home) == (
+    account = provision.template_account(endpoint, "Pat", "Harbor ISD", "TX", "secret")
+    assert (account.username, account.home) == (
         "pat_admin_harborisd_tx",
         "homes/pat_admin_harborisd_tx",
     )
     with tenancy.scope(oak.pk):
-        assert Drop.objects.get(path=made.home).protocol == Drop.Protocol.TEMPLATE
-    assert (drops / str(endpoint.uid) / made.home).is_dir()
+        assert Drop.objects.get(path=account.home).protocol == Drop.Protocol.TEMPLATE
+    assert (drops / str(endpoint.uid) / account.home).is_dir()
 
 
 @pytest.mark.parametrize("taken", ["pat_admin_harbor_tx", "PAT.admin.harbor.tx"])
@@ -226,8 +226,8 @@ def test_a_template_account_whose_base_name_breaks_the_form_is_refused(oak: Tena
 
 def test_the_command_makes_a_template_account(oak: Tenant) -> None:
     provision.endpoint(oak)
-    said = run("create_account", "oak", "pat", "--template", "Harbor", "TX")
-    assert "pat_admin_harbor_tx logs in with the password" in said
-    assert "pat.admin.harbor.tx" in said
+    output = run("create_account", "oak", "pat", "--template", "Harbor", "TX")
+    assert "pat_admin_harbor_tx logs in with the password" in output
+    assert "pat.admin.harbor.tx" in output
     with pytest.raises(CommandError, match="two letters"):
         run("create_account", "oak", "pat", "--template", "Harbor", "Texas")

@@ -21,7 +21,7 @@ from portal.web.middleware import TenantMiddleware
 
 T = TypeVar("T")
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 @pytest.fixture
@@ -35,17 +35,17 @@ def elm() -> Tenant:
 
 
 def tenant(slug: str) -> Tenant:
-    made = Tenant.objects.create(name=slug, slug=slug)
-    with tenancy.scope(made.pk):
-        Endpoint.objects.create(tenant=made, name=slug)
-    return made
+    row = Tenant.objects.create(name=slug, slug=slug)
+    with tenancy.scope(row.pk):
+        Endpoint.objects.create(tenant=row, name=slug)
+    return row
 
 
 def seen() -> list[str]:
     return list(Endpoint.objects.order_by("name").values_list("name", flat=True))
 
 
-def told() -> str:
+def setting() -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(current_setting('app.tenant', true), '')")
         return str(cursor.fetchone()[0])
@@ -113,7 +113,7 @@ def test_scopes_nest(oak: Tenant, elm: Tenant) -> None:
 def test_an_exception_ends_a_scope(oak: Tenant) -> None:
     with pytest.raises(RuntimeError), tenancy.scope(oak.pk):
         raise RuntimeError
-    assert (seen(), told()) == ([], "")
+    assert (seen(), setting()) == ([], "")
 
 
 def test_a_scope_within_a_transaction_that_breaks_is_taken_back(oak: Tenant, elm: Tenant) -> None:
@@ -127,7 +127,7 @@ def test_a_scope_within_a_transaction_that_breaks_is_taken_back(oak: Tenant, elm
 def test_a_broken_transaction_within_a_scope_is_taken_back(oak: Tenant) -> None:
     with pytest.raises(ProgrammingError), tenancy.scope(oak.pk), transaction.atomic():
         fail_a_query()
-    assert (seen(), told()) == ([], "")
+    assert (seen(), setting()) == ([], "")
 
 
 def test_a_scope_survives_a_savepoint_that_is_rolled_back(oak: Tenant, elm: Tenant) -> None:
@@ -173,7 +173,7 @@ def test_a_connection_cut_within_a_transaction_leaks_nothing(oak: Tenant, elm: T
     with pytest.raises(Error), transaction.atomic(), tenancy.scope(oak.pk):
         cut_the_connection()
         seen()
-    assert (seen(), told()) == ([], "")
+    assert (seen(), setting()) == ([], "")
     with tenancy.scope(elm.pk):
         assert seen() == ["elm"]
 
@@ -238,7 +238,7 @@ def test_a_stream_that_is_cut_off_ends_its_scope(ada: User) -> None:
     assert isinstance(response, StreamingHttpResponse)
     assert next(iter(response.streaming_content)) == b"oak"
     response.close()
-    assert (seen(), told()) == ([], "")
+    assert (seen(), setting()) == ([], "")
 
 
 def test_a_plain_answer_is_left_as_it_is(ada: User) -> None:

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal import vault
-from portal.vault import Place, VaultError
+from portal.vault import SecretLocation, VaultError
 
 OLD = "old:" + base64.b64encode(b"a" * 32).decode()
 NEW = "new-1:" + base64.b64encode(b"b" * 32).decode()
-HERE = Place(tenant_id=1, model="portal.Destination", row="7", field="password")
+HERE = SecretLocation(tenant_id=1, model="portal.Destination", row="7", field="password")
 
 
 @pytest.fixture(autouse=True)
@@ -50,9 +50,9 @@ def test_a_secret_that_was_moved_cannot_be_opened(elsewhere: dict[str, object]) 
 
 
 def test_two_places_never_look_the_same() -> None:
-    one, other = Place(1, "m|1", "x", "f"), Place(1, "m", "1|x", "f")
+    first, other = SecretLocation(1, "m|1", "x", "f"), SecretLocation(1, "m", "1|x", "f")
     with pytest.raises(VaultError):
-        vault.unseal(vault.seal("secret", one), other)
+        vault.unseal(vault.seal("secret", first), other)
 
 
 def test_the_inner_key_of_one_secret_does_not_open_another() -> None:
@@ -93,7 +93,7 @@ def test_keys_rotate(settings: LazySettings) -> None:
 
 
 @pytest.mark.parametrize("ring", [f"{NEW},{OLD}", f" {NEW}\r\n{OLD}\n", f"{NEW}, {OLD},"])
-def test_keys_are_parted_by_commas_or_lines(ring: str) -> None:
+def test_keys_are_separated_by_commas_or_lines(ring: str) -> None:
     assert list(vault.keys(ring)) == ["new-1", "old"]
 
 

@@ -42,8 +42,8 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
     try:
         wait(lambda: (data / "up.json").exists() or up.poll() is not None, START_SECONDS)
         assert up.poll() is None, Path(log.name).read_text()
-        said = json.loads((data / "up.json").read_text())
-        yield {**said, "said": Path(log.name).read_text(), "data": data, "process": up}
+        product = json.loads((data / "up.json").read_text())
+        yield {**product, "output": Path(log.name).read_text(), "data": data, "process": up}
     finally:
         up.send_signal(signal.SIGTERM)
         up.wait(90)
@@ -59,7 +59,7 @@ def wait(condition: Callable[[], object], seconds: float) -> None:
 
 
 def account(product: dict[str, Any], role: str) -> dict[str, str]:
-    return next(one for one in product["accounts"] if one["role"] == role)
+    return next(account for account in product["accounts"] if account["role"] == role)
 
 
 class Person:
@@ -117,7 +117,7 @@ def test_the_failed_and_the_incomplete_file_say_what_to_do(product: dict[str, An
 
 @pytest.mark.skipif(not shutil.which("sshpass"), reason="needs sshpass to type the password")
 def test_the_printed_command_sends_another_file(product: dict[str, Any]) -> None:
-    printed = re.search(r"Send +(.+)", product["said"])
+    printed = re.search(r"Send +(.+)", product["output"])
     assert printed
     options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
     command = printed[1].replace("| sftp ", f"| sshpass -e sftp {options} ")
@@ -129,9 +129,9 @@ def test_the_printed_command_sends_another_file(product: dict[str, Any]) -> None
     result = folder / "more_accounts.csv.result.txt"
     wait(lambda: result.exists(), 60)
     assert result.read_text().startswith("complete: more_accounts.csv")
-    assert not (folder / "more_accounts.csv").exists()
-    found = Person(product, "Data manager").read("/records/accounts/?q=00300001")
-    assert "mira@riverbend.example" in found
+    wait(lambda: not (folder / "more_accounts.csv").exists(), 60)
+    page = Person(product, "Data manager").read("/records/accounts/?q=00300001")
+    assert "mira@riverbend.example" in page
 
 
 def test_commands_join_the_running_product(product: dict[str, Any]) -> None:

@@ -1,1 +1,1 @@
-"""Look-up tables: what the codes of a file stand for, kept in versions."""
+"""Look-up tables: the meanings of a file's codes, kept in versions."""

@@ -1,13 +1,13 @@
-"""What a person does with look-up tables: make, replace, change a row, delete.
+"""What a person does with look-up tables: create, replace, change a row, delete.
 
-Who may is checked by the caller. Each change is a whole new version, put in place of the one
-before in one transaction; it names the version it was made from, so that of two people who save
-at once the second is told. No template is left with a table or column that is not there.
+The caller checks who may. Each change is a whole new version, which replaces the one before in
+one transaction; it names the version it was made from, so that of two people who save at once the
+second is refused. No template is left with a table or column that is not there.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace as with_changes
+import dataclasses
 from typing import Any
 
 from django.db import transaction
@@ -16,13 +16,13 @@ from imports.jobs import pinned_lookups
 from imports.mapping.definitions import BadSpec
 from imports.mapping.parsing import parse
 from imports.mapping.table_files import MOST_ROWS, row_faults
-from imports.mapping.tables import Row, Table, lacking, place_of
+from imports.mapping.tables import Row, Table, missing_columns, row_with
 from imports.models import LookupTable, LookupVersion
-from imports.templates import rules
-from imports.templates.actions import Actor
 from imports.templates.lookups import queries
-from imports.templates.rules import Refused
+from imports.templates.rules import lock_templates, saved_meanwhile
 from portal import audit
+from portal.changes import Actor
+from portal.faults import Fault, Refused, refuse
 from portal.models import Tenant
 
 MOST_TABLES = 200
@@ -32,107 +32,125 @@ MOST_VERSIONS = 20
 def create(tenant: Tenant, actor: Actor, name: str, table: Table, note: str = "") -> LookupTable:
     """A new table with its version 1. Raises Refused."""
     with transaction.atomic():
-        rules.alone(tenant.pk)
-        _refuse(_name_faults(tenant, name))
-        made = LookupTable.objects.create(tenant=tenant, name=name)
-        _add_version(made, actor, table, 1, note)
-        _audit(made, actor, "lookup.create", rows=len(table.rows))
-    return made
+        lock_templates(tenant.pk)
+        refuse(_name_faults(tenant, name))
+        created = LookupTable.objects.create(tenant=tenant, name=name)
+        _add_version(created, actor, table, 1, note)
+        _audit(created, actor, "lookup.create", rows=len(table.rows))
+    return created
 
 
 def replace(
     table: LookupTable, actor: Actor, content: Table, *, based_on: int, note: str = ""
 ) -> LookupVersion:
-    """Put other content in the place of the present one. Raises Refused."""
+    """Replace the table's content. Raises Refused, ChangedMeanwhile."""
     with transaction.atomic():
-        rules.alone(table.tenant_id)
+        lock_templates(table.tenant_id)
         current = _locked(table, based_on)
         if _same(current, content):
-            raise Refused("This is what the table says already. Nothing was changed.")
-        _refuse(_left_behind(table, content))
-        made = _add_version(table, actor, content, current.number + 1, note)
-        _audit(table, actor, "lookup.version", version=made.number, rows=len(content.rows))
-    return made
+            message = "This is what the table says already. Nothing was changed."
+            raise Refused(Fault((), "unchanged", message))
+        refuse(_template_faults(table, content))
+        version = _add_version(table, actor, content, current.number + 1, note)
+        _audit(table, actor, "lookup.version", version=version.number, rows=len(content.rows))
+    return version
 
 
 def set_row(table: LookupTable, actor: Actor, row: Row, *, based_on: int) -> LookupVersion:
-    """Say what one key stands for, a new key or one that is there. Raises Refused."""
+    """Add the row, or replace the one with its key. Raises Refused, ChangedMeanwhile."""
     content = _content(table)
-    place = place_of(content, row[0])
+    at = row_with(content, row[0])
     rows = list(content.rows)
-    if place is None:
+    if at is None:
         rows.append(row)
         note = f"Added “{row[0]}”."
     else:
-        rows[place] = row
+        rows[at] = row
         note = f"Changed “{row[0]}”."
-    changed = with_changes(content, rows=tuple(rows))
+    changed = dataclasses.replace(content, rows=tuple(rows))
     if len(rows) > MOST_ROWS:
-        raise Refused(f"The table has {MOST_ROWS:,} rows already, the most it may have.")
-    faults = row_faults(with_changes(content, rows=(row,)), [(place or len(rows) - 1) + 2])
-    _refuse([fault.partition(": ")[2] for fault in faults])
+        message = "The table has %(most)s rows already, the most it may have."
+        raise Refused(Fault((), "too_many_rows", message, {"most": f"{MOST_ROWS:,}"}))
+    # The person sees one row, so that its line says nothing.
+    refuse(row_faults(dataclasses.replace(content, rows=(row,)), [1]))
     return replace(table, actor, changed, based_on=based_on, note=note[:300])
 
 
 def remove_row(table: LookupTable, actor: Actor, key: str, *, based_on: int) -> LookupVersion:
-    """Take a key out. Raises Refused, also for the last one."""
+    """Remove the row with the key. Raises Refused, also for the last row, and ChangedMeanwhile."""
     content = _content(table)
-    place = place_of(content, key)
-    if place is None:
-        raise Refused(f"The table has no key “{key[:60]}”.")
+    at = row_with(content, key)
+    if at is None:
+        message = "The table has no key “%(key)s”."
+        raise Refused(Fault(("key",), "no_key", message, {"key": key[:60]}))
     if len(content.rows) == 1:
-        raise Refused("This is the last row, and a table has at least one. Delete the table.")
-    rows = (*content.rows[:place], *content.rows[place + 1 :])
-    note = f"Removed “{content.rows[place][0]}”."[:300]
-    return replace(table, actor, with_changes(content, rows=rows), based_on=based_on, note=note)
+        message = "This is the last row, and a table has at least one. Delete the table."
+        raise Refused(Fault(("key",), "last_row", message))
+    rows = (*content.rows[:at], *content.rows[at + 1 :])
+    note = f"Removed “{content.rows[at][0]}”."[:300]
+    return replace(
+        table, actor, dataclasses.replace(content, rows=rows), based_on=based_on, note=note
+    )
 
 
 def delete(table: LookupTable, actor: Actor) -> None:
-    """Remove a table that nothing uses. Raises Refused, naming who does."""
+    """Delete a table that nothing uses. Raises Refused, which names what uses it."""
     with transaction.atomic():
-        rules.alone(table.tenant_id)
-        using = [one.name for one in queries.users(table.tenant_id).get(table.name, [])]
+        lock_templates(table.tenant_id)
+        using = [template.name for template in queries.users(table.tenant_id).get(table.name, [])]
         if using:
             named = ", ".join(f"“{name}”" for name in using[:5])
             more = f" and {len(using) - 5} more" if len(using) > 5 else ""
-            raise Refused(f"It is used by {named}{more}. Take it out of these templates first.")
+            message = "It is used by %(templates)s. Take it out of these templates first."
+            raise Refused(Fault((), "table_used", message, {"templates": f"{named}{more}"}))
         if count := queries.unfinished(table).count():
             jobs = "One import" if count == 1 else f"{count:,} imports"
-            raise Refused(f"{jobs} that runs or waits uses it. Try again when it is done.")
+            message = "%(jobs)s that runs or waits uses it. Try again when it is done."
+            raise Refused(Fault((), "table_in_jobs", message, {"jobs": jobs}))
         _audit(table, actor, "lookup.delete")
         table.delete()
 
 
-def _name_faults(tenant: Tenant, name: str) -> list[str]:
+def _name_faults(tenant: Tenant, name: str) -> list[Fault]:
     if not name.strip() or name != name.strip() or len(name) > 200 or not name.isprintable():
-        return ["name: expected 1 to 200 characters on one line."]
-    found = LookupTable.objects.filter(tenant=tenant)
-    if found.filter(name=name).exists():
-        return [f"There is a look-up table named “{name}” already. Choose another name."]
-    if found.count() >= MOST_TABLES:
-        return [f"There are {MOST_TABLES} look-up tables already, the most there may be."]
+        message = "name: expected 1 to 200 characters on one line."
+        return [Fault(("name",), "name_length", message)]
+    tables = LookupTable.objects.filter(tenant=tenant)
+    if tables.filter(name=name).exists():
+        message = "There is a look-up table named “%(name)s” already. Choose another name."
+        return [Fault(("name",), "name_taken", message, {"name": name})]
+    if tables.count() >= MOST_TABLES:
+        message = "There are %(most)s look-up tables already, the most there may be."
+        return [Fault((), "too_many_tables", message, {"most": MOST_TABLES})]
     return []
 
 
-def _left_behind(table: LookupTable, content: Table) -> list[str]:
+def _template_faults(table: LookupTable, content: Table) -> list[Fault]:
     """The templates that take a column which the new content does not have."""
-    faults = []
+    faults: list[Fault] = []
     for template in queries.users(table.tenant_id).get(table.name, []):
         try:
             spec = parse(template.current.spec if template.current else {})
         except BadSpec:
             continue
-        told = lacking(spec, {table.name: content.columns})
-        faults += [f"The template “{template.name}”: {fault}" for fault in told]
+        message, name = "The template “%(template)s”: %(fault)s", template.name
+        faults += [
+            Fault((), fault.code, message, {"template": name, "fault": str(fault)})
+            for fault in missing_columns(spec, {table.name: content.columns})
+        ]
     return faults
 
 
 def _content(table: LookupTable) -> Table:
     """As it is stored now. Raises Refused."""
-    found = pinned_lookups.current(table.tenant_id, [table.name]).get(table.name)
-    if found is None:
-        raise Refused("The table was deleted meanwhile.")
-    return found
+    content = pinned_lookups.current(table.tenant_id, [table.name]).get(table.name)
+    if content is None:
+        raise _deleted()
+    return content
+
+
+def _deleted() -> Refused:
+    return Refused(Fault((), "deleted_meanwhile", "The table was deleted meanwhile."))
 
 
 def _same(version: LookupVersion, content: Table) -> bool:
@@ -142,23 +160,19 @@ def _same(version: LookupVersion, content: Table) -> bool:
 
 def _locked(table: LookupTable, based_on: int) -> LookupVersion:
     rows = LookupTable.objects.filter(tenant_id=table.tenant_id, pk=table.pk)
-    fresh = rows.select_for_update(no_key=True, of=("self",)).select_related("current__user")
-    found = fresh.first()
-    if found is None or found.current is None:
-        raise Refused("The table was deleted meanwhile.")
-    if found.current.number != based_on:
-        who = f" by {found.current.user}" if found.current.user else ""
-        raise Refused(
-            f"Version {found.current.number} was saved{who} meanwhile, and yours was not: look at"
-            " it first, then save again."
-        )
-    return found.current
+    rows = rows.select_for_update(no_key=True, of=("self",)).select_related("current__user")
+    fresh = rows.first()
+    if fresh is None or fresh.current is None:
+        raise _deleted()
+    if fresh.current.number != based_on:
+        raise saved_meanwhile(fresh.current)
+    return fresh.current
 
 
 def _add_version(
     table: LookupTable, actor: Actor, content: Table, number: int, note: str
 ) -> LookupVersion:
-    made = LookupVersion.objects.create(
+    version = LookupVersion.objects.create(
         tenant_id=table.tenant_id,
         table=table,
         number=number,
@@ -169,22 +183,17 @@ def _add_version(
         note=note[:300],
         user=actor.user,
     )
-    LookupTable.objects.filter(pk=table.pk).update(current=made)
-    table.current = made
-    _forget(table, number)
-    return made
+    LookupTable.objects.filter(pk=table.pk).update(current=version)
+    table.current = version
+    _delete_old_versions(table, number)
+    return version
 
 
-def _forget(table: LookupTable, newest: int) -> None:
-    """Drop the oldest versions, save those that a job still runs with."""
+def _delete_old_versions(table: LookupTable, newest: int) -> None:
+    """Delete the oldest versions, except those that a job still runs with."""
     noted = {job.lookups[table.name] for job in queries.unfinished(table).only("lookups")}
     old = table.versions.filter(number__lte=newest - MOST_VERSIONS)
     old.exclude(number__in=noted).delete()
-
-
-def _refuse(faults: list[str]) -> None:
-    if faults:
-        raise Refused(*faults)
 
 
 def _audit(table: LookupTable, actor: Actor, action: str, **detail: Any) -> None:

@@ -1,1 +1,1 @@
-"""Making an import in the browser, step by step (seed 003)."""
+"""The wizard: an import is set up in the browser, step by step (seed 003)."""

@@ -1,8 +1,9 @@
-"""The last steps: validate the whole file, see what would happen, then process it or save it."""
+"""The last steps: validate the whole file, see the plan, then process or save a template."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -16,15 +17,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from imports.drafts import keeping, receiving, running, sampling
 from imports.jobs import queries
-from imports.mapping.differences import source
+from imports.mapping.differences import source_words
 from imports.mapping.spec import BadSpec, Spec, parse
 from imports.models import ImportDraft, ImportJob
-from imports.templates.rules import Refused
+from imports.templates.rules import TemplateIdentity
 from imports.web import progress
 from imports.web.wizard import frame
-from imports.web.wizard.mapping import problems
+from portal.changes import ChangedMeanwhile
+from portal.faults import Refused
 from portal.models import Account, Role
-from portal.web import address, live
+from portal.web import acting, live
 from portal.web.permissions import TenantRequest, require
 
 State = ImportJob.State
@@ -35,7 +37,7 @@ _FIELDS = 12
 @require_GET
 @require(Role.ADMIN)
 def check(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """What the validation found, live while it runs."""
+    """The result of the validation, live while it runs."""
     draft = frame.draft_of(request, uid)
     if not draft.content:
         return redirect("draft-file", uid)
@@ -43,13 +45,13 @@ def check(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "section": "new",
         "draft": draft,
         "steps": frame.steps(draft, "draft-check"),
-        "problems": problems(draft),
-        **_found(request, draft),
+        "problems": frame.problems(draft),
+        **_validation(draft),
     }
     return live.page(request, "imports/wizard/check.html", "imports/wizard/_check.html", context)
 
 
-def _found(request: TenantRequest, draft: ImportDraft) -> dict[str, Any]:
+def _validation(draft: ImportDraft) -> dict[str, Any]:
     job = draft.dry_run
     if job is None:
         return {"job": None, "every": 0}
@@ -85,7 +87,7 @@ def _groups(job: ImportJob) -> list[dict[str, Any]]:
 
 
 def _plan(draft: ImportDraft, job: ImportJob) -> dict[str, Any]:
-    """The first rows as they will be stored, beside what the file says."""
+    """The first rows as they will be stored, beside the cells of the file."""
     detail = job.plan_detail or {}
     try:
         spec = parse(job.spec or {})
@@ -95,28 +97,31 @@ def _plan(draft: ImportDraft, job: ImportJob) -> dict[str, Any]:
     rows = dict(sample.rows)
     header = [name.strip() for name in sample.header]
     return {
-        "creates": [_stored(one, spec, header, rows) for one in detail.get("creates", [])[:_ROWS]],
+        "creates": [
+            _created(record, spec, header, rows) for record in detail.get("creates", [])[:_ROWS]
+        ],
         "updates": detail.get("updates", []),
         "removes": detail.get("removes", [])[:_ROWS],
     }
 
 
-def _stored(
-    one: dict[str, Any], spec: Spec, header: list[str], rows: dict[int, tuple[str, ...]]
+def _created(
+    plan: dict[str, Any], spec: Spec, header: list[str], rows: dict[int, tuple[str, ...]]
 ) -> dict[str, Any]:
-    """One new record: each field, what the file says for it, and what is stored."""
-    cells = rows.get(one["line"] or 0)
+    """One new record: each field with the cells it comes from and the value that is stored."""
+    row = rows.get(plan["line"] or 0)
     pairs = []
-    for name, value in list(one["record"].items())[:_FIELDS]:
-        made = spec.fields.get(name)
-        said = _said(made.columns, header, cells) if made and cells else None
-        pairs.append({"name": name, "said": said, "stored": value, "by": source(made)})
-    return {"line": one["line"], "key": one["key"].replace("\x1f", " / "), "pairs": pairs}
+    for name, value in list(plan["record"].items())[:_FIELDS]:
+        field = spec.fields.get(name)
+        cells = _cells(field.columns, header, row) if field and row else None
+        pairs.append({"name": name, "cells": cells, "stored": value, "by": source_words(field)})
+    return {"line": plan["line"], "key": plan["key"].replace("\x1f", " / "), "pairs": pairs}
 
 
-def _said(columns: Any, header: list[str], cells: tuple[str, ...]) -> str | None:
+def _cells(columns: Sequence[str], header: list[str], row: tuple[str, ...]) -> str | None:
+    """The row's cells of these columns as one text; None where the file has none of them."""
     places = [header.index(name) for name in columns if name in header]
-    return " | ".join(cells[at] for at in places if at < len(cells)) if places else None
+    return " | ".join(row[at] for at in places if at < len(row)) if places else None
 
 
 @require_POST
@@ -126,17 +131,29 @@ def validate(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     draft = frame.draft_of(request, uid)
     try:
         running.validate(draft, request.user, frame.version(request))
-    except running.NotReady as waiting:
-        for reason in waiting.reasons[:5]:
-            messages.error(request, reason)
+    except keeping.DraftChanged:
+        frame.warn_changed(request, draft)
+    except Refused as refused:
+        frame.show_reasons(request, refused)
         return redirect("draft-map", uid)
-    except keeping.Stale:
-        frame.told_late(request, draft)
     return redirect("draft-check", uid)
 
 
+def _initial(draft: ImportDraft) -> dict[str, Any]:
+    template = draft.template
+    if template is None:
+        name = draft.file_name.rpartition(".")[0] or draft.file_name
+        names, account = [draft.file_name], receiving.sender(draft)
+    else:
+        name, names, account = template.name, template.file_names, template.account_id
+    return {"name": name, "file_names": "\n".join(names), "account": account}
+
+
 class TemplateForm(forms.Form):
-    """What a template is called, and which files it is for."""
+    """A template's name and the files it is for.
+
+    based_on: the version of the template that the page shows, or the sent page showed.
+    """
 
     name = forms.CharField(
         label=gettext_lazy("Name of the template"),
@@ -161,17 +178,21 @@ class TemplateForm(forms.Form):
     )
 
     def __init__(self, data: Any, request: TenantRequest, draft: ImportDraft) -> None:
-        made = draft.template
-        super().__init__(data, initial={
-            "name": made.name if made else draft.file_name.rpartition(".")[0] or draft.file_name,
-            "file_names": "\n".join(made.file_names if made else [draft.file_name]),
-            "account": made.account_id if made else receiving.sender(draft),
-        })  # fmt: skip
+        super().__init__(data, initial=_initial(draft))
+        self.based_on = (
+            running.template_version(draft) if data is None else acting.based_on(request)
+        )
         accounts = Account.objects.filter(tenant=request.tenant).order_by("username")
         self.fields["account"].queryset = accounts  # type: ignore[attr-defined]
 
+    def identity(self) -> TemplateIdentity:
+        """What was filled in; the form must be valid."""
+        data = self.cleaned_data
+        names = tuple(data["file_names"])
+        return TemplateIdentity(name=data["name"], account=data["account"], file_names=names)
+
     def clean_file_names(self) -> list[str]:
-        """The names, each once. Raises ValidationError for what no file can be called."""
+        """The names, each once. Raises ValidationError for what cannot be a file's name."""
         lines = str(self.cleaned_data["file_names"]).splitlines()
         names = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
         if any("/" in name or "\\" in name or len(name) > 255 for name in names):
@@ -189,64 +210,67 @@ def finish(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     if not draft.content:
         return redirect("draft-file", uid)
     form = TemplateForm(request.POST if request.method == "POST" else None, request, draft)
-    status = _saved(request, draft, form) if request.method == "POST" else 200
-    if status == 302:
-        return redirect("draft-finish", uid)
-    job = draft.dry_run
-    context = {
-        "form": form,
-        "problems": problems(draft),
-        "checked": job if job and running.is_current(draft) else None,
-        "planned": bool(job and job.state == State.PLANNED and running.is_current(draft)),
-        "counts": _counts(job) if job else [],
-    }
-    return frame.page(request, "finish", draft, "draft-finish", context, status)
+
+    def show(status: int) -> HttpResponse:
+        job = draft.dry_run
+        context = {
+            "form": form,
+            "problems": frame.problems(draft),
+            "checked": job if job and running.is_current(draft) else None,
+            "planned": bool(job and job.state == State.PLANNED and running.is_current(draft)),
+            "counts": _counts(job) if job else [],
+        }
+        return frame.page(request, "finish", draft, "draft-finish", context, status)
+
+    return frame.answer(request, draft, lambda: _save(request, draft, form), show)
 
 
-def _saved(request: TenantRequest, draft: ImportDraft, form: TemplateForm) -> int:
+def _save(request: TenantRequest, draft: ImportDraft, form: TemplateForm) -> HttpResponse:
+    """Save a template, or its next version. Raises frame.NotSaved, keeping.DraftChanged."""
     if not form.is_valid():
-        return 422
-    client = address.client(request) or None
+        raise frame.NotSaved
+    actor, version = acting.actor(request), frame.version(request)
     try:
-        made = running.save_template(
-            draft, request.user, frame.version(request), client, **form.cleaned_data
+        saved = running.save_template(
+            draft, actor, version, form.identity(), based_on=form.based_on
         )
-    except running.NotReady as waiting:
-        form.add_error(None, " ".join(waiting.reasons[:5]))
-        return 422
+    except keeping.DraftChanged:
+        raise
+    except ChangedMeanwhile as changed:
+        # Saving again is then a decision: the page has said what differs.
+        form.based_on = changed.number
+        form.add_error(None, acting.changed_words(changed))
+        raise frame.NotSaved(409) from changed
+    except (running.NotReady, BadSpec) as unready:
+        form.add_error(None, " ".join(unready.sentences[:5]))
+        raise frame.NotSaved from unready
     except Refused as refused:
         for fault in refused.faults:
-            form.add_error(_place(fault), fault)
-        return 422
-    except keeping.Stale:
-        frame.told_late(request, draft)
-        return 409
+            field = fault.path[0] if fault.path else None
+            form.add_error(str(field) if field in form.fields else None, str(fault))
+        raise frame.NotSaved from refused
     words = _("Saved as template “%(name)s”, version %(number)s.")
-    messages.success(request, words % {"name": made.template.name, "number": made.number})
-    return 302
-
-
-def _place(fault: str) -> str:
-    """The field that what speaks against a template is about."""
-    return "name" if fault.startswith(("name:", "There is a template named")) else "file_names"
+    messages.success(request, words % {"name": saved.template.name, "number": saved.number})
+    return redirect("draft-finish", draft.uid)
 
 
 @require_POST
 @require(Role.ADMIN)
 def process(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Carry out what the validation showed."""
+    """Carry out the plan that the validation showed."""
     draft = frame.draft_of(request, uid)
     try:
         job = running.process(
-            draft, request.user, frame.version(request), address.client(request) or None,
+            draft,
+            acting.actor(request),
+            frame.version(request),
             agreed="agreed" in request.POST,
-        )  # fmt: skip
-    except running.NotReady as waiting:
-        for reason in waiting.reasons[:5]:
-            messages.error(request, reason)
-        return redirect("draft-check", uid)
-    except keeping.Stale:
-        frame.told_late(request, draft)
+        )
+    except keeping.DraftChanged:
+        frame.warn_changed(request, draft)
         return redirect("draft-finish", uid)
+    except Refused as refused:
+        frame.show_reasons(request, refused)
+        return redirect("draft-check", uid)
     messages.success(request, _("The file is imported in a moment."))
     return redirect("job", job.uid)

@@ -1,4 +1,4 @@
-"""The first step: what is imported. And the list of what is unfinished, and template files."""
+"""The first step: what is imported; the list of unfinished drafts; sample files."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from imports.web.wizard import frame
 from portal.models import Role
 from portal.people_csv import write_rows
 from portal.records.catalog import catalog
-from portal.web import address
+from portal.web import acting
 from portal.web.permissions import TenantRequest, require
 
 
 @require_http_methods(["GET", "POST"])
 @require(Role.ADMIN)
 def new(request: TenantRequest) -> HttpResponse:
-    """Choose what is imported; this makes a draft. Lists the unfinished ones."""
+    """Choose what is imported, which creates a draft. Lists the unfinished ones."""
     if request.method == "POST":
         feed = request.POST.get("feed", "")
         if _is_feed(feed):
@@ -45,19 +45,21 @@ def new(request: TenantRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @require(Role.ADMIN)
 def choose(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Choose anew; a mapping to another record type is made anew as well."""
+    """Choose again; the mapping to another record type begins again too."""
     draft = frame.draft_of(request, uid)
     chosen = request.POST.get("feed", draft.feed)
-    status = 200
-    if request.method == "POST" and _is_feed(chosen):
-        try:
-            keeping.save(draft, request.user, frame.version(request), **_changed(draft, chosen))
-            return redirect("draft-settings", uid)
-        except keeping.Stale:
-            frame.told_late(request, draft)
-            status = 409
-    context = {"packs": _packs(), "chosen": chosen}
-    return frame.page(request, "choose", draft, "draft-choose", context, status)
+
+    def save() -> HttpResponse:
+        if not _is_feed(chosen):
+            raise frame.NotSaved
+        keeping.save(draft, request.user, frame.version(request), **_changed(draft, chosen))
+        return redirect("draft-settings", uid)
+
+    def show(status: int) -> HttpResponse:
+        context = {"packs": _packs(), "chosen": chosen}
+        return frame.page(request, "choose", draft, "draft-choose", context, status)
+
+    return frame.answer(request, draft, save, show)
 
 
 def _changed(draft: Any, feed: str) -> dict[str, Any]:
@@ -65,9 +67,8 @@ def _changed(draft: Any, feed: str) -> dict[str, Any]:
         return {"step": "settings"}
     draft.feed = feed
     draft.spec = keeping.with_part(draft, fields={}, own_fields=[])
-    found = {name: draft.sample.get(name) for name in ("notes", "confidence")}
-    again = guessing.mapped(draft, found) if draft.content else {"spec": draft.spec}
-    return {"feed": feed, "step": "settings", **again}
+    mapping = guessing.mapped_again(draft) if draft.content else {"spec": draft.spec}
+    return {"feed": feed, "step": "settings", **mapping}
 
 
 def _is_feed(name: str) -> bool:
@@ -82,14 +83,14 @@ def _packs() -> list[dict[str, Any]]:
 
 
 def _feed(feed: Any) -> dict[str, Any]:
-    words = {
+    effects = {
         "upsert": _("creates and updates"),
         "add_only": _("only adds"),
         "update_only": _("only updates"),
         "remove": _("removes"),
         "mirror": _("creates, updates, and removes what is not in the file"),
     }
-    says = words[feed.operation.value]
+    says = effects[feed.operation.value]
     if feed.row_operation:
         says = _("the column %(name)s says what each row does") % {
             "name": feed.row_operation.column
@@ -100,24 +101,24 @@ def _feed(feed: Any) -> dict[str, Any]:
 @require_GET
 @require(Role.ADMIN)
 def sample(request: TenantRequest, feed: str) -> HttpResponse:
-    """The template file of a feed: its header and one row to go by."""
+    """The sample file of a feed: its header and one example row."""
     if not _is_feed(feed):
         raise Http404
-    known = catalog().feed(feed)
-    targets = targets_of(known, catalog().record_type(known.record_type))
+    chosen = catalog().feed(feed)
+    targets = targets_of(chosen, catalog().record_type(chosen.record_type))
     written = io.BytesIO()
     cells = [field.sample or (field.values[0] if field.values else "") for field in targets]
     write_rows(written, [field.name for field in targets], [cells])
     response = HttpResponse(written.getvalue(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{known.file_name}"'
+    response["Content-Disposition"] = f'attachment; filename="{chosen.file_name}"'
     return response
 
 
 @require_POST
 @require(Role.ADMIN)
 def discard(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Give a draft up."""
+    """Delete a draft."""
     draft = frame.draft_of(request, uid)
-    running.discard(draft, request.user, address.client(request) or None)
+    running.discard(draft, acting.actor(request))
     messages.success(request, _("Discarded. Nothing was changed in the store."))
     return redirect("import-new")

@@ -1,8 +1,9 @@
-"""The third step: the file and how it is read, with its first rows at once."""
+"""The third step: the file and how it is read, with a preview of its first rows."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -25,9 +26,7 @@ from portal.models import Role
 from portal.web import live, uploads
 from portal.web.permissions import TenantRequest, require
 
-_SELECT = {"class": "form-select"}
-_NUMBER = {"class": "form-control"}
-_LIES = "lies-"  # before the number of a file in a folder
+_IN_FOLDER = "lies-"  # before the number of a file in a folder
 _SHOWN_ROWS = 8
 _SHOWN_COLUMNS = 40
 _ENCODINGS = [
@@ -38,53 +37,50 @@ _ENCODINGS = [
 ]
 
 
-class ReadingForm(forms.Form):
-    """How the file is read, in the words of the spec."""
-
-    encoding = forms.ChoiceField(
-        label=gettext_lazy("Encoding"),
-        choices=[("auto", gettext_lazy("Find out")), *_ENCODINGS],
-        widget=forms.Select(attrs=_SELECT),
+def _select(label: Any, choices: list[tuple[str, Any]]) -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label=label, choices=choices, widget=forms.Select(attrs={"class": "form-select"})
     )
-    delimiter = forms.ChoiceField(
-        label=gettext_lazy("Columns are parted by"),
-        choices=[
+
+
+def _count(label: Any, help_text: Any = "") -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label,
+        help_text=help_text,
+        min_value=0,
+        max_value=1000,
+        widget=forms.NumberInput(attrs={"class": "form-control"}),
+    )
+
+
+class ReadingForm(forms.Form):
+    """How the file is read; the values are the spec's."""
+
+    encoding = _select(gettext_lazy("Encoding"), [("auto", gettext_lazy("Find out")), *_ENCODINGS])
+    delimiter = _select(
+        gettext_lazy("Columns are parted by"),
+        [
             ("auto", gettext_lazy("Find out")),
             (",", gettext_lazy("Comma")),
             (";", gettext_lazy("Semicolon")),
             ("tab", gettext_lazy("Tab")),
             ("|", gettext_lazy("Bar |")),
         ],
-        widget=forms.Select(attrs=_SELECT),
     )
-    quote = forms.ChoiceField(
-        label=gettext_lazy("Quotes"),
-        choices=[
+    quote = _select(
+        gettext_lazy("Quotes"),
+        [
             ('"', gettext_lazy('Double "')),
             ("'", gettext_lazy("Single '")),
             ("none", gettext_lazy("None")),
         ],
-        widget=forms.Select(attrs=_SELECT),
     )
-    skip_rows = forms.IntegerField(
-        label=gettext_lazy("Lines to skip at the top"),
-        min_value=0,
-        max_value=1000,
-        widget=forms.NumberInput(attrs=_NUMBER),
+    skip_rows = _count(gettext_lazy("Lines to skip at the top"))
+    header_row = _count(
+        gettext_lazy("Row with the names"),
+        gettext_lazy("Counted after the skipped lines; 0 for none."),
     )
-    header_row = forms.IntegerField(
-        label=gettext_lazy("Row with the names"),
-        help_text=gettext_lazy("Counted after the skipped lines; 0 for none."),
-        min_value=0,
-        max_value=1000,
-        widget=forms.NumberInput(attrs=_NUMBER),
-    )
-    skip_last = forms.IntegerField(
-        label=gettext_lazy("Rows to skip at the end"),
-        min_value=0,
-        max_value=1000,
-        widget=forms.NumberInput(attrs=_NUMBER),
-    )
+    skip_last = _count(gettext_lazy("Rows to skip at the end"))
 
     def reading(self, draft: ImportDraft) -> dict[str, Any]:
         """The reading as a spec writes it; the sheet stays as it is."""
@@ -97,55 +93,60 @@ def file(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """The file; htmx asks for the first rows under another reading, a POST saves the reading."""
     draft = frame.draft_of(request, uid)
     if request.method == "GET" and live.is_fragment(request):
-        return _tried(request, draft)
+        return _previewed(request, draft)
     if draft.fetched:
-        draft = _brought(request, draft)
-    form, status = None, 200
-    if draft.content:
-        data = request.POST if request.method == "POST" else None
-        form = ReadingForm(data, initial=keeping.part(draft, "reading"))
-    if request.method == "POST" and form is not None:
-        status = _saved(request, draft, form)
-        if status == 302:
-            return redirect("draft-map" if "next" in request.POST else "draft-file", uid)
-    return _shown(request, draft, form, status)
+        draft = _use_fetched(request, draft)
+    if not draft.content:
+        return _page(request, draft, None)
+    data = request.POST if request.method == "POST" else None
+    form = ReadingForm(data, initial=keeping.part(draft, "reading"))
+    return frame.answer(
+        request,
+        draft,
+        lambda: _save(request, draft, form),
+        lambda status: _page(request, draft, form, status),
+    )
 
 
 @require_GET
 @require(Role.ADMIN)
 def fetched(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Whether the collector has answered: nothing while it has not, then the file's page."""
+    """Answer with nothing until the collector has copied the file, then lead to the file's page."""
     draft = frame.draft_of(request, uid)
-    if draft.wanted_id and not draft.fetched:
+    if draft.requested_id and not draft.fetched:
         return HttpResponse(status=204)
     response = HttpResponse(headers={"HX-Redirect": reverse("draft-file", args=[uid])})
     return response if live.is_fragment(request) else redirect("draft-file", uid)
 
 
-def _brought(request: TenantRequest, draft: ImportDraft) -> ImportDraft:
-    """Read what the collector has brought; that is nobody's decision, so whoever looks does it."""
+def _use_fetched(request: TenantRequest, draft: ImportDraft) -> ImportDraft:
+    """Use the collector's copy. That is nobody's decision, so the first request does it."""
     is_begun = draft.step != "settings"
     try:
         receiving.take_fetched(draft, request.user)
         if not is_begun:
-            likely.aim(draft, request.user)
+            likely.choose_feed(draft, request.user)
     except FileRefused as refused:
-        messages.error(request, " ".join(one.message for one in refused.issues[:3]))
+        messages.error(request, _reasons(refused))
     except FileNotFoundError:
         messages.error(request, _("That file is no longer in its folder. Choose another one."))
-    except keeping.Stale:
-        pass  # another look at this page was first
+    except keeping.DraftChanged:
+        pass  # another request for this page was first
     return frame.draft_of(request, draft.uid)
 
 
-def _shown(
+def _reasons(refused: FileRefused) -> str:
+    return " ".join(issue.message for issue in refused.issues[:3])
+
+
+def _page(
     request: TenantRequest, draft: ImportDraft, form: ReadingForm | None, status: int = 200
 ) -> HttpResponse:
     context = {
         "form": form,
         "arrived": receiving.arrived(request.tenant),
         "unmatched": receiving.unmatched(request.tenant),
-        "lying": receiving.lying(request.tenant)[: receiving.PICKED],
+        "in_folders": receiving.in_folders(request.tenant)[: receiving.PICKED],
         "most": filesizeformat(configured.MAX_UPLOAD_BYTES),
         "sheet": keeping.part(draft, "reading").get("sheet"),
         "sure": round((draft.sample.get("confidence") or 0) * 100),
@@ -155,8 +156,8 @@ def _shown(
     return frame.page(request, "file", draft, "draft-file", context, status)
 
 
-def _tried(request: TenantRequest, draft: ImportDraft) -> HttpResponse:
-    """The first rows as the form says now, without saving it."""
+def _previewed(request: TenantRequest, draft: ImportDraft) -> HttpResponse:
+    """The first rows under the form's reading, without saving it."""
     return render(
         request, "imports/wizard/_preview.html", _preview(draft, ReadingForm(request.GET))
     )
@@ -167,8 +168,8 @@ def _preview(draft: ImportDraft, form: ReadingForm) -> dict[str, Any]:
         words = " ".join(str(error) for errors in form.errors.values() for error in errors)
         return {"sample": sampling.Sample(refusal=words)}
     reading = form.reading(draft) if form.is_bound else keeping.part(draft, "reading")
-    parsed = sampling.reading_of(_with(draft, reading))
-    sample = sampling.take(draft, parsed)
+    draft_spec = ImportDraft(spec=keeping.with_part(draft, reading=reading))
+    sample = sampling.take(draft, sampling.reading_of(draft_spec))
     return {
         "sample": sample,
         "header": sample.header[:_SHOWN_COLUMNS],
@@ -179,29 +180,22 @@ def _preview(draft: ImportDraft, form: ReadingForm) -> dict[str, Any]:
     }
 
 
-def _with(draft: ImportDraft, reading: dict[str, Any]) -> ImportDraft:
-    return ImportDraft(spec=keeping.with_part(draft, reading=reading))
-
-
-def _saved(request: TenantRequest, draft: ImportDraft, form: ReadingForm) -> int:
+def _save(request: TenantRequest, draft: ImportDraft, form: ReadingForm) -> HttpResponse:
+    """Save the reading. Raises frame.NotSaved, keeping.DraftChanged."""
     if not form.is_valid():
-        return 422
-    try:
-        receiving.read_so(draft, request.user, frame.version(request), form.reading(draft))
-    except keeping.Stale:
-        frame.told_late(request, draft)
-        return 409
+        raise frame.NotSaved
+    receiving.change_reading(draft, request.user, frame.version(request), form.reading(draft))
     if refusal := sampling.take(draft, sampling.reading_of(draft)).refusal:
         messages.error(request, refusal)
-        return 422
-    return 302
+        raise frame.NotSaved
+    return redirect("draft-map" if "next" in request.POST else "draft-file", draft.uid)
 
 
 @require_POST
 @uploads.may_come_by_script
 @require(Role.ADMIN)
 def upload(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Take an uploaded file."""
+    """Use an uploaded file."""
     draft = frame.draft_of(request, uid)
     sent = request.FILES.get("file")
     if uploads.too_large(request):
@@ -222,7 +216,7 @@ def upload(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
 @require_POST
 @require(Role.ADMIN)
 def pick(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Take a file that came before: of a job, one that no template names, or one that waits."""
+    """Use a file that was sent before: of a job, an unmatched one, or one in a folder."""
     draft = frame.draft_of(request, uid)
     chosen = request.POST.get("job", "")
     for job in receiving.arrived(request.tenant):
@@ -234,18 +228,19 @@ def pick(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
                 request, draft, partial(receiving.take_arrived, draft, request.user, row=row)
             )
     if (number := _number_of(chosen)) is not None:
-        file = receiving.lying(request.tenant).filter(pk=number).first()
+        file = receiving.in_folders(request.tenant).filter(pk=number).first()
         if file is None:
             return _refused(request, draft, _("This file no longer waits in its folder."))
-        want = partial(receiving.want, draft, request.user, file=file, step="file")
-        return _taken(request, draft, want)
+        ask = partial(receiving.request, draft, request.user, file=file, step="file")
+        return _taken(request, draft, ask)
     return _refused(request, draft, _("Choose a file first."))
 
 
 def _number_of(chosen: str) -> int | None:
-    number = chosen.removeprefix(_LIES)
-    known = chosen.startswith(_LIES) and number.isascii() and number.isdigit() and len(number) < 19
-    return int(number) if known else None
+    """The sighting's number in what was chosen; None where it is no file in a folder."""
+    number = chosen.removeprefix(_IN_FOLDER)
+    is_number = number.isascii() and number.isdigit() and len(number) < 19
+    return int(number) if chosen.startswith(_IN_FOLDER) and is_number else None
 
 
 @require_POST
@@ -263,17 +258,18 @@ def sheet(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     )
 
 
-def _taken(request: TenantRequest, draft: ImportDraft, take: Any) -> HttpResponse:
+def _taken(request: TenantRequest, draft: ImportDraft, take: Callable[[int], None]) -> HttpResponse:
+    """Let the draft take a file. take: takes the draft's version that the page showed."""
     try:
         take(frame.version(request))
     except FileRefused as refused:
         fresh = frame.draft_of(request, draft.uid)
-        return _refused(request, fresh, " ".join(one.message for one in refused.issues[:3]))
+        return _refused(request, fresh, _reasons(refused))
     except FileNotFoundError:
         fresh = frame.draft_of(request, draft.uid)
         return _refused(request, fresh, _("That file is not kept any more. Choose another one."))
-    except keeping.Stale:
-        frame.told_late(request, draft)
+    except keeping.DraftChanged:
+        frame.warn_changed(request, draft)
         return _refused(request, frame.draft_of(request, draft.uid), "", status=409)
     return redirect("draft-file", draft.uid)
 
@@ -284,4 +280,4 @@ def _refused(
     if words:
         messages.error(request, words)
     form = ReadingForm(initial=keeping.part(draft, "reading")) if draft.content else None
-    return _shown(request, draft, form, status)
+    return _page(request, draft, form, status)

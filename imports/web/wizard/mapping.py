@@ -1,9 +1,9 @@
-"""The fourth step: which column is which field, as two lists: by field and by column."""
+"""The fourth step: which column is which field, as a list of fields and a list of columns."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -13,17 +13,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from imports.check.columns import near_names
-from imports.drafts import guessing, keeping, running, trying
-from imports.mapping.definitions import BadSpec
-from imports.mapping.differences import source
-from imports.mapping.spec import parse
+from imports.drafts import guessing, keeping, trying
+from imports.mapping.differences import source_words
+from imports.mapping.spec import BadSpec, parse
 from imports.models import ImportDraft
-from imports.web.wizard import frame
+from imports.web.wizard import frame, step_form
 from portal.models import Role
 from portal.records.definitions import Field, FieldType
+from portal.web import acting
 from portal.web.permissions import TenantRequest, require
 
-_ALL_SHOWN = 60  # columns that every select may offer; of more the likely ones
+_ALL_SHOWN = 60  # columns that a select offers; with more columns only the likely ones
 _PER_PAGE = 50
 _KEEP = "as-it-is"
 OWN_TYPES = tuple(kind.value for kind in FieldType if kind is not FieldType.ENUM)
@@ -32,72 +32,80 @@ OWN_TYPES = tuple(kind.value for kind in FieldType if kind is not FieldType.ENUM
 @require_http_methods(["GET", "POST"])
 @require(Role.ADMIN)
 def fields(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Every field with the column it takes, why, and what is in it."""
+    """Every field with its column, the reason for it, and sample values."""
     draft = frame.draft_of(request, uid)
     if not draft.content:
         return redirect("draft-file", uid)
-    targets, status = guessing.targets(draft), 200
-    made = keeping.part(draft, "fields")
+    targets = guessing.targets(draft)
+    mapping = keeping.part(draft, "fields")
     if request.method == "POST":
-        made = _sent(request, draft, targets, made)
-        status = _saved(request, draft, made)
-        if status == 302:
-            where = request.POST.get("then", "")
-            if where.isascii() and where.isdigit() and int(where) < len(targets):
-                return redirect("draft-field", uid, int(where))
-            return redirect("draft-check" if where == "check" else "draft-map", uid)
-        draft.spec = keeping.with_part(draft, fields=made)
-    return frame.page(request, "map", draft, "draft-map", _context(draft, targets, made), status)
+        mapping = _sent_mapping(request, draft, targets, mapping)
+
+    def save() -> HttpResponse:
+        save_mapping(request, draft, mapping)
+        then = request.POST.get("then", "")
+        if (number := _position(then, targets)) is not None:
+            return redirect("draft-field", uid, number)
+        return redirect("draft-check" if then == "check" else "draft-map", uid)
+
+    def show(status: int) -> HttpResponse:
+        draft.spec = keeping.with_part(draft, fields=mapping)
+        context = _context(draft, targets, mapping)
+        return frame.page(request, "map", draft, "draft-map", context, status)
+
+    return frame.answer(request, draft, save, show)
 
 
-def _sent(
-    request: TenantRequest, draft: ImportDraft, targets: list[Field], made: dict[str, Any]
+def save_mapping(request: TenantRequest, draft: ImportDraft, mapping: dict[str, Any]) -> None:
+    """Save the fields and their sources. Raises keeping.DraftChanged."""
+    spec = keeping.with_part(draft, fields=mapping)
+    keeping.save(draft, request.user, frame.version(request), spec=spec, step="map")
+
+
+def _position(text: str, items: Sequence[object]) -> int | None:
+    """The text as a position in the list; None where it is none."""
+    number = acting.whole_number(text)
+    return number if number is not None and number < len(items) else None
+
+
+def _sent_mapping(
+    request: TenantRequest, draft: ImportDraft, targets: list[Field], mapping: dict[str, Any]
 ) -> dict[str, Any]:
-    """The mapping as the page's selects say."""
+    """The mapping after the choices in the page's selects."""
     header = [name.strip() for name in draft.sample.get("header", ())]
-    changed = dict(made)
+    changed = dict(mapping)
     for number, field in enumerate(targets):
-        said = request.POST.get(f"column-{number}", _KEEP)
-        if said == "":
+        choice = request.POST.get(f"column-{number}", _KEEP)
+        if choice == "":
             changed.pop(field.name, None)
-        elif said.isascii() and said.isdigit() and int(said) < len(header):
-            changed[field.name] = _one_column(changed.get(field.name, {}), header[int(said)])
+        elif (at := _position(choice, header)) is not None:
+            changed[field.name] = _with_column(changed.get(field.name, {}), header[at])
     return changed
 
 
-def _one_column(made: Mapping[str, Any], column: str) -> dict[str, Any]:
-    """The field with another column: what is done to its values stays."""
-    if made.get("columns") == [column]:
-        return dict(made)
-    steps = [step for step in made.get("steps", ()) if not {"join", "first_non_blank"} & set(step)]
-    kept = {"default": made["default"]} if made.get("default") is not None else {}
+def _with_column(source: Mapping[str, Any], column: str) -> dict[str, Any]:
+    """The source of a field with another column; its steps for single values stay."""
+    if source.get("columns") == [column]:
+        return dict(source)
+    steps = step_form.own_steps(source)
+    kept = {"default": source["default"]} if source.get("default") is not None else {}
     return {"columns": [column], **({"steps": steps} if steps else {}), **kept}
 
 
-def _saved(request: TenantRequest, draft: ImportDraft, made: dict[str, Any]) -> int:
-    try:
-        spec = keeping.with_part(draft, fields=made)
-        keeping.save(draft, request.user, frame.version(request), spec=spec, step="map")
-    except keeping.Stale:
-        frame.told_late(request, draft)
-        return 409
-    return 302
-
-
-def _context(draft: ImportDraft, targets: list[Field], made: dict[str, Any]) -> dict[str, Any]:
+def _context(draft: ImportDraft, targets: list[Field], mapping: dict[str, Any]) -> dict[str, Any]:
     header = [name.strip() for name in draft.sample.get("header", ())]
     ideas = {idea["column"]: idea for idea in draft.sample.get("ideas", ())}
     _feed, record_type = guessing.target(draft)
     rows = [
-        _row(number, field, made.get(field.name), header, ideas, draft)
+        _row(number, field, mapping.get(field.name), header, ideas, draft)
         | {"needed": guessing.needed(field, record_type)}
         for number, field in enumerate(targets)
     ]
-    used = {name for one in made.values() for name in one.get("columns", ())}
+    used = {name for source in mapping.values() for name in source.get("columns", ())}
     return {
         "rows": rows,
-        "problems": problems(draft),
-        "missing": [row for row in rows if row["needed"] and not row["made"]],
+        "problems": frame.problems(draft),
+        "missing": [row for row in rows if row["needed"] and not row["source"]],
         "used": len(used),
         "total": len(header),
         "unused": len([name for name in header if name and name not in used]),
@@ -105,36 +113,27 @@ def _context(draft: ImportDraft, targets: list[Field], made: dict[str, Any]) -> 
     }
 
 
-def problems(draft: ImportDraft) -> list[str]:
-    """What keeps the draft from being validated, a sentence each."""
-    try:
-        running.ready_spec(draft)
-    except running.NotReady as waiting:
-        return waiting.reasons
-    return []
-
-
 def _row(
     number: int,
     field: Field,
-    made: dict[str, Any] | None,
+    source: dict[str, Any] | None,
     header: list[str],
     ideas: dict[int, dict[str, Any]],
     draft: ImportDraft,
 ) -> dict[str, Any]:
-    columns = list((made or {}).get("columns", ()))
+    columns = list((source or {}).get("columns", ()))
     at = header.index(columns[0]) if len(columns) == 1 and columns[0] in header else None
     idea = ideas.get(at) if at is not None else None
     guess = idea if idea and idea["field"] == field.name else None
-    spec, faults = trying.parsed(made, header_of(draft)) if made else (None, [])
-    complex_ = made is not None and at is None
+    spec, faults = trying.parsed(source, header_of(draft)) if source else (None, [])
+    is_complex = source is not None and at is None
     return {
         "number": number,
         "field": field,
-        "made": made,
+        "source": source,
         "options": _options(field, header, at),
-        "complex": complex_,
-        "words": source(spec) if spec and (spec.steps or complex_ or spec.default) else "",
+        "complex": is_complex,
+        "words": source_words(spec) if spec and (spec.steps or is_complex or spec.default) else "",
         "faults": faults,
         "guess": guess,
         "sure": _sure(guess),
@@ -159,7 +158,7 @@ def _sure(guess: Mapping[str, Any] | None) -> str:
 
 
 def _options(field: Field, header: list[str], at: int | None) -> list[tuple[int, str, bool]]:
-    """The columns that the field's select offers: all, or of very many the likely ones."""
+    """The options of the field's select: all columns, or the likely ones of very many."""
     if len(header) <= _ALL_SHOWN:
         offered = [i for i, name in enumerate(header) if name]
     else:
@@ -171,32 +170,40 @@ def _options(field: Field, header: list[str], at: int | None) -> list[tuple[int,
 @require_http_methods(["GET", "POST"])
 @require(Role.ADMIN)
 def columns(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
-    """Every column with the fields that it feeds; a free one may become a field of the tenant's."""
+    """Every column with its fields; a free one may become a field of the tenant's own."""
     draft = frame.draft_of(request, uid)
     if not draft.content:
         return redirect("draft-file", uid)
     faults: list[str] = []
-    status = 200
-    if request.method == "POST":
-        faults, status = _own_field(request, draft)
-        if status == 302:
-            return redirect(f"{request.path}?{request.GET.urlencode()}")
-    wanted = request.GET.get("show", "")
-    found = _columns(draft, only_free=wanted == "free", name=request.GET.get("q", "")[:100])
-    context = {
-        "page": Paginator(found, _PER_PAGE).get_page(request.GET.get("page")),
-        "show": wanted,
+
+    def save() -> HttpResponse:
+        faults.extend(_add_own_field(request, draft))
+        if faults:
+            raise frame.NotSaved
+        return redirect(f"{request.path}?{request.GET.urlencode()}")
+
+    def show(status: int) -> HttpResponse:
+        context = {**_columns_context(request, draft), "faults": faults}
+        return frame.page(request, "columns", draft, "draft-map", context, status)
+
+    return frame.answer(request, draft, save, show)
+
+
+def _columns_context(request: TenantRequest, draft: ImportDraft) -> dict[str, Any]:
+    shown = request.GET.get("show", "")
+    rows = _columns(draft, only_free=shown == "free", name=request.GET.get("q", "")[:100])
+    return {
+        "page": Paginator(rows, _PER_PAGE).get_page(request.GET.get("page")),
+        "show": shown,
         "q": request.GET.get("q", ""),
         "own_types": OWN_TYPES,
-        "faults": faults,
     }
-    return frame.page(request, "columns", draft, "draft-map", context, status)
 
 
 def _columns(draft: ImportDraft, *, only_free: bool, name: str) -> list[dict[str, Any]]:
     feeds: dict[str, list[str]] = {}
-    for field, made in keeping.part(draft, "fields").items():
-        for column in made.get("columns", ()):
+    for field, source in keeping.part(draft, "fields").items():
+        for column in source.get("columns", ()):
             feeds.setdefault(column, []).append(field)
     ideas = {idea["column"]: idea for idea in draft.sample.get("ideas", ())}
     numbers = {field.name: n for n, field in enumerate(guessing.targets(draft))}
@@ -204,7 +211,7 @@ def _columns(draft: ImportDraft, *, only_free: bool, name: str) -> list[dict[str
         {
             "number": at,
             "name": column,
-            "fields": [(one, numbers.get(one)) for one in feeds.get(column.strip(), ())],
+            "fields": [(field, numbers.get(field)) for field in feeds.get(column.strip(), ())],
             "idea": ideas.get(at, {}),
         }
         for at, column in enumerate(draft.sample.get("header", ()))
@@ -212,13 +219,16 @@ def _columns(draft: ImportDraft, *, only_free: bool, name: str) -> list[dict[str
     ]
 
 
-def _own_field(request: TenantRequest, draft: ImportDraft) -> tuple[list[str], int]:
-    """Make a column a field of the tenant's own. Returns its faults, and the answer's status."""
-    said = request.POST.get("column", "")
+def _add_own_field(request: TenantRequest, draft: ImportDraft) -> list[str]:
+    """Make a column a field of the tenant's own, or return why it cannot be one.
+
+    Raises keeping.DraftChanged.
+    """
     header = draft.sample.get("header", [])
-    if not (said.isascii() and said.isdigit() and int(said) < len(header)):
-        return [_("Choose a column.")], 422
-    column = header[int(said)].strip()
+    at = _position(request.POST.get("column", ""), header)
+    if at is None:
+        return [_("Choose a column.")]
+    column = header[at].strip()
     own = {
         "name": request.POST.get("name", "").strip() or column,
         "type": request.POST.get("type", "text"),
@@ -229,25 +239,20 @@ def _own_field(request: TenantRequest, draft: ImportDraft) -> tuple[list[str], i
         own_fields=[*draft.spec.get("own_fields", ()), own],
         fields={**keeping.part(draft, "fields"), own["name"]: {"columns": [column]}},
     )
-    faults = _faults_of_own(draft, spec)
-    if faults:
-        return faults, 422
-    try:
+    faults = _own_field_faults(draft, spec)
+    if not faults:
         keeping.save(draft, request.user, frame.version(request), spec=spec)
-    except keeping.Stale:
-        frame.told_late(request, draft)
-        return [], 409
-    return [], 302
+    return faults
 
 
-def _faults_of_own(draft: ImportDraft, spec: dict[str, Any]) -> list[str]:
-    """Why the new field cannot be: its name is bad, or another field's."""
+def _own_field_faults(draft: ImportDraft, spec: dict[str, Any]) -> list[str]:
+    """Why the new field cannot be added: its name is bad, or another field's."""
     try:
         own = parse({**spec, "columns": [], "fields": {}}).own_fields
     except BadSpec as bad:
-        return bad.faults
-    known = {field.name.lower() for field in guessing.targets(draft)}
-    if own[-1].name.lower() in known:
+        return bad.sentences
+    names = {field.name.lower() for field in guessing.targets(draft)}
+    if own[-1].name.lower() in names:
         return [
             _("There is a field “%(name)s” already: choose another name.") % {"name": own[-1].name}
         ]

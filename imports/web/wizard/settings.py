@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -15,10 +16,10 @@ from imports.drafts import guessing, keeping
 from imports.mapping.definitions import MEASURES
 from imports.models import ImportDraft
 from imports.web.wizard import frame
+from portal.faults import Fault
 from portal.models import Role
 from portal.web.permissions import TenantRequest, require
 
-_SELECT = {"class": "form-select"}
 _TEXT = {"class": "form-control", "autocomplete": "off"}
 _CHECK = {"class": "form-check-input"}
 _PER = ("creates", "updates", "removes")
@@ -32,65 +33,71 @@ _MEASURES = {
 }
 
 
-class SettingsForm(forms.Form):
-    """The settings of a spec as form fields; `written` makes the spec's words of them."""
+def _select(
+    label: Any,
+    choices: Sequence[tuple[str, Any]] = (),
+    *,
+    required: bool = False,
+    help_text: Any = "",
+) -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label=label,
+        choices=list(choices),
+        required=required,
+        help_text=help_text,
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
 
-    operation = forms.ChoiceField(
-        label=_("What a row does"),
-        required=False,
-        choices=[
+
+class SettingsForm(forms.Form):
+    """The settings of a spec as form fields; `written` is what the spec has for them."""
+
+    operation = _select(
+        _("What a row does"),
+        [
             ("", _("As usual for this kind of file")),
             ("upsert", _("Create the record, or update it")),
             ("add_only", _("Only create; leave what is there")),
             ("update_only", _("Only update; a new record is an issue")),
             ("remove", _("Remove the record")),
         ],
-        widget=forms.Select(attrs=_SELECT),
     )
-    absent = forms.ChoiceField(
-        label=_("Records that the file does not name"),
-        required=False,
-        choices=[("", _("Nothing happens to them")), ("remove", _("They are removed"))],
+    absent = _select(
+        _("Records that the file does not name"),
+        [("", _("Nothing happens to them")), ("remove", _("They are removed"))],
         help_text=_("Removing goes with “create or update” only, and the limits below guard it."),
-        widget=forms.Select(attrs=_SELECT),
     )
-    absent_scope = forms.ChoiceField(
-        label=_("Remove only within"),
-        required=False,
+    absent_scope = _select(
+        _("Remove only within"),
         help_text=_("Only records whose value of this field occurs in the file, such as a term."),
-        widget=forms.Select(attrs=_SELECT),
     )
-    blank = forms.ChoiceField(
-        label=_("A blank cell"),
-        required=False,
-        choices=[
+    blank = _select(
+        _("A blank cell"),
+        [
             ("", _("As usual for this kind of file")),
             ("keep", _("Keeps what is stored")),
             ("clear", _("Clears the field")),
             ("default", _("Takes the field's default")),
         ],
-        widget=forms.Select(attrs=_SELECT),
     )
-    unknown_columns = forms.ChoiceField(
-        label=_("A column that a later file has and this one does not"),
-        choices=[
+    unknown_columns = _select(
+        _("A column that a later file has and this one does not"),
+        [
             ("warn", _("Tell me")),
             ("ignore", _("Leave it out silently")),
             ("hold", _("Hold the file for a person")),
         ],
-        widget=forms.Select(attrs=_SELECT),
+        required=True,
     )
-    missing_columns = forms.ChoiceField(
-        label=_("A column that is renamed or missing"),
-        choices=[
+    missing_columns = _select(
+        _("A column that is renamed or missing"),
+        [
             ("suggest", _("Refuse the file and say what is near")),
             ("hold", _("Hold the file for a person")),
         ],
-        widget=forms.Select(attrs=_SELECT),
+        required=True,
     )
-    limits_field = forms.ChoiceField(
-        label=_("Limits for each value of"), required=False, widget=forms.Select(attrs=_SELECT)
-    )
+    limits_field = _select(_("Limits for each value of"))
     mail = forms.BooleanField(
         label=_("Send me an e-mail when an import is done"),
         required=False,
@@ -158,14 +165,12 @@ class SettingsForm(forms.Form):
             "keep_days": given["keep_days"],
         }
 
-    def told(self, faults: list[str]) -> bool:
-        """Put the spec's faults at their fields. Returns whether there were any."""
+    def add_faults(self, faults: Iterable[Fault]) -> None:
+        """Show the spec's faults at their fields."""
         for fault in faults:
-            path, _sign, words = fault.partition(": ")
-            name = path.rpartition(".")[2]
-            place = f"per_{name}" if "limits_per" in path else f"limit_{name}"
-            self.add_error(place if place in self.fields else None, words)
-        return bool(faults)
+            name = fault.path[-1] if fault.path else ""
+            field = f"per_{name}" if "limits_per" in fault.path else f"limit_{name}"
+            self.add_error(field if field in self.fields else None, str(fault))
 
 
 def _limit(text: str) -> int | str:
@@ -197,24 +202,22 @@ def settings(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         initial=_initial(keeping.part(draft, "settings")),
         fields=guessing.targets(draft),
     )
-    status = _saved(request, draft, form) if request.method == "POST" else 200
-    if status == 302:
-        return redirect("draft-file", uid)
-    return frame.page(request, "settings", draft, "draft-settings", {"form": form}, status)
+
+    def show(status: int) -> HttpResponse:
+        return frame.page(request, "settings", draft, "draft-settings", {"form": form}, status)
+
+    return frame.answer(request, draft, lambda: _save(request, draft, form), show)
 
 
-def _saved(request: TenantRequest, draft: ImportDraft, form: SettingsForm) -> int:
-    """Save what was sent; the status of the answer."""
+def _save(request: TenantRequest, draft: ImportDraft, form: SettingsForm) -> HttpResponse:
+    """Save what was sent. Raises frame.NotSaved, keeping.DraftChanged."""
     if not form.is_valid():
-        return 422
+        raise frame.NotSaved
     written = form.written()
     empty: dict[str, Any] = {"version": 1, "columns": [], "fields": {}}
-    if form.told(keeping.faults({**empty, "settings": written})):
-        return 422
-    try:
-        spec = keeping.with_part(draft, settings=written)
-        keeping.save(draft, request.user, frame.version(request), spec=spec, step="file")
-    except keeping.Stale:
-        frame.told_late(request, draft)
-        return 409
-    return 302
+    form.add_faults(keeping.faults({**empty, "settings": written}))
+    if form.errors:
+        raise frame.NotSaved
+    spec = keeping.with_part(draft, settings=written)
+    keeping.save(draft, request.user, frame.version(request), spec=spec, step="file")
+    return redirect("draft-file", draft.uid)

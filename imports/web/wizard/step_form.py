@@ -1,4 +1,4 @@
-"""A field's steps as form inputs and back: what a page sends becomes the spec's words, unchecked.
+"""A field's source from a page's form, as the spec writes it and unchecked.
 
 The names of the inputs: step-<number>-kind, step-<number>-<parameter>; a value map's pairs are
 found-<number>-<n> and value-<number>-<n>.
@@ -12,7 +12,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-# Kind of step: its name, and what it starts with.
+# Kind of step: its label, and its initial parameters.
 KINDS: dict[str, tuple[Any, Any]] = {
     "trim": (_("Trim blanks"), True),
     "case": (_("Capitals and small letters"), "upper"),
@@ -31,30 +31,30 @@ _MOST = 50
 
 
 def number(text: str) -> int | str:
-    """A whole number where the text is one, else the text, for which the spec finds words."""
+    """A whole number where the text is one; else the text, which the spec's parser refuses."""
     bare = text.strip()
     digits = bare.removeprefix("-")
     return int(bare) if digits.isascii() and digits.isdigit() and len(bare) < 12 else bare
 
 
-def field_of(sent: QueryDict, header: list[str], before: Mapping[str, Any]) -> dict[str, Any]:
-    """The field as the page's form says. before: as it is stored, whose unseen values stay."""
+def source_of(sent: QueryDict, header: list[str], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The field's source as sent. before: as stored; values that the page left out stay."""
     if sent.get("way") == "constant":
         return {"constant": sent.get("constant", "")[:4000]}
     columns = _columns(sent, header)
     steps = [*_joining(sent, len(columns)), *_steps(sent, before)]
-    made: dict[str, Any] = {"columns": columns}
+    source: dict[str, Any] = {"columns": columns}
     if steps:
-        made["steps"] = steps
+        source["steps"] = steps
     if sent.get("default", "") != "":
-        made["default"] = sent["default"][:4000]
-    return made
+        source["default"] = sent["default"][:4000]
+    return source
 
 
 def _columns(sent: QueryDict, header: list[str]) -> list[str]:
     chosen = [sent.get(f"column-{place}", "") for place in range(_MOST)]
-    known = [int(one) for one in chosen if one.isascii() and one.isdigit()]
-    return list(dict.fromkeys(header[at] for at in known if at < len(header)))
+    positions = [int(text) for text in chosen if text.isascii() and text.isdigit()]
+    return list(dict.fromkeys(header[at] for at in positions if at < len(header)))
 
 
 def _joining(sent: QueryDict, columns: int) -> list[dict[str, Any]]:
@@ -67,27 +67,27 @@ def _joining(sent: QueryDict, columns: int) -> list[dict[str, Any]]:
 
 def _steps(sent: QueryDict, before: Mapping[str, Any]) -> list[dict[str, Any]]:
     stored = own_steps(before)
-    found = []
+    steps = []
     for place in range(_MOST):
         kind = sent.get(f"step-{place}-kind", "")
         if kind not in KINDS:
             break
         old = stored[place].get(kind) if place < len(stored) else None
-        found.append({kind: _given(sent, place, kind, old)})
-    return found
+        steps.append({kind: _parameters(sent, place, kind, old)})
+    return steps
 
 
-def own_steps(made: Mapping[str, Any]) -> list[dict[str, Any]]:
+def own_steps(source: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The steps after the one that joins columns."""
-    return [step for step in made.get("steps", ()) if not set(JOINING) & set(step)]
+    return [step for step in source.get("steps", ()) if not set(JOINING) & set(step)]
 
 
-def joining(made: Mapping[str, Any]) -> dict[str, Any]:
-    """The step that joins columns, or none."""
-    return next((step for step in made.get("steps", ()) if set(JOINING) & set(step)), {})
+def joining(source: Mapping[str, Any]) -> dict[str, Any]:
+    """The step that joins columns; empty where there is none."""
+    return next((step for step in source.get("steps", ()) if set(JOINING) & set(step)), {})
 
 
-def _given(sent: QueryDict, place: int, kind: str, old: Any) -> Any:
+def _parameters(sent: QueryDict, place: int, kind: str, old: Any) -> Any:
     """A step's parameters as sent."""
 
     def value(name: str) -> str:
@@ -114,7 +114,7 @@ def _given(sent: QueryDict, place: int, kind: str, old: Any) -> Any:
 
 
 def chosen(table: str, column: str) -> str:
-    """A table's column as the value of an option; no name has a tab."""
+    """A table's column as the value of an option; no name contains a tab."""
     return f"{table}\t{column}"
 
 
@@ -129,16 +129,16 @@ def _looked_up(source: str, other: str, default: str) -> dict[str, Any]:
 
 
 def _values(sent: QueryDict, place: int, old: Any) -> dict[str, str]:
-    """The value map: what the page shows as it says, the rest as it was."""
+    """The value map: values that the page shows as sent, the others as stored."""
     stored = old.get("values", {}) if isinstance(old, dict) else {}
     values = dict(stored)
     for at in range(1_000):
-        found = sent.get(f"found-{place}-{at}")
-        if found is None:
+        spelling = sent.get(f"found-{place}-{at}")
+        if spelling is None:
             break
-        values.pop(found, None)
+        values.pop(spelling, None)
         if meant := sent.get(f"value-{place}-{at}", "").strip():
-            values[found] = meant
+            values[spelling] = meant
     return values
 
 

@@ -1,4 +1,4 @@
-"""How a file is described to an SFTP client: size and time, and nothing of the host's users."""
+"""How a file is described to an SFTP client: its size and time, without the host's users."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from collections.abc import AsyncIterator, Iterable
 
 from asyncssh import SFTPAttrs, SFTPName
 
-from portal.dropserver.jail import Entry
+from portal.dropserver.jail import DirectoryEntry
 
 _FILE_MODE = stat.S_IFREG | 0o640
 _DIRECTORY_MODE = stat.S_IFDIR | 0o750
 _HALF_A_YEAR = 182 * 24 * 3600
 
 
-def attributes(found: os.stat_result) -> SFTPAttrs:
-    """What `stat` answers."""
+def attributes(status: os.stat_result) -> SFTPAttrs:
+    """The answer to `stat`."""
     return _attributes(
-        is_directory=stat.S_ISDIR(found.st_mode), size=found.st_size, modified=found.st_mtime
+        is_directory=stat.S_ISDIR(status.st_mode), size=status.st_size, modified=status.st_mtime
     )
 
 
-async def names(here: SFTPAttrs, entries: Iterable[Entry]) -> AsyncIterator[SFTPName]:
-    """What `readdir` answers. here: the folder's own attributes, for "." and ".."."""
+async def names(here: SFTPAttrs, entries: Iterable[DirectoryEntry]) -> AsyncIterator[SFTPName]:
+    """The answers to `readdir`. here: the folder's own attributes, for "." and ".."."""
     for dots in (b".", b".."):
         yield SFTPName(dots, _longname(dots, here), here)
     for entry in entries:
@@ -47,7 +47,7 @@ def _attributes(*, is_directory: bool, size: int, modified: float) -> SFTPAttrs:
 
 
 def _longname(name: bytes, attrs: SFTPAttrs) -> bytes:
-    """A line as `ls -l` prints it: some clients show or even read it."""
+    """A line as `ls -l` prints it: some clients show it or even parse it."""
     modified = time.gmtime(attrs.mtime)
     is_recent = 0 <= time.time() - (attrs.mtime or 0) < _HALF_A_YEAR
     when = time.strftime("%b %d %H:%M" if is_recent else "%b %d  %Y", modified)

@@ -1,7 +1,7 @@
-"""One SSH session channel: SFTP is served, a shell or a command is answered with words.
+"""An SSH session channel: SFTP is served; a shell or a command is refused with words.
 
-asyncssh calls the same `close` for a file that the client closed and for one that it left open
-when it went away; only its handler knows which, hence the subclass (seen in asyncssh 2.24).
+asyncssh calls the same `close` for a file that the client closed and for a file that was open when
+the client disconnected; only its handler can tell, hence the subclass (asyncssh 2.24).
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _REFUSAL = (
 
 
 class DropHandler(SFTPServerHandler):
-    """Reads one channel's requests, in their order."""
+    """Handles the requests of one channel in order."""
 
     _extensions = [(name, b"1") for name in _SERVED_EXTENSIONS]
-    # copy-data and ranges would keep the event loop; links and locks have no use here.
+    # copy-data and ranges would block the event loop; links and locks have no use here.
     _packet_handlers = {
         key: handler
         for key, handler in SFTPServerHandler._packet_handlers.items()
@@ -58,7 +58,7 @@ class DropHandler(SFTPServerHandler):
             return
         await super()._process_packet(pkttype, pktid, packet)
         if self._writer:
-            # Or a client that asks and does not take the answers would fill the memory.
+            # Without this a client that sends requests and reads no answers would fill the memory.
             await self._writer.drain()
         self._files.last_request = time.monotonic()
 
@@ -71,7 +71,7 @@ class DropHandler(SFTPServerHandler):
 
 
 class DropChannel(SSHServerStreamSession[bytes]):
-    """What a client opened on its connection."""
+    """A channel that a client opened on its connection."""
 
     def __init__(self, visit: Visit) -> None:
         super().__init__(None)
@@ -79,19 +79,19 @@ class DropChannel(SSHServerStreamSession[bytes]):
         self.files: DropFiles | None = None
 
     def shell_requested(self) -> bool:
-        """Granted, to say why there is none."""
+        """Grant a shell, only to say that there is none."""
         return True
 
     def exec_requested(self, command: str) -> bool:
-        """Granted, to say why there is none; the command is not looked at."""
+        """Grant a command, only to say that none is run; the command is not read."""
         return True
 
     def subsystem_requested(self, subsystem: str) -> bool:
-        """SFTP only."""
+        """Grant SFTP only."""
         return subsystem == "sftp"
 
     def pty_requested(self, term_type: str, term_size: Any, term_modes: Any) -> bool:
-        """Refused."""
+        """Refuse a terminal."""
         return False
 
     def session_started(self) -> None:

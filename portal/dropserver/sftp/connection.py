@@ -1,4 +1,4 @@
-"""One SSH connection: who it is, whether it may come in, and how long it may stay quiet."""
+"""One SSH connection: its login, its limits, and its end."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ log = logs.get(__name__)
 
 _MOST_PASSWORDS = 6
 _MOST_KEYS = 20
-_BYE = 3.0  # seconds a client has to take the words of a disconnect
+_CLOSE_SECONDS = 3.0  # for the client to read the words of a disconnect
 
 
 class DropConnection(asyncssh.SSHServer):
-    """asyncssh's view of one client. `ip` is the peer's address as text."""
+    """A client's connection, as asyncssh calls it. ip: the peer's address as text."""
 
     def __init__(self, server: DropServer, gate: Gate, disk: Executor) -> None:
         self._server = server
@@ -44,10 +44,10 @@ class DropConnection(asyncssh.SSHServer):
         self.login: Login | None = None
         self.session: UUID | None = None
 
-    # --- coming and going
+    # --- beginning and end
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        """A socket was accepted. Over a limit it is dropped before any work is done for it."""
+        """Count the connection; over a limit it is dropped before any work is done for it."""
         self._conn = conn
         peer = conn.get_extra_info("peername")
         self.ip = peer[0] if peer else ""
@@ -56,7 +56,7 @@ class DropConnection(asyncssh.SSHServer):
             conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone: open uploads become partial."""
+        """End the session: open uploads become partial."""
         self._server.forget(self)
         self.lose_uploads()
         if self.session and self.login:
@@ -64,40 +64,40 @@ class DropConnection(asyncssh.SSHServer):
             self._gate.session_ended(self.session, self.login, reason[:100])
         self._conn = None
 
-    # --- who it is
+    # --- login
 
     def begin_auth(self, username: str) -> bool:
-        """Always needed, and always the same, whether the name is known or not."""
+        """Require a login, whether or not the name exists."""
         self._candidate = None
         return True
 
     def password_auth_supported(self) -> bool:
-        """For everybody."""
+        """Offer passwords to everybody."""
         return True
 
     def public_key_auth_supported(self) -> bool:
-        """For everybody."""
+        """Offer keys to everybody."""
         return True
 
     async def validate_password(self, username: str, password: str) -> bool:
-        """Ask the gate. The work is not cancelled when the client goes on: failures must count."""
+        """Ask the gate. A client cannot cancel the question, because failures must count."""
         self._passwords += 1
         if self._passwords > _MOST_PASSWORDS:
             self.disconnect("Too many attempts.")
             return False
-        return await self._judge(self._gate.by_password(username, password, self.ip))
+        return await self._ask(self._gate.by_password(username, password, self.ip))
 
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        """Ask the gate; asyncssh asks before and after the client has proved that it holds it."""
+        """Ask the gate; asyncssh calls this before and after the client has proved its key."""
         self._keys += 1
         if self._keys > _MOST_KEYS:
             self.disconnect("Too many attempts.")
             return False
         text = b" ".join(key.export_public_key("openssh").split()[:2]).decode("ascii")
-        return await self._judge(self._gate.by_key(username, text, self.ip))
+        return await self._ask(self._gate.by_key(username, text, self.ip))
 
     def auth_completed(self) -> None:
-        """Whoever was judged last is in, unless the account has too many sessions."""
+        """Start a session for the last login, unless the account has too many sessions."""
         login, conn = self._candidate, self._conn
         if login is None or conn is None:
             self.disconnect("The login is no longer valid.")
@@ -110,7 +110,7 @@ class DropConnection(asyncssh.SSHServer):
         client = str(conn.get_extra_info("client_version", ""))
         self.session = self._gate.session_started(login, self.ip, client[:200])
 
-    async def _judge(self, question: Coroutine[Any, Any, Login | None]) -> bool:
+    async def _ask(self, question: Coroutine[Any, Any, Login | None]) -> bool:
         self._candidate = None
         try:
             self._candidate = await asyncio.shield(asyncio.ensure_future(question))
@@ -118,12 +118,12 @@ class DropConnection(asyncssh.SSHServer):
             log.error("drop_login_impossible", ip=self.ip, reason=str(later))
         return self._candidate is not None
 
-    # --- what it may do
+    # --- channels
 
     def session_requested(
         self,
     ) -> bool | tuple[asyncssh.SSHServerChannel[bytes], asyncssh.SSHServerSession[bytes]]:
-        """A channel for SFTP. All other kinds of channel are refused by asyncssh's defaults."""
+        """A channel for SFTP. asyncssh refuses all other kinds of channel by default."""
         if self.login is None or self.session is None or self._conn is None:
             return False
         visit = Visit(self.login, self.session, self._gate, self._disk)
@@ -132,7 +132,7 @@ class DropConnection(asyncssh.SSHServer):
         channel = self._conn.create_server_channel(encoding=None)
         return channel, session
 
-    # --- how long it may stay
+    # --- limits of time
 
     @property
     def transfers(self) -> int:
@@ -141,21 +141,21 @@ class DropConnection(asyncssh.SSHServer):
 
     @property
     def last_request(self) -> float:
-        """When the client last asked for something (monotonic seconds); keepalives do not count."""
+        """When the client last sent a request (monotonic seconds); keepalives do not count."""
         served = [channel.files.last_request for channel in self._channels if channel.files]
         return max(served, default=self._began)
 
     def disconnect(self, reason: str) -> None:
-        """Say why, then close; by force if the client does not listen."""
+        """Send the reason and close; after a while without waiting for the client."""
         conn = self._conn
         if conn is None:
             return
         self._end_reason = reason
         conn.disconnect(asyncssh.DISC_BY_APPLICATION, reason)
-        asyncio.get_running_loop().call_later(_BYE, conn.abort)
+        asyncio.get_running_loop().call_later(_CLOSE_SECONDS, conn.abort)
 
     def lose_uploads(self) -> None:
-        """Leave what is open as parts."""
+        """Keep open uploads as parts."""
         for channel in self._channels:
             if channel.files:
                 channel.files.lost()

@@ -1,4 +1,4 @@
-"""The server's own key: read, or made on the first start and kept."""
+"""The server's own key: read from a file, which is made on the first start."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import asyncssh
 
 
 def load(file: Path) -> asyncssh.SSHKey:
-    """The private key in a file; an Ed25519 one is made there if the file is not.
+    """The private key in a file; if there is no file, an Ed25519 key is made.
 
-    Two servers that start at once end with the same key. Raises OSError, KeyImportError.
+    Two servers that start at the same time get the same key. Raises OSError, KeyImportError.
     """
     if not file.exists():
         _make(file)
@@ -19,7 +19,7 @@ def load(file: Path) -> asyncssh.SSHKey:
 
 
 def fingerprint(key: asyncssh.SSHKey) -> str:
-    """As `ssh-keygen -l` shows it: "SHA256:" and base64 without padding."""
+    """The fingerprint as `ssh-keygen -l` shows it: "SHA256:" and base64 without padding."""
     return str(key.get_fingerprint())
 
 

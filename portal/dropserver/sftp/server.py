@@ -1,4 +1,4 @@
-"""The SFTP listener: algorithms, limits, quiet clients, and an orderly end."""
+"""The SFTP listener: algorithms, limits, idle clients, and an orderly end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from portal.dropserver.sftp.connection import DropConnection
 
 log = logs.get(__name__)
 
-# No SHA-1, no CBC, no MD5 (reliability.md, rule 14). Who knows AES-GCM is offered nothing else
+# No SHA-1, no CBC, no MD5 (reliability.md, rule 14). A client with AES-GCM is offered nothing else
 # (wire.py); otherwise the client's order decides.
 KEY_EXCHANGES = (
     "mlkem768x25519-sha256",
@@ -84,7 +84,7 @@ class DropServer:
         self.port = 0
 
     async def start(self, host: str, port: int, host_key: asyncssh.SSHKey) -> None:
-        """Listen. port 0 takes a free one, told by `port`. Raises OSError if it cannot be had."""
+        """Listen; port 0 takes a free port, which is then in `port`. Raises OSError."""
         rules = self._rules
         self._listener = await wire.listen(
             host,
@@ -108,10 +108,10 @@ class DropServer:
             gss_host=None,
         )
         self.port = self._listener.sockets[0].getsockname()[1]
-        self._watch = asyncio.create_task(self._watch_the_quiet())
+        self._watch = asyncio.create_task(self._end_idle_sessions())
 
     async def stop(self, grace: float = 30) -> None:
-        """Take nobody new, let running transfers finish for grace seconds, then end the rest."""
+        """Accept nobody new, let running transfers finish for grace seconds, then end the rest."""
         if self._listener:
             self._listener.close()
         if self._watch:
@@ -127,7 +127,7 @@ class DropServer:
             connection.disconnect("The server is stopping.")
         await asyncio.to_thread(self._disk.shutdown)
 
-    # --- the books
+    # --- counts
 
     def admit(self, connection: DropConnection) -> str:
         """Count a connection in. Returns the name of the limit that forbids it, or nothing."""
@@ -149,7 +149,7 @@ class DropServer:
             del self._addresses[connection.ip]
 
     def sessions_of(self, account_id: int) -> int:
-        """Sessions an account has now."""
+        """The number of sessions that an account has now."""
         logins = (connection.login for connection in self._connections)
         return sum(1 for login in logins if login and login.account_id == account_id)
 
@@ -158,7 +158,7 @@ class DropServer:
         """Connections that are open now, logged in or not."""
         return len(self._connections)
 
-    async def _watch_the_quiet(self) -> None:
+    async def _end_idle_sessions(self) -> None:
         """End sessions without a request for the idle time; a running transfer makes requests."""
         limit = self._rules.idle_timeout
         while True:

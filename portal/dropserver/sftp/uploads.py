@@ -1,4 +1,4 @@
-"""One upload from open to its name: rights asked, part opened, finished or left, recorded."""
+"""An upload from its opening to its name: rights, part file, end and record."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from asyncssh import SFTPNoSuchFile, SFTPPermissionDenied
 from portal.dropserver import rights
 from portal.dropserver.gate import Ending, Gate, Login, TryLater
 from portal.dropserver.jail import Jail, refuse_directory
-from portal.dropserver.parts import Part, Parts
+from portal.dropserver.parts import Parts, UploadPart
 from portal.dropserver.paths import Path, shown
-from portal.dropserver.rights import Standing
+from portal.dropserver.rights import Ownership
 
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who is being served, and with what."""
+    """The session that is served, and what serves it."""
 
     login: Login
     session: UUID
@@ -35,10 +35,10 @@ class Visit:
 
 
 @dataclass(slots=True, eq=False)
-class Writing:
-    """An upload under way."""
+class OpenUpload:
+    """An upload that is open for writing."""
 
-    part: Part
+    part: UploadPart
     upload: UUID
     append: bool
     replaces: tuple[int, int] | None  # device and inode of the file it was allowed to replace
@@ -56,22 +56,22 @@ class Uploads:
         self._jail = jail
         self._parts = parts
 
-    async def begin(self, path: Path, pflags: int) -> Writing:
+    async def begin(self, path: Path, pflags: int) -> OpenUpload:
         """Open an upload as SFTP's flags say. Raises OSError, SFTPError."""
         self.refuse_place(path)
-        found = self.found(path)
-        self._refuse_flags(path, pflags, found)
-        await self._refuse_upload(path, found)
+        existing = self.stat(path)
+        self._refuse_flags(path, pflags, existing)
+        await self._refuse_upload(path, existing)
         fresh = bool(pflags & (asyncssh.FXF_TRUNC | asyncssh.FXF_EXCL))
-        if fresh or found is None:
+        if fresh or existing is None:
             part = self._parts.open(path, fresh=fresh)
         else:
             part = await self.on_disk(lambda: self._parts.open(path, fresh=False))
         upload = self._visit.gate.upload_opened(self._visit.session, self._visit.login, path)
-        return Writing(part, upload, bool(pflags & asyncssh.FXF_APPEND), _identity(found))
+        return OpenUpload(part, upload, bool(pflags & asyncssh.FXF_APPEND), _identity(existing))
 
-    async def finish(self, writing: Writing) -> None:
-        """The client closed it: give it its name. Raises OSError, and then it stays a part."""
+    async def finish(self, writing: OpenUpload) -> None:
+        """Give a closed upload its name. Raises OSError; the upload then stays a part."""
         part = writing.part
         try:
             may_replace = await self._may_replace(writing)
@@ -80,68 +80,68 @@ class Uploads:
             self.leave(writing)
             raise
         self._ended(writing, Ending.COMPLETE, size)
-        self._visit.gate.rang(self._visit.login, part.path)
+        self._visit.gate.name_appeared(self._visit.login, part.path)
 
-    def leave(self, writing: Writing) -> None:
-        """It was not closed, or not whole: the part stays for a resume."""
+    def leave(self, writing: OpenUpload) -> None:
+        """Keep an upload that was not closed or is incomplete as a part, for a resume."""
         self._ended(writing, Ending.PARTIAL, writing.part.abandon())
 
-    def found(self, path: Path) -> os.stat_result | None:
-        """What has that name now. Raises OSError."""
+    def stat(self, path: Path) -> os.stat_result | None:
+        """The status of the file with that name, None if there is none. Raises OSError."""
         try:
             return self._jail.stat(path)
         except FileNotFoundError:
             return None
 
     def refuse_place(self, *paths: Path) -> None:
-        """Raises SFTPPermissionDenied where the account may not change anything."""
+        """Raise SFTPPermissionDenied where the account may not change anything."""
         for path in paths:
             refuse(rights.refusal_of_place(self._visit.login.home, path))
 
-    async def standing(self, path: Path) -> Standing:
-        """Whose the file is. Raises SFTPFailure if that cannot be known now."""
+    async def ownership(self, path: Path) -> Ownership:
+        """The owner of a file. Raises SFTPFailure if that cannot be known now."""
         try:
-            return await self._visit.gate.standing(self._visit.login, path)
+            return await self._visit.gate.ownership(self._visit.login, path)
         except TryLater as later:
             raise asyncssh.SFTPFailure(str(later)) from None
 
     async def on_disk(self, step: Callable[[], Answer]) -> Answer:
-        """Run what waits for the disk in a thread."""
+        """Run a step that waits for the disk in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._visit.disk, step)
 
-    def _ended(self, writing: Writing, ending: Ending, size: int) -> None:
+    def _ended(self, writing: OpenUpload, ending: Ending, size: int) -> None:
         visit = self._visit
         visit.gate.upload_ended(writing.upload, visit.login, writing.part.path, ending, size)
 
-    def _refuse_flags(self, path: Path, pflags: int, found: os.stat_result | None) -> None:
-        if found is not None:
-            refuse_directory(found)
+    def _refuse_flags(self, path: Path, pflags: int, existing: os.stat_result | None) -> None:
+        if existing is not None:
+            refuse_directory(existing)
             if pflags & asyncssh.FXF_EXCL:
                 raise FileExistsError(errno.EEXIST, f"{shown(path)} exists already.")
         elif not pflags & asyncssh.FXF_CREAT and self._parts.stat(path) is None:
             raise SFTPNoSuchFile(f"There is no file {shown(path)}.")
 
-    async def _refuse_upload(self, path: Path, found: os.stat_result | None) -> None:
-        standing = None if found is None else await self.standing(path)
-        refuse(rights.refusal_to_upload(path[-1], standing, self._visit.login.account_id))
+    async def _refuse_upload(self, path: Path, existing: os.stat_result | None) -> None:
+        ownership = None if existing is None else await self.ownership(path)
+        refuse(rights.refusal_to_upload(path[-1], ownership, self._visit.login.account_id))
 
-    async def _may_replace(self, writing: Writing) -> bool:
-        """Whether what has the name now may go; asked again only if it is not what it was."""
+    async def _may_replace(self, writing: OpenUpload) -> bool:
+        """Whether a file with the name may be replaced; checked again only if it has changed."""
         path = writing.part.path
         try:
-            found = self.found(path)
-            if _identity(found) != writing.replaces:
-                await self._refuse_upload(path, found)
+            existing = self.stat(path)
+            if _identity(existing) != writing.replaces:
+                await self._refuse_upload(path, existing)
         except (OSError, asyncssh.SFTPError):
             return False
-        return found is not None
+        return existing is not None
 
 
 def refuse(reason: str | None) -> None:
-    """Raise SFTPPermissionDenied if there is a reason to."""
+    """Raise SFTPPermissionDenied if there is a reason."""
     if reason:
         raise SFTPPermissionDenied(reason)
 
 
-def _identity(found: os.stat_result | None) -> tuple[int, int] | None:
-    return None if found is None else (found.st_dev, found.st_ino)
+def _identity(status: os.stat_result | None) -> tuple[int, int] | None:
+    return None if status is None else (status.st_dev, status.st_ino)

@@ -1,4 +1,4 @@
-"""`manage.py create_account`: a login of a sender on an institution's SFTP endpoint."""
+"""`manage.py create_account`: a sender's login on an institution's SFTP endpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.models import Account, Endpoint
 
 
 class Command(BaseCommand):
-    """Makes an account; without a key it prints a generated password once."""
+    """Make an account; without a key print a generated password once."""
 
     help = "Make a sender's login on an institution's SFTP endpoint, and print its password once."
 
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             account = _make(endpoint, options, password, line)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
-        except keys.KeyRefused as error:
+        except keys.PublicKeyRefused as error:
             raise CommandError(f"{options['key']}: {error}") from None
         how = f"the password {password}" if password else f"the key in {options['key']}"
         self.stdout.write(f"{account.username} logs in with {how}")
@@ -57,10 +57,10 @@ def _make(
 
 def _endpoint(slug: str) -> Endpoint:
     with tenancy.everyone("an operator names the institution"):
-        found = Endpoint.objects.filter(tenant__slug=slug).order_by("pk").first()
-    if found is None:
+        endpoint = Endpoint.objects.filter(tenant__slug=slug).order_by("pk").first()
+    if endpoint is None:
         raise CommandError(f"No institution with the slug {slug} has an endpoint.")
-    return found
+    return endpoint
 
 
 def _line(path: Path) -> str:

@@ -13,7 +13,7 @@ from portal import provision
 
 
 class Command(BaseCommand):
-    """Makes tenant, endpoint, drops and folders, all or nothing."""
+    """Make tenant, endpoint, drops and folders, all or nothing."""
 
     help = "Make an institution with its SFTP endpoint and the folders of every feed."
 

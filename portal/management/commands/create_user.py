@@ -12,7 +12,7 @@ from portal.models import Role, Tenant
 
 
 class Command(BaseCommand):
-    """Makes a member of a tenant, or an operator; prints a generated password once."""
+    """Make a member of a tenant, or an operator; print a generated password once."""
 
     help = "Make a person who logs in to the pages, and print their password once."
 
@@ -44,7 +44,7 @@ def _tenant(slug: str) -> Tenant:
     try:
         return Tenant.objects.get(slug=slug)
     except Tenant.DoesNotExist:
-        known = ", ".join(Tenant.objects.order_by("slug").values_list("slug", flat=True)[:20])
+        slugs = ", ".join(Tenant.objects.order_by("slug").values_list("slug", flat=True)[:20])
         raise CommandError(
-            f"No institution has the slug {slug}. There are: {known or 'none yet'}."
+            f"No institution has the slug {slug}. There are: {slugs or 'none yet'}."
         ) from None

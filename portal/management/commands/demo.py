@@ -1,4 +1,4 @@
-"""`manage.py demo`: an institution with people and an account, and files really sent to it."""
+"""`manage.py demo`: an institution with people and an account, and files sent to it by SFTP."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from django.utils import timezone
 from exports import define, names
 from exports.models import Export
 from portal import provision, tenancy
+from portal.changes import Actor
 from portal.demo import samples, sender
 from portal.models import Role, Tenant, User
 from portal.runtime.keys import fingerprint
@@ -27,12 +28,12 @@ _WAIT_SECONDS = 90
 
 
 class Command(BaseCommand):
-    """Makes the demo institution once and sends its sample files by SFTP."""
+    """Make the demo institution once and send its sample files by SFTP."""
 
     help = "Make the demo institution and send its sample files by SFTP. Done once."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Make, send, wait for the results, and leave the logins in DATA_DIR/demo.json."""
+        """Make it, send, wait for the results, and write the logins to DATA_DIR/demo.json."""
         with tenancy.everyone("the demo makes a tenant"):
             if Tenant.objects.filter(slug=SLUG).exists():
                 self.stdout.write("The demo institution is there already.")
@@ -41,8 +42,8 @@ class Command(BaseCommand):
         path = Path(settings.DATA_DIR) / "demo.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps({"accounts": accounts}, indent=2), encoding="utf-8")
-        self._leave_another()
-        self._send(next(one for one in accounts if one["kind"] == "sftp"))
+        self._write_samples()
+        self._send(next(account for account in accounts if account["kind"] == "sftp"))
         with tenancy.everyone("the demo looks up its tenant"):
             tenant = Tenant.objects.get(slug=SLUG)
         with tenancy.scope(tenant.pk):
@@ -65,8 +66,8 @@ class Command(BaseCommand):
         accounts.append({"kind": "sftp", "login": SLUG, "password": password, "role": "SFTP"})
         return accounts
 
-    def _leave_another(self) -> None:
-        """Files that the announced `sftp` command sends."""
+    def _write_samples(self) -> None:
+        """Write the files that the announced `sftp` command sends."""
         folder = Path(settings.DATA_DIR) / "sample"
         folder.mkdir(exist_ok=True)
         for name, content in samples.another().files:
@@ -81,17 +82,18 @@ class Command(BaseCommand):
             WILDCARDS.get(host, host), port, account["login"], account["password"], key
         ) as client:
             sender.send(client, sendings, self.stdout.write)
-            folders = sorted({one.folder for one in sendings if one.folder})
-            wanted = sum(len(one.files) == 2 for one in sendings) - 1  # one has no good reference
-            found = sender.results(client, folders, wanted, _WAIT_SECONDS)
-        for line in sorted(found.values()):
+            folders = sorted({sending.folder for sending in sendings if sending.folder})
+            # One of the files with a manifest has no good reference.
+            expected = sum(len(sending.files) == 2 for sending in sendings) - 1
+            results = sender.results(client, folders, expected, _WAIT_SECONDS)
+        for line in sorted(results.values()):
             self.stdout.write(line)
 
     def _export(self, tenant: Tenant) -> None:
-        """An export of what was completed yesterday: written, and sent nowhere yet."""
+        """Make an export of what was completed yesterday; it has no destination yet."""
         admin = User.objects.get(email="admin@riverbend.example")
-        actor = define.Actor(admin)
-        made = define.Definition(
+        actor = Actor(admin)
+        definition = define.Definition(
             name="Course completions",
             source={"events": ["courseCompletion"]},
             columns=[],
@@ -105,7 +107,7 @@ class Command(BaseCommand):
             trigger=Export.Trigger.NONE,
             keep_days=30,
         )
-        export = define.create(tenant, actor, made)
+        export = define.create(tenant, actor, definition)
         run = define.run_now(export, actor, timezone.now())
         self.stdout.write(f"asked for the export of {run.local_date}")
 

@@ -1,4 +1,4 @@
-"""`manage.py dropserver`: take files over SFTP until SIGTERM or Ctrl-C."""
+"""`manage.py dropserver`: receive files over SFTP until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logs.get(__name__)
 
 
 class Command(BaseCommand):
-    """Binds SFTP_BIND with the key in SFTP_HOST_KEY_FILE."""
+    """Listen on SFTP_BIND with the key in SFTP_HOST_KEY_FILE."""
 
     help = "Take files over SFTP."
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--grace",
             type=float,
-            default=8,  # supervisors kill after 10 seconds unless they are told otherwise
+            default=8,  # supervisors kill after 10 seconds by default
             help="seconds that running transfers get to finish after SIGTERM (default 8)",
         )
 
@@ -59,12 +59,12 @@ async def _serve(host: str, port: int, key: asyncssh.SSHKey, grace: float) -> No
         ledger.close()
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise CommandError(f"{host}:{port} cannot be listened on: {reason}.") from None
-    keeping = asyncio.create_task(ledger.keep())
+    reporting = asyncio.create_task(ledger.report_alive())
     log.info("drop_server_started", host=host, port=server.port, key=hostkey.fingerprint(key))
     await stopping.wait()
     log.info("drop_server_stopping", connections=server.connections)
     await server.stop(grace)
-    keeping.cancel()
+    reporting.cancel()
     await asyncio.to_thread(ledger.close)
 
 

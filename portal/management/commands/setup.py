@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    """What has to be done before the programs of a new version start. Safe to repeat."""
+    """Prepare the start of a new version. Safe to repeat."""
 
     help = "Migrate the database and collect the static files."
     requires_system_checks = []

@@ -17,7 +17,7 @@ REFUSALS = (AddressRefused, DirectoryRefused, KeyLost, ProgramFailed, UnsafeSock
 
 
 class Command(BaseCommand):
-    """Starts database, broker, web, worker, beat and drop server; Ctrl-C stops them."""
+    """Start database, broker, web, worker, beat and drop server; Ctrl-C stops them."""
 
     help = (
         "Start the whole product on this machine. DATABASE_URL and REDIS_URL in the environment "
@@ -44,8 +44,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Run until asked to stop. Raises CommandError in words."""
-        asked = Options(
+        """Run until a request to stop. Raises CommandError."""
+        launch_options = Options(
             data=options["data"],
             http=options["http"],
             sftp=options["sftp"],
@@ -53,6 +53,6 @@ class Command(BaseCommand):
             verbose=options["verbosity"] > 1,
         )
         try:
-            launch(asked)
+            launch(launch_options)
         except REFUSALS as error:
             raise CommandError(str(error)) from error

@@ -14,7 +14,7 @@ from exports import delivery as deliveries
 from exports import secrets
 from exports.models import Attempt, Delivery, Export, ExportRun, Server
 from portal.models import Membership, Role, Tenant, User
-from portal.transports.ssh import Place
+from portal.transports.ssh import ServerLogin
 
 NAME = "courseCompletion-1589259213_2020-05-18T18-00-13-7vcph2i.csv"
 CONTENT = "".join(f"{n},completed,ada{n}@oak.example\r\n" for n in range(40_000)).encode()
@@ -35,15 +35,15 @@ class Dispatch:
         Membership.objects.create(tenant=tenant, user=user, role=Role.ADMIN)
         return cls(tenant, user)
 
-    def server(self, place: Place, name: str = "Partner") -> Server:
-        made = Server(
+    def server(self, place: ServerLogin, name: str = "Partner") -> Server:
+        server = Server(
             tenant=self.tenant, name=name, host=place.host, port=place.port,
             username=place.username, host_key=place.host_key, host_key_type=place.host_key_type,
         )  # fmt: skip
-        made.password = secrets.seal_password(made, place.password)
-        made.private_key = secrets.seal_private_key(made, place.private_key)
-        made.save()
-        return made
+        server.password = secrets.seal_password(server, place.password)
+        server.private_key = secrets.seal_private_key(server, place.private_key)
+        server.save()
+        return server
 
     def run(self, content: bytes = CONTENT, name: str = NAME, trigger: str = "") -> ExportRun:
         export, _ = Export.objects.get_or_create(
@@ -61,14 +61,14 @@ class Dispatch:
         )  # fmt: skip
 
     def delivery(
-        self, to: Place | Server, run: ExportRun | None = None, path: str = "", **of_run: str
+        self, to: ServerLogin | Server, run: ExportRun | None = None, path: str = "", **of_run: str
     ) -> Delivery:
         server = to if isinstance(to, Server) else self.server(to)
-        made = Delivery.objects.create(
+        delivery = Delivery.objects.create(
             tenant=self.tenant, run=run or self.run(**of_run), server=server, path=path
         )
-        made.refresh_from_db()
-        return made
+        delivery.refresh_from_db()
+        return delivery
 
     def deliver(self, delivery: Delivery) -> Attempt:
         """Make the delivery's next attempt, now, and return its row."""

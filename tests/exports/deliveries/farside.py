@@ -13,7 +13,7 @@ from typing import Any
 import asyncssh
 from asyncssh import SFTPFailure, SFTPNoSpaceOnFilesystem, SFTPOpUnsupported, SFTPPermissionDenied
 
-from portal.transports.ssh import Place
+from portal.transports.ssh import ServerLogin
 
 USER, PASSWORD = "ada", "p@ss word"
 
@@ -44,13 +44,13 @@ class FarSide:
 
     root: Path
     faults: Faults
-    place: Place = field(default_factory=lambda: Place("", 0, ""))
+    place: ServerLogin = field(default_factory=lambda: ServerLogin("", 0, ""))
     logins: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
 
     def names(self) -> list[str]:
-        return sorted(one.name for one in self.root.iterdir())
+        return sorted(file.name for file in self.root.iterdir())
 
 
 class Files(asyncssh.SFTPServer):
@@ -76,19 +76,19 @@ class Files(asyncssh.SFTPServer):
         return super().write(file_obj, offset, data)
 
     def stat(self, path: bytes) -> Any:
-        return self._told(super().stat(path))
+        return self._falsified(super().stat(path))
 
     def lstat(self, path: bytes) -> Any:
-        return self._told(super().lstat(path))
+        return self._falsified(super().lstat(path))
 
-    def _told(self, found: Any) -> Any:
+    def _falsified(self, attributes: Any) -> Any:
         if not self.side.faults.stats:
             raise SFTPOpUnsupported("no sizes here")
         if self.side.faults.lies_about_size:
-            told = asyncssh.SFTPAttrs.from_local(found)
-            told.size = self.side.faults.lies_about_size
-            return told
-        return found
+            falsified = asyncssh.SFTPAttrs.from_local(attributes)
+            falsified.size = self.side.faults.lies_about_size
+            return falsified
+        return attributes
 
     def remove(self, path: bytes) -> None:
         self.side.removed.append(path.decode())
@@ -153,7 +153,7 @@ def running(directory: Path, faults: Faults | None = None, **options: Any) -> It
     thread.start()
     server = asyncio.run_coroutine_threadsafe(listen(), loop).result(20)
     port = server.get_port()
-    side.place = Place("127.0.0.1", port, USER, PASSWORD, "", str(key.get_fingerprint()))
+    side.place = ServerLogin("127.0.0.1", port, USER, PASSWORD, "", str(key.get_fingerprint()))
 
     async def end() -> None:
         server.close()

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
-from portal.transports.ssh import Place
+from portal.transports.ssh import ServerLogin
 
 CUT, FREEZE, SWALLOW, DRIP = "cut", "freeze", "swallow", "drip"
 _DRIP_SECONDS = 1.0
@@ -81,21 +81,21 @@ class Proxy:
 
     @staticmethod
     def _end(*sockets: socket.socket) -> None:
-        for one in sockets:
+        for each in sockets:
             with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                each.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._over.set()
         self._end(*self._sockets)
         for thread in list(self._threads):
             thread.join(10)
-        for one in self._sockets:
-            one.close()
+        for each in self._sockets:
+            each.close()
 
 
 @contextlib.contextmanager
-def between(place: Place, fault: str, after: int) -> Iterator[tuple[Place, Proxy]]:
+def between(place: ServerLogin, fault: str, after: int) -> Iterator[tuple[ServerLogin, Proxy]]:
     """The place as it is reached through a proxy with a fault."""
     proxy = Proxy(place.port, fault, after)
     try:
@@ -105,7 +105,7 @@ def between(place: Place, fault: str, after: int) -> Iterator[tuple[Place, Proxy
 
 
 @contextlib.contextmanager
-def answering(says: bytes, *, again: float = 0.0, close: bool = False) -> Iterator[Place]:
+def answering(says: bytes, *, again: float = 0.0, close: bool = False) -> Iterator[ServerLogin]:
     """A socket that says something, once or every `again` seconds, and is silent or closes."""
     listener = socket.create_server(("127.0.0.1", 0))
     over, sockets, threads = threading.Event(), [listener], []
@@ -129,7 +129,7 @@ def answering(says: bytes, *, again: float = 0.0, close: bool = False) -> Iterat
     threads.append(threading.Thread(target=accept, daemon=True))
     threads[0].start()
     try:
-        yield Place(
+        yield ServerLogin(
             "127.0.0.1", listener.getsockname()[1], "ada", "secret", "", "SHA256:" + "A" * 43
         )
     finally:
@@ -137,5 +137,5 @@ def answering(says: bytes, *, again: float = 0.0, close: bool = False) -> Iterat
         Proxy._end(*sockets)
         for thread in list(threads):
             thread.join(10)
-        for one in sockets:
-            one.close()
+        for each in sockets:
+            each.close()

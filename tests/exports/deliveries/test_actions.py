@@ -15,17 +15,16 @@ from django.db.models.functions import Now
 
 from exports import actions, secrets
 from exports import delivery as deliveries
-from exports.actions import NotPossible
 from exports.models import Attempt, Delivery
 from portal import tenancy
+from portal.faults import Refused
 from portal.models import AuditEntry
-from portal.transports.ssh import KeyRefused
 from portal.vault import VaultError
 from tests.exports.deliveries import farside
 from tests.exports.deliveries.dispatch import CONTENT, NAME, Dispatch
 from tests.sshd import Sshd
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 State, Outcome, Step = Delivery.State, Attempt.Outcome, Attempt.Step
 
 
@@ -59,7 +58,7 @@ def test_a_refused_delivery_goes_after_the_cause_is_gone(dispatch: Dispatch, ssh
     dispatch.deliver(delivery)
     actions.acknowledge(delivery, dispatch.user)
     assert delivery.acknowledged_by == dispatch.user
-    with pytest.raises(NotPossible, match="seen to it already"):
+    with pytest.raises(Refused, match="seen to it already"):
         actions.acknowledge(delivery, dispatch.user)
     (sshd.root / "later").mkdir()
     actions.resend(delivery, dispatch.user)
@@ -67,7 +66,7 @@ def test_a_refused_delivery_goes_after_the_cause_is_gone(dispatch: Dispatch, ssh
     dispatch.deliver(delivery)
     assert (sshd.root / "later" / NAME).read_bytes() == CONTENT
     (sshd.root / "later" / NAME).unlink()
-    with pytest.raises(NotPossible, match="no incident"):
+    with pytest.raises(Refused, match="no incident"):
         actions.acknowledge(delivery, dispatch.user)
     assert audited() == ["delivery.acknowledge", "delivery.resend"]
 
@@ -77,19 +76,19 @@ def test_a_file_that_is_no_longer_kept_cannot_be_sent_again(dispatch: Dispatch, 
     dispatch.deliver(delivery)
     delivery.run.content = ""
     delivery.run.save()
-    with pytest.raises(NotPossible, match="no longer kept"):
+    with pytest.raises(Refused, match="no longer kept"):
         actions.resend(delivery, dispatch.user)
     assert delivery.state == State.DELIVERED
 
 
 def test_a_waiting_delivery_is_cancelled_and_stays_so(dispatch: Dispatch, sshd: Sshd):
     delivery = dispatch.delivery(sshd.place)
-    with pytest.raises(NotPossible, match="waiting already"):
+    with pytest.raises(Refused, match="waiting already"):
         actions.resend(delivery, dispatch.user)
     actions.cancel(delivery, dispatch.user)
     assert (delivery.state, delivery.reason) == (State.CANCELLED, "Cancelled by ada@oak.example.")
     assert deliveries.deliver_next(dispatch.tenant.pk).endswith("nothing to deliver.")
-    with pytest.raises(NotPossible, match="cancelled already"):
+    with pytest.raises(Refused, match="cancelled already"):
         actions.cancel(delivery, dispatch.user)
     assert list(sshd.root.iterdir()) == []
 
@@ -148,8 +147,8 @@ def test_a_courier_that_lost_its_delivery_writes_nothing(
         deliveries.deliver_next(dispatch.tenant.pk)
 
     during_reading(monkeypatch, dispatch, overtake)
-    said = deliveries.deliver_next(dispatch.tenant.pk)
-    assert "held by somebody else" in said or "taken over" in said
+    sentence = deliveries.deliver_next(dispatch.tenant.pk)
+    assert "held by somebody else" in sentence or "taken over" in sentence
     delivery.refresh_from_db()
     assert delivery.state == State.DELIVERED
     ends = list(delivery.log.order_by("number").values_list("outcome", flat=True))
@@ -161,7 +160,7 @@ def test_it_is_too_late_to_cancel_while_the_name_is_given(dispatch: Dispatch, ss
     delivery = dispatch.delivery(sshd.place)
     Delivery.objects.filter(pk=delivery.pk).update(state=State.SENDING)
     Attempt.objects.create(tenant=dispatch.tenant, delivery=delivery, number=1, step=Step.RENAME)
-    with pytest.raises(NotPossible, match="too late"):
+    with pytest.raises(Refused, match="too late"):
         actions.cancel(delivery, dispatch.user)
 
 
@@ -200,16 +199,16 @@ def test_a_test_names_what_is_missing_and_leaves_nothing(dispatch: Dispatch, tmp
 
 
 def test_secrets_open_at_their_server_only(dispatch: Dispatch, sshd: Sshd):
-    one = dispatch.server(replace(sshd.place, password="p@ss"), "One")
+    server = dispatch.server(replace(sshd.place, password="p@ss"), "One")
     other = dispatch.server(replace(sshd.place, password=""), "Other")
-    assert "p@ss" not in one.password
-    assert secrets.password_of(one) == "p@ss"
-    assert secrets.private_key_of(one) == sshd.place.private_key.strip()
+    assert "p@ss" not in server.password
+    assert secrets.password_of(server) == "p@ss"
+    assert secrets.private_key_of(server) == sshd.place.private_key.strip()
     assert secrets.password_of(other) == ""
-    other.password = one.password
+    other.password = server.password
     with pytest.raises(VaultError):
         secrets.password_of(other)
     probe = actions.test(other, "")
     assert "cannot be opened" in probe.steps[-1].sentence
-    with pytest.raises(KeyRefused):
-        secrets.seal_private_key(one, "no key")
+    with pytest.raises(Refused):
+        secrets.seal_private_key(server, "no key")

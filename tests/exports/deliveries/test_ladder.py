@@ -20,21 +20,21 @@ from exports import delivery as deliveries
 from exports.models import Attempt, Delivery
 from portal import bell, tenancy
 from portal.models import Notice, Tenant
-from portal.transports.ssh import Place
+from portal.transports.ssh import ServerLogin
 from tests.exports.deliveries.dispatch import Dispatch
 from tests.sshd import Sshd
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 State, Outcome = Delivery.State, Attempt.Outcome
 FINGERPRINT = "SHA256:" + "A" * 43
 
 
 @pytest.fixture
-def dead() -> Iterator[Place]:
+def dead() -> Iterator[ServerLogin]:
     """An address where nobody listens, and nobody will while the test runs."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        yield Place("127.0.0.1", taken.getsockname()[1], "ada", "secret", "", FINGERPRINT)
+        yield ServerLogin("127.0.0.1", taken.getsockname()[1], "ada", "secret", "", FINGERPRINT)
 
 
 def advance(delivery: Delivery, seconds: int) -> None:
@@ -43,7 +43,9 @@ def advance(delivery: Delivery, seconds: int) -> None:
     rows.update(ready_at=F("ready_at") - timedelta(seconds=seconds))
 
 
-def test_eleven_attempts_at_the_seeds_times_then_it_is_given_up(dispatch: Dispatch, dead: Place):
+def test_eleven_attempts_at_the_seeds_times_then_it_is_given_up(
+    dispatch: Dispatch, dead: ServerLogin
+):
     delivery = dispatch.delivery(dead)
     clock, times = 0, []
     while True:
@@ -69,7 +71,7 @@ def test_eleven_attempts_at_the_seeds_times_then_it_is_given_up(dispatch: Dispat
     assert deliveries.deliver_next(dispatch.tenant.pk).endswith("nothing to deliver.")
 
 
-def test_the_last_attempt_may_succeed(dispatch: Dispatch, sshd: Sshd, dead: Place):
+def test_the_last_attempt_may_succeed(dispatch: Dispatch, sshd: Sshd, dead: ServerLogin):
     delivery = dispatch.delivery(dead)
     for _ in range(10):
         dispatch.deliver(delivery)
@@ -81,16 +83,18 @@ def test_the_last_attempt_may_succeed(dispatch: Dispatch, sshd: Sshd, dead: Plac
     assert not Notice.objects.exists()
 
 
-def running(dispatch: Dispatch, place: Place, count: int) -> list[Delivery]:
+def running(dispatch: Dispatch, place: ServerLogin, count: int) -> list[Delivery]:
     """Deliveries that couriers hold, each to a server of its own."""
     run = dispatch.run()
-    made = [dispatch.delivery(dispatch.server(place, f"Busy {n}"), run=run) for n in range(count)]
-    rows = Delivery.objects.filter(pk__in=[one.pk for one in made])
+    deliveries = [
+        dispatch.delivery(dispatch.server(place, f"Busy {n}"), run=run) for n in range(count)
+    ]
+    rows = Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries])
     rows.update(state=State.SENDING, lease_until=Now() + timedelta(seconds=60))
-    return made
+    return deliveries
 
 
-def test_a_server_gets_one_file_at_a_time(dispatch: Dispatch, dead: Place):
+def test_a_server_gets_one_file_at_a_time(dispatch: Dispatch, dead: ServerLogin):
     (held,) = running(dispatch, dead, 1)
     second = dispatch.delivery(held.server, path="other")
     assert deliveries.deliver_next(dispatch.tenant.pk).endswith("nothing to deliver.")
@@ -98,7 +102,7 @@ def test_a_server_gets_one_file_at_a_time(dispatch: Dispatch, dead: Place):
     assert f"Delivery {second.pk}: retrying" in deliveries.deliver_next(dispatch.tenant.pk)
 
 
-def test_a_tenant_has_four_under_way_at_most(dispatch: Dispatch, dead: Place):
+def test_a_tenant_has_four_under_way_at_most(dispatch: Dispatch, dead: ServerLogin):
     held = running(dispatch, dead, deliveries.MOST_AT_ONCE)
     dispatch.delivery(dispatch.server(dead, "One more"))
     assert deliveries.deliver_next(dispatch.tenant.pk).endswith("nothing to deliver.")
@@ -108,7 +112,7 @@ def test_a_tenant_has_four_under_way_at_most(dispatch: Dispatch, dead: Place):
     assert "retrying" in deliveries.deliver_next(dispatch.tenant.pk)
 
 
-def test_first_attempts_come_before_retries(dispatch: Dispatch, dead: Place):
+def test_first_attempts_come_before_retries(dispatch: Dispatch, dead: ServerLogin):
     old = dispatch.delivery(dead)
     dispatch.deliver(old)
     advance(old, 1000)
@@ -118,7 +122,7 @@ def test_first_attempts_come_before_retries(dispatch: Dispatch, dead: Place):
 
 
 def test_retries_never_take_all_threads(
-    dispatch: Dispatch, dead: Place, monkeypatch: pytest.MonkeyPatch
+    dispatch: Dispatch, dead: ServerLogin, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(deliveries, "_retries", threading.BoundedSemaphore(1))
     old = dispatch.delivery(dead)
@@ -133,7 +137,7 @@ def test_retries_never_take_all_threads(
 
 
 def test_the_bell_rings_for_what_is_due_and_for_whom(
-    dispatch: Dispatch, dead: Place, servers, settings
+    dispatch: Dispatch, dead: ServerLogin, servers, settings
 ):
     waiting = dispatch.delivery(dead)
     with Connection(settings.REDIS_URL) as broker:

@@ -12,7 +12,7 @@ from tests.exports.deliveries import farside
 from tests.exports.deliveries.dispatch import CONTENT, NAME, Dispatch
 from tests.exports.deliveries.farside import FarSide
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 State, Outcome, Step = Delivery.State, Attempt.Outcome, Attempt.Step
 
 

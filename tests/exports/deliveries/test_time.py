@@ -16,11 +16,11 @@ from io import BytesIO
 import psutil
 import pytest
 
-from exports.sending import Parcel, Sent, limits, send
+from exports.sending import Parcel, SendResult, limits, send
 from portal.transports import targets
 from portal.transports.deadline import Deadline
 from portal.transports.faults import TransportFault, Unreachable
-from portal.transports.ssh import Limits, Place
+from portal.transports.ssh import ConnectionLimits, ServerLogin
 from tests.exports.deliveries import proxy
 from tests.exports.deliveries.dispatch import NAME
 from tests.sshd import Sshd
@@ -29,9 +29,9 @@ CONTENT = os.urandom(24 << 20)
 LOOPBACK = targets.networks(["127.0.0.0/8"])
 # Seconds. A login that works is given more; the slack is for a machine with much else to do.
 CONNECT, TRANSFER, SLACK = 1.0, 3.0, 4.0
-SILENT = Limits(CONNECT, TRANSFER, LOOPBACK)
-STALLED = Limits(TRANSFER, TRANSFER, LOOPBACK)
-PATIENT = Limits(20, 60, LOOPBACK)
+SILENT = ConnectionLimits(CONNECT, TRANSFER, LOOPBACK)
+STALLED = ConnectionLimits(TRANSFER, TRANSFER, LOOPBACK)
+PATIENT = ConnectionLimits(20, 60, LOOPBACK)
 AFTER_LOGIN = 1 << 20
 
 
@@ -56,7 +56,7 @@ def parcel(number: int = 1, content: bytes = CONTENT) -> Parcel:
     )  # fmt: skip
 
 
-def failing(place: Place, bounds: Limits = SILENT) -> tuple[str, Notes, float]:
+def failing(place: ServerLogin, bounds: ConnectionLimits = SILENT) -> tuple[str, Notes, float]:
     """The words of an attempt that cannot succeed, what it noted, how long it took."""
     notes, began = Notes(), time.monotonic()
     with pytest.raises(Unreachable) as caught:
@@ -138,12 +138,12 @@ def test_a_transfer_cut_off_anywhere_leaves_no_half_file_under_the_name(sshd: Ss
     again = Parcel(
         again.folder, again.name, again.size, again.sha256, ".2.part", again.read, (".1.part",)
     )
-    assert send(sshd.place, again, Notes(), PATIENT) == Sent()
+    assert send(sshd.place, again, Notes(), PATIENT) == SendResult()
     assert final.read_bytes() == CONTENT
     assert [path.name for path in sshd.root.iterdir()] == [final.name]
 
 
-Fault = Callable[[], AbstractContextManager[Place]]
+Fault = Callable[[], AbstractContextManager[ServerLogin]]
 
 
 def test_a_hundred_faults_leave_neither_threads_nor_descriptors(sshd: Sshd):
@@ -167,7 +167,7 @@ def test_a_hundred_faults_leave_neither_threads_nor_descriptors(sshd: Sshd):
         lambda: through(proxy.DRIP, AFTER_LOGIN),
     ]
 
-    def one(number: int) -> str:
+    def attempt(number: int) -> str:
         with kinds[number % len(kinds)]() as place:
             try:
                 send(place, parcel(number), Notes(), SILENT)
@@ -179,12 +179,12 @@ def test_a_hundred_faults_leave_neither_threads_nor_descriptors(sshd: Sshd):
     me = psutil.Process()
     threads, descriptors = threading.active_count(), me.num_fds()
     with ThreadPoolExecutor(10) as pool:
-        ends = list(pool.map(one, range(100)))
+        ends = list(pool.map(attempt, range(100)))
     assert ends == ["Unreachable"] * 100
     assert threading.active_count() <= threads  # one of an earlier test may have ended
     assert me.num_fds() == descriptors
 
 
 def test_the_limits_are_the_seeds_unless_an_operator_says_otherwise() -> None:
-    assert limits() == Limits(60, 300, [])
-    assert Limits() == Limits(60, 300, ())
+    assert limits() == ConnectionLimits(60, 300, [])
+    assert ConnectionLimits() == ConnectionLimits(60, 300, ())

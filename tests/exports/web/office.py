@@ -74,7 +74,7 @@ def export(cast: Cast, name: str = "Completed courses") -> Export:
         return Export.objects.get(tenant=cast.home, name=name)
 
 
-def made(cast: Cast, **changes: Any) -> Export:
+def make_export(cast: Cast, **changes: Any) -> Export:
     """An export made through the form."""
     answer = post(cast, "export-new", **form(**changes))
     assert answer.status_code == 200, words(answer)

@@ -25,7 +25,7 @@ def delivery(run: Any) -> Delivery:
 
 
 @pytest.mark.parametrize(
-    ("run", "act", "said", "state"),
+    ("run", "act", "message", "state"),
     [
         ("given_up", "resend", "The file is sent again in a moment", "ready"),
         ("sent", "resend", "The file is sent again in a moment", "ready"),
@@ -37,10 +37,10 @@ def delivery(run: Any) -> Delivery:
     ],
 )
 def test_a_manager_acts_and_is_told_what_became_of_it(
-    cast: Cast, rows: dict[str, Any], run: str, act: str, said: str, state: str
+    cast: Cast, rows: dict[str, Any], run: str, act: str, message: str, state: str
 ) -> None:
     answer = post(cast, "delivery-act", delivery(rows[run]).uid, act, person="manager")
-    assert said in words(answer)
+    assert message in words(answer)
     assert delivery(rows[run]).state == state
 
 

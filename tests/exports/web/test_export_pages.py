@@ -17,7 +17,7 @@ from portal import tenancy
 from tests.browser import seed_exports
 from tests.browser.seed_exports import make_delivery, make_run
 from tests.cast import Cast, as_person
-from tests.exports.web.office import acts, get, made, post, server, words
+from tests.exports.web.office import acts, get, make_export, post, server, words
 from tests.exports.web.office import export as row
 
 
@@ -91,7 +91,7 @@ def test_runs_are_paged_newest_date_first(cast: Cast, rows: dict[str, Any]) -> N
 
 
 def test_run_now_makes_a_run_of_the_last_full_day_for_a_manager(cast: Cast) -> None:
-    export = made(cast)
+    export = make_export(cast)
     answer = post(cast, "export-run", export.uid, person="manager")
     with tenancy.everyone("a test looks"):
         run = ExportRun.objects.get()
@@ -102,7 +102,7 @@ def test_run_now_makes_a_run_of_the_last_full_day_for_a_manager(cast: Cast) -> N
 
 
 def test_past_dates_are_filled_each_with_a_run(cast: Cast) -> None:
-    export = made(cast)
+    export = make_export(cast)
     last = define.newest_date(export, timezone.now()) - timedelta(days=3)
     first = last - timedelta(days=59)
     post(cast, "export-backfill", export.uid, person="manager", first=first, last=last)
@@ -112,7 +112,7 @@ def test_past_dates_are_filled_each_with_a_run(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "said"),
+    ("first", "last", "message"),
     [
         (-70, -1, "at most 60 can be asked for at once"),
         (-1, 0, "The last day that is over is"),
@@ -122,9 +122,9 @@ def test_past_dates_are_filled_each_with_a_run(cast: Cast) -> None:
     ],
 )
 def test_a_bad_range_is_named_at_its_field(
-    cast: Cast, first: int | str, last: int | str, said: str
+    cast: Cast, first: int | str, last: int | str, message: str
 ) -> None:
-    export = made(cast)
+    export = make_export(cast)
     today = define.newest_date(export, timezone.now()) + timedelta(days=1)
 
     def sent(value: int | str) -> str:
@@ -132,14 +132,14 @@ def test_a_bad_range_is_named_at_its_field(
 
     answer = post(cast, "export-backfill", export.uid, first=sent(first), last=sent(last))
     assert answer.status_code == 422
-    assert said in words(answer)
+    assert message in words(answer)
     with tenancy.everyone("a test looks"):
         assert not ExportRun.objects.exists()
 
 
 def test_an_export_is_started_and_stopped_and_both_are_audited(cast: Cast) -> None:
     place = server(cast)
-    export = made(cast, **{"place-0-server": str(place.uid), "place-0-path": ""})
+    export = make_export(cast, **{"place-0-server": str(place.uid), "place-0-path": ""})
     post(cast, "export-started", export.uid, to="started")
     export = row(cast)
     assert export.started_on == define.newest_date(export, timezone.now()) + timedelta(days=1)
@@ -159,11 +159,11 @@ def test_an_export_without_a_pinned_key_says_so(cast: Cast, rows: dict[str, Any]
 def test_a_started_export_and_one_under_way_cannot_be_deleted(
     cast: Cast, rows: dict[str, Any]
 ) -> None:
-    said = words(post(cast, "export-delete", rows["export"].uid))
-    assert "Stop the export first" in said
+    text = words(post(cast, "export-delete", rows["export"].uid))
+    assert "Stop the export first" in text
     post(cast, "export-started", rows["export"].uid, to="stopped")
-    said = words(post(cast, "export-delete", rows["export"].uid))
-    assert "still on its way" in said
+    text = words(post(cast, "export-delete", rows["export"].uid))
+    assert "still on its way" in text
     with tenancy.everyone("a test looks"):
         assert Export.objects.filter(pk=rows["export"].pk).exists()
 
@@ -171,7 +171,7 @@ def test_a_started_export_and_one_under_way_cannot_be_deleted(
 def test_a_deleted_export_takes_its_runs_and_files_with_it(
     cast: Cast, django_capture_on_commit_callbacks: Any
 ) -> None:
-    export = made(cast)
+    export = make_export(cast)
     with tenancy.everyone("a test makes a run"):
         run = make_run(cast, export, define.newest_date(export, timezone.now()), "written")
         run.content = default_storage.save("exports/x.csv", ContentFile(b"x"))
@@ -186,13 +186,13 @@ def test_a_deleted_export_takes_its_runs_and_files_with_it(
 
 def test_a_runs_page_tells_its_file_and_each_attempt(cast: Cast, rows: dict[str, Any]) -> None:
     page = get(cast, "run", rows["retrying"].uid, person="viewer")
-    said = words(page)
-    assert "Next attempt in " in said
-    assert "4 of 11 attempts were made." in said
-    assert "Connecting" in said
-    assert rows["retrying"].sha256 in said
-    assert "Late rows" in said
-    assert "A data manager may download the file." in said
+    text = words(page)
+    assert "Next attempt in " in text
+    assert "4 of 11 attempts were made." in text
+    assert "Connecting" in text
+    assert rows["retrying"].sha256 in text
+    assert "Late rows" in text
+    assert "A data manager may download the file." in text
     assert "<script>window.hacked" not in page
     assert 'hx-trigger="every 5s"' in page
 
@@ -283,7 +283,7 @@ def test_another_tenants_pages_are_not_there(cast: Cast, rows: dict[str, Any], n
 def test_a_nights_state_is_the_gravest_of_its_deliveries(
     cast: Cast, states: list[str], expected: str
 ) -> None:
-    export = made(cast)
+    export = make_export(cast)
     with tenancy.everyone("a test makes a run"):
         run = make_run(cast, export, define.newest_date(export, timezone.now()), "written")
         for number, state in enumerate(states):

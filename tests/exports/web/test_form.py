@@ -14,7 +14,7 @@ from portal import tenancy
 from portal.models import AuditEntry, Event
 from tests.browser import seed_exports
 from tests.cast import Cast, as_person
-from tests.exports.web.office import acts, export, form, get, made, post, server, words
+from tests.exports.web.office import acts, export, form, get, make_export, post, server, words
 
 
 def columns(*rows: tuple[str, str, str]) -> dict[str, str]:
@@ -67,7 +67,7 @@ def test_save_and_start_needs_a_destination(cast: Cast) -> None:
 
 
 def test_a_change_that_adds_the_first_destination_starts_it_in_the_new_zone(cast: Cast) -> None:
-    row = made(cast)
+    row = make_export(cast)
     place = server(cast)
     changes = {"do": "start", "time_zone": "Asia/Tokyo", "version": str(row.version)}
     sent = form(**changes, **{"place-0-server": str(place.uid), "place-0-path": "/in"})
@@ -78,20 +78,20 @@ def test_a_change_that_adds_the_first_destination_starts_it_in_the_new_zone(cast
 
 
 def test_records_are_chosen_by_type(cast: Cast) -> None:
-    row = made(cast, kind="records", types=[], record_type="accounts", changed="changed")
+    row = make_export(cast, kind="records", types=[], record_type="accounts", changed="changed")
     assert row.source == {"records": "accounts", "changed": True}
     assert "Changed records: Accounts" in words(get(cast, "export", row.uid))
 
 
 def test_types_that_are_still_to_come_can_be_named(cast: Cast) -> None:
-    row = made(cast, more_types="badgeIssued, courseCompletion")
+    row = make_export(cast, more_types="badgeIssued, courseCompletion")
     assert row.source == {"events": ["courseCompletion", "badgeIssued"]}
     page = get(cast, "export-change", row.uid)
     assert 'value="badgeIssued"' in page
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"name": ""}, "This field is required."),
         ({"name_pattern": "../{date}"}, "cannot stand in a file name"),
@@ -115,17 +115,17 @@ def test_types_that_are_still_to_come_can_be_named(cast: Cast) -> None:
     ],
 )
 def test_each_bad_input_is_named_and_nothing_is_saved(
-    cast: Cast, changes: dict[str, Any], said: str
+    cast: Cast, changes: dict[str, Any], message: str
 ) -> None:
     answer = post(cast, "export-new", **form(**changes))
     assert answer.status_code == 422
-    assert said in words(answer).replace("&quot;", '"')
+    assert message in words(answer).replace("&quot;", '"')
     with tenancy.everyone("a test looks"):
         assert not Export.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         (" /in", "begins or ends with a blank"),
         ("/in\u200b", "an invisible character"),
@@ -133,11 +133,11 @@ def test_each_bad_input_is_named_and_nothing_is_saved(
         ("/" + "x" * 500, "longer than 500 characters"),
     ],
 )
-def test_a_bad_folder_is_named_at_its_row(cast: Cast, path: str, said: str) -> None:
+def test_a_bad_folder_is_named_at_its_row(cast: Cast, path: str, message: str) -> None:
     place = {"place-0-server": str(server(cast).uid), "place-0-path": path}
     answer = post(cast, "export-new", **form(**place))
     assert answer.status_code == 422
-    assert said in words(answer)
+    assert message in words(answer)
 
 
 def test_one_folder_named_twice_is_told(cast: Cast) -> None:
@@ -148,7 +148,7 @@ def test_one_folder_named_twice_is_told(cast: Cast) -> None:
 
 
 def test_a_name_that_is_taken_is_told_without_case(cast: Cast) -> None:
-    made(cast)
+    make_export(cast)
     answer = post(cast, "export-new", **form(name="completed COURSES"))
     assert answer.status_code == 422
     assert "Another export has this name." in words(answer)
@@ -166,7 +166,7 @@ def test_a_server_of_another_tenant_cannot_be_chosen(cast: Cast) -> None:
 
 
 def test_of_two_people_who_save_the_second_is_told_what_differs(cast: Cast) -> None:
-    row = made(cast)
+    row = make_export(cast)
     post(cast, "export-change", row.uid, **form(at="03:00", version="1"))
     answer = post(cast, "export-change", row.uid, **form(keep_days="7", version="1"))
     assert answer.status_code == 409
@@ -181,7 +181,7 @@ def test_of_two_people_who_save_the_second_is_told_what_differs(cast: Cast) -> N
 
 
 def test_a_change_is_audited_with_what_changed(cast: Cast) -> None:
-    row = made(cast)
+    row = make_export(cast)
     post(cast, "export-change", row.uid, **form(at="04:30", version="1"))
     with tenancy.everyone("a test looks"):
         entry = AuditEntry.objects.get(action="export.change")
@@ -221,7 +221,7 @@ def test_rows_are_moved_without_script_and_without_faults(
 
 def test_own_columns_are_saved_in_their_order_with_constants(cast: Cast) -> None:
     rows = columns(("Who", "path", "user"), ("School", "constant", "Harbor "))
-    row = made(cast, **rows)
+    row = make_export(cast, **rows)
     assert row.columns == [
         {"name": "Who", "path": "user"},
         {"name": "School", "constant": "Harbor "},
@@ -233,9 +233,9 @@ def test_own_columns_are_saved_in_their_order_with_constants(cast: Cast) -> None
 def test_a_path_that_no_event_has_is_named_with_what_was_meant(cast: Cast) -> None:
     seed_exports.everything(cast, runs=0)
     rows = columns(("First", "path", "userdetail.firstname"), ("X", "path", "nothing.like.it"))
-    said = words(post(cast, "export-new", **form(do="show", **rows)))
-    assert "None of the newest has this path. Did you mean userDetail.firstName?" in said
-    assert "None of the newest has this path: the column would be empty." in said
+    text = words(post(cast, "export-new", **form(do="show", **rows)))
+    assert "None of the newest has this path. Did you mean userDetail.firstName?" in text
+    assert "None of the newest has this path: the column would be empty." in text
 
 
 def test_sample_values_are_shown_beside_a_path(cast: Cast) -> None:
@@ -254,7 +254,7 @@ def test_samples_come_from_ones_own_tenant_only(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "said"),
+    ("pattern", "message"),
     [
         ("{event}_{date}", "courseCompletion_"),
         ("{date:%Y%m%d}", ".csv.gz"),
@@ -262,10 +262,10 @@ def test_samples_come_from_ones_own_tenant_only(cast: Cast) -> None:
         ("", "The file name is empty."),
     ],
 )
-def test_the_file_name_is_shown_while_it_is_typed(cast: Cast, pattern: str, said: str) -> None:
+def test_the_file_name_is_shown_while_it_is_typed(cast: Cast, pattern: str, message: str) -> None:
     asked = {"name_pattern": pattern, "format": "csv", "compression": "gzip"}
     asked |= {"time_zone": "America/Chicago", "kind": "events", "types": "courseCompletion"}
-    assert said in words(get(cast, "export-name-preview", **asked))
+    assert message in words(get(cast, "export-name-preview", **asked))
 
 
 def test_a_preview_of_nonsense_is_empty_and_no_fault(cast: Cast) -> None:
@@ -293,14 +293,14 @@ def test_a_stray_blank_in_an_address_is_named_with_its_place(cast: Cast) -> None
 
 
 def test_a_hostile_name_is_text(cast: Cast) -> None:
-    row = made(cast, name="<script>x</script>")
+    row = make_export(cast, name="<script>x</script>")
     for page in (get(cast, "export", row.uid), get(cast, "exports")):
         assert "<script>x" not in page
         assert "&lt;script&gt;x" in page
 
 
 def test_only_an_admin_sees_the_form(cast: Cast) -> None:
-    row = made(cast)
+    row = make_export(cast)
     for person in ("viewer", "manager"):
         client = as_person(cast, person)
         assert client.get(reverse("export-new")).status_code == 403

@@ -11,12 +11,12 @@ from django.urls import reverse
 
 from exports import secrets
 from exports.models import Destination, Server
-from exports.web.server import told_of
+from exports.web.server import probe_context
 from portal import tenancy
 from portal.models import AuditEntry
-from portal.transports.probing import Probe, Step
+from portal.transports.probing import Probe, ProbeStep
 from tests.cast import Cast, as_person
-from tests.exports.web.office import KEY, acts, get, made, post, server, words
+from tests.exports.web.office import KEY, acts, get, make_export, post, server, words
 
 PASSWORD = "a secret of the partner's"
 
@@ -62,7 +62,7 @@ def test_a_blank_password_keeps_the_one_that_is_set(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"host": "sftp://u:p@h.example/x"}, "Only the host"),
         ({"host": "no host"}, "is no host name"),
@@ -75,11 +75,11 @@ def test_a_blank_password_keeps_the_one_that_is_set(cast: Cast) -> None:
     ],
 )
 def test_each_bad_input_is_named_and_no_server_is_made(
-    cast: Cast, changes: dict[str, str], said: str
+    cast: Cast, changes: dict[str, str], message: str
 ) -> None:
     answer = post(cast, "server-new", **fields(**changes))
     assert answer.status_code == 422
-    assert said in words(answer)
+    assert message in words(answer)
     with tenancy.everyone("a test looks"):
         assert not Server.objects.exists()
 
@@ -139,27 +139,27 @@ def test_a_test_of_the_connection_says_which_step_did_not_work(
 
 def test_a_key_that_is_not_pinned_is_shown_to_compare_with_a_button() -> None:
     steps = [
-        Step("connect", True, "The server answers."),
-        Step("host_key", False, f"No host key is pinned. It shows ssh-ed25519 {KEY}."),
+        ProbeStep("connect", True, "The server answers."),
+        ProbeStep("host_key", False, f"No host key is pinned. It shows ssh-ed25519 {KEY}."),
     ]
     probe = Probe(False, steps, "ssh-ed25519", KEY, needs_pin=True)
     row = Server(name="x", host="h.example", username="u")
-    page = render_to_string("exports/_probe.html", {"probe": told_of(probe), "server": row})
+    page = render_to_string("exports/_probe.html", {"probe": probe_context(probe), "server": row})
     assert "Compare the host key" in page
     assert f'name="key" value="{KEY}"' in page
     assert "Pin this key" in page
 
 
 def test_a_changed_key_warns_before_it_can_be_pinned() -> None:
-    probe = Probe(False, [Step("host_key", False, "Another key.")], "ssh-ed25519", KEY)
+    probe = Probe(False, [ProbeStep("host_key", False, "Another key.")], "ssh-ed25519", KEY)
     row = Server(name="x", host="h.example", username="u")
-    page = render_to_string("exports/_probe.html", {"probe": told_of(probe), "server": row})
+    page = render_to_string("exports/_probe.html", {"probe": probe_context(probe), "server": row})
     assert "It is not the pinned one." in page
     assert "btn-danger" in page
 
 
 def test_a_server_that_an_export_sends_to_cannot_be_deleted(cast: Cast) -> None:
-    row, export = server(cast), made(cast)
+    row, export = server(cast), make_export(cast)
     with tenancy.everyone("a test adds a destination"):
         Destination.objects.create(tenant=cast.home, export=export, server=row, path="")
     assert "An export sends to this server" in words(post(cast, "server-delete", row.uid))
@@ -189,7 +189,7 @@ def test_a_known_login_with_another_password_is_told(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("sftp://ada:x@files.example/in ", "ends with a blank; remove it"),
         (" sftp://ada:x@files.example/in", "begins with a blank; remove it"),
@@ -199,10 +199,10 @@ def test_a_known_login_with_another_password_is_told(cast: Cast) -> None:
         ("", "This field is required."),
     ],
 )
-def test_what_is_wrong_with_an_address_is_told(cast: Cast, url: str, said: str) -> None:
+def test_what_is_wrong_with_an_address_is_told(cast: Cast, url: str, message: str) -> None:
     answer = post(cast, "export-url", url=url)
     assert answer.status_code == 422
-    assert said in words(answer)
+    assert message in words(answer)
 
 
 def test_the_portals_own_addresses_are_shown_or_how_to_set_them(

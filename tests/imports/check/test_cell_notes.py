@@ -19,7 +19,7 @@ def person(key: str, first: str = "Ann", last: str = "Low") -> CheckedChunk:
     return through("accounts", PEOPLE, [[key, first, last, "ann@oak.example"]])
 
 
-def told(chunk: CheckedChunk, severity: Severity) -> list[tuple[str, str]]:
+def issues_of(chunk: CheckedChunk, severity: Severity) -> list[tuple[str, str]]:
     batches = [batch for batch in chunk.issues if batch.severity == severity]
     return [(batch.column, batch.code.value) for batch in batches]
 
@@ -36,7 +36,7 @@ def test_a_spreadsheets_error_is_no_value_of_any_column(error: str, column: int)
     row = ["k1", "Ann", "Low", "ann@oak.example"]
     row[column] = error
     chunk = through("accounts", PEOPLE, [row])
-    assert told(chunk, Severity.ERROR) == [(PEOPLE[column], "spreadsheet_damage")]
+    assert issues_of(chunk, Severity.ERROR) == [(PEOPLE[column], "spreadsheet_damage")]
     assert "Write the value itself" in messages(chunk)[0]
 
 
@@ -67,7 +67,7 @@ def test_an_identifier_that_a_spreadsheet_changed_is_rejected_with_the_cure(
         chunk = through("enrollments", header, [[key, "S1", "Enrolled"]], stored)
     else:
         chunk = person(key)
-    assert told(chunk, Severity.ERROR) == [("PersonIdentifier", "spreadsheet_damage")]
+    assert issues_of(chunk, Severity.ERROR) == [("PersonIdentifier", "spreadsheet_damage")]
     (message,) = messages(chunk)
     assert cause in message
     assert key in message
@@ -89,7 +89,7 @@ def test_an_identifier_that_only_looks_odd_is_taken_as_it_stands(key: str) -> No
 def test_an_identifier_that_may_be_a_date_is_taken_with_a_warning(key: str) -> None:
     chunk = person(key)
     assert documents(chunk)[0]["PersonIdentifier"] == key
-    assert told(chunk, Severity.WARNING) == [("PersonIdentifier", "spreadsheet_damage")]
+    assert issues_of(chunk, Severity.WARNING) == [("PersonIdentifier", "spreadsheet_damage")]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_what_a_spreadsheet_put_around_an_identifier_is_taken_off_and_told(
     chunk = person(cell)
     assert documents(chunk)[0]["PersonIdentifier"] == key
     assert chunk.good["key"][0] == key.lower()
-    assert told(chunk, Severity.WARNING) == [("PersonIdentifier", "restored")]
+    assert issues_of(chunk, Severity.WARNING) == [("PersonIdentifier", "restored")]
 
 
 def test_a_row_of_our_attachment_without_its_columns_is_read_as_the_row_it_was() -> None:
@@ -132,17 +132,17 @@ def test_a_rounded_number_is_no_text_either() -> None:
     header = ["PersonIdentifier", "ExternalId", "EffectiveOn", "FirstName", "LastName", "CardId"]
     rows = [["k1", "k1", "2026-08-24", "A", "B", "1.23457E+12"]]
     chunk = through("student_demographics", header, rows, {"accounts": ["k1"]})
-    assert told(chunk, Severity.ERROR) == [("CardId", "spreadsheet_damage")]
+    assert issues_of(chunk, Severity.ERROR) == [("CardId", "spreadsheet_damage")]
 
 
 def test_long_numbers_that_all_end_in_zeros_are_told() -> None:
     keys = ["1234567890123450", "9234567890123400", "5234567890123410"]
     rows = [[key, "Ann", "Low", "a@oak.example"] for key in keys]
-    assert told(through("accounts", PEOPLE, rows), Severity.WARNING) == [
+    assert issues_of(through("accounts", PEOPLE, rows), Severity.WARNING) == [
         ("PersonIdentifier", "spreadsheet_damage")
     ]
     rows[0][0] = "1234567890123456"
-    assert told(through("accounts", PEOPLE, rows), Severity.WARNING) == []
+    assert issues_of(through("accounts", PEOPLE, rows), Severity.WARNING) == []
 
 
 @pytest.mark.parametrize("word", ["NULL", "NA", "None", "na", "N/A"])
@@ -151,8 +151,8 @@ def test_a_word_for_nothing_may_be_a_name_or_a_key(word: str) -> None:
     assert documents(chunk)[0] == {
         "PersonIdentifier": word, "FirstName": word, "LastName": word, "Email": "ann@oak.example",
     }  # fmt: skip
-    assert {code for _, code in told(chunk, Severity.WARNING)} == {"missing_word"}
-    assert told(person("k", "Null", "Null"), Severity.WARNING) == []
+    assert {code for _, code in issues_of(chunk, Severity.WARNING)} == {"missing_word"}
+    assert issues_of(person("k", "Null", "Null"), Severity.WARNING) == []
 
 
 def test_an_acronym_may_be_na_and_a_unit_may_refer_to_the_unit_na() -> None:
@@ -167,7 +167,7 @@ def test_a_word_that_clears_a_value_is_told() -> None:
     stored = {"accounts": ["k1"], "sections": ["S1"]}
     chunk = through("enrollments", header, [["S1", "k1", "Enrolled", "NA", " NULL "]], stored)
     assert documents(chunk)[0]["RegisteredDate"] is None
-    assert set(told(chunk, Severity.WARNING)) == {
+    assert set(issues_of(chunk, Severity.WARNING)) == {
         ("RegisteredDate", "missing_word"), ("Credits", "missing_word"),
     }  # fmt: skip
 
@@ -204,7 +204,7 @@ def test_a_character_that_no_identifier_holds_is_named(character: str, named: st
     if "\x85" in character:
         assert chunk.good["key"][0] == "a xb"  # a line end of mainframes is a blank
         return
-    assert told(chunk, Severity.ERROR) == [("PersonIdentifier", "bad_format")]
+    assert issues_of(chunk, Severity.ERROR) == [("PersonIdentifier", "bad_format")]
     assert named in messages(chunk)[0]
 
 

@@ -23,6 +23,7 @@ from imports.check.validation import CheckedChunk, ReferenceSet, Validator, key_
 from imports.issues import Severity
 from portal.records.catalog import catalog
 from portal.records.definitions import Blank, Feed, Field, FieldType, Operation, RecordType, Rule
+from tests.sizes import examples
 
 FIRST_LINE = 2
 UNITS = ["OrgUnitIdentifier", "Name", "Acronym", "ParentIdentifier", "Type"]
@@ -328,7 +329,7 @@ def test_references_to_the_own_type_are_left_to_the_caller() -> None:
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=20)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.lists(ANY_TEXT, min_size=1, max_size=5), st.sampled_from([",", ";", "\t", "|"]))
 def test_any_text_comes_back_from_its_json(texts: list[str], delimiter: str) -> None:
     rows = [[str(i), text] for i, text in enumerate(texts)]
@@ -344,7 +345,7 @@ CELLS = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.lists(st.lists(CELLS, min_size=7, max_size=7), max_size=12), st.sampled_from(Blank))
 def test_every_row_is_good_or_rejected_with_an_issue(rows: list[list[str]], blank: Blank) -> None:
     chunk = people(rows, blank=blank)

@@ -14,13 +14,16 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.models.functions import Now
 
-from imports.collect import folders, rounds, settle, snapshot
+from imports.collect import folders, rounds, snapshot, write_back
 from imports.models import Arrival, ArrivalFile, Decision, ImportJob, Sighting
 from portal import tenancy
 from portal.dropserver.jail import Jail
 from portal.models import Account, Drop, Upload
 from tests.imports.folder import CSV, Folders, arrivals
 from tests.imports.institution import CAMPUS, Institution, counts
+from tests.sizes import scaled
+
+MANY = scaled(200, 1_000)
 
 
 @pytest.fixture
@@ -182,17 +185,17 @@ def test_a_file_replaced_while_it_is_processed_stays(sender: Folders) -> None:
     assert "p.csv" not in sender.names()
 
 
-def test_a_thousand_files_in_one_manifest(sender: Folders) -> None:
-    names = [f"{number}.csv" for number in range(1000)]
+def test_very_many_files_in_one_manifest(sender: Folders) -> None:
+    names = [f"{number}.csv" for number in range(MANY)]
     for name in names:
         (sender.folder() / name).write_text("no header")
     sender.put("all.done", sender.manifest(*names))
     sender.poll()
-    assert ImportJob.objects.filter(state="ready").count() == 1000
+    assert ImportJob.objects.filter(state="ready").count() == MANY
     assert ArrivalFile.objects.exclude(removed_at=None).count() == 0
     assert sender.names() == {*names, "all.done.PROCESSING"}
     sender.poll()
-    assert ImportJob.objects.count() == 1000
+    assert ImportJob.objects.count() == MANY
 
 
 class Killed(BaseException):
@@ -231,7 +234,7 @@ def test_a_kill_after_a_manifest_was_renamed_does_not_give_it_a_name_it_has_not(
     sender: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sender.put("p.done", "no manifest")
-    kill_once(monkeypatch, settle, "_named", after=False)
+    kill_once(monkeypatch, write_back, "_set_current_name", after=False)
     with pytest.raises(Killed):
         sender.go()
     sender.go()
@@ -254,7 +257,9 @@ def test_a_missing_configuration_is_told_and_tried_again(
     Drop.objects.update(feed="")
     copied: list[str] = []
     take = snapshot.take
-    monkeypatch.setattr(snapshot, "take", lambda *told: copied.append(told[2]) or take(*told))
+    monkeypatch.setattr(
+        snapshot, "take", lambda *arguments: copied.append(arguments[2]) or take(*arguments)
+    )
     sender.deliver("p.csv", CSV)
     sender.go()
     assert sender.names() == {"p.csv", "p.csv.done.IMPORTCONFIGMISSING"}

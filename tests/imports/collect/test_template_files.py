@@ -108,6 +108,9 @@ def test_a_file_that_a_template_names_becomes_records_and_leaves_the_home(desk: 
     )
     assert job.kept_until is not None
     assert (job.kept_until - job.created_at).days == 3
+    (decision,) = Arrival.objects.get().decisions.all()
+    expected = f"users.csv is named by the template “{template.name}”, version 1."
+    assert (decision.verdict, decision.reason) == ("accepted", expected)
     assert len(desk.institution.records("accounts")) == 3
     arrival = Arrival.objects.get()
     assert (arrival.name, arrival.state, arrival.current_name) == ("users.csv", "done", "")
@@ -175,9 +178,9 @@ def test_a_file_that_no_template_names_is_shown_once_with_its_near_miss_and_stay
     assert desk.log() == [("Users.CSV", "unmatched"), ("users.csv", "near_miss")]
     assert not ImportJob.objects.exists()
     assert desk.names() == {"Users.CSV", "Users.CSV.result.txt"}
-    said = (desk.home / "Users.CSV.result.txt").read_text()
-    assert said.startswith("unmatched: Users.CSV")
-    assert "small and capital letters differ" in said
+    result = (desk.home / "Users.CSV.result.txt").read_text()
+    assert result.startswith("unmatched: Users.CSV")
+    assert "small and capital letters differ" in result
     file = ArrivalFile.objects.get()
     assert default_storage.open(file.content).read().decode() == CAMPUS["accounts"]
     notice = Notice.objects.get()

@@ -63,10 +63,11 @@ def test_people_are_looked_up_in_one_pass_over_the_store_however_large_it_is(
     institution.send("accounts", accounts(*range(3_000)))
     plans: list[str] = []
 
-    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    def note(execute: Any, statement: Any, params: Any, many: bool, context: Any) -> Any:
+        sql = statement if isinstance(statement, str) else statement.as_string(None)
         if f"LIMIT {measure._SAMPLE}" in sql and not sql.startswith("EXPLAIN"):
             plans.append(plan_without_memory(sql, params))
-        return execute(sql, params, many, context)
+        return execute(statement, params, many, context)
 
     with connection.execute_wrapper(note):
         job = institution.send("accounts", accounts(*range(3_000), prefix="N"))
@@ -104,7 +105,7 @@ def test_identifiers_that_come_and_go_are_held_beyond_their_limit(institution: I
 def test_records_are_known_by_what_tells_them_apart(
     record_type: str, fields: tuple[str, ...]
 ) -> None:
-    assert measure.signature(catalog().record_type(record_type)) == fields
+    assert measure.identifying_fields(catalog().record_type(record_type)) == fields
 
 
 def test_limits_hold_per_value_of_a_field(institution: Institution) -> None:

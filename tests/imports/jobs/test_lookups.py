@@ -12,8 +12,10 @@ from imports.mapping.tables import Table
 from imports.models import ImportJob, ImportTemplate, IssueGroup, LookupTable, LookupVersion
 from imports.templates import actions as template_actions
 from imports.templates.lookups import actions as acts
-from imports.templates.rules import Refused
+from imports.templates.rules import TemplateIdentity
 from portal import tenancy
+from portal.changes import Actor
+from portal.faults import Refused
 from portal.models import AuditEntry, Tenant
 from tests.imports.institution import Institution, counts, issues
 
@@ -27,13 +29,13 @@ def content(*rows: tuple[str, ...], **more: Any) -> Table:
 NAMES = (("n", "North", "N1"), ("S", "South", "S1"))
 
 
-def actor(institution: Institution) -> template_actions.Actor:
-    return template_actions.Actor(institution.person())
+def actor(institution: Institution) -> Actor:
+    return Actor(institution.person())
 
 
 def table(institution: Institution, *rows: tuple[str, ...], **more: Any) -> LookupTable:
-    known = content(*(rows or NAMES), **more)
-    return acts.create(institution.tenant, actor(institution), "Schools", known)
+    lookup = content(*(rows or NAMES), **more)
+    return acts.create(institution.tenant, actor(institution), "Schools", lookup)
 
 
 def spec(**step: Any) -> dict[str, Any]:
@@ -51,18 +53,18 @@ def spec(**step: Any) -> dict[str, Any]:
 
 
 def template(institution: Institution, name: str = "People", **step: Any) -> ImportTemplate:
-    face = template_actions.Face(name=name)
+    identity = TemplateIdentity(name=name)
     tenant, who = institution.tenant, actor(institution)
-    return template_actions.create(tenant, who, face, "accounts", parse(spec(**step)))
+    return template_actions.create(tenant, who, identity, "accounts", parse(spec(**step)))
 
 
-def send(institution: Institution, made: ImportTemplate, text: str = FILE) -> ImportJob:
-    return institution.send("accounts", text, template_version=made.current)
+def send(institution: Institution, people: ImportTemplate, text: str = FILE) -> ImportJob:
+    return institution.send("accounts", text, template_version=people.current)
 
 
 def names(institution: Institution) -> list[str]:
-    found = institution.records("accounts")
-    return [found[key]["LastName"] for key in sorted(found)]
+    records = institution.records("accounts")
+    return [records[key]["LastName"] for key in sorted(records)]
 
 
 def test_a_key_becomes_what_the_table_says(institution: Institution) -> None:
@@ -114,12 +116,12 @@ def test_the_same_file_is_read_again_after_the_table_has_changed(
     institution: Institution,
 ) -> None:
     """Its bytes are those that are stored already, but they mean something else now."""
-    made, known = template_after_table(institution)
-    send(institution, made)
-    again = send(institution, made)
+    people, lookup = template_after_table(institution)
+    send(institution, people)
+    again = send(institution, people)
     assert counts(again) == {"read": 2, "unchanged": 2}
-    acts.set_row(known, actor(institution), ("S", "Southern", "S1"), based_on=1)
-    changed = send(institution, made)
+    acts.set_row(lookup, actor(institution), ("S", "Southern", "S1"), based_on=1)
+    changed = send(institution, people)
     assert (counts(changed), changed.lookups) == (
         {"read": 2, "updated": 1, "unchanged": 1}, {"Schools": 2},
     )  # fmt: skip
@@ -127,17 +129,17 @@ def test_the_same_file_is_read_again_after_the_table_has_changed(
 
 
 def template_after_table(institution: Institution) -> tuple[ImportTemplate, LookupTable]:
-    known = table(institution)
-    return template(institution), known
+    lookup = table(institution)
+    return template(institution), lookup
 
 
 def test_a_held_job_goes_on_with_the_table_that_it_was_planned_with(
     institution: Institution,
 ) -> None:
-    made, known = template_after_table(institution)
-    job = institution.send("accounts", FILE, template_version=made.current, limits={"creates": 1})
+    people, lookup = template_after_table(institution)
+    job = institution.send("accounts", FILE, template_version=people.current, limits={"creates": 1})
     assert job.state == "held"
-    acts.replace(known, actor(institution), content(("x", "Y", "")), based_on=1)
+    acts.replace(lookup, actor(institution), content(("x", "Y", "")), based_on=1)
     institution.release(job)
     assert (job.state, names(institution)) == ("complete", ["North", "South"])
 
@@ -146,82 +148,82 @@ def test_versions_that_a_waiting_job_runs_with_are_kept(
     institution: Institution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(acts, "MOST_VERSIONS", 2)
-    made, known = template_after_table(institution)
-    job = institution.send("accounts", FILE, template_version=made.current, limits={"creates": 1})
+    people, lookup = template_after_table(institution)
+    job = institution.send("accounts", FILE, template_version=people.current, limits={"creates": 1})
     for number in range(1, 5):
         row = ("x", f"Y{number}", "")
-        acts.replace(known, actor(institution), content(row), based_on=number)
-    kept = sorted(known.versions.values_list("number", flat=True))
+        acts.replace(lookup, actor(institution), content(row), based_on=number)
+    kept = sorted(lookup.versions.values_list("number", flat=True))
     assert kept == [1, 4, 5]
     institution.release(job)
     assert job.state == "complete"
-    acts.replace(known, actor(institution), content(*NAMES), based_on=5)
-    assert sorted(known.versions.values_list("number", flat=True)) == [5, 6]
+    acts.replace(lookup, actor(institution), content(*NAMES), based_on=5)
+    assert sorted(lookup.versions.values_list("number", flat=True)) == [5, 6]
 
 
 def test_of_two_who_save_at_once_the_second_is_told(institution: Institution) -> None:
-    known = table(institution)
-    acts.set_row(known, actor(institution), ("w", "West", ""), based_on=1)
+    lookup = table(institution)
+    acts.set_row(lookup, actor(institution), ("w", "West", ""), based_on=1)
     with pytest.raises(Refused, match=r"Version 2 was saved by .* meanwhile"):
-        acts.replace(known, actor(institution), content(("x", "Y", "")), based_on=1)
-    assert known.current is not None
-    assert known.current.row_count == 3
+        acts.replace(lookup, actor(institution), content(("x", "Y", "")), based_on=1)
+    assert lookup.current is not None
+    assert lookup.current.row_count == 3
 
 
 def test_a_row_is_added_changed_and_removed(institution: Institution) -> None:
-    known, who = table(institution, fold=True), actor(institution)
-    acts.set_row(known, who, ("s", "Sud", ""), based_on=1)
-    acts.set_row(known, who, ("w", "West", ""), based_on=2)
-    acts.remove_row(known, who, "N", based_on=3)
-    assert known.current is not None
-    assert known.current.rows == [["s", "Sud", ""], ["w", "West", ""]]
+    lookup, who = table(institution, fold=True), actor(institution)
+    acts.set_row(lookup, who, ("s", "Sud", ""), based_on=1)
+    acts.set_row(lookup, who, ("w", "West", ""), based_on=2)
+    acts.remove_row(lookup, who, "N", based_on=3)
+    assert lookup.current is not None
+    assert lookup.current.rows == [["s", "Sud", ""], ["w", "West", ""]]
     with pytest.raises(Refused, match="is blank"):
-        acts.set_row(known, who, ("", "West", ""), based_on=4)
+        acts.set_row(lookup, who, ("", "West", ""), based_on=4)
     with pytest.raises(Refused, match="Nothing was changed"):
-        acts.set_row(known, who, ("w", "West", ""), based_on=4)
+        acts.set_row(lookup, who, ("w", "West", ""), based_on=4)
     with pytest.raises(Refused, match="no key “q”"):
-        acts.remove_row(known, who, "q", based_on=4)
+        acts.remove_row(lookup, who, "q", based_on=4)
     actions = AuditEntry.objects.filter(tenant=institution.tenant).values_list("action", flat=True)
     assert list(actions.order_by("id")) == ["lookup.create", *["lookup.version"] * 3]
 
 
 def test_a_table_that_a_template_uses_is_not_deleted(institution: Institution) -> None:
-    known = table(institution)
-    made = template(institution)
+    lookup = table(institution)
+    people = template(institution)
     with pytest.raises(Refused, match="It is used by “People”"):
-        acts.delete(known, actor(institution))
-    template_actions.delete(made, actor(institution))
-    acts.delete(known, actor(institution))
+        acts.delete(lookup, actor(institution))
+    template_actions.delete(people, actor(institution))
+    acts.delete(lookup, actor(institution))
     assert not LookupTable.objects.filter(tenant=institution.tenant).exists()
 
 
 def test_a_table_that_a_held_job_goes_on_with_is_not_deleted(institution: Institution) -> None:
-    known = table(institution)
+    lookup = table(institution)
     job = institution.send("accounts", FILE, spec=spec(), limits={"creates": 1})
     with pytest.raises(Refused, match="One import that runs or waits uses it"):
-        acts.delete(known, actor(institution))
+        acts.delete(lookup, actor(institution))
     institution.release(job)
-    acts.delete(known, actor(institution))
+    acts.delete(lookup, actor(institution))
 
 
 def test_no_template_is_left_without_the_column_that_it_takes(institution: Institution) -> None:
-    known = table(institution)
+    lookup = table(institution)
     template(institution, column="short")
     narrow = Table(columns=("code", "name"), rows=(("n", "North"),))
     with pytest.raises(Refused, match='“People”: "LastName" needs the column "short"'):
-        acts.replace(known, actor(institution), narrow, based_on=1)
+        acts.replace(lookup, actor(institution), narrow, based_on=1)
 
 
 def test_a_template_is_not_saved_without_its_table(institution: Institution) -> None:
     with pytest.raises(Refused, match='needs the look-up table "Schools", which is not there'):
         template(institution)
-    known = table(institution)
-    made = template(institution)
+    lookup = table(institution)
+    people = template(institution)
     plain = {**spec(), "fields": {**spec()["fields"], "LastName": {"columns": ["Code"]}}}
-    template_actions.save(made, actor(institution), parse(plain), based_on=1)
-    acts.delete(known, actor(institution))
+    template_actions.save(people, actor(institution), parse(plain), based_on=1)
+    acts.delete(lookup, actor(institution))
     with pytest.raises(Refused, match='needs the look-up table "Schools"'):
-        template_actions.roll_back(made, actor(institution), 1, based_on=2)
+        template_actions.roll_back(people, actor(institution), 1, based_on=2)
 
 
 def test_a_job_whose_table_is_gone_is_told_so(institution: Institution) -> None:
@@ -232,14 +234,14 @@ def test_a_job_whose_table_is_gone_is_told_so(institution: Institution) -> None:
 
 def test_a_template_in_yaml_names_its_table(institution: Institution) -> None:
     table(institution)
-    made = template(institution, column="short", other="default", default="?")
-    assert made.current is not None
-    text = template_actions.as_yaml(made.current)
+    people = template(institution, column="short", other="default", default="?")
+    assert people.current is not None
+    text = template_actions.as_yaml(people.current)
     assert "table: Schools" in text
-    template_actions.delete(made, actor(institution))
+    template_actions.delete(people, actor(institution))
     back = template_actions.from_yaml(institution.tenant, actor(institution), text)
     assert back.current is not None
-    assert back.current.spec == made.current.spec
+    assert back.current.spec == people.current.spec
 
 
 def test_names_are_one_line_and_there_once(institution: Institution) -> None:

@@ -18,7 +18,7 @@ BAD = (
 )
 
 
-def told() -> list[tuple[str, str]]:
+def notices() -> list[tuple[str, str]]:
     return list(Notice.objects.order_by("pk").values_list("event", "title"))
 
 
@@ -35,22 +35,22 @@ def test_completion_is_told_only_if_the_template_says_so(institution: Institutio
     institution.send("accounts", CAMPUS["accounts"])
     silent = version(institution, mail=False)
     institution.send("accounts", CAMPUS["accounts"], template_version=silent)
-    assert told() == []
+    assert notices() == []
     TemplateVersion.objects.update(spec={**PLAIN, "settings": {"mail": True}})
     silent.refresh_from_db()
     institution.send("accounts", CAMPUS["accounts"], template_version=silent, file_name="u.csv")
-    assert told() == [("finished", "u.csv is complete")]
+    assert notices() == [("finished", "u.csv is complete")]
 
 
 @pytest.mark.parametrize("spec", [None, [], {"settings": None}, {"settings": []}, "x"])
 def test_a_spec_that_cannot_be_read_says_nothing_of_mail(
     institution: Institution, spec: object
 ) -> None:
-    made = version(institution)
+    saved = version(institution)
     if spec is not None:
         TemplateVersion.objects.update(spec=spec)
-    made.refresh_from_db()
-    assert settings_of(made) == {}
+    saved.refresh_from_db()
+    assert settings_of(saved) == {}
 
 
 def test_who_asked_for_it_is_told_of_every_completion(institution: Institution) -> None:
@@ -60,20 +60,20 @@ def test_who_asked_for_it_is_told_of_every_completion(institution: Institution) 
             tenant=institution.tenant, user=user, role=Role.VIEWER, mail_completed=True
         )
         institution.send("accounts", BAD, file_name="u.csv")
-        assert told() == [("finished", "u.csv is incomplete: some rows were rejected")]
+        assert notices() == [("finished", "u.csv is incomplete: some rows were rejected")]
     finally:
         user.delete()
 
 
 def test_a_file_that_fails_is_told_with_the_reason(institution: Institution) -> None:
     institution.send("accounts", "nonsense\n1\n", file_name="u.csv")
-    assert told() == [("failed", "u.csv failed")]
+    assert notices() == [("failed", "u.csv failed")]
     assert "PersonIdentifier" in Notice.objects.get().text
 
 
 def test_a_dry_run_is_told_to_nobody(institution: Institution) -> None:
     institution.send("accounts", CAMPUS["accounts"], dry_run=True)
-    assert told() == []
+    assert notices() == []
 
 
 def test_a_hold_and_who_decided_are_told(institution: Institution) -> None:
@@ -81,7 +81,7 @@ def test_a_hold_and_who_decided_are_told(institution: Institution) -> None:
     job = institution.send("accounts", CAMPUS["accounts"], limits={"creates": 1}, file_name="u.csv")
     assert job.state == "held"
     actions.discard(job, user)
-    assert told() == [
+    assert notices() == [
         ("held", "u.csv is held: nothing is imported until somebody decides"),
         ("decided", "u.csv was discarded by Max"),
     ]

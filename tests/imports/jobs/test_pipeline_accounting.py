@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from portal.models import Record
 from tests.imports.institution import Institution, rejected
+from tests.sizes import scaled
 
 COLUMNS = ["PersonIdentifier", "FirstName", "LastName", "Email"]
 EMAILS = {"a@b.org": True, "x.y@b-c.edu": True, "nowhere": False, "a@b": False, "": False}
@@ -63,7 +64,9 @@ def written(content: list[list[str]]) -> str:
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=scaled(5, 15),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(files, files)
 def test_every_row_is_accounted_for(
@@ -74,8 +77,8 @@ def test_every_row_is_accounted_for(
     for content in (first, second, second, first):
         oracle.take(written(content))
         job = institution.send("accounts", written(content))
-        found = {name: getattr(job, f"rows_{name}") for name in oracle.counts}
-        assert found == dict(oracle.counts)
+        counts = {name: getattr(job, f"rows_{name}") for name in oracle.counts}
+        assert counts == dict(oracle.counts)
         assert job.rows_read == sum(
             count for name, count in oracle.counts.items() if name != "read"
         )

@@ -274,7 +274,7 @@ def test_keys_that_were_stored_in_another_form_are_found_after_the_migration(
     Record.objects.create(
         tenant=institution.tenant, kind_id=first.kind_id, key="k2c\ufeff", data=first.data
     )
-    migration = import_module("imports.migrations.0003_keys_as_people_read_them")
+    migration = import_module("imports.migrations.0005_keys_as_people_read_them")
     with transaction.atomic(), connection.schema_editor() as editor:
         migration.fold_keys(None, editor)
     keys = set(stored.values_list("key", flat=True))

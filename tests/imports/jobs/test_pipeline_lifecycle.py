@@ -45,8 +45,8 @@ def test_who_has_lost_the_lease_writes_nothing(
 ) -> None:
     job = institution.job("accounts", CAMPUS["accounts"])
     during(monkeypatch, file_rules, "planned", lambda: overtake(job))
-    said = pipeline.run(queue.next_job(institution.tenant.pk))
-    assert "taken over" in said or "held by somebody else" in said
+    sentence = pipeline.run(queue.next_job(institution.tenant.pk))
+    assert "taken over" in sentence or "held by somebody else" in sentence
     job.refresh_from_db()
     assert (job.state, job.owner, counts(job)["read"]) == ("running", "another worker", 3)
     assert institution.records("accounts") == {}
@@ -148,10 +148,10 @@ def test_a_connection_cut_during_apply_leaves_nothing_and_is_tried_again(
 
 
 def test_jobs_run_in_the_order_of_their_feeds(institution: Institution) -> None:
-    made = [institution.job(feed, CAMPUS[feed]) for feed in reversed(CAMPUS)]
+    jobs = [institution.job(feed, CAMPUS[feed]) for feed in reversed(CAMPUS)]
     done = institution.work()
     assert [job.feed for job in done] == list(CAMPUS)
-    assert {ImportJob.objects.get(pk=job.pk).state for job in made} == {"complete"}
+    assert {ImportJob.objects.get(pk=job.pk).state for job in jobs} == {"complete"}
 
 
 def test_of_one_tenant_one_job_runs_at_a_time(institution: Institution) -> None:

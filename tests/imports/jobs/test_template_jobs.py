@@ -12,6 +12,8 @@ import xlsxwriter
 from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
 from imports.templates import actions as acts
+from imports.templates.rules import TemplateIdentity
+from portal.changes import Actor
 from tests.imports.institution import Institution, counts, issues
 
 FILE = "Nr;Vorname;Nachname;Mail\n7;ada;Lovelace;ada@example.edu\n8;emmy;Noether;emmy@example.edu\n"
@@ -35,15 +37,15 @@ def spec(**more: Any) -> dict[str, Any]:
 
 
 def template(institution: Institution, **more: Any) -> ImportTemplate:
-    actor = acts.Actor(institution.person())
-    face = acts.Face(name="People", file_names=("people.csv",))
-    return acts.create(institution.tenant, actor, face, "accounts", parse(spec(**more)))
+    actor = Actor(institution.person())
+    identity = TemplateIdentity(name="People", file_names=("people.csv",))
+    return acts.create(institution.tenant, actor, identity, "accounts", parse(spec(**more)))
 
 
 def send(
-    institution: Institution, made: ImportTemplate, content: str = FILE, **more: Any
+    institution: Institution, people: ImportTemplate, content: str = FILE, **more: Any
 ) -> ImportJob:
-    return institution.send("accounts", content, template_version=made.current, **more)
+    return institution.send("accounts", content, template_version=people.current, **more)
 
 
 def workbook(sheets: dict[str, list[list[str]]]) -> bytes:
@@ -66,11 +68,11 @@ def test_a_job_runs_with_the_mapping_of_its_template(institution: Institution) -
 
 
 def test_a_job_keeps_the_version_it_was_made_with(institution: Institution) -> None:
-    made = template(institution)
-    job = institution.job("accounts", FILE, template_version=made.current)
+    people = template(institution)
+    job = institution.job("accounts", FILE, template_version=people.current)
     changed = spec()
     changed["fields"]["FirstName"] = {"columns": ["Vorname"], "steps": [{"case": "upper"}]}
-    acts.save(made, acts.Actor(institution.person()), parse(changed), based_on=1)
+    acts.save(people, Actor(institution.person()), parse(changed), based_on=1)
     institution.work()
     job.refresh_from_db()
     assert (job.state, job.template_version.number) == ("complete", 1)
@@ -80,9 +82,9 @@ def test_a_job_keeps_the_version_it_was_made_with(institution: Institution) -> N
 def test_the_operation_and_the_limits_of_the_template_hold_for_its_jobs(
     institution: Institution,
 ) -> None:
-    made = template(institution, settings={"operation": "mirror", "limits": {"removes": 0}})
-    assert send(institution, made).state == "complete"
-    held = send(institution, made, FILE.rsplit("8;", 1)[0])
+    people = template(institution, settings={"operation": "mirror", "limits": {"removes": 0}})
+    assert send(institution, people).state == "complete"
+    held = send(institution, people, FILE.rsplit("8;", 1)[0])
     assert (held.state, held.rows_removed) == ("held", 1)
     assert held.limits == {"removes": 0}
     assert institution.release(held, limits={"removes": 5}).state == "complete"
@@ -90,44 +92,46 @@ def test_the_operation_and_the_limits_of_the_template_hold_for_its_jobs(
 
 
 def test_a_mirror_only_removes_within_the_scope_of_its_template(institution: Institution) -> None:
-    made = template(institution, settings={"operation": "mirror", "absent_scope": "LastName"})
-    assert send(institution, made).state == "complete"
+    people = template(institution, settings={"operation": "mirror", "absent_scope": "LastName"})
+    assert send(institution, people).state == "complete"
     other = FILE.split("\n", 1)[0] + "\n9;augusta;Lovelace;aug@example.edu\n"
-    job = send(institution, made, other)
+    job = send(institution, people, other)
     assert (job.state, counts(job)) == ("complete", {"read": 1, "created": 1, "removed": 1})
     assert sorted(institution.records("accounts")) == ["0008", "0009"]
 
 
 def test_limits_per_value_come_from_the_template(institution: Institution) -> None:
     per = {"field": "LastName", "limits": {"creates": 1}}
-    made = template(institution, settings={"limits_per": per})
-    job = send(institution, made, FILE + "9;x;Lovelace;x@example.edu\n")
+    people = template(institution, settings={"limits_per": per})
+    job = send(institution, people, FILE + "9;x;Lovelace;x@example.edu\n")
     assert job.state == "held"
     assert [hold["value"] for hold in job.hold_reasons] == ["Lovelace"]
 
 
 def test_what_a_drop_or_a_person_says_goes_before_the_template(institution: Institution) -> None:
-    made = template(institution, settings={"operation": "mirror", "limits": {"creates": 0}})
-    job = send(institution, made, limits={"creates": 9}, operation="upsert")
+    people = template(institution, settings={"operation": "mirror", "limits": {"creates": 0}})
+    job = send(institution, people, limits={"creates": 9}, operation="upsert")
     assert job.state == "complete"
 
 
 def test_blank_cells_clear_where_the_template_says_so(institution: Institution) -> None:
     with_title = spec(settings={"blank": "clear"})
-    actor = acts.Actor(institution.person())
-    face = acts.Face(name="People")
-    made = acts.create(institution.tenant, actor, face, "accounts", parse(with_title))
-    assert send(institution, made).state == "complete"
+    actor = Actor(institution.person())
+    identity = TemplateIdentity(name="People")
+    people = acts.create(institution.tenant, actor, identity, "accounts", parse(with_title))
+    assert send(institution, people).state == "complete"
 
 
 def test_own_fields_are_stored_in_the_record(institution: Institution) -> None:
     more = spec(own_fields=[{"name": "House", "type": "text", "label": "House"}])
     more["columns"] = [*more["columns"], "Haus"]
     more["fields"]["House"] = {"columns": ["Haus"]}
-    actor = acts.Actor(institution.person())
-    made = acts.create(institution.tenant, actor, acts.Face(name="P"), "accounts", parse(more))
+    actor = Actor(institution.person())
+    people = acts.create(
+        institution.tenant, actor, TemplateIdentity(name="P"), "accounts", parse(more)
+    )
     file = "Nr;Vorname;Nachname;Mail;Haus\n7;ada;Lovelace;ada@example.edu;Blue\n"
-    job = send(institution, made, file)
+    job = send(institution, people, file)
     assert job.state == "complete", (job.reason, issues(job))
     assert institution.records("accounts")["0007"]["House"] == "Blue"
 
@@ -140,33 +144,33 @@ def test_files_are_kept_as_long_as_the_template_says(institution: Institution) -
 def test_a_file_that_lacks_a_column_is_held_and_runs_with_the_corrected_template(
     institution: Institution,
 ) -> None:
-    made = template(institution, settings={"missing_columns": "hold"})
+    people = template(institution, settings={"missing_columns": "hold"})
     file = FILE.replace("Mail", "E-Mail-Adresse", 1)
-    held = send(institution, made, file)
+    held = send(institution, people, file)
     assert held.state == "held", held.reason
     assert [hold["code"] for hold in held.hold_reasons] == ["missing_columns"]
     again = institution.release(held)
     assert again.state == "held", "It still lacks the column."
     better = spec(columns=["Nr", "Vorname", "Nachname", "E-Mail-Adresse"])
     better["fields"]["Email"] = {"columns": ["E-Mail-Adresse"]}
-    acts.save(made, acts.Actor(institution.person()), parse(better), based_on=1)
+    acts.save(people, Actor(institution.person()), parse(better), based_on=1)
     done = institution.release(again)
     assert (done.state, counts(done)) == ("complete", {"read": 2, "created": 2}), done.reason
     assert done.template_version.number == 2
 
 
 def test_a_version_that_cannot_be_read_refuses_the_file_in_words(institution: Institution) -> None:
-    made = template(institution)
-    made.versions.update(spec={"version": 9})
-    job = send(institution, made)
+    people = template(institution)
+    people.versions.update(spec={"version": 9})
+    job = send(institution, people)
     assert (job.state, job.fault) == ("failed", "sender")
     assert "Correct the template." in job.reason
 
 
 def test_a_replay_is_a_dry_run_of_the_same_file(institution: Institution) -> None:
-    made = template(institution)
-    past = send(institution, made)
-    asked = acts.replay(made.current, acts.Actor(institution.person()), past)
+    people = template(institution)
+    past = send(institution, people)
+    asked = acts.replay(people.current, Actor(institution.person()), past)
     before = institution.writes()
     institution.work()
     asked.refresh_from_db()
@@ -179,28 +183,28 @@ def test_a_replay_is_a_dry_run_of_the_same_file(institution: Institution) -> Non
 def test_the_size_is_compared_with_files_of_the_same_template(
     institution: Institution, limit: str
 ) -> None:
-    made = template(institution, settings={"limits": {limit: "10%"}})
+    people = template(institution, settings={"limits": {limit: "10%"}})
     big = "PersonIdentifier,FirstName,LastName,Email\n" + "".join(
         f"{n:05},A,B{n},p{n}@example.edu\n" for n in range(100)
     )
     assert institution.send("accounts", big).state == "complete"
-    assert send(institution, made).state == "complete"
-    assert send(institution, made, FILE * 1 + "9;x;Y;x@example.edu\n").state == "held"
+    assert send(institution, people).state == "complete"
+    assert send(institution, people, FILE * 1 + "9;x;Y;x@example.edu\n").state == "held"
 
 
 def test_a_sheet_of_a_workbook_is_imported(institution: Institution) -> None:
-    made = template(institution, reading={"sheet": "People", "encoding": "cp1252"})
+    people = template(institution, reading={"sheet": "People", "encoding": "cp1252"})
     rows = [line.split(";") for line in FILE.splitlines()]
     book = workbook({"Notes": [["hello"]], "People": rows})
-    job = institution.send("accounts", book, template_version=made.current)
+    job = institution.send("accounts", book, template_version=people.current)
     assert (job.state, counts(job)) == ("complete", {"read": 2, "created": 2}), job.reason
     assert sorted(institution.records("accounts")) == ["0007", "0008"]
 
 
 def test_a_workbook_without_the_sheet_is_refused_in_words(institution: Institution) -> None:
-    made = template(institution, reading={"sheet": "Staff"})
+    people = template(institution, reading={"sheet": "Staff"})
     book = workbook({"Notes": [["hello"]]})
-    job = institution.send("accounts", book, template_version=made.current)
+    job = institution.send("accounts", book, template_version=people.current)
     assert (job.state, job.fault) == ("failed", "sender")
     assert "Staff" in job.reason
 
@@ -215,9 +219,9 @@ def test_the_same_bytes_parted_by_another_sign_are_another_row(institution: Inst
         "Email": {"constant": "x@example.edu"},
     }
     names = ["Nr", "Vorname", "Nachname", "Mail"]
-    made = template(institution, fields=fields)
-    first = send(institution, made, ",".join(names) + "\n" + row)
+    people = template(institution, fields=fields)
+    first = send(institution, people, ",".join(names) + "\n" + row)
     assert counts(first) == {"read": 1, "created": 1}, issues(first)
-    other = send(institution, made, ";".join(names) + "\n" + row)
+    other = send(institution, people, ";".join(names) + "\n" + row)
     assert counts(other) == {"read": 1, "created": 1}, issues(other)
     assert institution.records("accounts")["1"]["LastName"] == "c,4"

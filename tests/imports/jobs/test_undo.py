@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from imports.jobs import actions, queue, undo
+from imports.jobs import actions, making, queue, undo
 from imports.models import ImportJob
 from imports.web.outcome import sentence
 from portal.lifecycle import Heartbeat, LeaseLost
@@ -35,14 +35,14 @@ def send(institution: Institution, *rows: str) -> ImportJob:
 
 
 def names(institution: Institution) -> dict[str, str]:
-    found = institution.records("engage_users")
-    return {key: record["FirstName"] for key, record in sorted(found.items())}
+    rows = institution.records("engage_users")
+    return {key: record["FirstName"] for key, record in sorted(rows.items())}
 
 
 def whole() -> list[tuple[Any, ...]]:
     """Everything of the records that an undo puts back."""
-    found = Record.objects.order_by("key")
-    return list(found.values_list("key", "data", "active", "source_hash"))
+    rows = Record.objects.order_by("key")
+    return list(rows.values_list("key", "data", "active", "source_hash"))
 
 
 def test_it_restores_changed_removed_and_created_records(institution: Institution) -> None:
@@ -60,9 +60,9 @@ def test_it_tells_beforehand_what_it_will_do(institution: Institution) -> None:
     send(institution, "u1 Ada", "u2 Emmy", "u3 Alan")
     job = send(institution, "u1 Augusta", "u2 Amalie", "-u3", "u4 Grace", "u5 Mary")
     later = send(institution, "u2 Noether", "u5 Maria")
-    told = undo.preview(job)
-    assert (told.restored, told.removed, told.left) == (2, 1, 2)
-    assert [(one.key, one.job, one.file_name) for one in told.examples] == [
+    preview = undo.preview(job)
+    assert (preview.restored, preview.removed, preview.left) == (2, 1, 2)
+    assert [(left.key, left.job, left.file_name) for left in preview.examples] == [
         ("u2", str(later.uid), later.file_name),
         ("u5", str(later.uid), later.file_name),
     ]
@@ -70,7 +70,7 @@ def test_it_tells_beforehand_what_it_will_do(institution: Institution) -> None:
     assert (done.state, counts(done)) == (
         "incomplete", {"read": 5, "updated": 2, "unchanged": 2, "removed": 1},
     )  # fmt: skip
-    assert [one["key"] for one in done.plan_detail["left"]] == ["u2", "u5"]
+    assert [left["key"] for left in done.plan_detail["left"]] == ["u2", "u5"]
     assert done.reason.endswith("because they were changed later: 2.")
     assert names(institution) == {"u1": "Ada", "u2": "Noether", "u3": "Alan", "u5": "Maria"}
 
@@ -172,7 +172,7 @@ def test_it_is_refused_twice(institution: Institution) -> None:
 def test_an_undo_that_became_impossible_changes_nothing(institution: Institution) -> None:
     job = send(institution, "u1 Ada")
     first = actions.undo(job, institution.person())
-    second = undo.ask(job, user=institution.person())
+    second = making.for_undo(job, institution.person())
     institution.work()
     second.refresh_from_db()
     first.refresh_from_db()

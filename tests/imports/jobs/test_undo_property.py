@@ -12,6 +12,7 @@ from imports.jobs import actions
 from imports.models import ImportJob
 from portal.models import Record, RecordChange
 from tests.imports.institution import Institution
+from tests.sizes import scaled
 
 HEADER = "Action,Username,FirstName,LastName,CampusEmail\n"
 USERS = ["u1", "u2", "u3", "u4"]
@@ -86,8 +87,8 @@ def file(rows: dict[str, str | None]) -> str:
 
 
 def stored() -> dict[str, tuple[str, bool]]:
-    found = Record.objects.values_list("key", "data", "active")
-    return {key: (data["FirstName"], active) for key, data, active in found}
+    rows = Record.objects.values_list("key", "data", "active")
+    return {key: (data["FirstName"], active) for key, data, active in rows}
 
 
 def start_anew() -> None:
@@ -97,7 +98,9 @@ def start_anew() -> None:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=scaled(8, 25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=STEPS)
 def test_imports_and_undos_end_as_the_model_says(

@@ -19,6 +19,8 @@ from imports.models import ImportJob, ImportTemplate
 from imports.scan import json_lines
 from imports.scan.dialect import detect
 from imports.templates import actions as acts
+from imports.templates.rules import TemplateIdentity
+from portal.changes import Actor
 from portal.events import recording, rules
 from portal.models import Event, Tenant
 from portal.records.catalog import catalog
@@ -39,12 +41,12 @@ ROW = (
 
 
 def sent(kind: str | None = "file") -> list[Event]:
-    found = Event.objects.order_by("uid")
-    return list(found.filter(source=kind) if kind else found)
+    events = Event.objects.order_by("uid")
+    return list(events.filter(source=kind) if kind else events)
 
 
 def lines(*documents: Any) -> str:
-    return "".join(json.dumps(one) + "\n" for one in documents)
+    return "".join(json.dumps(document) + "\n" for document in documents)
 
 
 def event(uid: str, **members: Any) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def test_three_completions_dropped_as_csv_become_three_events(institution: Insti
     folders.deliver("completions.csv", HEADER + "".join(ROW.format(id=n) for n in "abc"))
     folders.go()
     assert folders.text("completions.csv.result.txt").startswith("complete")
-    assert [one.uid for one in sent()] == ["a", "b", "c"]
+    assert [event_row.uid for event_row in sent()] == ["a", "b", "c"]
     first = sent()[0]
     assert (first.type, first.subject) == ("courseCompletion", "lee@example.edu")
     assert first.at.isoformat() == "2020-05-18T18:00:13.123000+00:00"
@@ -82,13 +84,15 @@ def test_a_file_sent_again_adds_nothing(institution: Institution) -> None:
     institution.send("events", HEADER + ROW.format(id="a"))
     job = institution.send("events", HEADER + ROW.format(id="a") + ROW.format(id="b"))
     assert counts(job) == {"read": 2, "created": 1, "unchanged": 1}
-    assert [one.uid for one in sent()] == ["a", "b"]
+    assert [event_row.uid for event_row in sent()] == ["a", "b"]
 
 
 def test_an_event_that_came_by_rest_before_stays_as_it_is(institution: Institution) -> None:
-    recording.record(institution.tenant.pk, rules.read(event("a", subject="first")))
+    recording.record_many(institution.tenant.pk, [rules.read(event("a", subject="first"))])
     institution.send("events", "id,type,timestamp,subject\na,free,2026-01-01T00:00:00Z,second\n")
-    assert [(one.subject, one.source) for one in sent(None) if one.uid == "a"] == [("first", "api")]
+    assert [
+        (event_row.subject, event_row.source) for event_row in sent(None) if event_row.uid == "a"
+    ] == [("first", "api")]
 
 
 def test_plain_columns_and_a_local_time(institution: Institution) -> None:
@@ -99,8 +103,8 @@ def test_plain_columns_and_a_local_time(institution: Institution) -> None:
         "2,free,2026-05-18,,,,,,,\n",
     )
     assert job.state == "complete", job.reason
-    one, two = sent()
-    assert one.payload == {
+    first, second = sent()
+    assert first.payload == {
         "score": "0.9",
         "a": {"b": {"c": "1"}, "d": "2"},
         "x": "3",
@@ -108,9 +112,9 @@ def test_plain_columns_and_a_local_time(institution: Institution) -> None:
         ".z": "5",
     }
     # The institution is in New York.
-    assert one.at.isoformat() == "2026-05-18T18:00:00+00:00"
-    assert two.at.isoformat() == "2026-05-18T04:00:00+00:00"
-    assert (two.subject, two.payload) == ("", {})
+    assert first.at.isoformat() == "2026-05-18T18:00:00+00:00"
+    assert second.at.isoformat() == "2026-05-18T04:00:00+00:00"
+    assert (second.subject, second.payload) == ("", {})
 
 
 def test_very_many_columns_are_no_obstacle(institution: Institution) -> None:
@@ -120,9 +124,9 @@ def test_very_many_columns_are_no_obstacle(institution: Institution) -> None:
         f"id,type,timestamp,{','.join(names)}\n1,free,2026-01-01,{','.join(names)}\n",
     )
     assert job.state == "complete", job.reason
-    (one,) = sent()
-    assert len(one.payload) == 501
-    assert len(one.payload["d"]) == 200
+    (event_row,) = sent()
+    assert len(event_row.payload) == 501
+    assert len(event_row.payload["d"]) == 200
 
 
 def test_hostile_names_of_columns_are_only_names(institution: Institution) -> None:
@@ -130,8 +134,8 @@ def test_hostile_names_of_columns_are_only_names(institution: Institution) -> No
     cells = ",".join('"' + name.replace('"', '""') + '"' for name in names)
     job = institution.send("events", f"id,type,timestamp,{cells}\n1,free,2026-01-01{',v' * 9}\n")
     assert job.state == "complete", job.reason
-    (one,) = sent()
-    assert set(one.payload) == {*names, "a"} - {"a.%s"}
+    (event_row,) = sent()
+    assert set(event_row.payload) == {*names, "a"} - {"a.%s"}
 
 
 def test_a_row_that_is_no_event_is_rejected(institution: Institution) -> None:
@@ -147,7 +151,10 @@ def test_a_row_that_is_no_event_is_rejected(institution: Institution) -> None:
         '7,free,2026-01-01,"{""a"": 1}"\n',
     )
     assert counts(job) == {"read": 7, "created": 2, "rejected": 5}
-    assert [(one.uid, one.payload) for one in sent()] == [("1", {}), ("7", {"a": 1})]
+    assert [(event_row.uid, event_row.payload) for event_row in sent()] == [
+        ("1", {}),
+        ("7", {"a": 1}),
+    ]
 
 
 def test_json_lines_keep_their_types(institution: Institution) -> None:
@@ -176,7 +183,7 @@ def test_a_wrong_line_is_rejected_with_its_number_and_reason(institution: Instit
     job = institution.send("events", text, file_name="events.ndjson")
     assert counts(job) == {"read": 7, "created": 3, "rejected": 4}
     assert job.state == "incomplete"
-    assert [one.uid for one in sent()] == ["a", "d", "e"]
+    assert [event_row.uid for event_row in sent()] == ["a", "d", "e"]
     rows = rejected(job)
     assert [(row["_line"], row["_code"]) for row in rows] == [
         (line, Code.NOT_JSON) for line in ("3", "4", "6", "7")
@@ -216,7 +223,7 @@ def test_a_json_array_is_refused_with_what_to_do(institution: Institution) -> No
 def test_of_the_same_id_twice_in_a_file_the_first_stands(institution: Institution) -> None:
     job = institution.send("events", lines(event("a"), event("b"), event("a", subject="x")))
     assert counts(job) == {"read": 3, "created": 2, "unchanged": 1}
-    assert [(one.uid, one.subject) for one in sent()] == [("a", ""), ("b", "")]
+    assert [(event_row.uid, event_row.subject) for event_row in sent()] == [("a", ""), ("b", "")]
 
 
 def test_an_undo_leaves_the_events(institution: Institution) -> None:
@@ -224,10 +231,10 @@ def test_an_undo_leaves_the_events(institution: Institution) -> None:
     undo = institution.undo(job)
     assert undo.state == "complete"
     assert institution.records("event") == {}
-    assert [one.uid for one in sent()] == ["a"]
+    assert [event_row.uid for event_row in sent()] == ["a"]
     again = institution.send("events", lines(event("a")))
     assert again.state == "complete"
-    assert [one.uid for one in sent()] == ["a"]
+    assert [event_row.uid for event_row in sent()] == ["a"]
 
 
 @pytest.mark.parametrize("count", [3])
@@ -236,13 +243,13 @@ def test_a_finished_import_is_one_event(institution: Institution, count: int) ->
     job = institution.send(
         "engage_users", "Action,Username,FirstName,LastName,CampusEmail\n" + rows
     )
-    (told,) = sent("portal")
-    assert (told.uid, told.type, told.subject) == (
+    (announced,) = sent("portal")
+    assert (announced.uid, announced.type, announced.subject) == (
         f"import-{job.uid}",
         "importFinished",
         job.file_name,
     )
-    assert told.payload == {
+    assert announced.payload == {
         "job": str(job.uid),
         "number": job.pk,
         "recordType": "engage_users",
@@ -256,7 +263,11 @@ def test_a_finished_import_is_one_event(institution: Institution, count: int) ->
         "rejected": 0,
     }
     undo = institution.undo(job)
-    assert [one.payload["removed"] for one in sent("portal") if str(undo.uid) in one.uid] == [3]
+    assert [
+        event_row.payload["removed"]
+        for event_row in sent("portal")
+        if str(undo.uid) in event_row.uid
+    ] == [3]
     assert len(sent("portal")) == 2
 
 
@@ -281,29 +292,29 @@ def template(institution: Institution) -> ImportTemplate:
         },
         "own_fields": [{"name": "result.score", "type": "text"}],
     }
-    face = acts.Face(name="Completions", file_names=("completions.csv",))
-    actor = acts.Actor(institution.person())
-    return acts.create(institution.tenant, actor, face, "events", parse(spec))
+    identity = TemplateIdentity(name="Completions", file_names=("completions.csv",))
+    actor = Actor(institution.person())
+    return acts.create(institution.tenant, actor, identity, "events", parse(spec))
 
 
 def test_a_template_renames_columns_and_what_it_does_not_know_is_kept(
     institution: Institution,
 ) -> None:
     """The column Course is known to it and not taken: somebody has left it out."""
-    made = template(institution)
+    saved = template(institution)
     text = "Number,Kind,When,Who,Score,Course,extra.one\n1,DONE,2026-05-18T00:00:00Z,lee,7,Bio,x\n"
-    job = institution.send("events", text, template_version=made.current)
+    job = institution.send("events", text, template_version=saved.current)
     assert job.state == "complete", (job.reason, issues(job))
-    (one,) = sent()
-    assert (one.type, one.subject) == ("done", "lee")
-    assert one.payload == {"result": {"score": "007"}, "extra": {"one": "x"}}
+    (event_row,) = sent()
+    assert (event_row.type, event_row.subject) == ("done", "lee")
+    assert event_row.payload == {"result": {"score": "007"}, "extra": {"one": "x"}}
 
 
 def test_json_lines_need_no_mapping(institution: Institution) -> None:
-    made = template(institution)
-    job = institution.send("events", lines(event("a", n=1)), template_version=made.current)
+    saved = template(institution)
+    job = institution.send("events", lines(event("a", n=1)), template_version=saved.current)
     assert job.state == "complete", (job.reason, issues(job))
-    assert [(one.uid, one.payload) for one in sent()] == [("a", {"n": 1})]
+    assert [(event_row.uid, event_row.payload) for event_row in sent()] == [("a", {"n": 1})]
 
 
 def test_a_zone_that_the_database_does_not_know_counts_as_utc(institution: Institution) -> None:

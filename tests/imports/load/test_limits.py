@@ -81,11 +81,11 @@ def test_key_churn_needs_new_ones_and_missing_ones() -> None:
 
 def test_changed_identifiers_are_asked_about_without_a_limit() -> None:
     changed = plan(read=100, created=92, unchanged=8, stored=100)
-    (hold,) = holds(Measured(changed, missing=92, checked=92, known=80), {})
+    (hold,) = holds(Measured(changed, missing=92, looked_up=92, recognised=80), {})
     assert (hold.code, hold.measure, hold.count) == ("identifiers_changed", "", 92)
     assert hold.sentence.startswith("92 % of the identifiers are new, while 80 of 92 of these rows")
-    assert codes(Measured(changed, missing=92, checked=92, known=45), {}) == []
-    assert codes(Measured(changed, missing=40, checked=92, known=92), {}) == []
+    assert codes(Measured(changed, missing=92, looked_up=92, recognised=45), {}) == []
+    assert codes(Measured(changed, missing=40, looked_up=92, recognised=92), {}) == []
     assert not identifiers_suspect(plan(read=9, created=9, stored=9), missing=9)
 
 
@@ -96,24 +96,24 @@ def test_limits_per_value_name_the_value() -> None:
         "South": ValueCounts(removed=12, stored=110),
         "": ValueCounts(created=4),
     }
-    found = holds(Measured(plan(), per_value=values), {}, per)
-    assert [(hold.code, hold.value, hold.count) for hold in found] == [
+    reasons = holds(Measured(plan(), per_value=values), {}, per)
+    assert [(hold.code, hold.value, hold.count) for hold in reasons] == [
         ("removes_per_value", "South", 12),
         ("creates_per_value", "", 4),
     ]
-    assert found[0].sentence == (
+    assert reasons[0].sentence == (
         "School South: the file would remove 12 records; the limit is 10% (11 of 110)."
     )
-    assert "(blank)" in found[1].sentence
+    assert "(blank)" in reasons[1].sentence
 
 
 def test_many_values_beyond_a_limit_are_told_as_one_and_released_together() -> None:
     per = {"field": "School", "limits": {"creates": 1}}
     values = {f"{n:02}": ValueCounts(created=2 + n) for n in range(30)}
-    found = holds(Measured(plan(), per_value=values), {}, per)
-    assert (len(found), found[0].value, found[-1].value) == (21, "29", None)
-    assert found[-1].sentence.startswith("10 more values")
-    released = {"holds": [hold.as_json() for hold in found]}
+    reasons = holds(Measured(plan(), per_value=values), {}, per)
+    assert (len(reasons), reasons[0].value, reasons[-1].value) == (21, "29", None)
+    assert reasons[-1].sentence.startswith("10 more values")
+    released = {"holds": [hold.as_json() for hold in reasons]}
     assert holds(Measured(plan(), per_value=values), {}, per, released) == []
     values["00"] = ValueCounts(created=50)
     assert holds(Measured(plan(), per_value=values), {}, per, released)
@@ -122,8 +122,8 @@ def test_many_values_beyond_a_limit_are_told_as_one_and_released_together() -> N
 def test_what_was_agreed_to_needs_no_new_yes() -> None:
     limits = {"creates": 5, "size_change": "10%"}
     measured = Measured(plan(created=9), size=50, last_size=100)
-    found = holds(measured, limits)
-    released = {"created": 9, "holds": [hold.as_json() for hold in found]}
+    reasons = holds(measured, limits)
+    released = {"created": 9, "holds": [hold.as_json() for hold in reasons]}
     assert holds(measured, limits, released=released) == []
     assert codes(Measured(plan(created=10), size=50, last_size=100), limits, released=released) == [
         "creates"

@@ -20,17 +20,13 @@ def test_new_numbers_that_only_lack_stored_zeros_are_counted_also_below_ten(
     job = institution.send("accounts", ACCOUNTS + rows)
     stage = StagingTable(job)
     target = Target(institution.tenant.pk, RecordKind.objects.get(name="accounts").pk)
+    keys = ["31", "32", "33", "34", "x1"]
+    insert = "INSERT INTO {rows} (line, key) SELECT * FROM unnest(%s::bigint[], %s::text[])"
+    matches = "CREATE UNLOGGED TABLE {matches} AS SELECT 4::bigint AS line, 'same' AS verdict"
     with connection.cursor() as cursor:
-        cursor.execute(stage.definition)
-        cursor.execute(
-            f"CREATE UNLOGGED TABLE {stage.matches} (line bigint, id bigint, verdict text)"
-        )
-        keys = ["31", "32", "33", "34", "x1"]
-        cursor.execute(
-            f"INSERT INTO {stage.rows} (line, key) SELECT * FROM unnest(%s::bigint[], %s::text[])",  # noqa: S608
-            [list(range(2, 7)), keys],
-        )
-        cursor.execute(f"INSERT INTO {stage.matches} VALUES (4, 1, 'same')")  # noqa: S608
+        cursor.execute(stage.statement("CREATE UNLOGGED TABLE {rows} (line bigint, key text)"))
+        cursor.execute(stage.statement(insert), [list(range(2, 7)), keys])
+        cursor.execute(stage.statement(matches))
     try:
         measured = lost_zeros.measure(stage, target, 5)
     finally:

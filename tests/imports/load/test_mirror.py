@@ -53,7 +53,7 @@ def test_a_file_without_the_scope_s_column_removes_nothing(institution: Institut
 
 def test_a_file_without_rows_is_held(institution: Institution) -> None:
     job = mirror(institution, "")
-    assert (job.state, [one["code"] for one in job.hold_reasons]) == ("held", ["empty_mirror"])
+    assert (job.state, [hold["code"] for hold in job.hold_reasons]) == ("held", ["empty_mirror"])
     assert "All 6 records" in job.reason
     assert len(enrolled(institution)) == 6
     released = institution.release(job)
@@ -64,7 +64,7 @@ def test_a_file_without_rows_is_held(institution: Institution) -> None:
 def test_a_file_with_rejected_rows_is_held(institution: Institution) -> None:
     """The record of the rejected row is not absent; nobody would see it go."""
     job = mirror(institution, "0001,S1,Enrolled\n0002,S1,Nonsense\n")
-    assert (job.state, [one["code"] for one in job.hold_reasons]) == (
+    assert (job.state, [hold["code"] for hold in job.hold_reasons]) == (
         "held", ["rejected_in_mirror"],
     )  # fmt: skip
     assert len(enrolled(institution)) == 6

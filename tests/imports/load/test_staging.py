@@ -50,7 +50,8 @@ def ends(act: Callable[[], None]) -> BaseException | None:
 
 def stored(table: staging.StagingTable) -> list[tuple[object, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT line, key, data, source_hash FROM {table.rows} ORDER BY line")  # noqa: S608
+        columns = "SELECT line, key, data, source_hash FROM {rows} ORDER BY line"
+        cursor.execute(table.statement(columns))
         return cursor.fetchall()
 
 
@@ -111,11 +112,11 @@ def cut_copies(table: staging.StagingTable) -> None:
     address = {**connection.get_connection_params(), "options": ""}
     with psycopg.connect(**address, autocommit=True) as owner:
         while time.monotonic() < deadline:
-            found = owner.execute(
+            ended = owner.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE %s",
-                [f"COPY {table.rows} %"],
+                [f"COPY {table.rows.as_string(owner)} %"],
             )
-            if found.fetchall():
+            if ended.fetchall():
                 return
     raise AssertionError("Nothing copies into the table.")
 
@@ -124,5 +125,5 @@ def cut_copies(table: staging.StagingTable) -> None:
 def test_it_knows_its_tables_by_their_names(institution: Institution, name: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TABLE staging.{name} ()")
-        assert (f"staging.{name}", 7, 1) in staging.leftovers()
+        assert (name, 7, 1) in staging.leftovers()
         cursor.execute(f"DROP TABLE staging.{name}")

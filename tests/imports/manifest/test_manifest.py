@@ -33,6 +33,7 @@ from imports.manifest import (
 )
 from tests.imports.manifest.bombs import BOMBS
 from tests.imports.manifest.cases import CASES, MD5, SEED_LITERAL, Case, files, line, published
+from tests.sizes import examples
 
 XSD = Path(__file__).parents[3] / "docs" / "manifest.xsd"
 
@@ -200,7 +201,7 @@ def test_it_refuses_a_bomb_quickly_and_in_little_memory(title: str) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_it_raises_nothing_but_invalid_schema_for_any_bytes(data: bytes) -> None:
     survives(data)
 
@@ -249,7 +250,7 @@ def test_it_raises_nothing_but_invalid_schema_for_any_bytes(data: bytes) -> None
     ),
     st.sampled_from(["", "utf-16-le", "utf-16-be", "utf-16"]),
 )
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 def test_it_raises_nothing_else_for_pieces_of_xml(pieces: list[bytes], encoding: str) -> None:
     data = b"".join(pieces)
     survives(data.decode("latin-1").encode(encoding) if encoding else data)
@@ -276,7 +277,7 @@ REFERENCES = st.lists(
 
 
 @given(REFERENCES, st.data(), st.sampled_from(["utf-8", "utf-16"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_marking_keeps_every_reference(
     references: list[Reference], data: st.DataObject, encoding: str
 ) -> None:

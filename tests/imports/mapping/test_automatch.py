@@ -23,6 +23,7 @@ from imports.mapping.automatch import (
 )
 from portal.records.catalog import catalog
 from portal.records.definitions import Field, FieldType
+from tests.sizes import examples
 
 SPELLINGS: dict[str, dict[str, list[str]]] = yaml.safe_load(
     Path(__file__).with_name("spellings.yaml").read_text("utf-8")
@@ -74,9 +75,9 @@ def test_every_pack_header_finds_its_field(feed: str, written: str) -> None:
 
 @pytest.mark.parametrize("feed", FEEDS)
 def test_the_samples_of_the_packs_do_not_lead_astray(feed: str) -> None:
-    known = targets(feed)
-    names = [field.name for field in known]
-    assert fields(suggested(feed, names, [[field.sample for field in known]] * 3)) == names
+    possible = targets(feed)
+    names = [field.name for field in possible]
+    assert fields(suggested(feed, names, [[field.sample for field in possible]] * 3)) == names
 
 
 def test_the_table_has_five_spellings_of_each_required_field() -> None:
@@ -98,24 +99,24 @@ def test_the_header_of_a_real_system_finds_the_required_fields(feed: str, system
 
 @pytest.mark.parametrize("feed", FEEDS)
 def test_each_spelling_finds_its_field_alone(feed: str) -> None:
-    found = {
+    suggestions = {
         (name, spelling): suggested(feed, [spelling])[0].field
         for name, spellings in SPELLINGS[feed].items()
         for spelling in spellings
     }
-    assert {key: field for key, field in found.items() if field != key[0]} == {}
+    assert {key: field for key, field in suggestions.items() if field != key[0]} == {}
 
 
 def test_it_says_why_and_how_sure_and_shows_three_values() -> None:
     rows = [["00012345", "Ada"], ["00012346", "Ada"], ["00012347", "Emmy"], ["00012348", "Lise"]]
-    one, other = suggested("accounts", ["PersonIdentifier", "Vorname"], rows)
-    assert (one.confidence, one.reason, one.samples) == (
+    first, second = suggested("accounts", ["PersonIdentifier", "Vorname"], rows)
+    assert (first.confidence, first.reason, first.samples) == (
         1.0,
         "The same name.",
         ("00012345", "00012346", "00012347"),
     )
-    assert 0.8 <= other.confidence < 1
-    assert other.samples == ("Ada", "Emmy", "Lise")
+    assert 0.8 <= second.confidence < 1
+    assert second.samples == ("Ada", "Emmy", "Lise")
 
 
 def test_a_misspelled_name_is_found() -> None:
@@ -144,9 +145,9 @@ def test_values_speak_against_a_name() -> None:
 
 def test_what_was_mapped_before_is_suggested_again() -> None:
     learned = {normal_form("Kdnr. 2"): {"PersonIdentifier": 3, "LastName": 1}}
-    (found,) = suggested("accounts", ["KDNR-2"], learned=learned)
-    assert found.field == "PersonIdentifier"
-    assert "mapped so 3 times" in found.reason
+    (suggestion,) = suggested("accounts", ["KDNR-2"], learned=learned)
+    assert suggestion.field == "PersonIdentifier"
+    assert "mapped so 3 times" in suggestion.reason
 
 
 def test_a_mapping_that_was_made_before_goes_before_a_likeness() -> None:
@@ -155,14 +156,14 @@ def test_a_mapping_that_was_made_before_goes_before_a_likeness() -> None:
 
 
 def test_no_field_is_suggested_twice() -> None:
-    found = fields(suggested("accounts", ["Email", "E-Mail", "email address", "Email"]))
-    assert found.count("Email") == 1
-    assert found[1:3] == [None, None]
+    suggestions = fields(suggested("accounts", ["Email", "E-Mail", "email address", "Email"]))
+    assert suggestions.count("Email") == 1
+    assert suggestions[1:3] == [None, None]
 
 
 def test_a_column_that_is_like_nothing_gets_nothing() -> None:
-    (found,) = suggested("accounts", ["Favourite colour"], [["red"]])
-    assert (found.field, found.confidence) == (None, 0.0)
+    (suggestion,) = suggested("accounts", ["Favourite colour"], [["red"]])
+    assert (suggestion.field, suggestion.confidence) == (None, 0.0)
 
 
 def test_required_fields_without_a_column_are_listed() -> None:
@@ -180,11 +181,11 @@ def test_a_strict_header_needs_every_column() -> None:
 
 
 @given(st.lists(st.text(max_size=150), max_size=8), st.lists(st.lists(st.text(max_size=40))))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_header_gets_one_suggestion_a_column(header: list[str], rows: list[list[str]]) -> None:
-    found = suggested("sections", header, rows)
-    assert [one.column for one in found] == list(range(len(header)))
-    named = [one.field for one in found if one.field]
+    suggestions = suggested("sections", header, rows)
+    assert [suggestion.column for suggestion in suggestions] == list(range(len(header)))
+    named = [suggestion.field for suggestion in suggestions if suggestion.field]
     assert len(named) == len(set(named))
 
 
@@ -195,7 +196,7 @@ def test_any_header_gets_one_suggestion_a_column(header: list[str], rows: list[l
         )
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_the_assignment_has_the_best_total(rows: list[list[int]]) -> None:
     weights = np.array(rows, dtype=float)
     pairs = assign(weights)
@@ -218,7 +219,7 @@ STATUS = next(field for field in targets("enrollments") if field.name == "Status
 
 
 @pytest.mark.parametrize(
-    ("found", "value"),
+    ("spelling", "value"),
     [
         ("Enrolled", "Enrolled"),
         (" enrolled ", "Enrolled"),
@@ -233,9 +234,9 @@ STATUS = next(field for field in targets("enrollments") if field.name == "Status
         ("purple", None),
     ],
 )
-def test_a_value_of_the_file_finds_the_value_of_the_field(found: str, value: str | None) -> None:
-    (suggestion,) = value_map(STATUS, {found: 3, "": 5})
-    assert (suggestion.found, suggestion.count, suggestion.value) == (found, 3, value)
+def test_a_value_of_the_file_finds_the_value_of_the_field(spelling: str, value: str | None) -> None:
+    (suggestion,) = value_map(STATUS, {spelling: 3, "": 5})
+    assert (suggestion.spelling, suggestion.count, suggestion.value) == (spelling, 3, value)
     assert (suggestion.confidence > 0.5) is (value is not None)
 
 

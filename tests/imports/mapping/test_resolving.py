@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping as MappingOf
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports.check import columns as mapping
+from imports.check.columns import ATTACHMENT_COLUMNS, ColumnMapping
 from imports.check.matching import match
 from imports.check.validation import CheckedChunk, ReferenceSet, Validator
 from imports.issues import Code, FileRefused
@@ -34,6 +34,7 @@ from portal.records.definitions import (
     RowOperation,
     Rule,
 )
+from tests.sizes import examples
 
 PEOPLE = RecordType(
     name="people",
@@ -76,32 +77,32 @@ FIELDS: dict[str, Any] = {
 }
 
 
-def spec(fields: MappingOf[str, Any] = FIELDS, **parts: Any) -> Spec:
+def spec(fields: Mapping[str, Any] = FIELDS, **parts: Any) -> Spec:
     return parse({"version": 1, "columns": HEADER, "fields": fields, **parts})
 
 
-def resolved(
-    header: list[str], one: Spec | None = None, feed: Feed = FEED
-) -> mapping.ColumnMapping:
-    return resolve(one or spec(), header, feed, PEOPLE, {})
+def resolved(header: list[str], template: Spec | None = None, feed: Feed = FEED) -> ColumnMapping:
+    return resolve(template or spec(), header, feed, PEOPLE, {})
 
 
-def refusal(header: list[str], one: Spec | None = None, feed: Feed = FEED) -> FileRefused:
+def refusal(header: list[str], template: Spec | None = None, feed: Feed = FEED) -> FileRefused:
     with pytest.raises(FileRefused) as refused:
-        resolved(header, one, feed)
+        resolved(header, template, feed)
     return refused.value
 
 
-def read(text: str, one: Spec, feed: Feed = FEED, record_type: RecordType = PEOPLE) -> CheckedChunk:
+def read(
+    text: str, template: Spec, feed: Feed = FEED, record_type: RecordType = PEOPLE
+) -> CheckedChunk:
     """The file's only chunk, checked with the template."""
     file = io.BytesIO(text.encode())
-    dialect, found = opened(file, len(text.encode()), feed, record_type, one)
-    source = Source(file, len(text.encode()), dialect, found)
+    dialect, mapping = opened(file, len(text.encode()), feed, record_type, template)
+    source = Source(file, len(text.encode()), dialect, mapping)
     (chunk,) = source.chunks()
     validator = Validator(
-        found,
-        applied(one, feed),
-        extended(record_type, one.own_fields),
+        mapping,
+        applied(template, feed),
+        extended(record_type, template.own_fields),
         catalog().record_type,
         {"people": ReferenceSet.of([], fold=True)},
         dialect.delimiter,
@@ -111,17 +112,17 @@ def read(text: str, one: Spec, feed: Feed = FEED, record_type: RecordType = PEOP
     return validator.check(chunk.data, chunk.lines, hashes, lambda at: f"raw {at}".encode())
 
 
-def documents(found: CheckedChunk) -> list[dict[str, Any]]:
-    return [json.loads(text) for text in found.good["data"]]
+def documents(checked: CheckedChunk) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in checked.good["data"]]
 
 
-def told(found: CheckedChunk) -> list[tuple[int | None, str | None, str, str]]:
-    every = [issue for batch in found.issues for issue in batch.issues()]
-    return [(one.line, one.column, one.code.value, one.value) for one in every]
+def issues(checked: CheckedChunk) -> list[tuple[int | None, str | None, str, str]]:
+    every = [issue for batch in checked.issues for issue in batch.issues()]
+    return [(issue.line, issue.column, issue.code.value, issue.value) for issue in every]
 
 
-def sentences(found: CheckedChunk) -> list[str]:
-    return [issue.message for batch in found.issues for issue in batch.issues()]
+def sentences(checked: CheckedChunk) -> list[str]:
+    return [issue.message for batch in checked.issues for issue in batch.issues()]
 
 
 def csv(*rows: str) -> str:
@@ -132,8 +133,8 @@ def csv(*rows: str) -> str:
 
 
 def test_rows_are_stored_as_the_template_says() -> None:
-    found = read(csv("7,Ada,King,ADA@x.org,F,24.8.2026,z", "12,Bo,,,,,"), spec())
-    assert documents(found) == [
+    checked = read(csv("7,Ada,King,ADA@x.org,F,24.8.2026,z", "12,Bo,,,,,"), spec())
+    assert documents(checked) == [
         {
             "Id": "0007",
             "Name": "Ada King",
@@ -151,13 +152,13 @@ def test_rows_are_stored_as_the_template_says() -> None:
             "Tags": ["a", "b"],
         },
     ]
-    assert found.good["key"].to_list() == ["0007", "0012"]
-    assert found.issues == ()
+    assert checked.good["key"].to_list() == ["0007", "0012"]
+    assert checked.issues == ()
 
 
 def test_each_fault_is_told_once_with_the_files_columns_and_cells() -> None:
-    found = read(csv(",,,nobody,X,31.2.2026,", "1,Ada Augusta,King of Lovelace,,F,,"), spec())
-    assert sorted(told(found), key=str) == [
+    checked = read(csv(",,,nobody,X,31.2.2026,", "1,Ada Augusta,King of Lovelace,,F,,"), spec())
+    assert sorted(issues(checked), key=str) == [
         (2, "Born", "not_a_date", "31.2.2026"),
         (2, "First, Last", "required", ""),
         (2, "ID", "required", ""),
@@ -165,16 +166,16 @@ def test_each_fault_is_told_once_with_the_files_columns_and_cells() -> None:
         (2, "Sex", "not_in_list", "X"),
         (3, "First, Last", "too_long", "Ada Augusta, King of Lovelace"),
     ]
-    assert found.rejected.tolist() == [0, 1]
+    assert checked.rejected.tolist() == [0, 1]
     assert '"Born" is "31.2.2026". Expected a date that exists, written as 24.08.2026.' in (
-        sentences(found)
+        sentences(checked)
     )
 
 
 def test_a_value_that_could_not_be_read_is_not_called_blank_too() -> None:
     fields = {**FIELDS, "Id": {"columns": ["ID"], "steps": [{"number": {}}], "default": "5"}}
-    found = read(csv("x1,Ada,,,,,"), spec(fields))
-    assert told(found) == [(2, "ID", "not_a_number", "x1")]
+    checked = read(csv("x1,Ada,,,,,"), spec(fields))
+    assert issues(checked) == [(2, "ID", "not_a_number", "x1")]
 
 
 def test_a_rule_across_fields_sees_what_the_steps_made() -> None:
@@ -182,38 +183,39 @@ def test_a_rule_across_fields_sees_what_the_steps_made() -> None:
         **FIELDS,
         "Left": {"columns": ["Extra"], "steps": [{"date": {"formats": ["%d.%m.%Y"]}}]},
     }
-    found = read(csv("1,Ada,,,,2.1.2026,1.1.2026", "2,Bo,,,,2.1.2026,3.1.2026"), spec(fields))
-    assert told(found) == [(2, "Born", "after", "2.1.2026")]
-    assert 'later than "Extra", which is "1.1.2026"' in sentences(found)[0]
+    checked = read(csv("1,Ada,,,,2.1.2026,1.1.2026", "2,Bo,,,,2.1.2026,3.1.2026"), spec(fields))
+    assert issues(checked) == [(2, "Born", "after", "2.1.2026")]
+    assert 'later than "Extra", which is "1.1.2026"' in sentences(checked)[0]
 
 
 def test_one_column_may_feed_several_fields() -> None:
     fields = {"Id": {"columns": ["ID"]}, "Name": {"columns": ["ID"]}, "Boss": {"columns": ["ID"]}}
-    found = read(csv("7,,,,,,"), spec(fields))
-    assert documents(found) == [{"Id": "7", "Name": "7", "Boss": "7"}]
-    assert "self:Boss" in found.good.columns
+    checked = read(csv("7,,,,,,"), spec(fields))
+    assert documents(checked) == [{"Id": "7", "Name": "7", "Boss": "7"}]
+    assert "self:Boss" in checked.good.columns
 
 
 def test_all_may_be_constant_but_the_key() -> None:
     fields = {"Id": {"columns": ["ID"], "steps": [{"trim": True}]}, "Name": {"constant": "x"}}
-    found = read(csv("7,,,,,,", "8,,,,,,"), spec(fields))
-    assert documents(found) == [{"Name": "x", "Id": "7"}, {"Name": "x", "Id": "8"}]
+    checked = read(csv("7,,,,,,", "8,,,,,,"), spec(fields))
+    assert documents(checked) == [{"Name": "x", "Id": "7"}, {"Name": "x", "Id": "8"}]
 
 
 def test_a_constant_that_cannot_be_rejects_every_row_under_the_fields_name() -> None:
     fields = {**FIELDS, "Email": {"constant": "nobody"}}
-    assert told(read(csv("1,Ada,,,,,"), spec(fields))) == [(2, "Email", "not_an_email", "nobody")]
+    rejected = issues(read(csv("1,Ada,,,,,"), spec(fields)))
+    assert rejected == [(2, "Email", "not_an_email", "nobody")]
 
 
 def test_an_own_field_is_stored_in_the_document() -> None:
-    one = spec(
+    template = spec(
         {**FIELDS, "Locker": {"columns": ["Extra"]}},
         own_fields=[{"name": "Locker", "type": "integer"}],
     )
     feed = replace(FEED, columns=tuple(field.name for field in PEOPLE.fields))
-    found = read(csv("1,Ada,,,,,17", "2,Bo,,,,,x"), one, feed)
-    assert [document["Locker"] for document in documents(found)] == [17]
-    assert told(found) == [(3, "Extra", "not_a_number", "x")]
+    checked = read(csv("1,Ada,,,,,17", "2,Bo,,,,,x"), template, feed)
+    assert [document["Locker"] for document in documents(checked)] == [17]
+    assert issues(checked) == [(3, "Extra", "not_a_number", "x")]
 
 
 @pytest.mark.parametrize(
@@ -235,12 +237,12 @@ def test_blank_cells_that_keep_leave_no_member() -> None:
 
 def test_a_required_field_takes_its_default_whatever_blank_cells_mean() -> None:
     fields = {**FIELDS, "Name": {"columns": ["First"], "default": "Nobody"}}
-    found = read(csv("1,,,,,,"), spec(fields, settings={"blank": "keep"}))
-    assert documents(found)[0]["Name"] == "Nobody"
+    checked = read(csv("1,,,,,,"), spec(fields, settings={"blank": "keep"}))
+    assert documents(checked)[0]["Name"] == "Nobody"
 
 
 def test_a_file_without_a_header_has_numbered_columns() -> None:
-    one = parse(
+    template = parse(
         {
             "version": 1,
             "reading": {"header_row": 0, "skip_rows": 1, "skip_last": 1, "quote": "none"},
@@ -248,55 +250,55 @@ def test_a_file_without_a_header_has_numbered_columns() -> None:
             "fields": {"Id": {"columns": ["Column 1"]}, "Name": {"columns": ["Column 2"]}},
         }
     )
-    found = read('Export of "today\n7,5" tall\n\n8,Bo\nTotal: 2\n', one)
-    assert documents(found) == [{"Id": "7", "Name": '5" tall'}, {"Id": "8", "Name": "Bo"}]
-    assert found.good["line"].to_list() == [2, 4]
+    checked = read('Export of "today\n7,5" tall\n\n8,Bo\nTotal: 2\n', template)
+    assert documents(checked) == [{"Id": "7", "Name": '5" tall'}, {"Id": "8", "Name": "Bo"}]
+    assert checked.good["line"].to_list() == [2, 4]
 
 
 def test_single_quotes_are_read_if_the_template_says_so() -> None:
-    one = spec(reading={"quote": "'"})
-    found = read(csv("1,'Ada, ''A''','K\nL',,,,", '2,"Bo",,,,,'), one)
-    assert [one["Name"] for one in documents(found)] == ["Ada, 'A' K\nL", '"Bo"']
-    assert found.good["line"].to_list() == [2, 4]
+    template = spec(reading={"quote": "'"})
+    checked = read(csv("1,'Ada, ''A''','K\nL',,,,", '2,"Bo",,,,,'), template)
+    assert [document["Name"] for document in documents(checked)] == ["Ada, 'A' K\nL", '"Bo"']
+    assert checked.good["line"].to_list() == [2, 4]
 
 
 def test_an_error_attachment_is_read_as_we_wrote_it() -> None:
-    one = spec(reading={"quote": "none", "skip_rows": 5, "header_row": 0, "delimiter": ";"})
+    template = spec(reading={"quote": "none", "skip_rows": 5, "header_row": 0, "delimiter": ";"})
     report = "_line,_column,_code,_error"
     text = f'{",".join(HEADER)},{report}\n7,"Ada, A.",\'=K,,,,,2,ID,x,y\n'
-    assert documents(read(text, one))[0]["Name"] == "Ada, A. =K"
+    assert documents(read(text, template))[0]["Name"] == "Ada, A. =K"
 
 
 # --- the header -------------------------------------------------------------------------------
 
 
 def test_columns_match_exactly_and_then_without_case() -> None:
-    found = resolved(["mail", " ID ", "FIRST", "last", "Sex", "Born", "extra"])
-    assert found.columns == ((0, PEOPLE.field("Email")),)
-    by_name = {made.field.name: made for made in found.computed}
+    mapping = resolved(["mail", " ID ", "FIRST", "last", "Sex", "Born", "extra"])
+    assert mapping.columns == ((0, PEOPLE.field("Email")),)
+    by_name = {field.field.name: field for field in mapping.computed}
     assert by_name["Name"].positions == (2, 3)
     assert by_name["Name"].header == "FIRST, last"
     assert by_name["Tags"].positions == ()
-    assert (found.ignored, found.warnings, found.reasons) == ((), (), ())
+    assert (mapping.ignored, mapping.warnings, mapping.reasons) == ((), (), ())
 
 
 def test_a_missing_column_is_refused_with_what_is_near() -> None:
-    found = refusal(["ID", "First", "Surname", "E-Mail", "Sex", "Born"])
-    assert not isinstance(found, HoldNeeded)
-    assert [(issue.code, issue.column, issue.value) for issue in found.issues] == [
+    refused = refusal(["ID", "First", "Surname", "E-Mail", "Sex", "Born"])
+    assert not isinstance(refused, HoldNeeded)
+    assert [(issue.code, issue.column, issue.value) for issue in refused.issues] == [
         (Code.MISSING_COLUMN, "Last", ""),
         (Code.MISSING_COLUMN, "Mail", "E-Mail"),
     ]
-    assert found.issues[1].message == (
+    assert refused.issues[1].message == (
         'The column "Mail" is missing, from which the template takes "Email".'
         ' The file has "E-Mail": rename it, or correct the template.'
     )
 
 
 def test_a_missing_column_holds_the_file_where_the_template_says_so() -> None:
-    found = refusal(["ID"], spec(settings={"missing_columns": "hold"}))
-    assert isinstance(found, HoldNeeded)
-    assert len(found.reasons) == 5
+    refused = refusal(["ID"], spec(settings={"missing_columns": "hold"}))
+    assert isinstance(refused, HoldNeeded)
+    assert len(refused.reasons) == 5
 
 
 def test_a_column_of_the_sample_that_feeds_nothing_may_be_missing_or_there() -> None:
@@ -308,13 +310,13 @@ def test_a_column_of_the_sample_that_feeds_nothing_may_be_missing_or_there() -> 
     ("rule", "warned", "held"), [("ignore", 0, False), ("warn", 2, False), ("hold", 2, True)]
 )
 def test_unknown_columns_are_ignored_told_or_held(rule: str, warned: int, held: bool) -> None:
-    found = resolved([*HEADER[:-1], "Extras", "New"], spec(settings={"unknown_columns": rule}))
-    assert found.ignored == ("Extras", "New")
-    assert len(found.warnings) == warned
-    assert bool(found.reasons) is held
+    mapping = resolved([*HEADER[:-1], "Extras", "New"], spec(settings={"unknown_columns": rule}))
+    assert mapping.ignored == ("Extras", "New")
+    assert len(mapping.warnings) == warned
+    assert bool(mapping.reasons) is held
     if held:
-        assert found.reasons[0].endswith('the template does not know: "Extras", "New".')
-        assert found.warnings[0].message.endswith('Did you mean "Extra"?')
+        assert mapping.reasons[0].endswith('the template does not know: "Extras", "New".')
+        assert mapping.warnings[0].message.endswith('Did you mean "Extra"?')
 
 
 def test_two_columns_of_one_name_are_refused() -> None:
@@ -323,22 +325,22 @@ def test_two_columns_of_one_name_are_refused() -> None:
 
 def test_a_repeated_column_that_the_template_was_made_with_is_known_by_its_number() -> None:
     header = [*HEADER, "mail"]
-    found = resolved(header, spec(columns=[*HEADER, "mail (2)"]))
-    assert found.header[-1] == "mail (2)"
-    assert found.as_written == tuple(header)
-    assert found.warnings == ()
+    mapping = resolved(header, spec(columns=[*HEADER, "mail (2)"]))
+    assert mapping.header[-1] == "mail (2)"
+    assert mapping.as_written == tuple(header)
+    assert mapping.warnings == ()
 
 
 def test_the_columns_of_an_error_attachment_are_ours() -> None:
-    found = resolved([*HEADER, *mapping.ATTACHMENT_COLUMNS])
-    assert (found.neutralised, found.warnings) == (True, ())
+    mapping = resolved([*HEADER, *ATTACHMENT_COLUMNS])
+    assert (mapping.neutralised, mapping.warnings) == (True, ())
 
 
 # --- the feed and the type --------------------------------------------------------------------
 
 
 def test_a_spec_that_does_not_fit_is_refused_with_all_reasons() -> None:
-    one = spec(
+    template = spec(
         {
             "Id": {"columns": ["ID"], "steps": [{"lookup": {"table": "ids"}}]},
             "Colour": {"constant": "red"},
@@ -346,21 +348,21 @@ def test_a_spec_that_does_not_fit_is_refused_with_all_reasons() -> None:
         own_fields=[{"name": "email"}],
         settings={"absent_scope": "School"},
     )
-    assert unfit(one, FEED, PEOPLE, {}) == [
+    assert list(map(str, unfit(template, FEED, PEOPLE, {}))) == [
         'The own field "email" has the name of a field that is there: rename it.',
         'The template fills the field "Colour", which "People" does not have.',
         'The template says no column for "Name", which is needed: map one to it.',
         '"Id" needs the look-up table "ids", which is not there.',
         '`absent_scope` names "School", which is no field of "People".',
     ]
-    assert {issue.code for issue in refusal(HEADER, one).issues} == {Code.BAD_TEMPLATE}
+    assert {issue.code for issue in refusal(HEADER, template).issues} == {Code.BAD_TEMPLATE}
 
 
 @pytest.mark.parametrize("operation", ["remove", "update_only"])
 def test_the_key_is_enough_to_remove_or_to_update(operation: str) -> None:
-    one = spec({"Id": {"columns": ["ID"]}}, settings={"operation": operation})
-    found = read(csv("7,,,,,,"), one)
-    assert found.good["operation"].to_list() == [operation]
+    template = spec({"Id": {"columns": ["ID"]}}, settings={"operation": operation})
+    checked = read(csv("7,,,,,,"), template)
+    assert checked.good["operation"].to_list() == [operation]
     assert unfit(spec({"Id": {"columns": ["ID"]}}), FEED, PEOPLE) != []
 
 
@@ -375,8 +377,8 @@ def test_the_operation_column_may_have_another_name_or_none() -> None:
     assert resolved([*HEADER, "ACTION"], feed=feed).operation_column == 7
     named = spec({**FIELDS, "Action": {"columns": ["Extra"]}})
     assert resolved(HEADER, named, feed).operation_column == 6
-    found = read(csv("7,Ada,,,,,x", "8,Bo,,,,,"), named, feed)
-    assert found.good["operation"].to_list() == ["remove", "upsert"]
+    checked = read(csv("7,Ada,,,,,x", "8,Bo,,,,,"), named, feed)
+    assert checked.good["operation"].to_list() == ["remove", "upsert"]
     whole = spec(settings={"operation": "add_only"})
     assert resolved(HEADER, whole, feed).operation_column is None
 
@@ -387,12 +389,14 @@ def test_what_a_row_does_may_be_made_by_steps() -> None:
     )
     feed = replace(FEED, row_operation=rule)
     steps = [{"map": {"values": {"gone": "D", "here": "A", "odd": "Z"}}}]
-    one = spec({**FIELDS, "Action": {"columns": ["Extra"], "steps": steps}})
-    found = read(
-        csv("1,,,,,,gone", "2,Bo,,,,,here", "3,Cy,,,,,x", "4,Di,,,,,", "5,Ed,,,,,odd"), one, feed
+    template = spec({**FIELDS, "Action": {"columns": ["Extra"], "steps": steps}})
+    checked = read(
+        csv("1,,,,,,gone", "2,Bo,,,,,here", "3,Cy,,,,,x", "4,Di,,,,,", "5,Ed,,,,,odd"),
+        template,
+        feed,
     )
-    assert found.good["operation"].to_list() == ["remove", "upsert"]
-    assert told(found) == [
+    assert checked.good["operation"].to_list() == ["remove", "upsert"]
+    assert issues(checked) == [
         (4, "Extra", "not_in_list", "x"),
         (6, "Extra", "not_in_list", "odd"),
         (5, "Extra", "required", ""),
@@ -417,7 +421,7 @@ def test_a_look_up_needs_its_table_and_its_column() -> None:
     columns = {"t": ("key", "value")}
     assert unfit(of(), FEED, PEOPLE, columns) == unfit(of(column="value"), FEED, PEOPLE, columns)
     assert unfit(of(), FEED, PEOPLE, columns) == []
-    assert unfit(of(column="key"), FEED, PEOPLE, columns) == [
+    assert list(map(str, unfit(of(column="key"), FEED, PEOPLE, columns))) == [
         '"Id" needs the column "key" of the look-up table "t", which has "value".'
     ]
 
@@ -447,22 +451,22 @@ def test_a_draft_of_each_feeds_own_header_maps_as_the_names_do(name: str) -> Non
     if feed.row_operation is not None and feed.row_operation.column not in header:
         header.append(feed.row_operation.column)
     draft = from_mapping(header, feed, record_type)
-    found = resolve(draft, header, feed, record_type, {})
+    mapping = resolve(draft, header, feed, record_type, {})
     plain = match(header, feed, record_type)
-    assert (found.columns, found.operation_column) == (plain.columns, plain.operation_column)
-    assert found.computed == ()
+    assert (mapping.columns, mapping.operation_column) == (plain.columns, plain.operation_column)
+    assert mapping.computed == ()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.lists(st.text(max_size=8), max_size=8))
 def test_any_header_is_resolved_or_refused(header: list[str]) -> None:
     for names in (header, [*HEADER, *header]):
         try:
-            found = resolved(names)
+            mapping = resolved(names)
         except FileRefused as refused:
             assert refused.issues
         else:
-            assert len(found.columns) + len(found.computed) == len(FIELDS)
+            assert len(mapping.columns) + len(mapping.computed) == len(FIELDS)
 
 
 _ROW = st.lists(
@@ -470,11 +474,11 @@ _ROW = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.lists(_ROW, min_size=1, max_size=8))
 def test_every_row_is_good_or_rejected_with_an_issue(rows: list[list[str]]) -> None:
     quoted = [",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row) for row in rows]
-    found = read(csv(*quoted), spec())
-    rejected = {line for line, *_ in told(found)}
-    assert len(found.good) + len(found.rejected) == len(rows)
-    assert rejected == {at + 2 for at in found.rejected.tolist()}
+    checked = read(csv(*quoted), spec())
+    rejected = {line for line, *_ in issues(checked)}
+    assert len(checked.good) + len(checked.rejected) == len(rows)
+    assert rejected == {at + 2 for at in checked.rejected.tolist()}

@@ -20,6 +20,7 @@ from imports.issues import Code, FileRefused
 from imports.mapping.sheet_values import format_kind, number_text
 from imports.mapping.sheets import sheets, to_csv
 from imports.mapping.sniff import sniff
+from tests.sizes import examples, scaled
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -35,7 +36,7 @@ BOOK = (
 )
 
 
-def made(fill: Callable[[Any], None], **options: Any) -> io.BytesIO:
+def workbook(fill: Callable[[Any], None], **options: Any) -> io.BytesIO:
     """A workbook as a real writer makes it."""
     out = io.BytesIO()
     with xlsxwriter.Workbook(out, {"in_memory": True, **options}) as book:
@@ -49,7 +50,7 @@ def one_sheet(*rows: list[Any], **options: Any) -> io.BytesIO:
         for number, row in enumerate(rows):
             sheet.write_row(number, 0, row)
 
-    return made(fill, **options)
+    return workbook(fill, **options)
 
 
 def by_hand(sheet: str, *, book: str = BOOK, **parts: str | bytes) -> io.BytesIO:
@@ -94,7 +95,7 @@ def test_texts_stay_as_they_are() -> None:
             for column, cell in enumerate(row):
                 sheet.write_string(number, column, cell)
 
-    assert rows_of(made(fill)) == rows
+    assert rows_of(workbook(fill)) == rows
 
 
 def test_a_writer_without_shared_texts_is_read_too() -> None:
@@ -147,7 +148,7 @@ def test_formats_decide_what_is_a_date(value: Any, number_format: str, text: str
         sheet.write(0, 0, "Value")
         sheet.write(1, 0, value, shown)
 
-    assert rows_of(made(fill)) == [["Value"], [text]]
+    assert rows_of(workbook(fill)) == [["Value"], [text]]
 
 
 def test_the_calendar_of_1904_is_known() -> None:
@@ -155,7 +156,7 @@ def test_the_calendar_of_1904_is_known() -> None:
         shown = book.add_format({"num_format": 14})
         book.add_worksheet().write(0, 0, date(2026, 8, 24), shown)
 
-    assert rows_of(made(fill, date_1904=True)) == [["2026-08-24"]]
+    assert rows_of(workbook(fill, date_1904=True)) == [["2026-08-24"]]
 
 
 def test_formulas_give_the_values_saved_with_them() -> None:
@@ -165,7 +166,7 @@ def test_formulas_give_the_values_saved_with_them() -> None:
         sheet.write_formula(0, 1, '="a"&"b"', None, "ab")
         sheet.write_formula(0, 2, "=1/0", None, "#DIV/0!")
 
-    assert rows_of(made(fill)) == [["3", "ab", "#DIV/0!"]]
+    assert rows_of(workbook(fill)) == [["3", "ab", "#DIV/0!"]]
 
 
 def test_a_merged_area_has_its_value_once() -> None:
@@ -177,7 +178,7 @@ def test_a_merged_area_has_its_value_once() -> None:
         sheet.write_row(2, 1, ["Ada", "Lovelace"])
         sheet.write_row(3, 1, ["Emmy", "Noether"])
 
-    assert text_of(made(fill)) == (
+    assert text_of(workbook(fill)) == (
         "Roster of 2026,,\nId,First,Last\n1,Ada,Lovelace\n,Emmy,Noether\n"
     )
 
@@ -190,7 +191,7 @@ def test_blank_rows_stay_so_that_lines_are_rows() -> None:
         sheet.write_row(6, 1, ["Emmy"])
         sheet.write_blank(9, 5, None, book.add_format({"bold": True}))
 
-    assert text_of(made(fill)) == "Id,Name\n\n\n\n1,Ada\n\n,Emmy\n"
+    assert text_of(workbook(fill)) == "Id,Name\n\n\n\n1,Ada\n\n,Emmy\n"
 
 
 def test_no_row_is_lost_behind_those_that_are_measured() -> None:
@@ -212,7 +213,7 @@ def three_sheets() -> io.BytesIO:
         book.get_worksheet_by_name("Hidden data").hide()
         book.add_chartsheet("Chart")
 
-    return made(fill)
+    return workbook(fill)
 
 
 def test_it_names_the_sheets_and_hidden_ones_too() -> None:
@@ -254,9 +255,9 @@ def test_a_sheet_with_a_title_is_sniffed_as_a_file_is() -> None:
     )
     target = io.BytesIO()
     to_csv(source, None, target)
-    found = sniff(target, target.tell())
-    assert found.columns == ("PersonIdentifier", "FirstName", "Email")
-    assert (found.skip_rows, found.header_row, len(found.first_rows)) == (2, 1, 2)
+    sniffed = sniff(target, target.tell())
+    assert sniffed.columns == ("PersonIdentifier", "FirstName", "Email")
+    assert (sniffed.skip_rows, sniffed.header_row, len(sniffed.first_rows)) == (2, 1, 2)
 
 
 def test_prefixes_rich_texts_and_pronunciations_do_no_harm() -> None:
@@ -354,11 +355,12 @@ def test_memory_does_not_grow_with_the_sheet() -> None:
         tracemalloc.stop()
         return size
 
-    assert peak(20_000) < peak(2_000) + (6 << 20)
+    few, many = scaled(500, 2_000), scaled(5_000, 20_000)
+    assert peak(many) < peak(few) + (scaled(2, 6) << 20)
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_sheet_part_gives_text_or_a_refusal(part: bytes) -> None:
     source = by_hand(part.decode("latin-1"))
     try:
@@ -368,13 +370,13 @@ def test_any_sheet_part_gives_text_or_a_refusal(part: bytes) -> None:
 
 
 @given(st.text(max_size=60), st.text(max_size=40))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_any_number_and_any_format_give_text(raw: str, code: str) -> None:
     assert isinstance(number_text(raw, format_kind(0, code), False), str)
 
 
 @given(st.decimals(allow_nan=True) | st.floats(), st.sampled_from(["d.m.yyyy", "[h]:mm", "0000"]))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_any_amount_gives_text(value: Any, code: str) -> None:
     for from_1904 in (False, True):
         assert number_text(str(value), format_kind(164, code), from_1904)

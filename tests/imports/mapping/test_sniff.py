@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from imports.issues import Code, FileRefused
 from imports.mapping.sniff import Sniffed, sniff
+from tests.sizes import examples
 
 HERE = Path(__file__).parent
 EXPECTED: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "corpus.yaml").read_text("utf-8"))
@@ -32,17 +33,17 @@ def of(data: bytes) -> Sniffed:
     return sniff(io.BytesIO(data), len(data))
 
 
-def facts(found: Sniffed) -> dict[str, Any]:
+def facts(sniffed: Sniffed) -> dict[str, Any]:
     return {
-        "encoding": found.dialect.encoding,
-        "bom": found.dialect.bom,
-        "delimiter": found.dialect.delimiter,
-        "quote": found.quote,
-        "line_end": found.dialect.line_end,
-        "header_row": found.header_row,
-        "skip_rows": found.skip_rows,
-        "skip_last": found.skip_last,
-        "columns": list(found.columns) if found.header_row else len(found.columns),
+        "encoding": sniffed.dialect.encoding,
+        "bom": sniffed.dialect.bom,
+        "delimiter": sniffed.dialect.delimiter,
+        "quote": sniffed.quote,
+        "line_end": sniffed.dialect.line_end,
+        "header_row": sniffed.header_row,
+        "skip_rows": sniffed.skip_rows,
+        "skip_last": sniffed.skip_last,
+        "columns": list(sniffed.columns) if sniffed.header_row else len(sniffed.columns),
     }
 
 
@@ -56,28 +57,28 @@ def test_the_corpus_is_large_and_hardly_ambiguous() -> None:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_it_reads_the_file_of_the_corpus(name: str) -> None:
     expected = EXPECTED[name]
-    accepted = [USUAL | one for one in expected.get("accept", [expected])]
+    accepted = [USUAL | alternative for alternative in expected.get("accept", [expected])]
     assert facts(of((HERE / "corpus" / name).read_bytes())) in accepted
 
 
 def test_the_first_rows_are_shown_without_title_and_footer() -> None:
-    found = of((HERE / "corpus" / "title_and_total.csv").read_bytes())
-    assert found.first_rows == (
+    sniffed = of((HERE / "corpus" / "title_and_total.csv").read_bytes())
+    assert sniffed.first_rows == (
         ("100", "BIO", "12,5"),
         ("101", "CHE", "30,0"),
         ("102", "MAT", "18,0"),
     )
-    assert found.notes == (
+    assert sniffed.notes == (
         "Left out before the header: 2 lines.",
         "Left out at the end, since they are no rows: 2 records.",
     )
 
 
 def test_a_file_without_header_has_numbered_columns_and_says_so() -> None:
-    found = of((HERE / "corpus" / "no_header.csv").read_bytes())
-    assert found.columns == ("Column 1", "Column 2", "Column 3", "Column 4")
-    assert found.first_rows[0][1] == "Ada"
-    assert any("looks like data" in note for note in found.notes)
+    sniffed = of((HERE / "corpus" / "no_header.csv").read_bytes())
+    assert sniffed.columns == ("Column 1", "Column 2", "Column 3", "Column 4")
+    assert sniffed.first_rows[0][1] == "Ada"
+    assert any("looks like data" in note for note in sniffed.notes)
 
 
 def test_a_clear_file_is_surer_than_a_doubtful_one() -> None:
@@ -88,9 +89,9 @@ def test_a_clear_file_is_surer_than_a_doubtful_one() -> None:
 
 def test_footers_are_found_at_the_end_of_a_large_file() -> None:
     rows = b"".join(b"%08d,Ada,Lovelace,ada@example.edu\n" % i for i in range(40_000))
-    found = of(b"Id,First,Last,Email\n" + rows + b"\nTotal: 40000\n-- end --\n")
-    assert (found.skip_last, found.header_row) == (2, 1)
-    assert len(found.first_rows) == 20
+    sniffed = of(b"Id,First,Last,Email\n" + rows + b"\nTotal: 40000\n-- end --\n")
+    assert (sniffed.skip_last, sniffed.header_row) == (2, 1)
+    assert len(sniffed.first_rows) == 20
 
 
 class Counting(io.BytesIO):
@@ -123,25 +124,25 @@ def test_what_is_no_text_is_refused(data: bytes, code: Code) -> None:
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_bytes_are_sniffed_or_refused(data: bytes) -> None:
     try:
-        found = of(data)
+        sniffed = of(data)
     except FileRefused as refused:
         assert refused.issues[0].message
     else:
-        assert found.columns
-        assert 0 <= found.confidence <= 1
+        assert sniffed.columns
+        assert 0 <= sniffed.confidence <= 1
 
 
 @given(
     st.lists(st.text("ab1,;|\t\" '\r\n=-:.@", max_size=30), min_size=1, max_size=12).map("\n".join)
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_any_text_of_awkward_characters_is_sniffed_or_refused(text: str) -> None:
     try:
-        found = of(text.encode())
+        sniffed = of(text.encode())
     except FileRefused as refused:
         assert refused.issues[0].code is Code.EMPTY_FILE
     else:
-        assert found.columns
+        assert sniffed.columns

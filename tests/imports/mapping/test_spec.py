@@ -25,18 +25,19 @@ from imports.mapping.step_parsing import STEPS
 from portal.records.catalog import catalog
 from portal.records.definitions import FieldType, Operation
 from tests.imports.mapping.written import FULL, small, stepped
+from tests.sizes import examples
 
 
 def faults(data: Any) -> list[str]:
     with pytest.raises(BadSpec) as refused:
         parse(data)
-    return refused.value.faults
+    return refused.value.sentences
 
 
 def yaml_faults(text: str) -> list[str]:
     with pytest.raises(BadSpec) as refused:
         load_yaml(text)
-    return refused.value.faults
+    return refused.value.sentences
 
 
 def test_it_reads_a_full_spec_and_writes_the_same() -> None:
@@ -83,7 +84,7 @@ def test_it_names_all_faults_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "told"),
+    ("field", "expected"),
     [
         ({"columns": ["A", "B"]}, "expected join or first_non_blank as first step"),
         ({"columns": ["A"], "steps": [{"trim": True}, {"join": ""}]}, "joining step further on"),
@@ -97,12 +98,12 @@ def test_it_names_all_faults_at_once() -> None:
         ({"columns": ["A"], "default": "\ud800"}, "without halves of characters"),
     ],
 )
-def test_it_refuses_a_field_that_makes_no_sense(field: Any, told: str) -> None:
-    assert told in "\n".join(faults(small(fields={"Id": field})))
+def test_it_refuses_a_field_that_makes_no_sense(field: Any, expected: str) -> None:
+    assert expected in "\n".join(faults(small(fields={"Id": field})))
 
 
 @pytest.mark.parametrize(
-    ("step", "told"),
+    ("step", "expected"),
     [
         ("trim", 'found "trim", expected a mapping'),
         ({}, "found 0 keys, expected one step: join, first_non_blank, trim"),
@@ -141,8 +142,8 @@ def test_it_refuses_a_field_that_makes_no_sense(field: Any, told: str) -> None:
         ({"lookup": {"table": "t", "column": ""}}, "lookup.column"),
     ],
 )
-def test_it_refuses_a_step_that_makes_no_sense(step: Any, told: str) -> None:
-    assert told in "\n".join(faults(stepped(step)))
+def test_it_refuses_a_step_that_makes_no_sense(step: Any, expected: str) -> None:
+    assert expected in "\n".join(faults(stepped(step)))
 
 
 def test_it_refuses_steps_that_would_blow_a_text_up() -> None:
@@ -152,7 +153,7 @@ def test_it_refuses_steps_that_would_blow_a_text_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "told"),
+    ("own", "expected"),
     [
         ({"name": "_x"}, "without _ first"),
         ({"name": " x"}, "without blanks around"),
@@ -160,8 +161,8 @@ def test_it_refuses_steps_that_would_blow_a_text_up() -> None:
         ({"label": "x"}, "the key name is missing"),
     ],
 )
-def test_it_refuses_an_own_field_that_cannot_be(own: Any, told: str) -> None:
-    assert told in faults(small(own_fields=[own]))[0]
+def test_it_refuses_an_own_field_that_cannot_be(own: Any, expected: str) -> None:
+    assert expected in faults(small(own_fields=[own]))[0]
 
 
 @pytest.mark.parametrize("data", [None, [], "spec", 7, {"version": 1, "columns": 3, "fields": []}])
@@ -170,9 +171,9 @@ def test_what_is_no_spec_at_all_is_refused_in_words(data: Any) -> None:
 
 
 def test_a_million_faults_are_told_in_a_few() -> None:
-    told = faults(small(columns=[1] * 1_000))
-    assert len(told) == 201
-    assert told[-1] == "and 801 more faults"
+    sentences = faults(small(columns=[1] * 1_000))
+    assert len(sentences) == 201
+    assert sentences[-1] == "and 801 more faults"
 
 
 _JSON = st.recursive(
@@ -182,16 +183,16 @@ _JSON = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(st.sampled_from(["reading", "columns", "fields", "own_fields", "settings"]), _JSON)
 def test_any_part_is_read_or_refused(part: str, value: Any) -> None:
     try:
         assert parse(as_json(parse(small(**{part: value}))))
     except BadSpec as bad:
-        assert bad.faults
+        assert bad.sentences
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(
     st.sampled_from(STEPS),
     st.dictionaries(
@@ -206,7 +207,7 @@ def test_any_step_is_read_or_refused(name: str, value: Any) -> None:
     try:
         assert parse(as_json(parse(stepped({name: value}))))
     except BadSpec as bad:
-        assert bad.faults
+        assert bad.sentences
 
 
 # --- YAML -------------------------------------------------------------------------------------
@@ -231,8 +232,10 @@ def test_yaml_keeps_values_that_look_like_something_else() -> None:
 
 
 def test_yaml_names_all_faults_of_the_file_and_its_spec() -> None:
-    told = yaml_faults("name: 7\nspec: {version: 1, columns: [A], fields: {Id: {columns: [B]}}}")
-    assert told == [
+    sentences = yaml_faults(
+        "name: 7\nspec: {version: 1, columns: [A], fields: {Id: {columns: [B]}}}"
+    )
+    assert sentences == [
         "template: the key feed is missing",
         "name: found the number 7, expected a text (write it in quotes)",
         'fields.Id.columns: found "B", expected a name among `columns`',
@@ -246,7 +249,7 @@ _BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         (_BOMB, "line 1: found an anchor or alias"),
         ("name: *x", "anchor or alias"),
@@ -265,11 +268,11 @@ _BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("name: " + "1" * 5_000, "expected"),
     ],
 )
-def test_hostile_or_broken_yaml_is_refused_in_words(text: str, told: str) -> None:
-    assert told in "\n".join(yaml_faults(text))
+def test_hostile_or_broken_yaml_is_refused_in_words(text: str, expected: str) -> None:
+    assert expected in "\n".join(yaml_faults(text))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(st.text(alphabet="ab:-[]{}&*!|>'\"#%@ \n\t1~?,", max_size=60))
 def test_any_yaml_is_read_or_refused(text: str) -> None:
     assert yaml_faults(text)
@@ -292,18 +295,18 @@ def test_differences_are_told_in_words() -> None:
     changed["own_fields"] = []
     changed["settings"]["operation"] = None
     changed["settings"]["limits"] = {"removes": 7}
-    found = {change.path: change for change in diff(old, parse(changed))}
-    assert found["Lines skipped at the top"] == Change("Lines skipped at the top", "3", "0")
-    assert found["Columns of the sample"].after.endswith("Fee, New")
-    assert found['Field "Email"'].before == (
+    changes = {change.path: change for change in diff(old, parse(changed))}
+    assert changes["Lines skipped at the top"] == Change("Lines skipped at the top", "3", "0")
+    assert changes["Columns of the sample"].after.endswith("Fee, New")
+    assert changes['Field "Email"'].before == (
         '"Mail", "ID"; the first that is not blank; lower case; "(at)" replaced by "@"'
     )
-    assert found['Field "Email"'].after == '"Mail"; upper case'
-    assert found['Field "Sex", value "F"'] == Change('Field "Sex", value "F"', "Female", "Woman")
-    assert found['Field "Country"'] == Change('Field "Country"', 'always "MX"', "nothing")
-    assert found['Own field "Locker"'].before == "integer Number of the locker"
-    assert found["Operation"] == Change("Operation", "mirror", "as the feed says")
-    assert found["Limits"] == Change("Limits", "creates 100, removes 5.5%", "removes 7")
+    assert changes['Field "Email"'].after == '"Mail"; upper case'
+    assert changes['Field "Sex", value "F"'] == Change('Field "Sex", value "F"', "Female", "Woman")
+    assert changes['Field "Country"'] == Change('Field "Country"', 'always "MX"', "nothing")
+    assert changes['Own field "Locker"'].before == "integer Number of the locker"
+    assert changes["Operation"] == Change("Operation", "mirror", "as the feed says")
+    assert changes["Limits"] == Change("Limits", "creates 100, removes 5.5%", "removes 7")
 
 
 def test_a_draft_has_the_columns_that_match_by_name_or_alias() -> None:

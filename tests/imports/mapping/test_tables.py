@@ -7,7 +7,7 @@ import pytest
 from imports.mapping import table_files
 from imports.mapping.spec import parse
 from imports.mapping.table_files import BadTable, read_table
-from imports.mapping.tables import Table, named_in, place_of, written_in
+from imports.mapping.tables import Table, named_in, row_with, written_in
 from tests.imports.mapping.written import small
 
 
@@ -15,7 +15,7 @@ def refused(text: str | bytes, **more: object) -> list[str]:
     data = text.encode() if isinstance(text, str) else text
     with pytest.raises(BadTable) as caught:
         read_table(data, **more)  # type: ignore[arg-type]
-    return caught.value.faults
+    return caught.value.sentences
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_download_of_ours_comes_back_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("", "empty"),
         ("code\n1\n", "Found 1 columns, expected 2 to 20"),
@@ -58,8 +58,8 @@ def test_a_download_of_ours_comes_back_as_it_was() -> None:
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 10, "an image"),
     ],
 )
-def test_it_says_what_is_wrong_with_a_table_and_where(text: str | bytes, told: str) -> None:
-    assert told in " ".join(refused(text))
+def test_it_says_what_is_wrong_with_a_table_and_where(text: str | bytes, expected: str) -> None:
+    assert expected in " ".join(refused(text))
 
 
 def test_keys_that_differ_in_capitals_only_are_one_where_capitals_do_not_count() -> None:
@@ -80,26 +80,26 @@ def test_it_is_bounded_in_rows_and_bytes(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_many_faults_are_told_as_some_and_a_number() -> None:
-    told = refused("a,b\n" + "1,x\n" * 101)
-    assert (len(told), told[-1]) == (21, "And 80 more of the kind.")
+    sentences = refused("a,b\n" + "1,x\n" * 101)
+    assert (len(sentences), sentences[-1]) == (21, "And 80 more of the kind.")
 
 
 def test_the_digest_changes_with_the_content_only() -> None:
-    one = Table(columns=("a", "b"), rows=(("1", "x"), ("2", "y")))
+    table = Table(columns=("a", "b"), rows=(("1", "x"), ("2", "y")))
     others = [
-        Table(columns=("a", "c"), rows=one.rows),
-        Table(columns=one.columns, rows=(("1", "x"), ("2", "z"))),
-        Table(columns=one.columns, rows=one.rows, fold=True),
-        Table(columns=one.columns, rows=(("1", "x"),)),
+        Table(columns=("a", "c"), rows=table.rows),
+        Table(columns=table.columns, rows=(("1", "x"), ("2", "z"))),
+        Table(columns=table.columns, rows=table.rows, fold=True),
+        Table(columns=table.columns, rows=(("1", "x"),)),
     ]
-    assert len({table.digest for table in (one, *others)}) == 5
-    assert Table(columns=one.columns, rows=one.rows, number=9).digest == one.digest
+    assert len({each.digest for each in (table, *others)}) == 5
+    assert Table(columns=table.columns, rows=table.rows, number=9).digest == table.digest
 
 
 def test_a_row_is_found_by_its_key_in_any_spelling_that_counts() -> None:
     rows = (("É1", "x"), ("b", "y"))
-    assert place_of(Table(columns=("a", "b"), rows=rows, fold=True), " é1 ") == 0
-    assert place_of(Table(columns=("a", "b"), rows=rows), "é1") is None
+    assert row_with(Table(columns=("a", "b"), rows=rows, fold=True), " é1 ") == 0
+    assert row_with(Table(columns=("a", "b"), rows=rows), "é1") is None
 
 
 def test_a_spec_says_which_tables_it_needs_also_where_it_is_not_valid() -> None:

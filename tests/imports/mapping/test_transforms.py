@@ -15,6 +15,7 @@ from imports.mapping.tables import Table
 from imports.mapping.transforms import compile_field
 from portal.records.definitions import Field
 from tests.imports.mapping.written import small
+from tests.sizes import examples
 
 SCHOOLS = (("1", "North", "N"), (" 2 ", "South", "S"), ("NA", "Nassau", ""), ("q", "Quay", "Q"))
 LOOKUPS = {
@@ -31,7 +32,7 @@ def run(
     """The cells, BAD where a step has failed, and the checks that failed anywhere."""
     columns = HEADER[: len(rows[0])]
     data = small(columns=HEADER, fields={"F": {"columns": columns, "steps": steps}})
-    made = compile_field(
+    compiled = compile_field(
         parse(data).fields["F"],
         Field(name="F"),
         HEADER,
@@ -42,23 +43,23 @@ def run(
     )
     schema = {f"r{at}": pl.String for at in range(len(columns))}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
-    for stage in made.stages:
+    for stage in compiled.stages:
         frame = frame.with_columns(stage)
-    failed = [frame.select(check.failed.fill_null(False)).to_series() for check in made.faults]
+    failed = [frame.select(check.failed.fill_null(False)).to_series() for check in compiled.faults]
     cells = [
         BAD if any(mask[at] for mask in failed) else cell for at, cell in enumerate(frame["c9"])
     ]
     for mask in failed:
         assert frame.filter(mask)["c9"].is_null().all(), "a cell that failed has a value"
-    told = [
+    sentences = [
         (check.code, check.message)
-        for check, mask in zip(made.faults, failed, strict=True)
+        for check, mask in zip(compiled.faults, failed, strict=True)
         if mask.any()
     ]
-    return cells, told
+    return cells, sentences
 
 
-def one(text: str | None, *steps: Any) -> Any:
+def first_cell(text: str | None, *steps: Any) -> Any:
     return run([(text,)], list(steps))[0][0]
 
 
@@ -150,7 +151,7 @@ def one(text: str | None, *steps: Any) -> Any:
     ],
 )
 def test_each_step_does_what_it_says(step: Any, text: str, expected: Any) -> None:
-    assert one(text, step) is expected or one(text, step) == expected
+    assert first_cell(text, step) is expected or first_cell(text, step) == expected
 
 
 @pytest.mark.parametrize(
@@ -184,9 +185,9 @@ def test_steps_follow_each_other() -> None:
 
 def test_only_the_step_that_failed_is_told_once_a_cell() -> None:
     steps = [{"number": {}}, {"map": {"values": {"1": "one"}}}]
-    cells, told = run([("1",), ("x",), ("2",), ("",)], steps)
+    cells, sentences = run([("1",), ("x",), ("2",), ("",)], steps)
     assert cells == ["one", BAD, BAD, None]
-    assert told == [
+    assert sentences == [
         (Code.NOT_A_NUMBER, '"{column}" is "{value}". Expected a number written as 1,234.5.'),
         (
             Code.NOT_IN_LIST,
@@ -198,12 +199,12 @@ def test_only_the_step_that_failed_is_told_once_a_cell() -> None:
 
 def test_a_date_and_a_table_say_what_they_expect() -> None:
     steps = [{"date": {"formats": ["%d.%m.%Y", "%m/%d/%Y %I:%M %p"]}}]
-    (told,) = run([("x",)], steps)[1]
-    assert told[0] is Code.NOT_A_DATE
-    assert told[1].endswith("that exists, written as 24.08.2026 or 08/24/2026 05:05 PM.")
-    (told,) = run([("x",)], [{"lookup": {"table": "schools"}}])[1]
-    assert told[0] is Code.NOT_IN_LIST
-    assert 'The look-up table "schools" does not have it' in told[1]
+    ((code, sentence),) = run([("x",)], steps)[1]
+    assert code is Code.NOT_A_DATE
+    assert sentence.endswith("that exists, written as 24.08.2026 or 08/24/2026 05:05 PM.")
+    ((code, sentence),) = run([("x",)], [{"lookup": {"table": "schools"}}])[1]
+    assert code is Code.NOT_IN_LIST
+    assert 'The look-up table "schools" does not have it' in sentence
 
 
 def test_a_default_fills_what_is_blank_but_not_what_failed() -> None:
@@ -214,12 +215,12 @@ def test_a_default_fills_what_is_blank_but_not_what_failed() -> None:
 
 def test_a_constant_is_the_same_for_every_row() -> None:
     spec = parse(small(fields={"F": {"constant": "NA"}}))
-    made = compile_field(spec.fields["F"], Field(name="F"), HEADER, (), slot=3)
+    compiled = compile_field(spec.fields["F"], Field(name="F"), HEADER, (), slot=3)
     frame = pl.DataFrame({"r0": ["a", "b"]})
-    for stage in made.stages:
+    for stage in compiled.stages:
         frame = frame.with_columns(stage)
     assert frame["c3"].to_list() == ["NA", "NA"]
-    assert (made.header, made.positions) == ("F", ())
+    assert (compiled.header, compiled.positions) == ("F", ())
 
 
 _STEPS = st.sampled_from(
@@ -242,7 +243,7 @@ _STEPS = st.sampled_from(
 _CELL = st.text(max_size=12) | st.text(alphabet="0123456789.,/: -+APMaug", max_size=20)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(
     st.lists(st.tuples(_CELL | st.none(), _CELL | st.none()), min_size=1, max_size=6),
     st.lists(_STEPS, max_size=3),

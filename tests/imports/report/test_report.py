@@ -19,6 +19,7 @@ from imports.scan import cells
 from imports.scan.dialect import Dialect, detect
 from imports.scan.scanner import read_header, scan
 from portal.people_csv import restore
+from tests.sizes import examples, scaled
 
 COMMA = Dialect("utf-8", 0, ",")
 
@@ -81,7 +82,7 @@ REJECTS = st.builds(
 
 
 @given(st.lists(REJECTS, max_size=10))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_the_spool_gives_back_what_it_was_given(tmp_path_factory, rejects):
     rejects = sorted(rejects, key=lambda reject: reject.line)
     with RejectSpool(tmp_path_factory.getbasetemp()) as spool:
@@ -103,14 +104,15 @@ def test_the_spool_refuses_lines_out_of_order_and_leaves_no_file(tmp_path):
 
 
 def test_the_spool_and_the_attachment_need_no_memory_that_grows(tmp_path):
+    rows = scaled(5_000, 20_000)
     with RejectSpool(tmp_path) as spool, (tmp_path / "out.csv").open("wb") as out:
         tracemalloc.start()
-        for line in range(1, 20_001):
+        for line in range(1, rows + 1):
             spool.add(Reject(line, b"1," + b"x" * 400, (issue(line),)))
-        assert write_attachment(out, ["a", "b"], ",", merge(spool, [])) == 20_000
+        assert write_attachment(out, ["a", "b"], ",", merge(spool, [])) == rows
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert (tmp_path / "out.csv").stat().st_size > 8_000_000
+    assert (tmp_path / "out.csv").stat().st_size > rows * 400  # twice the peak and more
     assert peak < 1_000_000
 
 
@@ -192,7 +194,7 @@ CELLS = st.text(st.sampled_from("ab\"',;|\t\n =+-@1é漢"), max_size=10)
     ),
     delimiter=st.sampled_from(",;\t|"),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_an_attachment_dropped_again_reads_as_the_original_rows(rows, delimiter):
     header = [f"Column {n}" for n in range(len(rows[0]))]
     raws = [delimiter.join(cells.quoted(cell, delimiter) for cell in row) for row in rows]
@@ -222,7 +224,7 @@ def test_a_corrected_attachment_of_cut_rows_is_read_without_cuts():
 
 
 @given(st.text(st.sampled_from('ab",\n '), max_size=30))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_splitting_any_text_loses_no_character_but_quotes_and_delimiters(text):
     parts = cells.split(text, ",")
     assert "".join(parts).replace('"', "").replace(",", "") == (

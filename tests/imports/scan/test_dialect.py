@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from imports.issues import Code, FileRefused
 from imports.scan.dialect import DELIMITERS, Dialect, detect
+from tests.sizes import examples
 
 PEOPLE = "Id,Name,City\n1,José Núñez,Cancún\n2,Anna Müller,Köln\n3,“Bo”,Malmö\n"
 
@@ -156,7 +157,7 @@ def test_it_reads_a_bounded_sample():
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_any_bytes_have_a_dialect_or_a_refusal(data):
     try:
         dialect = detected(data)

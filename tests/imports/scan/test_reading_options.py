@@ -15,6 +15,7 @@ from imports.report.attachment_rows import write_attachment
 from imports.report.rejects import Reject
 from imports.scan.dialect import Dialect, DialectHints, detect
 from imports.scan.scanner import ScanLimits, read_header, scan
+from tests.sizes import examples
 
 SMALL = ScanLimits(record=60, cell=20, columns=10)
 PIECES = st.lists(
@@ -108,7 +109,7 @@ def test_many_records_before_the_header_are_read_once() -> None:
 
 
 @given(PIECES, st.integers(1, 3), st.integers(1, 12), st.integers(1, 200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_the_last_records_are_left_out_whatever_they_are_and_however_it_is_cut(
     pieces: Sequence[str], columns: int, number: int, chunk_bytes: int
 ) -> None:
@@ -133,7 +134,7 @@ _SWAP = bytes.maketrans(b"\"'", b"'\"")
 
 
 @given(PIECES, st.integers(1, 3), st.integers(1, 200), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_single_quotes_are_read_as_double_ones_are(
     pieces: Sequence[str], columns: int, chunk_bytes: int, absorb: bool
 ) -> None:
@@ -150,7 +151,7 @@ def test_single_quotes_are_read_as_double_ones_are(
 
 
 @given(PIECES, st.integers(1, 3), st.integers(1, 200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_without_quotes_every_line_is_a_record(
     pieces: Sequence[str], columns: int, chunk_bytes: int
 ) -> None:

@@ -27,6 +27,7 @@ from imports.scan.scanner import (
     record_hashes,
     scan,
 )
+from tests.sizes import examples
 
 COMMA = Dialect("utf-8", 0, ",")
 SMALL = ScanLimits(record=60, cell=20, columns=10)
@@ -140,7 +141,7 @@ def modelled(body: str, columns: int, limits: ScanLimits) -> tuple[list, list]:
     st.integers(1, 200),
     st.sampled_from([SMALL, TINY]),
 )
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 def test_it_agrees_with_a_model_that_reads_one_character_at_a_time(
     pieces, columns, chunk_bytes, limits
 ):
@@ -155,7 +156,7 @@ MARKED = st.lists(st.sampled_from(MARKS), max_size=80).map(b"".join)
 
 
 @given(MARKED | st.binary(max_size=600), st.integers(1, 300), st.integers(1, 4), st.booleans())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_any_bytes_give_the_same_answer_whatever_the_chunks(body, chunk_bytes, columns, absorb):
     data = ",".join("abcd"[:columns]).encode() + b"\n" + body
     for dialect in (COMMA, Dialect("cp1252", 0, ","), Dialect("utf-8", 0, ",", line_end="cr")):
@@ -170,7 +171,7 @@ def test_any_bytes_give_the_same_answer_whatever_the_chunks(body, chunk_bytes, c
 
 
 @given(MARKED, st.integers(1, 3))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_every_record_that_is_not_blank_is_good_or_cut(body, columns):
     result = run(b",".join([b"h"] * columns) + b"\n" + body, columns, limits=SMALL)
     seen = sorted(result.lines + [cut.line for cut in result.cuts])
@@ -189,7 +190,7 @@ def test_every_record_that_is_not_blank_is_good_or_cut(body, columns):
 
 
 @given(st.binary(max_size=400), st.sampled_from(["utf-8", "utf-16-le", "utf-16-be", "cp1252"]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_no_bytes_raise_anything_but_a_refusal(data, encoding):
     for line_end in ("lf", "cr"):
         dialect = Dialect(encoding, 0, ";", line_end=line_end)
@@ -219,7 +220,7 @@ TEXT = st.text(st.sampled_from("ab\"',;\n \té€ñ漢🎉"), max_size=12)
     chunk_bytes=st.sampled_from([1 << 10, 7, 64, 4 << 20]),
     last_line_ends=st.booleans(),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_well_formed_files_read_as_the_csv_module_reads_them(
     rows, delimiter, line_end, encoding, quoting, chunk_bytes, last_line_ends
 ):

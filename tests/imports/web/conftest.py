@@ -1,4 +1,4 @@
-"""The cast, for every test of the pages here."""
+"""A person at the pages, for the tests of the wizard and of jobs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,8 @@ import pytest
 from django.conf import LazySettings
 
 if TYPE_CHECKING:
-    from tests.cast import Cast
     from tests.imports.institution import Institution
     from tests.imports.web.desk import Desk
-
-
-@pytest.fixture
-def cast(db: None, settings: LazySettings, tmp_path: Path) -> Cast:
-    """The cast on a stage of the test's own."""
-    from tests import cast  # noqa: PLC0415  (pytest may load this file before the models)
-
-    return cast.on_stage(settings, tmp_path)
 
 
 @pytest.fixture
@@ -31,8 +22,8 @@ def desk(institution: Institution, settings: LazySettings, tmp_path: Path) -> It
     settings.STATIC_ROOT = tmp_path
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
-    made = Desk(institution)
+    desk = Desk(institution)
     try:
-        yield made
+        yield desk
     finally:
-        made.leave()
+        desk.leave()

@@ -11,6 +11,8 @@ from django.urls import reverse
 from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
 from imports.templates import actions as acts
+from imports.templates.rules import TemplateIdentity
+from portal.changes import Actor
 from portal.models import AuditEntry, Membership, Role
 from tests.imports.institution import Institution
 
@@ -33,7 +35,7 @@ class Desk:
     def __init__(self, institution: Institution) -> None:
         self.institution = institution
         self.user = institution.person()
-        self.actor = acts.Actor(self.user)
+        self.actor = Actor(self.user)
         Membership.objects.create(tenant=institution.tenant, user=self.user, role=Role.ADMIN)
         self.client = Client()
         self.client.force_login(self.user)
@@ -56,23 +58,25 @@ class Desk:
         return answer.content.decode()
 
     def template(self, name: str = "People", **more: Any) -> ImportTemplate:
-        face = acts.Face(name=name, file_names=("people.csv",))
+        identity = TemplateIdentity(name=name, file_names=("people.csv",))
         spec = parse({**SPEC, **more})
-        return acts.create(self.institution.tenant, self.actor, face, "accounts", spec)
+        return acts.create(self.institution.tenant, self.actor, identity, "accounts", spec)
 
-    def version(self, made: ImportTemplate, **more: Any) -> None:
-        acts.save(made, self.actor, parse({**SPEC, **more}), based_on=acts.current_number(made))
+    def version(self, template: ImportTemplate, **more: Any) -> None:
+        acts.save(
+            template, self.actor, parse({**SPEC, **more}), based_on=acts.current_number(template)
+        )
 
-    def send(self, made: ImportTemplate, content: str = FILE, **more: Any) -> ImportJob:
-        made.refresh_from_db()
-        return self.institution.send("accounts", content, template_version=made.current, **more)
+    def send(self, template: ImportTemplate, content: str = FILE, **more: Any) -> ImportJob:
+        template.refresh_from_db()
+        return self.institution.send("accounts", content, template_version=template.current, **more)
 
     def newest(self) -> ImportJob:
         return ImportJob.objects.latest("id")
 
     def trail(self) -> list[str]:
-        found = AuditEntry.objects.filter(tenant=self.institution.tenant).order_by("id")
-        return list(found.values_list("action", flat=True))
+        entries = AuditEntry.objects.filter(tenant=self.institution.tenant).order_by("id")
+        return list(entries.values_list("action", flat=True))
 
 
 def file(name: str, content: str | bytes) -> SimpleUploadedFile:

@@ -14,7 +14,6 @@ from imports.models import Arrival, ArrivalFile, ImportDraft, ImportJob, ImportT
 from portal import bell
 from tests.imports.collect.test_template_files import Desk as Home
 from tests.imports.conftest import institution as institution
-from tests.imports.conftest import transactional_db as transactional_db
 from tests.imports.institution import CAMPUS, Institution
 from tests.imports.web.test_wizard import Admin, words
 from tests.imports.web.test_wizard import admin as admin
@@ -155,9 +154,9 @@ def test_the_wizard_does_not_take_a_name_that_another_template_of_the_account_ha
 ) -> None:
     home.template("staff.csv")
     click(admin, "arrival-template", arrived(home, "people.csv").uid)
-    wanted = {"name": "Mine", "file_names": "people.csv\nstaff.csv"}
-    text = admin.send("draft-finish", status=422, account=str(home.account.pk), **wanted)
+    fields = {"name": "Mine", "file_names": "people.csv\nstaff.csv"}
+    text = admin.send("draft-finish", status=422, account=str(home.account.pk), **fields)
     assert "takes staff.csv from this account already." in words(text)
     assert ImportTemplate.objects.count() == 1
-    admin.send("draft-finish", account="", **wanted)
+    admin.send("draft-finish", account="", **fields)
     assert ImportTemplate.objects.count() == 2

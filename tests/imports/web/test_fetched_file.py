@@ -22,7 +22,6 @@ from imports.drafts import receiving, sampling
 from imports.models import ImportDraft, ImportJob, Sighting
 from portal import bell, tenancy
 from tests.imports.conftest import institution as institution
-from tests.imports.conftest import transactional_db as transactional_db
 from tests.imports.folder import CSV, Folders
 from tests.imports.institution import CAMPUS, Institution
 from tests.imports.web.test_arrival_template import click
@@ -63,13 +62,13 @@ def test_one_click_fetches_a_waiting_file_into_the_wizard_and_leaves_it_where_it
     assert admin.client.get(asked, headers={"HX-Request": "true"}).status_code == 204
 
     sender.poll()
-    told = admin.client.get(asked, headers={"HX-Request": "true"})
-    assert told.headers["HX-Redirect"] == reverse("draft-file", args=[admin.uid])
+    answer = admin.client.get(asked, headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"] == reverse("draft-file", args=[admin.uid])
     shown = admin.page("draft-file")
     assert "being fetched" not in shown
     assert "Lovelace" in shown
     draft = admin.draft()
-    assert (draft.feed, draft.file_name, draft.wanted) == ("accounts", "people.csv", None)
+    assert (draft.feed, draft.file_name, draft.requested) == ("accounts", "people.csv", None)
     assert draft.spec["fields"]["LastName"] == {"columns": ["LastName"]}
     assert "people.csv" in sender.names()
 
@@ -199,7 +198,7 @@ def test_a_file_that_another_look_has_taken_stays_when_this_one_fails(
     sender.poll()
     late = admin.draft()
     assert "Lovelace" in admin.page("draft-file")
-    monkeypatch.setattr(sampling, "sniffed", fails)
+    monkeypatch.setattr(sampling, "likely_reading", fails)
     with pytest.raises(FileNotFoundError):
         receiving.take_fetched(late, sender.institution.person())
     monkeypatch.undo()

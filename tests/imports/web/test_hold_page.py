@@ -75,8 +75,8 @@ def test_release_with_a_higher_limit_lets_the_plan_grow_up_to_it(desk: Desk) -> 
 def test_a_limit_that_cannot_be_read_is_told_and_releases_nothing(desk: Desk) -> None:
     job = desk.institution.send("accounts", rows(1, 2), limits={"creates": 1})
     for text in ("many", "-3", "1e9", "%", "nan%"):
-        told = desk.post("job-release", job.uid, limit_creates=text)
-        assert "Nothing was done" in told, text
+        page = desk.post("job-release", job.uid, limit_creates=text)
+        assert "Nothing was done" in page, text
         job.refresh_from_db()
         assert job.state == "held", text
 
@@ -102,13 +102,13 @@ def test_a_limit_per_value_is_agreed_to_not_raised(desk: Desk) -> None:
 
 
 def test_a_file_that_lacks_a_column_says_to_correct_the_template(desk: Desk) -> None:
-    made = desk.template(settings={"missing_columns": "hold"})
-    job = desk.send(made, FILE.replace("Mail", "Post", 1))
+    template = desk.template(settings={"missing_columns": "hold"})
+    job = desk.send(template, FILE.replace("Mail", "Post", 1))
     text = desk.get("job", job.uid)
     assert "There is no plan yet" in text
-    assert f"/templates/{made.uid}/" in text
+    assert f"/templates/{template.uid}/" in text
     fields = {**SPEC["fields"], "Email": {"columns": ["Post"]}}
-    desk.version(made, columns=["Nr", "Vorname", "Nachname", "Post"], fields=fields)
+    desk.version(template, columns=["Nr", "Vorname", "Nachname", "Post"], fields=fields)
     desk.post("job-release", job.uid)
     desk.institution.work()
     job.refresh_from_db()

@@ -20,7 +20,7 @@ State = ImportJob.State
 
 
 @pytest.fixture
-def made(cast: Cast) -> dict[str, Any]:
+def rows(cast: Cast) -> dict[str, Any]:
     return seed.everything(cast, jobs=0)
 
 
@@ -41,8 +41,8 @@ def act(cast: Cast, name: str, job: ImportJob) -> str:
 
 def trail(job: ImportJob) -> list[tuple[str, str]]:
     with tenancy.everyone("a test looks"):
-        found = AuditEntry.objects.filter(subject=str(job.uid)).order_by("id")
-        return [(entry.action, entry.user.email if entry.user else "") for entry in found]
+        entries = AuditEntry.objects.filter(subject=str(job.uid)).order_by("id")
+        return [(entry.action, entry.user.email if entry.user else "") for entry in entries]
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,13 @@ def trail(job: ImportJob) -> list[tuple[str, str]]:
     ],
 )
 def test_the_outcome_is_one_sentence(
-    cast: Cast, made: dict[str, Any], name: str, words: str
+    cast: Cast, rows: dict[str, Any], name: str, words: str
 ) -> None:
-    assert words in page(cast, made[name])
+    assert words in page(cast, rows[name])
 
 
-def test_issues_are_grouped_with_lines_and_what_was_found(cast: Cast, made: dict[str, Any]) -> None:
-    text = page(cast, made["incomplete"])
+def test_issues_are_grouped_with_lines_and_what_was_found(cast: Cast, rows: dict[str, Any]) -> None:
+    text = page(cast, rows["incomplete"])
     assert "23 times" in text
     assert "Line 1,204" in text
     assert "␣ada@ example.edu␣" in text
@@ -74,26 +74,26 @@ def test_issues_are_grouped_with_lines_and_what_was_found(cast: Cast, made: dict
     assert text.index("The cell is blank") < text.index("It was taken off")
 
 
-def test_the_origin_is_told(cast: Cast, made: dict[str, Any]) -> None:
-    text = page(cast, made["incomplete"])
+def test_the_origin_is_told(cast: Cast, rows: dict[str, Any]) -> None:
+    text = page(cast, rows["incomplete"])
     assert "harbor-sis" in text
-    assert reverse("arrival", args=[made["arrival"].uid]) in text
+    assert reverse("arrival", args=[rows["arrival"].uid]) in text
 
 
-def test_a_running_job_has_a_progress_bar_and_is_live(cast: Cast, made: dict[str, Any]) -> None:
-    text = page(cast, made["running"])
+def test_a_running_job_has_a_progress_bar_and_is_live(cast: Cast, rows: dict[str, Any]) -> None:
+    text = page(cast, rows["running"])
     assert re.search(r'<progress\s+class="bar"\s+max="100"\s+value="64"', text)
     assert 'hx-trigger="every 2s"' in text
-    assert "hx-trigger" not in page(cast, made["complete"])
+    assert "hx-trigger" not in page(cast, rows["complete"])
 
 
-def test_release_hands_the_agreed_plan_to_the_engine(cast: Cast, made: dict[str, Any]) -> None:
-    assert "Released" in act(cast, "job-release", made["held"])
-    job = fresh(made["held"])
+def test_release_hands_the_agreed_plan_to_the_engine(cast: Cast, rows: dict[str, Any]) -> None:
+    assert "Released" in act(cast, "job-release", rows["held"])
+    job = fresh(rows["held"])
     assert (job.state, job.attempt, job.stage) == (State.READY, 0, "")
     assert job.released_plan == {
         "created": 2, "updated": 1, "unchanged": 0, "removed": 398, "rejected": 0,
-        "holds": made["held"].hold_reasons,
+        "holds": rows["held"].hold_reasons,
     }  # fmt: skip
     assert trail(job) == [("job.release", "manager@harbor.example")]
     with tenancy.everyone("a test looks"):
@@ -101,55 +101,55 @@ def test_release_hands_the_agreed_plan_to_the_engine(cast: Cast, made: dict[str,
     assert (last.state, last.actor) == (State.READY, "manager@harbor.example")
 
 
-def test_discard_ends_a_held_job(cast: Cast, made: dict[str, Any]) -> None:
-    act(cast, "job-discard", made["held"])
-    assert fresh(made["held"]).state == State.DISCARDED
-    assert trail(made["held"]) == [("job.discard", "manager@harbor.example")]
+def test_discard_ends_a_held_job(cast: Cast, rows: dict[str, Any]) -> None:
+    act(cast, "job-discard", rows["held"])
+    assert fresh(rows["held"]).state == State.DISCARDED
+    assert trail(rows["held"]) == [("job.discard", "manager@harbor.example")]
 
 
 def test_the_second_of_two_decisions_changes_nothing_and_says_so(
-    cast: Cast, made: dict[str, Any]
+    cast: Cast, rows: dict[str, Any]
 ) -> None:
-    act(cast, "job-discard", made["held"])
-    assert "has moved on meanwhile" in act(cast, "job-release", made["held"])
-    assert fresh(made["held"]).state == State.DISCARDED
-    assert len(trail(made["held"])) == 1
+    act(cast, "job-discard", rows["held"])
+    assert "has moved on meanwhile" in act(cast, "job-release", rows["held"])
+    assert fresh(rows["held"]).state == State.DISCARDED
+    assert len(trail(rows["held"])) == 1
 
 
 def test_a_plan_made_anew_is_not_released_by_an_old_decision(
-    cast: Cast, made: dict[str, Any]
+    cast: Cast, rows: dict[str, Any]
 ) -> None:
     with tenancy.scope(cast.home.pk):
-        ImportJob.objects.filter(pk=made["held"].pk).update(token=9)
+        ImportJob.objects.filter(pk=rows["held"].pk).update(token=9)
         with pytest.raises(actions.NotPossible):
-            actions.release(made["held"], cast.manager)
-    assert fresh(made["held"]).state == State.HELD
+            actions.release(rows["held"], cast.manager)
+    assert fresh(rows["held"]).state == State.HELD
 
 
 @pytest.mark.parametrize("name", ["complete", "failed", "running", "waiting"])
 @pytest.mark.parametrize("action", ["job-release", "job-discard", "job-retry"])
 def test_no_other_state_can_be_decided(
-    cast: Cast, made: dict[str, Any], name: str, action: str
+    cast: Cast, rows: dict[str, Any], name: str, action: str
 ) -> None:
-    before = fresh(made[name]).state
-    assert "has moved on meanwhile" in act(cast, action, made[name])
-    assert fresh(made[name]).state == before
+    before = fresh(rows[name]).state
+    assert "has moved on meanwhile" in act(cast, action, rows[name])
+    assert fresh(rows[name]).state == before
 
 
-def test_our_fault_can_be_tried_again(cast: Cast, made: dict[str, Any]) -> None:
-    assert "need not send it again" in page(cast, made["our_fault"])
-    act(cast, "job-retry", made["our_fault"])
-    job = fresh(made["our_fault"])
+def test_our_fault_can_be_tried_again(cast: Cast, rows: dict[str, Any]) -> None:
+    assert "need not send it again" in page(cast, rows["our_fault"])
+    act(cast, "job-retry", rows["our_fault"])
+    job = fresh(rows["our_fault"])
     assert (job.state, job.fault, job.reason, job.asked_by) == (State.READY, "", "", "retry")
     assert job.user == cast.manager
 
 
-def test_a_viewer_sees_no_button(cast: Cast, made: dict[str, Any]) -> None:
+def test_a_viewer_sees_no_button(cast: Cast, rows: dict[str, Any]) -> None:
     for name in ("held", "our_fault", "incomplete"):
-        text = page(cast, made[name], "viewer")
-        assert reverse("job-release", args=[made[name].uid]) not in text
-        assert reverse("job-retry", args=[made[name].uid]) not in text
-        assert reverse("job-original", args=[made[name].uid]) not in text
+        text = page(cast, rows[name], "viewer")
+        assert reverse("job-release", args=[rows[name].uid]) not in text
+        assert reverse("job-retry", args=[rows[name].uid]) not in text
+        assert reverse("job-original", args=[rows[name].uid]) not in text
 
 
 @pytest.mark.parametrize(
@@ -160,9 +160,9 @@ def test_a_viewer_sees_no_button(cast: Cast, made: dict[str, Any]) -> None:
     ],
 )
 def test_a_file_is_downloaded_as_a_file_and_the_trail_tells(
-    cast: Cast, made: dict[str, Any], address: str, name: str, content: bytes
+    cast: Cast, rows: dict[str, Any], address: str, name: str, content: bytes
 ) -> None:
-    job = made["incomplete"]
+    job = rows["incomplete"]
     answer = as_person(cast, "manager").get(reverse(address, args=[job.uid]))
     assert answer.getvalue() == content
     assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
@@ -171,35 +171,35 @@ def test_a_file_is_downloaded_as_a_file_and_the_trail_tells(
     assert trail(job) == [(address.replace("-", "."), ANY)]
 
 
-def test_a_file_that_is_not_kept_any_more_is_not_found(cast: Cast, made: dict[str, Any]) -> None:
+def test_a_file_that_is_not_kept_any_more_is_not_found(cast: Cast, rows: dict[str, Any]) -> None:
     for name in ("job-attachment", "job-original"):
-        answer = as_person(cast, "manager").get(reverse(name, args=[made["complete"].uid]))
+        answer = as_person(cast, "manager").get(reverse(name, args=[rows["complete"].uid]))
         assert answer.status_code == 404
-    assert trail(made["complete"]) == []
+    assert trail(rows["complete"]) == []
 
 
 def test_arrivals_tell_each_decision_and_each_files_outcome(
-    cast: Cast, made: dict[str, Any]
+    cast: Cast, rows: dict[str, Any]
 ) -> None:
-    url = reverse("arrival", args=[made["arrival"].uid])
+    url = reverse("arrival", args=[rows["arrival"].uid])
     text = as_person(cast, "viewer").get(url).content.decode()
     assert "The file is not there" in text
     assert "differs in capital letters" in text
     assert "2 of 3 references are invalid" in text
-    assert reverse("job", args=[made["incomplete"].uid]) in text
+    assert reverse("job", args=[rows["incomplete"].uid]) in text
 
 
-def test_misplaced_files_stand_first_with_their_reason(cast: Cast, made: dict[str, Any]) -> None:
+def test_misplaced_files_stand_first_with_their_reason(cast: Cast, rows: dict[str, Any]) -> None:
     client = as_person(cast, "viewer")
     rows = list(client.get(reverse("sightings")).context["page"])
     assert [row.verdict == "misplaced" for row in rows] == [True, True, False, False, False]
-    found = client.get(reverse("sightings"), {"verdict": "misplaced", "name": "accounts"})
-    assert [row.path for row in found.context["page"]] == ["accounts.csv"]
-    assert "from which nothing is imported" in found.content.decode()
+    answer = client.get(reverse("sightings"), {"verdict": "misplaced", "name": "accounts"})
+    assert [row.path for row in answer.context["page"]] == ["accounts.csv"]
+    assert "from which nothing is imported" in answer.content.decode()
 
 
-def test_a_delivery_is_found_by_the_name_of_a_file_in_it(cast: Cast, made: dict[str, Any]) -> None:
+def test_a_delivery_is_found_by_the_name_of_a_file_in_it(cast: Cast, rows: dict[str, Any]) -> None:
     client = as_person(cast, "viewer")
-    found = client.get(reverse("arrivals"), {"name": "courses.csv"}).context["page"]
-    assert [arrival.name for arrival in found] == ["nightly.done"]
-    assert (found[0].file_count, found[0].problem_count) == (4, 2)
+    arrivals = client.get(reverse("arrivals"), {"name": "courses.csv"}).context["page"]
+    assert [arrival.name for arrival in arrivals] == ["nightly.done"]
+    assert (arrivals[0].file_count, arrivals[0].problem_count) == (4, 2)

@@ -13,7 +13,7 @@ CSV = "code,school\n1,North\n2,South\n"
 HOSTILE = '<script>x</script>"><img src=x>'
 
 
-def made(desk: Desk, text: str = CSV, name: str = "Schools", **more: Any) -> LookupTable:
+def table_of(desk: Desk, text: str = CSV, name: str = "Schools", **more: Any) -> LookupTable:
     desk.post("lookup-create", name=name, pasted=text, **more)
     return LookupTable.objects.get(tenant=desk.institution.tenant, name=name)
 
@@ -60,21 +60,21 @@ def test_a_file_that_is_too_large_is_refused_in_words(desk: Desk, monkeypatch: A
 
 def test_the_page_shows_the_rows_and_finds_some(desk: Desk) -> None:
     hostile = HOSTILE.replace('"', '""')
-    table = made(desk, f'code,school\n1,North\n2,"{hostile}"\n', HOSTILE[:20])
+    table = table_of(desk, f'code,school\n1,North\n2,"{hostile}"\n', HOSTILE[:20])
     text = desk.get("lookup", table.uid)
     assert "<script>x" not in text
     assert "North" in text
-    found = desk.get("lookup", table.uid, find="NORTH")
-    assert 'aria-label="Remove 1"' in found
-    assert 'aria-label="Remove 2"' not in found
+    page = desk.get("lookup", table.uid, find="NORTH")
+    assert 'aria-label="Remove 1"' in page
+    assert 'aria-label="Remove 2"' not in page
     assert "No row has this text." in desk.get("lookup", table.uid, find="zzz")
 
 
 def test_a_row_is_changed_added_and_removed(desk: Desk) -> None:
-    table = made(desk)
-    one = {"based_on": 1, "cell-0": "2", "cell-1": "Sud"}
-    assert "Changed “2”." in desk.post("lookup-row", table.uid, **one)
-    text = desk.post("lookup-row", table.uid, **one, status=422)
+    table = table_of(desk)
+    row = {"based_on": 1, "cell-0": "2", "cell-1": "Sud"}
+    assert "Changed “2”." in desk.post("lookup-row", table.uid, **row)
+    text = desk.post("lookup-row", table.uid, **row, status=409)
     assert "Version 2 was saved" in text
     assert 'value="Sud"' in text
     text = desk.post("lookup-row-remove", table.uid, based_on=2, key="1")
@@ -85,7 +85,7 @@ def test_a_row_is_changed_added_and_removed(desk: Desk) -> None:
 
 
 def test_the_content_is_replaced_at_once_and_kept_as_a_version(desk: Desk) -> None:
-    table = made(desk)
+    table = table_of(desk)
     assert "1,North" in desk.get("lookup", table.uid)
     text = desk.post("lookup-replace", table.uid, based_on=1, pasted="code,school\n9,West\n")
     assert "1 row · version 2" in text
@@ -97,7 +97,7 @@ def test_the_content_is_replaced_at_once_and_kept_as_a_version(desk: Desk) -> No
 
 
 def test_it_says_who_uses_a_table_and_refuses_to_delete_it(desk: Desk) -> None:
-    table = made(desk)
+    table = table_of(desk)
     template = desk.template(**looking_up())
     for text in (desk.get("lookups"), desk.get("lookup", table.uid)):
         assert f"/templates/{template.uid}/" in text
@@ -112,7 +112,7 @@ def test_it_says_who_uses_a_table_and_refuses_to_delete_it(desk: Desk) -> None:
 
 
 def test_a_job_says_which_version_of_a_table_it_ran_with(desk: Desk) -> None:
-    made(desk, "code,school\nLovelace,L\nNoether,N\n")
+    table_of(desk, "code,school\nLovelace,L\nNoether,N\n")
     job = desk.send(desk.template(**looking_up()))
     assert job.state == "complete"
     text = desk.get("job", job.uid)

@@ -25,8 +25,8 @@ def send(desk: Desk, *rows: str) -> ImportJob:
 
 
 def names(desk: Desk) -> dict[str, str]:
-    found = desk.institution.records("accounts")
-    return {key: record["FirstName"] for key, record in sorted(found.items())}
+    records = desk.institution.records("accounts")
+    return {key: record["FirstName"] for key, record in sorted(records.items())}
 
 
 def test_the_page_says_beforehand_what_it_will_do_and_then_it_does_it(desk: Desk) -> None:
@@ -91,19 +91,21 @@ def test_corrected_rows_run_alone(desk: Desk) -> None:
     text = desk.post("job-correct", job.uid, file=file("accounts-errors.csv", fixed))
     assert "The corrected file was taken" in text
     desk.institution.work()
-    made = desk.newest()
-    assert (made.state, counts(made)) == ("complete", {"read": 1, "created": 1}), made.reason
+    correction = desk.newest()
+    assert (correction.state, counts(correction)) == ("complete", {"read": 1, "created": 1}), (
+        correction.reason
+    )
     assert names(desk) == {"1": "Ada", "2": "Bo"}
-    assert (made.file_name, made.user, made.asked_by) == (
+    assert (correction.file_name, correction.user, correction.asked_by) == (
         "accounts-errors.csv", desk.user, "person",
     )  # fmt: skip
-    assert str(made.uid) in desk.get("job", job.uid)
+    assert str(correction.uid) in desk.get("job", job.uid)
     assert "job.correct" in desk.trail()
 
 
 def test_corrected_rows_keep_the_template(desk: Desk) -> None:
-    made = desk.template(reading={"delimiter": ";"})
-    job = desk.send(made, FILE.replace(",", ";") + "9;;X;x@example.edu\n")
+    template = desk.template(reading={"delimiter": ";"})
+    job = desk.send(template, FILE.replace(",", ";") + "9;;X;x@example.edu\n")
     assert job.state == "incomplete", job.reason
     fixed = attached(job).replace(b"9;;X", b"9;Xi;X")
     desk.post("job-correct", job.uid, file=file("e.csv", fixed))
@@ -160,6 +162,6 @@ def test_nothing_is_taken_without_a_file(desk: Desk, content: bytes | None, word
 def test_a_complete_job_takes_no_correction(desk: Desk) -> None:
     job = send(desk, row("1", "Ada"))
     assert "Upload the corrected file" not in desk.get("job", job.uid)
-    told = desk.post("job-correct", job.uid, file=file("e.csv", b"x"))
-    assert "no rows that wait" in told
+    text = desk.post("job-correct", job.uid, file=file("e.csv", b"x"))
+    assert "no rows that wait" in text
     assert ImportJob.objects.count() == 1

@@ -21,7 +21,6 @@ from imports.models import ImportDraft, ImportJob, ImportTemplate, LearnedMappin
 from portal import provision, tenancy
 from portal.models import AuditEntry, Role
 from tests.imports.conftest import institution as institution
-from tests.imports.conftest import transactional_db as transactional_db
 from tests.imports.institution import PERSON, Institution
 
 PEOPLE = (
@@ -63,8 +62,8 @@ class Admin:
         return ImportDraft.objects.get(uid=self.uid)
 
     def number(self, field: str) -> int:
-        found = re.search(r'id="column-(\d+)"[^>]*>(?:(?!map-row).)*?', self.page("draft-map"))
-        assert found
+        select = re.search(r'id="column-(\d+)"[^>]*>(?:(?!map-row).)*?', self.page("draft-map"))
+        assert select
         names = re.findall(r"<b>([^<]*)</b></label>", self.page("draft-map"))
         return names.index(field)
 
@@ -84,17 +83,19 @@ def admin(institution: Institution, settings: LazySettings, tmp_path: Any) -> It
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     user = provision.user(PERSON, "correct horse battery", institution.tenant, Role.ADMIN)
-    made = Admin(institution)
-    made.client.force_login(user)
-    original = made.client.request
+    person = Admin(institution)
+    person.client.force_login(user)
+    original = person.client.request
 
     def in_scope(**request: Any) -> Any:
         answer = original(**request)
-        tenancy._tell(tenancy._here())  # the request has left the scope, the test is still in it
+        tenancy._set_on_open(
+            tenancy._here()
+        )  # the request has left the scope, the test is still in it
         return answer
 
-    made.client.request = in_scope  # type: ignore[method-assign]
-    yield made
+    person.client.request = in_scope  # type: ignore[method-assign]
+    yield person
     connection.close()  # whatever state the test has left it in
     with tenancy.everyone("the test is over"):
         user.memberships.all().delete()
@@ -132,8 +133,8 @@ def test_a_file_goes_from_upload_to_records(admin: Admin) -> None:
     place = admin.send("draft-process")
     admin.work()
     assert place.startswith("/jobs/")
-    found = admin.institution.records("accounts")
-    assert {key: row["LastName"] for key, row in found.items()} == {
+    records = admin.institution.records("accounts")
+    assert {key: row["LastName"] for key, row in records.items()} == {
         "0001": "Lovelace", "0002": "Noether",
     }  # fmt: skip
     job = ImportJob.objects.get(dry_run=False)
@@ -147,7 +148,7 @@ def test_a_draft_becomes_a_template_and_then_its_next_version(admin: Admin) -> N
     admin.upload(PEOPLE)
     form = {"name": "People", "file_names": "people.csv\nPeople2.CSV", "account": ""}
     admin.send("draft-finish", **form)
-    admin.send("draft-finish", **form)
+    admin.send("draft-finish", **form, based_on="1")
     template = ImportTemplate.objects.get()
     assert template.file_names == ["people.csv", "People2.CSV"]
     assert [v.number for v in template.versions.order_by("number")] == [1, 2]
@@ -175,7 +176,7 @@ def test_of_two_admins_who_save_at_once_the_second_is_told_and_loses_nothing(adm
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "image"),
         (b"PK\x03\x04" + b"\0" * 60, "archive"),
@@ -184,10 +185,10 @@ def test_of_two_admins_who_save_at_once_the_second_is_told_and_loses_nothing(adm
     ],
     ids=["image", "zip", "empty", "binary"],
 )
-def test_what_is_no_table_is_refused_in_words(admin: Admin, content: bytes, said: str) -> None:
+def test_what_is_no_table_is_refused_in_words(admin: Admin, content: bytes, reason: str) -> None:
     admin.begin()
     text = words(admin.upload(content, status=422))
-    assert said in text.lower()
+    assert reason in text.lower()
     assert admin.draft().content == ""
 
 
@@ -263,8 +264,8 @@ def test_the_values_of_a_map_are_listed_counted_and_guessed(admin: Admin) -> Non
     assert "school \u00d76" in text
     assert "INST \u00d73" in text
     assert "Counted in all 9 rows" in text
-    made = admin.draft().spec["fields"]["Type"]["steps"][0]["map"]
-    assert made["values"]["school"] == "School"
+    values = admin.draft().spec["fields"]["Type"]["steps"][0]["map"]
+    assert values["values"]["school"] == "School"
 
 
 def test_a_count_of_values_that_was_ended_for_its_time_says_so(
@@ -455,8 +456,8 @@ def test_ten_thousand_values_are_paged_and_more_are_said(admin: Admin) -> None:
     sent |= {"found-0-0": "kind 7", "value-0-0": "School"}
     place = admin.send("draft-field", number, **sent, do="values-2")
     assert "values=2" in place
-    made = admin.draft().spec["fields"]["Type"]["steps"][0]["map"]
-    assert made["values"] == {"kind 7": "School"}
+    values = admin.draft().spec["fields"]["Type"]["steps"][0]["map"]
+    assert values["values"] == {"kind 7": "School"}
 
 
 def test_a_value_is_looked_up_in_a_table(admin: Admin) -> None:
@@ -487,8 +488,8 @@ def test_a_value_is_looked_up_in_a_table(admin: Admin) -> None:
     admin.work()
     admin.send("draft-process")
     admin.work()
-    found = admin.institution.records("accounts")
-    assert [found[key]["LastName"] for key in sorted(found)] == ["Red", "Blue", "Green"]
+    records = admin.institution.records("accounts")
+    assert [records[key]["LastName"] for key in sorted(records)] == ["Red", "Blue", "Green"]
 
 
 def keeping_fields(admin: Admin) -> dict[str, Any]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
 from django.test import Client
 
-from portal import rls, tenancy
+from portal import tenancy
 from portal.models import ApiToken, Event, Tenant
 from portal.people import tokens
 
@@ -71,21 +68,7 @@ def caller(tenant: Tenant, *scopes: str, **values: Any) -> Caller:
     return Caller(tenant, row, token)
 
 
-@contextmanager
-def committed() -> Iterator[Callers]:
-    """The two programs; afterwards every row of theirs is deleted."""
+def new() -> Callers:
+    """The two programs."""
     tenants = [Tenant.objects.create(name=name, slug=name) for name in ("home", "abroad")]
-    try:
-        yield Callers(*(caller(tenant) for tenant in tenants))
-    finally:
-        connection.close()
-        with tenancy.everyone("the test is over"), transaction.atomic():
-            _forget([tenant.pk for tenant in tenants])
-
-
-def _forget(ids: list[int]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE portal_event, portal_auditentry, portal_loginscore")
-        for table in set(rls.tenant_tables()) - set(rls.append_only_tables()):
-            cursor.execute(f'DELETE FROM "{table}" WHERE tenant_id = ANY(%s)', [ids])  # noqa: S608
-        cursor.execute("DELETE FROM portal_tenant WHERE id = ANY(%s)", [ids])
+    return Callers(*(caller(tenant) for tenant in tenants))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,16 +11,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """The database without a transaction around the test, and without emptying all of it after."""
-    with django_db_blocker.unblock():
-        yield
-
-
-@pytest.fixture
-def callers(transactional_db: None) -> Iterator[Callers]:
+def callers(transactional_db: None) -> Callers:
     """Programs of two institutions; nothing of them is left."""
-    from tests.portal.api.callers import committed  # noqa: PLC0415  (models load later)
+    from tests.portal.api import callers  # noqa: PLC0415  (models load later)
 
-    with committed() as made:
-        yield made
+    return callers.new()

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+import portal
 from portal.api import reading
 from tests.portal.api.callers import Callers, event
 
@@ -18,10 +19,10 @@ NOTHING = {"accepted": 0, "duplicates": 0, "conflicts": 0}
 def problem(answer: Any, code: int) -> dict[str, Any]:
     assert answer.status_code == code, answer.content
     assert answer["Content-Type"].startswith("application/problem+json")
-    found: dict[str, Any] = answer.json()
-    assert found["status"] == code
-    assert found["title"]
-    return found
+    document: dict[str, Any] = answer.json()
+    assert document["status"] == code
+    assert document["title"]
+    return document
 
 
 def test_one_event_is_stored_as_it_was_sent(callers: Callers) -> None:
@@ -39,7 +40,7 @@ def test_one_event_is_stored_as_it_was_sent(callers: Callers) -> None:
 def test_many_events_come_as_a_list_or_wrapped(callers: Callers, wrap: Any) -> None:
     answer = callers.home.send(wrap([event("e-1"), event("e-2")]))
     assert answer.json() == {**NOTHING, "accepted": 2}
-    assert [one.uid for one in callers.home.stored()] == ["e-1", "e-2"]
+    assert [row.uid for row in callers.home.stored()] == ["e-1", "e-2"]
 
 
 def test_the_platforms_own_shape_is_understood(callers: Callers) -> None:
@@ -66,21 +67,21 @@ def test_the_same_event_again_is_a_duplicate_and_changed_a_conflict(callers: Cal
     callers.home.send([event("e-1"), event("e-2")])
     assert callers.home.send(event("e-1")).json() == {**NOTHING, "duplicates": 1}
     answer = callers.home.send([event("e-1"), event("e-2", subject="kim"), event("e-3")])
-    told = problem(answer, 422)
-    assert {name: told[name] for name in NOTHING} == {
+    document = problem(answer, 422)
+    assert {name: document[name] for name in NOTHING} == {
         "accepted": 1,
         "duplicates": 1,
         "conflicts": 1,
     }
-    (fault,) = told["faults"]
+    (fault,) = document["faults"]
     assert (fault["index"], fault["id"], fault["field"]) == (1, "e-2", "id")
-    assert [one.subject for one in callers.home.stored()] == ["lee@example.edu"] * 3
+    assert [row.subject for row in callers.home.stored()] == ["lee@example.edu"] * 3
 
 
 def test_an_id_belongs_to_one_tenant_only(callers: Callers) -> None:
     callers.home.send(event("e-1"))
     assert callers.abroad.send(event("e-1", subject="other")).json() == {**NOTHING, "accepted": 1}
-    assert [one.subject for one in callers.home.stored()] == ["lee@example.edu"]
+    assert [row.subject for row in callers.home.stored()] == ["lee@example.edu"]
 
 
 def test_the_sound_events_of_a_request_are_stored_and_the_others_named(callers: Callers) -> None:
@@ -94,10 +95,10 @@ def test_the_sound_events_of_a_request_are_stored_and_the_others_named(callers: 
             event("also"),
         ]
     )
-    told = problem(answer, 422)
-    assert told["accepted"] == 2
-    assert told["refused"] == 4
-    assert [(f["index"], f["field"]) for f in told["faults"]] == [
+    document = problem(answer, 422)
+    assert document["accepted"] == 2
+    assert document["refused"] == 4
+    assert [(f["index"], f["field"]) for f in document["faults"]] == [
         (1, "timestamp"),
         (2, "id"),
         (2, "type"),
@@ -105,14 +106,14 @@ def test_the_sound_events_of_a_request_are_stored_and_the_others_named(callers: 
         (3, ""),
         (4, "id"),
     ]
-    assert "twice" in told["faults"][-1]["detail"]
-    assert [one.uid for one in callers.home.stored()] == ["also", "good"]
+    assert "twice" in document["faults"][-1]["detail"]
+    assert [row.uid for row in callers.home.stored()] == ["also", "good"]
 
 
 def test_of_very_many_faults_the_first_hundred_are_told(callers: Callers) -> None:
-    told = problem(callers.home.send([{"id": str(n)} for n in range(200)]), 422)
-    assert len(told["faults"]) == 100
-    assert told["faultsLeftOut"] == 300
+    document = problem(callers.home.send([{"id": str(n)} for n in range(200)]), 422)
+    assert len(document["faults"]) == 100
+    assert document["faultsLeftOut"] == 300
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_depth_is_bounded(callers: Callers) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "said"),
+    ("body", "code", "words"),
     [
         (b"", 400, "empty"),
         (b"{", 400, "not JSON"),
@@ -179,9 +180,9 @@ def test_depth_is_bounded(callers: Callers) -> None:
     ],
 )
 def test_a_body_that_cannot_be_read_is_refused_as_a_whole(
-    callers: Callers, body: bytes, code: int, said: str
+    callers: Callers, body: bytes, code: int, words: str
 ) -> None:
-    assert said in problem(callers.home.send(body), code)["detail"]
+    assert words in problem(callers.home.send(body), code)["detail"]
     assert callers.home.stored() == []
 
 
@@ -193,8 +194,8 @@ def test_a_number_beyond_what_is_a_number_is_refused(callers: Callers) -> None:
 
 def test_another_content_type_is_refused(callers: Callers) -> None:
     for kind in ("text/csv", "application/x-www-form-urlencoded", "multipart/form-data"):
-        told = problem(callers.home.send(b"a,b", content_type=kind), 415)
-        assert "application/json" in told["detail"]
+        document = problem(callers.home.send(b"a,b", content_type=kind), 415)
+        assert "application/json" in document["detail"]
 
 
 def test_other_methods_and_addresses_have_problems_too(callers: Callers) -> None:
@@ -210,11 +211,11 @@ def test_events_are_read_page_by_page_in_the_order_of_time(callers: Callers) -> 
     callers.home.send(sent)
     cursor, pages = "", []
     while True:
-        told = callers.home.read(perPage=3, cursor=cursor).json()
-        pages.append([one["id"] for one in told["events"]])
-        assert told["pageInfo"]["total"] == 7
-        assert told["pageInfo"]["hasMore"] is bool(told["pageInfo"]["cursor"])
-        cursor = told["pageInfo"]["cursor"]
+        document = callers.home.read(perPage=3, cursor=cursor).json()
+        pages.append([row["id"] for row in document["events"]])
+        assert document["pageInfo"]["total"] == 7
+        assert document["pageInfo"]["hasMore"] is bool(document["pageInfo"]["cursor"])
+        cursor = document["pageInfo"]["cursor"]
         if not cursor:
             break
     assert [len(page) for page in pages] == [3, 3, 1]
@@ -241,7 +242,7 @@ def test_reading_is_narrowed_by_type_subject_and_time(callers: Callers) -> None:
     )
 
     def ids(**values: str) -> list[str]:
-        return [one["id"] for one in callers.home.read(**values).json()["events"]]
+        return [row["id"] for row in callers.home.read(**values).json()["events"]]
 
     assert ids() == ["a", "b", "c"]
     assert ids(type="free") == ["b"]
@@ -288,17 +289,18 @@ def test_the_same_ten_thousand_sent_twice_at_once_are_stored_once(callers: Calle
     for thread in threads:
         thread.join()
     assert [answer.status_code for answer in answers] == [200, 200]
-    told = [answer.json() for answer in answers]
-    assert sum(one["accepted"] for one in told) == 10_000
-    assert sum(one["duplicates"] for one in told) == 10_000
+    documents = [answer.json() for answer in answers]
+    assert sum(document["accepted"] for document in documents) == 10_000
+    assert sum(document["duplicates"] for document in documents) == 10_000
     assert len(callers.home.stored()) == 10_000
 
 
 def test_the_schema_names_the_token_the_sizes_and_the_known_types() -> None:
     answer = Client().get("/api/v1/schema/?format=json")
     assert answer.status_code == 200
-    told = answer.json()
-    assert told["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
-    assert set(told["paths"]["/api/v1/events/"]) == {"get", "post"}
+    document = answer.json()
+    assert document["info"]["version"] == portal.__version__
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    assert set(document["paths"]["/api/v1/events/"]) == {"get", "post"}
     assert "courseCertificate" in answer.content.decode()
-    assert "401" in told["paths"]["/api/v1/events/"]["post"]["responses"]
+    assert "401" in document["paths"]["/api/v1/events/"]["post"]["responses"]

@@ -62,8 +62,8 @@ def test_ten_thousand_events_are_stored_once(server: str, callers: Callers) -> N
 
 
 def test_a_body_that_is_too_large_is_told_so_over_the_wire(server: str, callers: Callers) -> None:
-    status, told = post(server, callers.home.token, b"[" + b" " * (17 << 20) + b"]")
-    assert (status, told["title"]) == (413, "Too large")
+    status, body = post(server, callers.home.token, b"[" + b" " * (17 << 20) + b"]")
+    assert (status, body["title"]) == (413, "Too large")
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")

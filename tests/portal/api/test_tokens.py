@@ -69,9 +69,9 @@ def test_a_disabled_tenants_token_is_dead(callers: Callers) -> None:
 
 def test_a_token_does_only_what_its_scopes_say(callers: Callers) -> None:
     reader = caller(callers.home.tenant, ApiToken.Scope.EVENTS_READ)
-    told = reader.send(event())
-    assert told.status_code == 403
-    assert told.json()["neededScope"] == "events:write"
+    answer = reader.send(event())
+    assert answer.status_code == 403
+    assert answer.json()["neededScope"] == "events:write"
     assert reader.read().status_code == 200
     writer = caller(callers.home.tenant, ApiToken.Scope.EVENTS_WRITE)
     assert writer.read().status_code == 403

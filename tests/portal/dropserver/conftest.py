@@ -19,10 +19,10 @@ FOLDER = ("Accounts", "AccountImports")
 
 def eventually(condition, what, seconds=10):
     ends = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (value := condition()):
         assert time.monotonic() < ends, f"not within {seconds} s: {what}"
         time.sleep(0.01)
-    return found
+    return value
 
 
 class Running:

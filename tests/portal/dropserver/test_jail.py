@@ -61,15 +61,15 @@ def attempts(jail, parts, raw):
         part.write(0, b"overwritten")
         part.finish(may_replace=True)
 
-    known, new = canonical(raw), canonical_new(raw)
-    yield lambda: jail.stat(known) and b""
-    yield lambda: repr(jail.entries(known)).encode()
-    yield lambda: read(known)
-    yield lambda: jail.rename(known, ("Courses", "stolen.csv"), replace=True)
+    path, new = canonical(raw), canonical_new(raw)
+    yield lambda: jail.stat(path) and b""
+    yield lambda: repr(jail.entries(path)).encode()
+    yield lambda: read(path)
+    yield lambda: jail.rename(path, ("Courses", "stolen.csv"), replace=True)
     yield lambda: jail.rename(("plain.csv",), new, replace=True)
     yield lambda: upload(new)
     yield lambda: read(new)
-    yield lambda: jail.remove(known)
+    yield lambda: jail.remove(path)
 
 
 def test_no_hostile_path_reads_or_writes_outside(tree, jail):

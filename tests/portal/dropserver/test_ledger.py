@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from portal import tenancy
 from portal.celery import app
-from portal.dropserver.ledger import Ledger, _note_life
+from portal.dropserver.ledger import Ledger, _mark_alive
 from portal.dropserver.logins import Logins
 from portal.models import (
     Account,
@@ -29,7 +29,7 @@ from portal.models import (
 )
 from tests.portal.dropserver.conftest import FOLDER, Running, eventually
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 HERE = "/Accounts/AccountImports"
 PATH = "/".join(FOLDER)
@@ -291,7 +291,7 @@ def test_sessions_of_a_server_that_is_gone_are_ended(account):
             ),
         )
     DropSession.objects.update(seen_at=timezone.now() - timedelta(minutes=10))
-    _note_life([rows["alive"][0].uid])
+    _mark_alive([rows["alive"][0].uid])
     for session, upload in rows.values():
         session.refresh_from_db()
         upload.refresh_from_db()

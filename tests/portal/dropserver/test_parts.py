@@ -187,8 +187,8 @@ def test_it_clears_old_parts_but_not_one_that_is_being_written(parts, jail, root
         else:
             held = part
     for name in ("old.csv", "open.csv"):
-        found = parts._name(("Courses", name))
-        os.utime(root / ".parts" / found, (1_000, 1_000))
+        part = parts._name(("Courses", name))
+        os.utime(root / ".parts" / part, (1_000, 1_000))
     assert remove_old(jail, before=2_000) == 1
     assert parts.stat(("Courses", "old.csv")) is None
     assert parts.stat(("Courses", "new.csv")) is not None

@@ -2,7 +2,7 @@ import pytest
 
 from portal.dropserver.rights import (
     STATE_SUFFIXES,
-    Standing,
+    Ownership,
     is_state_file,
     refusal_of_place,
     refusal_to_remove,
@@ -11,7 +11,7 @@ from portal.dropserver.rights import (
 )
 
 ME, OTHER = 7, 8
-MINE, THEIRS, PORTALS = Standing(ME), Standing(OTHER), Standing(None)
+MINE, THEIRS, PORTALS = Ownership(ME), Ownership(OTHER), Ownership(None)
 
 
 def test_it_lets_a_sender_write_a_new_name_and_write_it_again():
@@ -39,9 +39,9 @@ def test_it_lets_a_sender_rename_an_own_file_to_a_free_or_own_name():
     assert refusal_to_rename("x.csv.filepart", MINE, "x.csv", MINE, ME) is None
 
 
-@pytest.mark.parametrize(("standing", "target"), [(THEIRS, None), (PORTALS, None), (MINE, THEIRS)])
-def test_it_does_not_let_a_sender_rename_others_files_or_onto_them(standing, target):
-    assert refusal_to_rename("a.csv", standing, "b.csv", target, ME)
+@pytest.mark.parametrize(("ownership", "target"), [(THEIRS, None), (PORTALS, None), (MINE, THEIRS)])
+def test_it_does_not_let_a_sender_rename_others_files_or_onto_them(ownership, target):
+    assert refusal_to_rename("a.csv", ownership, "b.csv", target, ME)
 
 
 def test_it_lets_a_sender_remove_own_files_and_what_the_portal_left_to_read():

@@ -14,7 +14,7 @@ from portal.models import LoginScore, Upload
 from tests.imports.collect.test_template_files import PLAIN
 from tests.portal.dropserver.conftest import Running
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 RIGHT = "correct horse battery"
 
 
@@ -172,6 +172,8 @@ def test_a_file_sent_by_openssh_becomes_records_and_leaves_the_home(
     assert senders == {"pat_admin_harbor_tx"}
     names = {path.name for path in home.iterdir()} - {".parts"}
     assert names == {"users.csv.result.txt", "Users.csv", "Users.csv.result.txt"}
-    said = running.sftp("get users.csv.result.txt " + str(tmp_path / "r"), user=account.username)
-    assert said.returncode == 0
+    finished = running.sftp(
+        "get users.csv.result.txt " + str(tmp_path / "r"), user=account.username
+    )
+    assert finished.returncode == 0
     assert (tmp_path / "r").read_text().startswith("complete: users.csv")

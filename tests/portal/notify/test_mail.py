@@ -19,7 +19,7 @@ from portal import tenancy
 from portal.models import Mail, Membership, Notice, Role, Tenant, User
 from portal.notify import outbox, sending, summary
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 Event = Notice.Event
 # Told by one switch.
 FAILED = {"failed", "undone", "export_failed", "given_up", "refused"}
@@ -120,7 +120,7 @@ def test_a_tenant_that_is_not_quiet_waits_but_not_for_ever(
 
 
 @pytest.mark.parametrize(
-    ("role", "switches", "told"),
+    ("role", "switches", "expected"),
     [
         (Role.ADMIN, {}, {"unmatched", "held", "decided", *FAILED}),
         (Role.MANAGER, {}, {"held", "decided", *FAILED}),
@@ -136,7 +136,7 @@ def test_a_tenant_that_is_not_quiet_waits_but_not_for_ever(
     ],
 )
 def test_people_are_told_what_they_asked_for_and_admins_always_of_unmatched_files(
-    oak: Tenant, role: Role, switches: dict[str, bool], told: set[str]
+    oak: Tenant, role: Role, switches: dict[str, bool], expected: set[str]
 ) -> None:
     member(oak, "ada", role, **switches)
     member(oak, "always", Role.ADMIN)
@@ -144,7 +144,7 @@ def test_people_are_told_what_they_asked_for_and_admins_always_of_unmatched_file
         tell(oak, event, key=event, title=f"<{event}>")
     sending.send(oak.pk)
     bodies = [m.body for m in outgoing.outbox if m.to == ["ada@oak.example"]]
-    assert {event for event in Event if any(f"<{event}>" in body for body in bodies)} == told
+    assert {event for event in Event if any(f"<{event}>" in body for body in bodies)} == expected
 
 
 def test_who_saved_the_template_is_told_of_its_completion(oak: Tenant) -> None:

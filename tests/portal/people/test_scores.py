@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -134,11 +132,11 @@ def test_a_strange_name_counts_like_any_other(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "other"),
     [("2001:db8::1", "2001:db8::ffff"), ("::ffff:192.0.2.1", HERE), ("fe80::1%eth0", "fe80::2")],
 )
-def test_one_customers_addresses_are_one(one: str, other: str) -> None:
-    fail(3, address=one)
+def test_one_customers_addresses_are_one(first: str, other: str) -> None:
+    fail(3, address=first)
     assert scores.blocked(other, "ada") is not None
 
 
@@ -157,26 +155,3 @@ def test_what_no_longer_matters_is_deleted() -> None:
     assert LoginScore.objects.count() == 1
     later(31 * 24 * 3600)
     assert scores.expire() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_failures_at_the_same_moment_are_all_counted(
-    settings: LazySettings, in_thread: Callable[..., None]
-) -> None:
-    settings.LOGIN_FAILURES = 100
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: in_thread(scores.failed, HERE, "ada"), range(40)))
-    assert LoginScore.objects.get(key=f"{HERE}|ada").failures == 40
-
-
-@pytest.fixture
-def in_thread() -> Callable[..., None]:
-    """Runs a call on a connection of its own, and closes that."""
-
-    def call(function: Callable[..., None], *args: str) -> None:
-        try:
-            function(*args)
-        finally:
-            connection.close()
-
-    return call

@@ -9,12 +9,12 @@ import psutil
 import psycopg
 import pytest
 
-from portal.runtime.currency import SetupMark
 from portal.runtime.identity import for_postgres
 from portal.runtime.output import Silence
 from portal.runtime.postgres import PostgresServer
+from portal.runtime.setup_mark import SetupMark
 from portal.runtime.sockets import socket_directory
-from portal.runtime.stopping import Doorbell
+from portal.runtime.stopping import SignalWatch
 from portal.runtime.supervisor import Supervisor
 from portal.runtime.valkey import ValkeyServer
 
@@ -23,10 +23,10 @@ UNSAFE_BUT_FAST = {"fsync": "off"}
 
 @pytest.fixture
 def supervisor(tmp_path):
-    with Doorbell() as doorbell:
-        made = Supervisor(tmp_path / "log", Silence(), doorbell)
-        yield made
-        made.stop()
+    with SignalWatch() as signals:
+        supervisor = Supervisor(tmp_path / "log", Silence(), signals)
+        yield supervisor
+        supervisor.stop()
 
 
 @pytest.fixture
@@ -141,11 +141,11 @@ def test_the_setup_is_skipped_only_while_version_and_schema_are_the_same(
     assert not mark.is_current()
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute("CREATE TABLE django_migrations (id serial)")
-        mark.note()
+        mark.save()
         assert SetupMark(tmp_path, postgres.url).is_current()
         connection.execute("INSERT INTO django_migrations DEFAULT VALUES")
         assert not SetupMark(tmp_path, postgres.url).is_current()
-        mark.note()
+        mark.save()
         assert SetupMark(tmp_path, postgres.url).is_current()
-    monkeypatch.setattr("portal.runtime.currency.SOURCES", ("portal",))
+    monkeypatch.setattr("portal.runtime.setup_mark.SOURCES", ("portal",))
     assert not SetupMark(tmp_path, postgres.url).is_current()

@@ -118,9 +118,9 @@ def test_the_announcement_is_private(tmp_path):
 @pytest.fixture
 def short_tmp(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", "/tmp")
-    made = []
-    yield made.append
-    for path in made:
+    paths = []
+    yield paths.append
+    for path in paths:
         if path.is_symlink():
             path.unlink()
         elif path.exists():
@@ -162,13 +162,13 @@ def test_what_the_user_set_wins_over_the_defaults(tmp_path, monkeypatch):
     monkeypatch.setenv("ALLOWED_HOSTS", "data.example.org")
     address = reserve("127.0.0.1:0", "--http")
     keys, data = Keys(tmp_path / "keys"), DataDirectory(tmp_path)
-    made = surroundings.build(data, keys, address, address, {"DATABASE_URL": "postgres://x"})
+    environment = surroundings.build(data, keys, address, address, {"DATABASE_URL": "postgres://x"})
     address.reservation.close()
-    assert made["SECRET_KEY"] == "mine"
-    assert "SECRET_KEY_FILE" not in made
-    assert made["VAULT_KEYS_FILE"] == str(keys.vault_keys)
-    assert made["ALLOWED_HOSTS"] == "data.example.org"
-    assert made["DATABASE_URL"] == "postgres://x"
+    assert environment["SECRET_KEY"] == "mine"
+    assert "SECRET_KEY_FILE" not in environment
+    assert environment["VAULT_KEYS_FILE"] == str(keys.vault_keys)
+    assert environment["ALLOWED_HOSTS"] == "data.example.org"
+    assert environment["DATABASE_URL"] == "postgres://x"
 
 
 @pytest.mark.parametrize("name", ["bin/up", "bin/test", "bin/environment", ".ci/run"])
@@ -192,6 +192,41 @@ def test_bin_up_says_what_to_install_where_python_is_missing():
     )  # fmt: skip
     assert ended.returncode == 1
     assert "apt-get install python3" in ended.stderr
+
+
+@pytest.mark.parametrize(("version", "directory"), [("3.11", "a"), ("3.13", "a-3.13")])
+def test_a_python_that_is_named_has_an_environment_of_its_own(tmp_path, version, directory):
+    named = python_that_says(tmp_path, version)
+    script = (
+        '. bin/environment; install_requirements() { mkdir -p "$2"; echo "$1"; }; '
+        f'make_environment {tmp_path}/a requirements.txt; echo "$environment"'
+    )
+    ended = environment_script(script, PYTHON=named)
+    assert ended.stdout.split() == [named, str(tmp_path / directory)], ended.stderr
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.14"])
+def test_a_python_that_is_named_and_does_not_fit_is_refused(tmp_path, version):
+    ended = environment_script(
+        ". bin/environment; find_python", PYTHON=python_that_says(tmp_path, version)
+    )
+    assert ended.returncode == 1
+    assert "no Python 3.11, 3.12 or 3.13" in ended.stderr
+
+
+def python_that_says(folder, version):
+    """A program that answers the question for its version."""
+    path = folder / "python"
+    path.write_text(f"#!/bin/sh\necho {version}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def environment_script(script, **environment):
+    return subprocess.run(
+        ["/bin/sh", "-euc", script], env={"PATH": "/usr/bin:/bin", **environment},
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
 
 
 def test_a_launcher_without_settings_shows_its_options():

@@ -56,9 +56,9 @@ def test_it_prints_the_logins_and_the_exact_command_to_send_a_file(tmp_path):
     )
     sftp = {"host": "127.0.0.1", "port": 2222, "fingerprint": "SHA256:x"}
     accounts = announce.demo_accounts(data)
-    said = announce.lines({"web": "http://h/", "sftp": sftp, "accounts": accounts}, data)
-    assert "Login    ann@demo  password p1  (admin)" in said
-    assert "Send     sftp -P 2222 demo@127.0.0.1" in said
+    lines = announce.lines({"web": "http://h/", "sftp": sftp, "accounts": accounts}, data)
+    assert "Login    ann@demo  password p1  (admin)" in lines
+    assert "Send     sftp -P 2222 demo@127.0.0.1" in lines
 
 
 def test_a_damaged_list_of_demo_accounts_is_no_reason_not_to_start(tmp_path):

@@ -17,7 +17,7 @@ def test_it_acts_as_the_role_that_row_level_security_binds():
         assert cursor.fetchone() == ("causeway_app", False, False)
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_it_clears_what_a_transactional_test_has_committed(attempt):
     assert not Tenant.objects.exists()

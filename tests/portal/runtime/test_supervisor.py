@@ -14,7 +14,7 @@ import pytest
 from portal.runtime import supervisor as module
 from portal.runtime.output import Silence
 from portal.runtime.program import ROOT, Program, Stop
-from portal.runtime.stopping import Doorbell, StopRequested
+from portal.runtime.stopping import SignalWatch, StopRequested
 from portal.runtime.supervisor import ProgramFailed, Supervisor
 
 SLEEPER = "import signal; print('up', flush=True); signal.pause()"
@@ -58,10 +58,10 @@ def until(condition, seconds: float = 20.0) -> bool:  # type: ignore[no-untyped-
 
 @pytest.fixture
 def supervisor(tmp_path):
-    with Doorbell() as doorbell:
-        made = Supervisor(tmp_path / "log", Silence(), doorbell)
-        yield made
-        made.stop()
+    with SignalWatch() as signals:
+        supervisor = Supervisor(tmp_path / "log", Silence(), signals)
+        yield supervisor
+        supervisor.stop()
 
 
 def log(supervisor: Supervisor, name: str) -> str:
@@ -220,11 +220,11 @@ import os, sys
 from pathlib import Path
 from portal.runtime.output import Silence
 from portal.runtime.program import Program
-from portal.runtime.stopping import Doorbell
+from portal.runtime.stopping import SignalWatch
 from portal.runtime.supervisor import Supervisor
 
-with Doorbell() as doorbell:
-    supervisor = Supervisor(Path(sys.argv[1]), Silence(), doorbell)
+with SignalWatch() as signals:
+    supervisor = Supervisor(Path(sys.argv[1]), Silence(), signals)
     supervisor.start(Program("forker", (sys.executable, *sys.argv[2:]), dict(os.environ)))
     supervisor.start(Program("native", ("/bin/sleep", "600"), dict(os.environ)))
     supervisor.serve()
@@ -239,18 +239,18 @@ def test_kill_9_of_the_launcher_leaves_no_process(tmp_path):
     launcher = subprocess.Popen(
         [sys.executable, "-c", LAUNCHER, str(tmp_path / "log"), str(forker), str(name)], cwd=ROOT
     )
-    found: list[psutil.Process] = []
+    children: list[psutil.Process] = []
 
     def all_there() -> bool:
         forked = name.exists()  # before the look, or the look may miss what forked meanwhile
-        found[:] = psutil.Process(launcher.pid).children(recursive=True)
-        return forked and any("sleep" in p.name() for p in found)
+        children[:] = psutil.Process(launcher.pid).children(recursive=True)
+        return forked and any("sleep" in p.name() for p in children)
 
     try:
         assert until(all_there)
-        assert len(found) == 3
+        assert len(children) == 3
     finally:
         launcher.kill()
         launcher.wait()
-    _, left = psutil.wait_procs(found, timeout=20)
+    _, left = psutil.wait_procs(children, timeout=20)
     assert left == []

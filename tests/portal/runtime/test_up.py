@@ -76,11 +76,11 @@ def up(request):
         return started[-1]
 
     yield start
-    for one in started:
-        if one.process.poll() is None:
-            one.process.terminate()
-            one.process.wait(timeout=180)
-        one.log.close()
+    for product in started:
+        if product.process.poll() is None:
+            product.process.terminate()
+            product.process.wait(timeout=180)
+        product.log.close()
 
 
 def sockets_of(content: dict) -> Path:
@@ -127,12 +127,12 @@ def test_a_life_in_a_long_path_with_spaces(up, tmp_path):
     assert "Applying" not in warm.output()
     assert warm.end(signal.SIGTERM) == 0
     assert not (data / "up.json").exists()
-    said = [line.split("| ")[1] for line in warm.output().splitlines() if "stopped (" in line]
-    order = [line.split()[0] for line in said]
+    stops = [line.split("| ")[1] for line in warm.output().splitlines() if "stopped (" in line]
+    order = [line.split()[0] for line in stops]
     assert order == [
         *("web", "drop", "beat", "courier", "collector", "worker", "valkey", "postgres")
     ]
-    assert not [line for line in said if "killed" in line], said
+    assert not [line for line in stops if "killed" in line], stops
     assert not sockets_of(content).exists()
 
 

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from portal.runtime.output import Silence
 from portal.runtime.processes import worker
-from portal.runtime.stopping import Doorbell
+from portal.runtime.stopping import SignalWatch
 from portal.runtime.supervisor import Supervisor
 
 APP = """
@@ -32,10 +32,10 @@ pytestmark = pytest.mark.faults
 
 @pytest.fixture
 def supervisor(tmp_path):
-    with Doorbell() as doorbell:
-        made = Supervisor(tmp_path / "log", Silence(), doorbell)
-        yield made
-        made.stop()
+    with SignalWatch() as signals:
+        supervisor = Supervisor(tmp_path / "log", Silence(), signals)
+        yield supervisor
+        supervisor.stop()
 
 
 @pytest.fixture

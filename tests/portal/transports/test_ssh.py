@@ -13,13 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from portal.transports import probing, targets
-from portal.transports.ssh import KeyRefused, Limits, Place, pinned, read_private_key
+from portal.transports import private_keys, probing, targets
+from portal.transports.ssh import (
+    ConnectionLimits,
+    ServerLogin,
+    pinned,
+)
 from tests import sshd as openssh
 from tests.exports.deliveries import farside
 from tests.exports.deliveries.farside import FarSide
 
-LIMITS = Limits(20, 60, targets.networks(["127.0.0.0/8"]))
+LIMITS = ConnectionLimits(20, 60, targets.networks(["127.0.0.0/8"]))
 FINGERPRINT = "SHA256:" + "k" * 42 + "8"
 NEWKEYS = bytes([0, 0, 0, 12, 10, 21]) + bytes(10)  # the last packet that is not encrypted
 
@@ -31,7 +35,7 @@ def far(tmp_path: Path) -> Iterator[FarSide]:
 
 
 @contextmanager
-def counted(place: Place) -> Iterator[tuple[Place, list[bytes]]]:
+def counted(place: ServerLogin) -> Iterator[tuple[ServerLogin, list[bytes]]]:
     """The place through a relay that keeps what the client sent."""
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -131,7 +135,7 @@ def test_private_keys_of_every_kind_are_read(tmp_path: Path, kind: list[str]) ->
         ["ssh-keygen", "-q", "-t", *kind, "-N", "", "-f", str(tmp_path / "key")], check=True
     )
     text = (tmp_path / "key").read_text()
-    assert read_private_key(f"\n  {text}  ").fingerprint.startswith("SHA256:")
+    assert private_keys.read(f"\n  {text}  ").fingerprint.startswith("SHA256:")
 
 
 def test_a_private_key_with_a_passphrase_is_refused_with_words(tmp_path: Path) -> None:
@@ -139,13 +143,13 @@ def test_a_private_key_with_a_passphrase_is_refused_with_words(tmp_path: Path) -
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(path)], check=True
     )
-    with pytest.raises(KeyRefused, match="passphrase"):
-        read_private_key(path.read_text())
+    with pytest.raises(private_keys.PrivateKeyRefused, match="passphrase"):
+        private_keys.read(path.read_text())
 
 
 @pytest.mark.parametrize(
     "text", ["", "x", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n", "ssh-rsa A"]
 )
 def test_what_is_no_private_key_is_refused_with_words(text: str) -> None:
-    with pytest.raises(KeyRefused, match="no private key"):
-        read_private_key(text)
+    with pytest.raises(private_keys.PrivateKeyRefused, match="no private key"):
+        private_keys.read(text)

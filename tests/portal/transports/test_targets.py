@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from portal.transports import targets
-from portal.transports.faults import Refused, Unreachable
+from portal.transports.faults import PermanentRefusal, Unreachable
 
 LOOPBACK = targets.networks(["127.0.0.0/8"])
 INSIDE = [
@@ -31,9 +31,9 @@ OUTSIDE = ["1.1.1.1", "54.243.7.71", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as made:
-        made.settimeout(0)
-        yield made
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        yield server
 
 
 @pytest.mark.parametrize("address", INSIDE)
@@ -49,7 +49,7 @@ def test_public_addresses_are_allowed(address: str) -> None:
 @pytest.mark.parametrize("host", SPELLINGS)
 def test_no_spelling_leads_inside(host: str, listener: socket.socket) -> None:
     port = listener.getsockname()[1]
-    with pytest.raises((Refused, Unreachable)):
+    with pytest.raises((PermanentRefusal, Unreachable)):
         targets.resolve(host, port, [], 20)
     with pytest.raises(BlockingIOError):
         listener.accept()
@@ -57,11 +57,12 @@ def test_no_spelling_leads_inside(host: str, listener: socket.socket) -> None:
 
 def test_a_name_with_one_address_inside_is_refused_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [
-        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 22)) for one in ("1.1.1.1", "10.0.0.1")
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 22))
+        for address in ("1.1.1.1", "10.0.0.1")
     ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: rows)
     with pytest.raises(
-        Refused, match=r"rebind.example is at 10\.0\.0\.1, which is no public address"
+        PermanentRefusal, match=r"rebind.example is at 10\.0\.0\.1, which is no public address"
     ):
         targets.resolve("rebind.example", 22, [], 5)
 
@@ -76,8 +77,8 @@ def test_a_name_is_asked_for_once(monkeypatch: pytest.MonkeyPatch, listener: soc
 
     with monkeypatch.context() as patched:
         patched.setattr(socket, "getaddrinfo", answer)
-        found = targets.resolve("partner.example", port, LOOPBACK, 5)
-    with targets.connect(found, port, 5):
+        addresses = targets.resolve("partner.example", port, LOOPBACK, 5)
+    with targets.connect(addresses, port, 5):
         pass
     assert asked == ["partner.example"]
 
@@ -96,8 +97,8 @@ def test_an_unknown_name_says_so() -> None:
 
 def test_the_next_address_is_tried_when_one_does_not_answer(listener: socket.socket) -> None:
     port = listener.getsockname()[1]
-    with targets.connect(["127.0.0.2", "127.0.0.1"], port, 10) as found:
-        assert found.getpeername()[0] == "127.0.0.1"
+    with targets.connect(["127.0.0.2", "127.0.0.1"], port, 10) as sock:
+        assert sock.getpeername()[0] == "127.0.0.1"
 
 
 def test_a_closed_port_is_named_with_its_reason(listener: socket.socket) -> None:

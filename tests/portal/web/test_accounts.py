@@ -27,9 +27,9 @@ def account(cast: Cast, username: str = "harbor-sis") -> Account:
 
 
 def shown_password(answer: HttpResponse) -> str:
-    found = re.search(r'id="new-password">([^<]+)<', answer.content.decode())
-    assert found
-    return found.group(1)
+    shown = re.search(r'id="new-password">([^<]+)<', answer.content.decode())
+    assert shown
+    return shown.group(1)
 
 
 def acts(cast: Cast) -> list[str]:
@@ -40,10 +40,10 @@ def acts(cast: Cast) -> list[str]:
 def test_a_new_account_shows_its_password_this_once(cast: Cast) -> None:
     answer = post(cast, "account-add", username="new-sis", endpoint=str(cast.endpoint.pk))
     password = shown_password(answer)
-    made = account(cast, "new-sis")
-    assert check_password(password, made.password)
-    assert made.tenant == cast.home
-    page = as_person(cast, "admin").get(reverse("account", args=[made.pk])).content.decode()
+    row = account(cast, "new-sis")
+    assert check_password(password, row.password)
+    assert row.tenant == cast.home
+    page = as_person(cast, "admin").get(reverse("account", args=[row.pk])).content.decode()
     assert password not in page
     assert acts(cast) == ["account.add"]
 
@@ -69,19 +69,19 @@ def template_account(cast: Cast, **parts: str) -> HttpResponse:
 
 def test_a_template_account_shows_both_forms_of_its_name_and_its_password_once(cast: Cast) -> None:
     answer = template_account(cast)
-    made = account(cast, "pat_admin_harborisd_tx")
-    assert check_password(shown_password(answer), made.password)
-    page = as_person(cast, "admin").get(reverse("account", args=[made.pk])).content.decode()
+    row = account(cast, "pat_admin_harborisd_tx")
+    assert check_password(shown_password(answer), row.password)
+    page = as_person(cast, "admin").get(reverse("account", args=[row.pk])).content.decode()
     for text in (answer.content.decode(), page):
         assert "pat_admin_harborisd_tx" in text
         assert "pat.admin.harborisd.tx" in text
     with tenancy.everyone("a test looks"):
-        assert Drop.objects.get(path=made.home).protocol == Drop.Protocol.TEMPLATE
+        assert Drop.objects.get(path=row.home).protocol == Drop.Protocol.TEMPLATE
     assert acts(cast) == ["account.add"]
 
 
 @pytest.mark.parametrize(
-    ("part", "value", "said"),
+    ("part", "value", "words"),
     [
         ("base", "pat_lee", "an underscore"),
         ("base", "pat.lee", "a dot"),
@@ -92,14 +92,14 @@ def test_a_template_account_shows_both_forms_of_its_name_and_its_password_once(c
     ],
 )
 def test_a_part_that_makes_no_login_name_is_told_at_its_field(
-    cast: Cast, part: str, value: str, said: str
+    cast: Cast, part: str, value: str, words: str
 ) -> None:
     answer = template_account(cast, **{part: value})
     assert answer.status_code == 422
     text = answer.content.decode()
     error = re.search(rf'id="id_template-{part}_error">(.*?)</p>', text, re.DOTALL)
     assert error
-    assert said in error.group(1)
+    assert words in error.group(1)
     assert acts(cast) == []
 
 

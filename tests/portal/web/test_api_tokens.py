@@ -22,7 +22,7 @@ def post(cast: Cast, address: str, /, *args: Any, **data: Any) -> HttpResponse:
     return as_person(cast, "admin").post(reverse(address, args=args), data, follow=True)
 
 
-def made() -> ApiToken:
+def only_token() -> ApiToken:
     with tenancy.everyone("a test looks"):
         return ApiToken.objects.get()
 
@@ -33,9 +33,9 @@ def acts() -> list[str]:
 
 
 def shown(answer: HttpResponse) -> str:
-    found = re.search(r'id="new-token">([^<]+)<', answer.content.decode())
-    assert found
-    return found[1]
+    shown = re.search(r'id="new-token">([^<]+)<', answer.content.decode())
+    assert shown
+    return shown[1]
 
 
 def status(token: str) -> int:
@@ -48,7 +48,7 @@ def test_a_new_token_is_shown_this_once_and_works(cast: Cast) -> None:
     token = shown(answer)
     assert answer["Cache-Control"] == "private, no-store"
     assert status(token) == 200
-    row = made()
+    row = only_token()
     assert (row.name, row.scopes, row.created_by) == ("Job", ["events:read"], cast.admin)
     assert row.expires_at is not None
     assert timedelta(days=29) < row.expires_at - timezone.now() <= timedelta(days=30)
@@ -62,11 +62,11 @@ def test_a_new_token_is_shown_this_once_and_works(cast: Cast) -> None:
 
 def test_a_revoked_token_stops_working_at_once(cast: Cast) -> None:
     token = shown(post(cast, "token-add", name="Job", scopes=["events:read"], lifetime=""))
-    assert made().expires_at is None
-    page = post(cast, "token-revoke", made().pk).content.decode()
+    assert only_token().expires_at is None
+    page = post(cast, "token-revoke", only_token().pk).content.decode()
     assert "is not valid any more" in page
     assert status(token) == 401
-    post(cast, "token-revoke", made().pk)
+    post(cast, "token-revoke", only_token().pk)
     assert acts() == ["token.add", "token.revoke"]
 
 

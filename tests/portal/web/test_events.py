@@ -36,8 +36,8 @@ def test_the_newest_come_first_in_slices_that_lead_there_and_back(cast: Cast) ->
     while link := re.search(r'rel="next" href="\?after=([^"&]+)"', text):
         text = page(cast, after=link[1])
         slices.append(uids(text))
-    assert [len(one) for one in slices] == [50, 50, 22]
-    assert len({uid for one in slices for uid in one}) == 122
+    assert [len(part) for part in slices] == [50, 50, 22]
+    assert len({uid for part in slices for uid in part}) == 122
     assert slices[0][0] == "import-0"
     back = re.search(r'rel="prev" href="\?before=([^"&]+)"', text)
     assert back
@@ -71,8 +71,8 @@ def test_a_strange_address_is_no_error(cast: Cast, values: dict[str, str]) -> No
 
 
 def test_one_event_hides_nothing(cast: Cast) -> None:
-    made = seed.everything(cast, jobs=0)
-    text = page(cast, "event", made["event"].pk)
+    rows = seed.everything(cast, jobs=0)
+    text = page(cast, "event", rows["event"].pk)
     assert "<script>window" not in text
     assert "\\u202e" in text
     assert "\u202e" not in text

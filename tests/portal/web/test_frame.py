@@ -63,9 +63,9 @@ def test_the_operator_changes_the_tenant(cast: Cast) -> None:
     assert client.get(reverse("jobs")).context["tenant"] == cast.home
 
 
-@pytest.mark.parametrize("wanted", ["", "nonsense", "00000000-0000-0000-0000-000000000000"])
-def test_a_tenant_that_is_not_there_cannot_be_chosen(cast: Cast, wanted: str) -> None:
-    answer = as_person(cast, "operator").post(reverse("switch-tenant"), {"tenant": wanted})
+@pytest.mark.parametrize("uid", ["", "nonsense", "00000000-0000-0000-0000-000000000000"])
+def test_a_tenant_that_is_not_there_cannot_be_chosen(cast: Cast, uid: str) -> None:
+    answer = as_person(cast, "operator").post(reverse("switch-tenant"), {"tenant": uid})
     assert answer.status_code == 404
 
 

@@ -40,7 +40,7 @@ class Message:
     context: str
     text: str
     plural: str
-    told: tuple[str, ...]
+    translations: tuple[str, ...]
     is_fuzzy: bool
 
     @property
@@ -49,14 +49,14 @@ class Message:
 
     @property
     def is_translated(self) -> bool:
-        return all(self.told) and not self.is_fuzzy
+        return all(self.translations) and not self.is_fuzzy
 
     @property
     def has_other_places(self) -> bool:
         """Whether a translation lacks a place or has one too many; one thing may be told as one."""
         english = places(self.plural or self.text)
         first = (places(self.text), english)
-        return places(self.told[0]) not in first or places(self.told[-1]) != english
+        return places(self.translations[0]) not in first or places(self.translations[-1]) != english
 
     def __str__(self) -> str:
         return f"{self.context}: {self.text}" if self.context else self.text
@@ -69,15 +69,15 @@ def places(text: str) -> set[str]:
 def messages(catalogue: Path) -> Iterator[Message]:
     """What a .po or .pot file holds, without its header."""
     for block in catalogue.read_text(encoding="utf-8").split("\n\n"):
-        found: dict[str, list[str]] = {}
+        parts: dict[str, list[str]] = {}
         for kind, text in _PARTS.findall(block):
-            found.setdefault(kind, []).append(str(ast.literal_eval(f"({text})")))
-        if found.get("msgid", [""]) != [""]:
+            parts.setdefault(kind, []).append(str(ast.literal_eval(f"({text})")))
+        if parts.get("msgid", [""]) != [""]:
             yield Message(
-                context=found.get("msgctxt", [""])[0],
-                text=found["msgid"][0],
-                plural=found.get("msgid_plural", [""])[0],
-                told=tuple(found["msgstr"]),
+                context=parts.get("msgctxt", [""])[0],
+                text=parts["msgid"][0],
+                plural=parts.get("msgid_plural", [""])[0],
+                translations=tuple(parts["msgstr"]),
                 is_fuzzy=re.search("^#,.*fuzzy", block, re.MULTILINE) is not None,
             )
 
@@ -86,9 +86,9 @@ def spanish() -> list[Message]:
     return list(messages(FOLDER / "django.po"))
 
 
-def listed(found: list[Message]) -> str:
-    """One a line, for whoever has to see to them."""
-    return "\n".join(["", *map(str, found)])
+def listed(messages: list[Message]) -> str:
+    """The messages on lines, for the person who translates them."""
+    return "\n".join(["", *map(str, messages)])
 
 
 @pytest.fixture
@@ -110,22 +110,22 @@ def extracted(
 @pytest.mark.skipif(not shutil.which("xgettext"), reason="xgettext is not installed: gettext")
 def test_every_message_of_the_product_has_its_spanish(extracted: list[Message]) -> None:
     assert len(extracted) > 1200
-    known = {message.key for message in spanish() if message.is_translated}
-    lacking = [message for message in extracted if message.key not in known]
+    messages = {message.key for message in spanish() if message.is_translated}
+    lacking = [message for message in extracted if message.key not in messages]
     assert not lacking, listed(lacking)
 
 
 def test_every_translation_is_whole_and_has_the_same_places() -> None:
-    known = spanish()
-    assert len(known) > 1200
-    unfinished = [message for message in known if not message.is_translated]
+    messages = spanish()
+    assert len(messages) > 1200
+    unfinished = [message for message in messages if not message.is_translated]
     assert not unfinished, listed(unfinished)
-    wrong = [message for message in known if message.has_other_places]
+    wrong = [message for message in messages if message.has_other_places]
     assert not wrong, listed(wrong)
 
 
 @pytest.mark.parametrize(
-    ("text", "plural", "told"),
+    ("text", "plural", "translations"),
     [
         ("%(n)s of %(all)s", "", ["%(n)s de %(todos)s"]),
         ("{percent} %% · {sent}", "", ["{porcentaje} %% · {sent}"]),
@@ -133,19 +133,23 @@ def test_every_translation_is_whole_and_has_the_same_places() -> None:
         ("at most 25%%", "", ["25 como máximo"]),
     ],
 )
-def test_a_place_that_was_lost_or_renamed_is_found(text: str, plural: str, told: list[str]) -> None:
-    assert Message("", text, plural, tuple(told), is_fuzzy=False).has_other_places
+def test_a_place_that_was_lost_or_renamed_is_found(
+    text: str, plural: str, translations: list[str]
+) -> None:
+    assert Message("", text, plural, tuple(translations), is_fuzzy=False).has_other_places
 
 
 def test_one_thing_may_be_told_without_its_number() -> None:
-    told = ("La última noche", "Las últimas %(n)s noches")
-    assert not Message("", "The last night", "The last %(n)s nights", told, False).has_other_places
+    translations = ("La última noche", "Las últimas %(n)s noches")
+    assert not Message(
+        "", "The last night", "The last %(n)s nights", translations, False
+    ).has_other_places
 
 
 def test_what_is_compiled_is_what_is_written() -> None:
     with (FOLDER / "django.mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
-    older = [message for message in spanish() if in_use(compiled, message) != message.told]
+    older = [message for message in spanish() if in_use(compiled, message) != message.translations]
     assert not older, listed(older)
 
 
@@ -211,7 +215,7 @@ def test_an_export_page_is_in_spanish(name: str, cast: Cast, rows: dict[str, Any
     url = reverse(name, args=[rows[row].uid] if row else [])
     page = as_person(cast, "admin").get(url, headers=SPANISH).content.decode()
     assert [word for word in words if word not in page] == []
-    english = {one.text for one in spanish() if one.text not in one.told}
+    english = {message.text for message in spanish() if message.text not in message.translations}
     titles = {" ".join(strip_tags(inner).split()) for _tag, inner in _TITLES.findall(page)}
     assert len(titles) > 5
     assert titles & english == set()

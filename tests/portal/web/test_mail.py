@@ -35,9 +35,9 @@ def chosen(text: str, name: str) -> str:
     """The words of the option that is selected."""
     select = re.search(rf'<select name="{name}".*?</select>', text, re.DOTALL)
     assert select
-    found = re.search(r"<option[^>]* selected>([^<]*)<", select.group(0))
-    assert found
-    return found.group(1)
+    selected = re.search(r"<option[^>]* selected>([^<]*)<", select.group(0))
+    assert selected
+    return selected.group(1)
 
 
 @pytest.mark.parametrize(("name", "held"), [("viewer", "off"), ("manager", "on")])

@@ -143,73 +143,73 @@ EXPORT_ROWS = {
 
 
 def names(patterns: list[Any]) -> set[str]:
-    found: set[str] = set()
+    addresses: set[str] = set()
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
-            found |= names(pattern.url_patterns)
+            addresses |= names(pattern.url_patterns)
         elif isinstance(pattern, URLPattern):
-            found.add(pattern.name or str(pattern.pattern))
-    return found
+            addresses.add(pattern.name or str(pattern.pattern))
+    return addresses
 
 
 def test_every_address_has_a_row_in_the_table_and_no_row_is_stale() -> None:
     assert names(get_resolver().url_patterns) == set(TABLE)
 
 
-def arguments(name: str, cast: Cast, made: dict[str, Any]) -> list[Any]:  # noqa: C901  a table
+def arguments(name: str, cast: Cast, rows: dict[str, Any]) -> list[Any]:  # noqa: C901  a table
     jobs = {"job-release": "held", "job-discard": "held", "job-retry": "our_fault"}
     if name == "job-by-number":
-        return [made["complete"].pk]
+        return [rows["complete"].pk]
     if name == "job" or name.startswith("job-"):
-        return [made[jobs.get(name, "incomplete")].uid]
+        return [rows[jobs.get(name, "incomplete")].uid]
     if name == "template" or (name.startswith("template-") and name != "template-upload"):
-        return [made["template"].uid, *([1] if name == "template-yaml" else [])]
+        return [rows["template"].uid, *([1] if name == "template-yaml" else [])]
     if name == "lookup" or (name.startswith("lookup-") and name != "lookup-create"):
-        return [made["lookup"].uid, *([1] if name == "lookup-csv" else [])]
+        return [rows["lookup"].uid, *([1] if name == "lookup-csv" else [])]
     if name in ("arrival", "arrival-template"):
-        return [made["arrival"].uid]
+        return [rows["arrival"].uid]
     if name == "sighting-template":
-        return [made["sighting"].pk]
+        return [rows["sighting"].pk]
     if name == "import-sample":
         return ["accounts"]
     if name.startswith("draft-"):
-        return [made["draft"].uid, *([0] if name == "draft-field" else [])]
+        return [rows["draft"].uid, *([0] if name == "draft-field" else [])]
     if name == "record-type":
         return ["accounts"]
     if name == "record":
-        return ["accounts", made["record"].pk]
+        return ["accounts", rows["record"].pk]
     if name in EXPORT_ROWS:
-        made = made["exports"]
-        return [made[EXPORT_ROWS[name]].uid, *(["resend"] if name == "delivery-act" else [])]
+        exports = rows["exports"]
+        return [exports[EXPORT_ROWS[name]].uid, *(["resend"] if name == "delivery-act" else [])]
     if name == "account-key-remove":
-        return [cast.account.pk, made["key"].pk]
+        return [cast.account.pk, rows["key"].pk]
     if (name.startswith("account-") and name != "account-add") or name == "account":
         return [cast.account.pk]
     if name in ("event", "token-revoke"):
-        return [made[name.partition("-")[0]].pk]
+        return [rows[name.partition("-")[0]].pk]
     return []
 
 
 @pytest.fixture(scope="module")
-def rows(
+def kept(
     django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Cast, dict[str, Any]]]:
     """The cast and rows of every kind, made once: two hundred tests ask for them."""
     with django_db_blocker.unblock(), kept_on_stage(tmp_path_factory.mktemp("stage")) as cast:
-        made = seed.everything(cast, jobs=3)
-        made["exports"] = seed_exports.everything(cast, runs=0)
-        yield cast, made
+        rows = seed.everything(cast, jobs=3)
+        rows["exports"] = seed_exports.everything(cast, runs=0)
+        yield cast, rows
 
 
 @pytest.fixture
-def cast(rows: tuple[Cast, dict[str, Any]], db: None) -> Cast:
+def cast(kept: tuple[Cast, dict[str, Any]], db: None) -> Cast:
     """Each test has people of its own to change."""
-    return copy.deepcopy(rows[0])
+    return copy.deepcopy(kept[0])
 
 
 @pytest.fixture
-def made(rows: tuple[Cast, dict[str, Any]]) -> dict[str, Any]:
-    return rows[1]
+def rows(kept: tuple[Cast, dict[str, Any]]) -> dict[str, Any]:
+    return kept[1]
 
 
 def asked(client: Client, method: str, url: str, cast: Cast) -> int:
@@ -234,10 +234,10 @@ def expected(person: str, role: str, of_a_tenant: bool) -> set[int]:
 
 @pytest.mark.parametrize("name", sorted(TABLE))
 def test_an_address_lets_in_whom_the_table_says_and_nobody_else(
-    name: str, cast: Cast, made: dict[str, Any]
+    name: str, cast: Cast, rows: dict[str, Any]
 ) -> None:
     method, role, of_a_tenant = TABLE[name]
-    url = reverse(name, args=arguments(name, cast, made))
+    url = reverse(name, args=arguments(name, cast, rows))
     for person in sorted(PEOPLE, key=lambda p: MEMBERS.get(p, 0)):
         if name in GONE and person == "operator":
             continue  # the admin has removed it
@@ -254,9 +254,9 @@ def test_an_address_lets_in_whom_the_table_says_and_nobody_else(
 
 @pytest.mark.parametrize("name", sorted(n for n, row in TABLE.items() if row[0] == "post"))
 def test_what_changes_something_refuses_get_and_a_missing_token(
-    name: str, cast: Cast, made: dict[str, Any]
+    name: str, cast: Cast, rows: dict[str, Any]
 ) -> None:
-    url = reverse(name, args=arguments(name, cast, made))
+    url = reverse(name, args=arguments(name, cast, rows))
     assert as_person(cast, "operator").get(url).status_code == 405
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(cast.operator)

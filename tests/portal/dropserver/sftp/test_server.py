@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import paramiko
 import pytest
 
-from portal.dropserver.gate import Ending, Limits
+from portal.dropserver.gate import AccountLimits, Ending
+from portal.dropserver.parts import UploadPart
 from portal.dropserver.sftp.server import CIPHERS, KEY_EXCHANGES, MACS, SIGNATURES, Rules
 from tests.portal.dropserver.conftest import FOLDER, eventually
 
@@ -135,7 +137,7 @@ def test_it_limits_connections_in_all(start):
 
 
 def test_it_limits_sessions_of_an_account(running):
-    running.admit("pedro", limits=Limits(sessions=1))
+    running.admit("pedro", limits=AccountLimits(sessions=1))
     with login(running, "pedro") as first:
         with pytest.raises((paramiko.SSHException, EOFError)):
             paramiko.SFTPClient.from_transport(login(running, "pedro"))
@@ -144,7 +146,7 @@ def test_it_limits_sessions_of_an_account(running):
 
 
 def test_it_limits_open_files(running):
-    running.admit("pedro", limits=Limits(open_files=3))
+    running.admit("pedro", limits=AccountLimits(open_files=3))
     with login(running, "pedro") as transport:
         sftp = paramiko.SFTPClient.from_transport(transport)
         files = [sftp.open(f"{HERE}/{number}.csv", "wb") for number in range(3)]
@@ -155,7 +157,7 @@ def test_it_limits_open_files(running):
 
 
 def test_it_limits_the_size_of_a_file(running):
-    running.admit("pedro", limits=Limits(upload_bytes=100_000))
+    running.admit("pedro", limits=AccountLimits(upload_bytes=100_000))
     with login(running, "pedro") as transport:
         sftp = paramiko.SFTPClient.from_transport(transport)
         with sftp.open(f"{HERE}/a.csv", "wb") as file:
@@ -181,6 +183,29 @@ def test_it_lets_a_transfer_finish_when_it_is_stopped(running):
     stopping.join(10)
     assert not stopping.is_alive()
     assert (running.drop / "a.csv").read_bytes() == b"first second"
+    assert running.gate.endings((*FOLDER, "a.csv")) == [Ending.COMPLETE]
+
+
+def test_it_answers_a_file_that_is_being_closed_before_it_stops(running, monkeypatch):
+    closing, may_finish, finish = threading.Event(), threading.Event(), UploadPart.finish
+
+    def slow(part, **options):
+        closing.set()
+        assert may_finish.wait(20)
+        return finish(part, **options)
+
+    monkeypatch.setattr(UploadPart, "finish", slow)
+    transport, idle = login(running), login(running)
+    file = paramiko.SFTPClient.from_transport(transport).open(f"{HERE}/a.csv", "wb")
+    file.write(b"whole")
+    with ThreadPoolExecutor() as pool:
+        closed = pool.submit(file.close)
+        assert closing.wait(20)
+        stopped = pool.submit(running.run, running.server.stop(20))
+        eventually(lambda: not idle.is_active(), "the idle session is ended")
+        may_finish.set()
+        closed.result(20)
+        stopped.result(20)
     assert running.gate.endings((*FOLDER, "a.csv")) == [Ending.COMPLETE]
 
 

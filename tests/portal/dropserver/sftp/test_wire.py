@@ -31,8 +31,8 @@ def run(running, program, port, *arguments, commands=""):
 
 def agreed(running, ciphers):
     """The cipher each way, as OpenSSH's client tells it."""
-    said = run(running, "ssh", "-p", f"-oCiphers={ciphers}").stderr
-    return re.findall(r"kex: \S+ cipher: (\S+) MAC", said)
+    output = run(running, "ssh", "-p", f"-oCiphers={ciphers}").stderr
+    return re.findall(r"kex: \S+ cipher: (\S+) MAC", output)
 
 
 @with_openssh

@@ -1,4 +1,4 @@
-"""Whether the schema and the static files are those of this version, so that a start is quick."""
+"""Whether schema and static files are those of this version, so that a start can skip the setup."""
 
 import hashlib
 import sys
@@ -25,13 +25,13 @@ def version_mark() -> str:
     """A digest of the installed version: names, sizes and times of its files."""
     digest = hashlib.sha256(sys.version.encode())
     for path in source_files():
-        found = path.stat()
-        digest.update(f"{path}:{found.st_size}:{found.st_mtime_ns}\n".encode())
+        status = path.stat()
+        digest.update(f"{path}:{status.st_size}:{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
 def schema_mark(url: str) -> str:
-    """What the database itself says of its migrations, so that a restored one is noticed."""
+    """The migrations as the database has them, so that a restored database is noticed."""
     query = "SELECT count(*)::text || '-' || coalesce(max(id), 0)::text FROM django_migrations"
     try:
         with psycopg.connect(url, connect_timeout=5) as connection:
@@ -42,7 +42,7 @@ def schema_mark(url: str) -> str:
 
 
 class SetupMark:
-    """The note of the last finished setup in a data directory."""
+    """The mark of the last finished setup in a data directory."""
 
     def __init__(self, data_dir: Path, database_url: str) -> None:
         self.path, self.url = data_dir / "setup.done", database_url
@@ -50,13 +50,13 @@ class SetupMark:
         self.version = version_mark()
 
     def is_current(self) -> bool:
-        """Whether nothing has changed since. False also when it cannot be told."""
+        """Whether nothing has changed since. False also if that is unknown."""
         schema = schema_mark(self.url)
         try:
             return bool(schema) and self.path.read_text() == f"{self.version} {schema}"
         except OSError:
             return False
 
-    def note(self) -> None:
-        """Note that the setup has been finished."""
+    def save(self) -> None:
+        """Mark the setup as finished."""
         self.path.write_text(f"{self.version} {schema_mark(self.url)}")

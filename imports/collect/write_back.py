@@ -1,7 +1,7 @@
-"""Making the folder tell the truth about a delivery: states, results, removals.
+"""Write the state of deliveries back to their folder: names of manifests, results, removals.
 
-What the database says is written into the folder, in an order that may be cut off anywhere: results
-first, then the data file (only if it still is the one that was taken), the manifest last.
+The database's state is written in an order that may be cut off anywhere: results first, then the
+data file is removed (only if it still is the one that was taken), the manifest last.
 """
 
 from __future__ import annotations
@@ -37,63 +37,63 @@ _SHOWN = {
 }
 
 
-def settle(folder: Folder) -> None:
-    """Bring the folder in line with all deliveries of the drop that are not settled."""
-    is_home = folder.drop.protocol == Drop.Protocol.TEMPLATE
-    step = _delivery(folder) if is_home else _one
+def write_back(folder: Folder) -> None:
+    """Bring the folder in line with all deliveries of the drop that are not settled yet."""
+    is_template_drop = folder.drop.protocol == Drop.Protocol.TEMPLATE
+    step = _template_file_step(folder) if is_template_drop else _write_back_manifest
     for arrival in Arrival.objects.filter(drop=folder.drop, settled_at=None).order_by("pk"):
         if arrival.state == Arrival.State.COLLECTING:
             continue
         try:
             step(folder, arrival)
-        except OSError as exc:  # its own trouble: the others' results do not wait for it
-            log.exception("settle_failed", arrival_id=arrival.pk, exc_info=exc)
+        except OSError as exc:  # the other deliveries' results do not wait for this one
+            log.exception("write_back_failed", arrival_id=arrival.pk, exc_info=exc)
 
 
-def _delivery(folder: Folder) -> Callable[[Folder, Arrival], None]:
-    """What settles a file of a template account: it is the delivery, nothing is renamed."""
-    lying = {source_of_entry(entry) for entry in folder.listing()}
+def _template_file_step(folder: Folder) -> Callable[[Folder, Arrival], None]:
+    """The step for a file of a template account: the file is the delivery, nothing is renamed."""
+    sources = {source_of_entry(entry) for entry in folder.listing()}
 
     def step(folder: Folder, arrival: Arrival) -> None:
         file = arrival.files.select_related("job", "duplicate_of__job").first()
         if file is None or file.problem:
-            if file is None or not _lies(folder, file, lying):
-                _named(arrival, "")
-                _settled(arrival, arrival.state)
-        elif _file(folder, file):
-            _named(arrival, "")
-            _settled(arrival, Arrival.State.DONE)
+            if file is None or not _report_problem(folder, file, sources):
+                _set_current_name(arrival, "")
+                _close(arrival, arrival.state)
+        elif _write_back_file(folder, file):
+            _set_current_name(arrival, "")
+            _close(arrival, Arrival.State.DONE)
 
     return step
 
 
-def _lies(folder: Folder, file: ArrivalFile, lying: Collection[str]) -> bool:
-    """Tell the sender of a file that was not taken, once. Returns whether it is still there."""
-    if file.problem == Verdict.UNMATCHED and not file.told:
-        said = receipts.unmatched(file.name, file.reason)
-        folders.write(folder.jail, folder.file(result_name(file.name)), iter([said.encode()]))
-        ArrivalFile.objects.filter(pk=file.pk).update(told=Arrival.State.UNMATCHED)
-    return file.source in lying
+def _report_problem(folder: Folder, file: ArrivalFile, sources: Collection[str]) -> bool:
+    """Write the result of a file that was not taken, once. Returns whether it is still there."""
+    if file.problem == Verdict.UNMATCHED and not file.reported_state:
+        text = receipts.unmatched(file.name, file.reason)
+        folders.write(folder.jail, folder.file(result_name(file.name)), iter([text.encode()]))
+        ArrivalFile.objects.filter(pk=file.pk).update(reported_state=Arrival.State.UNMATCHED)
+    return file.source in sources
 
 
-def _one(folder: Folder, arrival: Arrival) -> None:
+def _write_back_manifest(folder: Folder, arrival: Arrival) -> None:
     if shown := _SHOWN.get(Arrival.State(arrival.state)):
         _rename(folder, arrival, shown)
         if shown == ManifestState.INVALIDSCHEMA:
-            _settled(arrival, Arrival.State.INVALID_SCHEMA)
+            _close(arrival, Arrival.State.INVALID_SCHEMA)
         return
     files = list(arrival.files.select_related("job", "duplicate_of__job").order_by("index"))
     problems = {f.index: Problem(f.problem) for f in files if f.problem}
     if problems and arrival.current_name.endswith(ManifestState.PROCESSING):
-        _mark(folder, arrival, problems)
-    finished = [_file(folder, file) for file in files if not file.problem]
+        _annotate_manifest(folder, arrival, problems)
+    finished = [_write_back_file(folder, file) for file in files if not file.problem]
     if not all(finished):
         return
     if problems:
-        _settled(arrival, Arrival.State.INVALID_FILES)
+        _close(arrival, Arrival.State.INVALID_FILES)
     else:
         _remove_manifest(folder, arrival)
-        _settled(arrival, Arrival.State.DONE)
+        _close(arrival, Arrival.State.DONE)
 
 
 def _rename(folder: Folder, arrival: Arrival, shown: ManifestState) -> None:
@@ -105,60 +105,62 @@ def _rename(folder: Folder, arrival: Arrival, shown: ManifestState) -> None:
         folder.jail.rename(folder.file(arrival.current_name), folder.file(name))
     except FileNotFoundError:
         # An earlier round was cut off after the rename, or the sender removed it.
-        name = next(_nobodys(folder, arrival, shown), "")
-    _named(arrival, name)
+        name = next(_unclaimed_names(folder, arrival, shown), "")
+    _set_current_name(arrival, name)
 
 
-def _nobodys(folder: Folder, arrival: Arrival, shown: ManifestState) -> Iterator[str]:
-    """The manifests in that state which lie there and which no other delivery calls its own."""
-    wanted = parse_state(state_name(arrival.current_name, shown))
-    lying = sorted(e.name for e in folder.listing() if parse_state(e.name) == wanted)
-    others = Arrival.objects.filter(drop=folder.drop, current_name__in=lying)
-    known = set(others.exclude(pk=arrival.pk).values_list("current_name", flat=True))
-    return (name for name in lying if name not in known)
+def _unclaimed_names(folder: Folder, arrival: Arrival, shown: ManifestState) -> Iterator[str]:
+    """Names of manifests in that state in the folder that belong to no other delivery."""
+    base_and_state = parse_state(state_name(arrival.current_name, shown))
+    names = sorted(e.name for e in folder.listing() if parse_state(e.name) == base_and_state)
+    others = Arrival.objects.filter(drop=folder.drop, current_name__in=names)
+    taken = set(others.exclude(pk=arrival.pk).values_list("current_name", flat=True))
+    return (name for name in names if name not in taken)
 
 
-def _mark(folder: Folder, arrival: Arrival, problems: dict[int, Problem]) -> None:
-    """Write the manifest with its INVALID attributes under the name that says so."""
+def _annotate_manifest(folder: Folder, arrival: Arrival, problems: dict[int, Problem]) -> None:
+    """Write the manifest with INVALID attributes under the name of that state."""
     old, shown = folder.file(arrival.current_name), ManifestState.CONTAINSINVALIDFILES
     try:
         with folders.reading(folder.jail, old) as file:
-            data = _marked(file.read(), problems)
-        name = _written_before(folder, arrival, shown, data)
+            data = _annotated(file.read(), problems)
+        name = _name_written_before(folder, arrival, shown, data)
         if not name:
             name = folder.free_name(state_name(arrival.current_name, shown))
             folders.write(folder.jail, folder.file(name), iter([data]))
         folder.jail.remove(old)
     except FileNotFoundError:
         # An earlier round was cut off after the removal, or the sender removed it.
-        name = next(_nobodys(folder, arrival, shown), "")
-    _named(arrival, name)
+        name = next(_unclaimed_names(folder, arrival, shown), "")
+    _set_current_name(arrival, name)
 
 
-def _written_before(folder: Folder, arrival: Arrival, shown: ManifestState, data: bytes) -> str:
-    """The name under which an earlier round, that was cut off, has written it; empty without."""
-    for name in _nobodys(folder, arrival, shown):
+def _name_written_before(
+    folder: Folder, arrival: Arrival, shown: ManifestState, data: bytes
+) -> str:
+    """The name under which a cut-off earlier round has written it; empty where none has."""
+    for name in _unclaimed_names(folder, arrival, shown):
         with folders.reading(folder.jail, folder.file(name)) as file:
             if file.read(len(data) + 1) == data:
                 return name
     return ""
 
 
-def _marked(data: bytes, problems: dict[int, Problem]) -> bytes:
-    """The manifest with its marks; as it is where the sender wrote another one in its place."""
+def _annotated(data: bytes, problems: dict[int, Problem]) -> bytes:
+    """The annotated manifest; as it is where the sender has replaced it with another one."""
     try:
         return annotate(data, problems)
     except (InvalidSchema, KeyError):
         return data
 
 
-def _file(folder: Folder, file: ArrivalFile) -> bool:
-    """Tell the sender and remove the data file. Returns whether nothing is left to do."""
-    job = _job(file)
+def _write_back_file(folder: Folder, file: ArrivalFile) -> bool:
+    """Write the result and remove the data file. Returns whether nothing is left to do."""
+    job = _job_of(file)
     if job is None or not (job.is_final or job.state == ImportJob.State.HELD):
         return False
-    if file.told != job.state:
-        _tell(folder, file, job)
+    if file.reported_state != job.state:
+        _write_result(folder, file, job)
     if file.removed_at is None:
         removed = folders.remove_same(folder.jail, folder.file(file.name), file.source)
         log.info("data_file_removed" if removed else "data_file_left", file_id=file.pk)
@@ -166,23 +168,23 @@ def _file(folder: Folder, file: ArrivalFile) -> bool:
     return job.is_final
 
 
-def _job(file: ArrivalFile) -> ImportJob | None:
+def _job_of(file: ArrivalFile) -> ImportJob | None:
     source = file.duplicate_of or file
     return getattr(source, "job", None)
 
 
-def _tell(folder: Folder, file: ArrivalFile, job: ImportJob) -> None:
+def _write_result(folder: Folder, file: ArrivalFile, job: ImportJob) -> None:
     """Write the result beside the data file, and the error attachment or remove an older one."""
     errors = folder.file(errors_name(file.name))
     if _was_sent(folder, errors, file):
-        pass  # a corrected attachment on its way: its own result will speak of it
+        pass  # a corrected attachment on its way: it gets a result of its own
     elif job.attachment:
         folders.write(folder.jail, errors, _blocks(job.attachment))
     elif folder.jail.exists(errors):
         folder.jail.remove(errors)
     text = receipts.text(job, errors_name(file.name) if job.attachment else "")
     folders.write(folder.jail, folder.file(result_name(file.name)), iter([text.encode()]))
-    ArrivalFile.objects.filter(pk=file.pk).update(told=job.state)
+    ArrivalFile.objects.filter(pk=file.pk).update(reported_state=job.state)
 
 
 def _was_sent(folder: Folder, path: Path, file: ArrivalFile) -> bool:
@@ -204,13 +206,13 @@ def _remove_manifest(folder: Folder, arrival: Arrival) -> None:
         folder.jail.remove(folder.file(arrival.current_name))
     except FileNotFoundError:
         pass
-    _named(arrival, "")
+    _set_current_name(arrival, "")
 
 
-def _named(arrival: Arrival, name: str) -> None:
+def _set_current_name(arrival: Arrival, name: str) -> None:
     Arrival.objects.filter(pk=arrival.pk).update(current_name=name)
     arrival.current_name = name
 
 
-def _settled(arrival: Arrival, state: str) -> None:
+def _close(arrival: Arrival, state: str) -> None:
     Arrival.objects.filter(pk=arrival.pk).update(state=state, settled_at=Now())

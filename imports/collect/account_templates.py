@@ -1,4 +1,4 @@
-"""What an account's home feeds: its templates by file name, and those that do not count and why."""
+"""The templates of the account whose home a drop is, by file name; and why others do not apply."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.records.catalog import catalog
 
 
 @dataclass(slots=True)
-class Home:
+class AccountTemplates:
     """names: exact file name to the id of the account's template. elsewhere: see `near_misses`."""
 
     account: Account | None
@@ -20,37 +20,38 @@ class Home:
     elsewhere: dict[str, str] = field(default_factory=dict)
 
 
-def look_up(drop: Drop) -> Home:
-    """The home that a drop of the template protocol is. Of two templates the older one counts."""
+def of_drop(drop: Drop) -> AccountTemplates:
+    """The templates of a drop of the template protocol. Of two with one name the older applies."""
     account = Account.objects.filter(endpoint_id=drop.endpoint_id, home=drop.path).first()
-    home = Home(account)
-    known = ImportTemplate.objects.filter(tenant_id=drop.tenant_id).select_related("account")
-    for template in known.order_by("pk"):
-        reason = _against(template, account)
+    templates = AccountTemplates(account)
+    stored = ImportTemplate.objects.filter(tenant_id=drop.tenant_id).select_related("account")
+    for template in stored.order_by("pk"):
+        reason = _reason_against(template, account)
         for name in _names(template):
             if reason:
-                home.elsewhere.setdefault(name, reason)
+                templates.elsewhere.setdefault(name, reason)
             else:
-                home.names.setdefault(name, template.pk)
-    return home
+                templates.names.setdefault(name, template.pk)
+    return templates
 
 
 def rank(drop: Drop, name: str) -> int | None:
-    """The place in the import's order of what a file of that name is for; None where unknown."""
-    home = look_up(drop)
+    """The import rank of the feed that a file of that name is for; None where it is unknown."""
+    templates = of_drop(drop)
     stem = name.rpartition(".")[0]
-    number = home.names.get(name) or home.names.get(stem)  # under way it may be `x.csv.filepart`
-    template = ImportTemplate.objects.filter(pk=number).first() if number else None
+    # While it is uploaded it may be `x.csv.filepart`.
+    template_id = templates.names.get(name) or templates.names.get(stem)
+    template = ImportTemplate.objects.filter(pk=template_id).first() if template_id else None
     try:
         return catalog().feed(template.feed).rank if template else None
     except KeyError:
         return None
 
 
-def locked(number: int) -> ImportTemplate | None:
-    """The template, kept as it is until the transaction ends; None where it counts no more."""
-    found = ImportTemplate.objects.filter(pk=number, enabled=True, current__isnull=False)
-    return found.select_for_update(no_key=True, of=("self",)).first()
+def locked(template_id: int) -> ImportTemplate | None:
+    """The template, locked until the transaction ends; None where it does not apply any more."""
+    rows = ImportTemplate.objects.filter(pk=template_id, enabled=True, current__isnull=False)
+    return rows.select_for_update(no_key=True, of=("self",)).first()
 
 
 def _names(template: ImportTemplate) -> Iterator[str]:
@@ -58,8 +59,8 @@ def _names(template: ImportTemplate) -> Iterator[str]:
     return (name for name in names if isinstance(name, str))
 
 
-def _against(template: ImportTemplate, account: Account | None) -> str:
-    """Why a template's names do not count in the account's home; empty where they do."""
+def _reason_against(template: ImportTemplate, account: Account | None) -> str:
+    """Why a template's names do not apply in the account's home; empty where they do."""
     name = f"The template “{shown(template.name)}” has this very file name, but"
     if template.account is None:
         return f"{name} it belongs to no account."

@@ -50,6 +50,6 @@ def _write(cursor, rows):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("imports", "0002_drafts_want_files"), ("portal", "0002_room_for_changes")]
+    dependencies = [("imports", "0004_drafts_note_the_version_they_saved"), ("portal", "0002_room_for_changes")]
 
     operations = [migrations.RunPython(fold_keys, migrations.RunPython.noop)]

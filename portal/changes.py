@@ -1,0 +1,29 @@
+"""Who changes something, and what happens when two people change the same thing at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from portal.faults import Fault, Refused
+from portal.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The person who acts. address: of their client, None where it is unknown."""
+
+    user: User
+    address: str | None = None
+
+
+class ChangedMeanwhile(Refused):
+    """Somebody else has saved since the person looked, so nothing was written.
+
+    number: the version that is stored now. differs: names of what the person sent that is not as
+    it is stored; empty where the refused change is not compared.
+    """
+
+    def __init__(self, fault: Fault, *, number: int, differs: Sequence[str] = ()) -> None:
+        super().__init__(fault)
+        self.number, self.differs = number, tuple(differs)

@@ -1,0 +1,87 @@
+"""The payload of an event: a JSON object of a bounded size and depth, as text. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from portal.faults import Fault
+
+LARGEST_PAYLOAD = 64 << 10  # bytes as JSON in UTF-8
+DEEPEST = 20  # objects and lists within each other
+
+_PATH = ("payload",)
+
+
+def parse(text: str | bytes) -> Any:
+    """JSON as the standard has it. Raises ValueError, with words, for anything else."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("objects and lists are nested too deeply") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def object_text(text: str) -> str | None:
+    """A payload given as text, as it is stored; None where it is no sound JSON object."""
+    try:
+        document = parse(text)
+    except ValueError:
+        return None
+    if not isinstance(document, dict):
+        return None
+    faults: list[Fault] = []
+    payload = payload_text(document, faults)
+    return None if faults else payload
+
+
+def payload_text(members: Mapping[str, Any], faults: list[Fault]) -> str:
+    """The payload as JSON text; what is wrong with it is added to the faults."""
+    if depth(members) > DEEPEST:
+        message = "The payload is nested deeper than %(most)d levels. Flatten it."
+        faults.append(Fault(_PATH, "too_deep", message, {"most": DEEPEST}))
+        return ""
+    try:
+        text = json.dumps(members, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        size = len(text.encode())
+    except ValueError as error:
+        faults.append(_not_encodable(error))
+        return ""
+    if "\\u0000" in text and _has_nul(members):
+        message = "The payload holds a NUL character (\\u0000). Take it out."
+        faults.append(Fault(_PATH, "nul_character", message))
+    if size > LARGEST_PAYLOAD:
+        message = "The payload has %(size)s bytes, the most is %(most)s. Shorten it."
+        sizes = {"size": f"{size:,}", "most": f"{LARGEST_PAYLOAD:,}"}
+        faults.append(Fault(_PATH, "too_large", message, sizes))
+    return text
+
+
+def _not_encodable(error: ValueError) -> Fault:
+    """Half a surrogate pair, or a number that JSON cannot write."""
+    if isinstance(error, UnicodeEncodeError):
+        message = "The payload holds half a character. Correct it where it comes from."
+        return Fault(_PATH, "half_a_character", message)
+    message = "The payload holds too large a number. Correct it where it comes from."
+    return Fault(_PATH, "number_too_large", message)
+
+
+def depth(value: Any) -> int:
+    """How many levels of objects and lists the value has; 0 for a plain value."""
+    if isinstance(value, dict):
+        return 1 + max(map(depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(depth, value), default=0)
+    return 0
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any("\0" in name or _has_nul(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return any(map(_has_nul, value))
+    return isinstance(value, str) and "\0" in value
