@@ -12,6 +12,7 @@ from functools import reduce
 from operator import or_
 from typing import TypeAlias
 
+import numpy as np
 import polars as pl
 
 from imports.check import characters, fields, spreadsheets
@@ -25,6 +26,10 @@ from portal.records.definitions import Blank, Feed, Field, FieldType, Operation,
 _USUAL = bytes(
     set(range(0x20, 0x7F)) - set(b"#'=+") | {0x0A} | set(range(0x80, 0xC0)) | set(range(0xC3, 0xC8))
 )
+_GUARDS = frozenset(b"'=")
+_INSIDE = np.zeros(256, bool)
+_INSIDE[list(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.")] = True
+_INSIDE[0x80:] = True
 _IMPOSSIBLE = 'The key "{column}" is "{value}". No identifier can hold '
 _KEPT = (
     '"{column}" is "{value}". It was taken as that word, which may be a name. If there is no value,'
@@ -40,28 +45,26 @@ _NEVER = pl.lit(False)  # the rows are looked for in the chunk, not in an expres
 class Census:
     """Which unusual bytes a chunk has.
 
-    lines: some record has several lines. libre: some cell may be an error of LibreOffice.
+    lines: some record has several lines. libre: some cell may be an error of LibreOffice. guarded:
+    some cell may begin with what spreadsheets put before a value.
     """
 
     unusual: frozenset[int]
     lines: bool = False
     libre: bool = False
+    guarded: bool = False
 
     @classmethod
     def of(cls, data: bytes, records: int) -> Census:
         """Count the bytes of a chunk with that many records."""
         unusual = frozenset(data.translate(None, _USUAL))
-        return cls(unusual, data.count(b"\n") != records, b"Err:5" in data)
+        guarded = any(_begins_with(data, sign) for sign in unusual & _GUARDS)
+        return cls(unusual, data.count(b"\n") != records, b"Err:5" in data, guarded)
 
     @property
     def odd(self) -> bool:
         """Some character may be invisible, or not in its normal form."""
         return any(byte >= 0x80 for byte in self.unusual)
-
-    @property
-    def guarded(self) -> bool:
-        """Some cell may begin with what spreadsheets put before a value."""
-        return not self.unusual.isdisjoint(b"'=")
 
     @property
     def failed(self) -> bool:
@@ -88,6 +91,13 @@ class Note:
 
 
 _Finding: TypeAlias = tuple[Check, pl.Series, Severity]
+
+
+def _begins_with(data: bytes, sign: int) -> bool:
+    """Whether a sign stands where a cell can begin: behind no letter, digit or byte of one."""
+    array = np.frombuffer(data, np.uint8)
+    at = np.flatnonzero(array == sign)
+    return bool(at.size) and (at[0] == 0 or not _INSIDE[array[at - 1]].all())
 
 
 def prepared(raw: pl.DataFrame, census: Census, identifiers: Mapping[int, bool]) -> pl.DataFrame:
@@ -119,7 +129,7 @@ class CellNotes:
     def of(self, census: Census, before: pl.DataFrame, frame: pl.DataFrame) -> list[Note]:
         """What some rows have. before: the cells as the file has them. frame: as they were read."""
         loads = frame[OPERATION].fill_null("") != Operation.REMOVE.value
-        notes = []
+        notes: list[Note] = []
         for cell in self.cells.values():
             key = cell.field.name in self.record_type.key
             for check, rows, severity in self._of_cell(cell, census, before, frame):
