@@ -11,7 +11,7 @@ def proven_before(job: ImportJob) -> dict[str, bool]:
     jobs = ImportJob.objects.filter(
         tenant_id=job.tenant_id,
         feed=job.feed,
-        template_version__template_id=version and version.template_id,
+        template_version__template_id=None if version is None else version.template_id,
         state__in=(ImportJob.State.COMPLETE, ImportJob.State.INCOMPLETE),
         dialect__has_key="proven",
     )
