@@ -169,10 +169,10 @@ def _operation_cell(mapping: ColumnMapping) -> Cell | None:
 def _operation_masks(rule: RowOperation, operation: Cell) -> Iterator[Mask]:
     named = ", ".join(rule.values)
     unread = operation.cell.is_not_null() & pl.col(OPERATION).is_null()
-    message = f'"{{column}}" is "{{value}}". Use one of: {named} (case does not count).'
+    message = f'"{{column}}" is "{{value}}". Use one of: {named} (case is ignored).'
     operation_checks = [*operation.faults, Check(Code.NOT_IN_LIST, unread, message)]
     if rule.blank is None:
-        message = f'"{{column}}" is blank. Say what to do with the row: {named}.'
+        message = f'"{{column}}" is blank. It must say what to do with the row: {named}.'
         operation_checks.append(Check(Code.REQUIRED, operation.blank, message))
     for check in operation_checks:
         yield _mask(check, operation)
@@ -192,7 +192,7 @@ def _cell_masks(cell: Cell, record_type: RecordType, loads: pl.Expr | None) -> I
 def _required(cell: Cell) -> Check:
     words = [word for word in missing_in(cell.field)[1:] if word.isupper()]
     counted = f" ({', '.join(words[:-1])} and {words[-1]} count as blank)" if words else ""
-    message = f'"{{column}}" is blank, but each row needs a value there. Fill it in{counted}.'
+    message = f'"{{column}}" is blank, but every row needs a value here. Fill it in{counted}.'
     return Check(Code.REQUIRED, cell.blank, message)
 
 

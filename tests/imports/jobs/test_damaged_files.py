@@ -1,4 +1,4 @@
-"""Files that spreadsheets and programs damaged, from folder to store: nothing wrong stays silent."""
+"""Files that spreadsheets and programs damaged, from folder to store: nothing stays silent."""
 
 from __future__ import annotations
 
