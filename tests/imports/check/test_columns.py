@@ -250,5 +250,5 @@ def test_a_column_that_holds_only_what_nobody_sees_has_no_name() -> None:
     header = ["PersonIdentifier", "FirstName", "LastName", "Email", "\u200b"]
     mapping = match(header, feed, catalog().record_type("accounts"))
     assert [issue.message for issue in mapping.warnings] == [
-        "Ignored at the end, without a name: 1 column."
+        "Ignored at the end because they have no name: 1 column."
     ]
