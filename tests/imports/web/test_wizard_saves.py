@@ -12,7 +12,6 @@ from imports.templates import actions
 from portal.changes import Actor
 from portal.models import User
 from tests.imports.conftest import institution as institution
-from tests.imports.conftest import transactional_db as transactional_db
 from tests.imports.institution import PERSON
 from tests.imports.web.test_wizard import PEOPLE, Admin, words
 from tests.imports.web.test_wizard import admin as admin
