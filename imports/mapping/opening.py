@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 from imports.check.columns import ColumnMapping, fold, is_attachment
-from imports.check.matching import match
+from imports.mapping.matching import match
 from imports.issues import FileRefused
 from imports.mapping.definitions import AUTO, DELIMITERS, QUOTES, ReadingOptions, Spec
 from imports.mapping.resolving import resolve

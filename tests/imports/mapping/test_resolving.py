@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports.check.columns import ATTACHMENT_COLUMNS, ColumnMapping
-from imports.check.matching import match
+from imports.mapping.matching import match
 from imports.check.validation import CheckedChunk, ReferenceSet, Validator
 from imports.issues import Code, FileRefused
 from imports.load.reading import Source
@@ -285,7 +285,7 @@ def test_a_missing_column_is_refused_with_what_is_near() -> None:
     refused = refusal(["ID", "First", "Surname", "E-Mail", "Sex", "Born"])
     assert not isinstance(refused, HoldNeeded)
     assert [(issue.code, issue.column, issue.value) for issue in refused.issues] == [
-        (Code.MISSING_COLUMN, "Last", ""),
+        (Code.MISSING_COLUMN, "Last", "Surname"),
         (Code.MISSING_COLUMN, "Mail", "E-Mail"),
     ]
     assert refused.issues[1].message == (
