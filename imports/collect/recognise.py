@@ -6,8 +6,10 @@ Only the first bytes are read. A file that cannot be read looks like nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager
-from typing import BinaryIO
+from contextlib import AbstractContextManager, contextmanager
+from typing import BinaryIO, cast
+
+from django.core.files.storage import default_storage
 
 from imports.arrivals.decisions import shown
 from imports.arrivals.misplaced import MisplacedFile
@@ -29,6 +31,17 @@ _MOST = 20  # files that one round reads
 _NAMED = 5
 
 Opened = Callable[[], AbstractContextManager[BinaryIO]]
+
+
+def feeds_of_stored(content: str, size: int, name: str) -> list[Feed]:
+    """As `feeds_of`, for a copy in storage."""
+
+    @contextmanager
+    def opened() -> Iterator[BinaryIO]:
+        with default_storage.open(content, "rb") as file:
+            yield cast(BinaryIO, file)
+
+    return feeds_of(opened, size, name)
 
 
 def feeds_of(opened: Opened, size: int, name: str) -> list[Feed]:

@@ -8,7 +8,6 @@ when it is renamed or a template is made. Every step may be cut off and done aga
 
 from __future__ import annotations
 
-import functools
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -254,8 +253,7 @@ def _showing(unmatched: Unmatched) -> Decide:
     """Show people the file that no template names, and keep a copy to make a template from."""
 
     def decide(arrival: Arrival, row: ArrivalFile) -> str:
-        opened = functools.partial(default_storage.open, row.content)
-        feeds = recognise.feeds_of(opened, row.size or 0, row.name)
+        feeds = recognise.feeds_of_stored(row.content, row.size or 0, row.name)
         hint = recognise.template_hint(feeds, arrival.account_id)
         reason = f"{unmatched.reason} {hint}".strip()
         row.problem, row.reason = Verdict.UNMATCHED, reason

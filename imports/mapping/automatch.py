@@ -98,9 +98,7 @@ def suggest(
         column = _Column(shape, learned.get(form, {}), shared.get(form, {}), record_type.key)
         ideas.append(column.ideas(names.ideas(name), targets))
     chosen = dict(assign(_weights(ideas, len(targets))))
-    return [
-        _suggestion(i, shape, targets, ideas, chosen.get(i)) for i, shape in enumerate(columns)
-    ]
+    return [_suggestion(i, shape, targets, ideas, chosen.get(i)) for i, shape in enumerate(columns)]
 
 
 def unmapped_required(

@@ -47,7 +47,10 @@ def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> ColumnM
         columns=columns,
         operation_column=operation,
         ignored=tuple(header[i] for i in free),
-        warnings=(*unknown_columns(header, free, unused.partners if unused else {}), *unnamed(len(header) - len(folded))),
+        warnings=(
+            *unknown_columns(header, free, unused.partners if unused else {}),
+            *unnamed(len(header) - len(folded)),
+        ),
         neutralised=neutralised,
         fingerprint=_fingerprint(header, feed, record_type, columns, operation),
     )

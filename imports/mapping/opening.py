@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 from imports.check.columns import ColumnMapping, fold, is_attachment
-from imports.mapping.matching import match
 from imports.issues import FileRefused
 from imports.mapping.definitions import AUTO, DELIMITERS, QUOTES, ReadingOptions, Spec
+from imports.mapping.matching import match
 from imports.mapping.resolving import resolve
 from imports.mapping.tables import Tables
 from imports.scan.dialect import Dialect, DialectHints, detect

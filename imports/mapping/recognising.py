@@ -20,7 +20,7 @@ _NAME = 0.3  # the file's own name
 _CLEARLY = 0.5  # by how much a feed must be likelier than the one that the file was sent for
 _NEAR = 0.15  # feeds that are no further apart than this are equally likely
 _COVERED = 0.8  # the part of its needed fields that a likely feed finds
-_FOUND = 0.7  # how sure a column for the row operation must be
+_SURE_ENOUGH = 0.7  # how sure a column for the row operation must be
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,9 @@ def _fit(
     return _Fit(feed, score, sum(share**3 for share in sure.values()), covered)
 
 
-def _lacks_operation(feed: Feed, sure: Mapping[str | None, float]) -> bool:
+def _lacks_operation(feed: Feed, sure: Mapping[str, float]) -> bool:
     rule = feed.row_operation
-    return rule is not None and rule.blank is None and sure.get(rule.column, 0.0) < _FOUND
+    return rule is not None and rule.blank is None and sure.get(rule.column, 0.0) < _SURE_ENOUGH
 
 
 def _mean(numbers: Sequence[float]) -> float:

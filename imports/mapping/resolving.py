@@ -54,13 +54,12 @@ def resolve(
     rule = feed.row_operation
     also = [rule.column] if rule and not own and place is None else []
     _refuse_missing(spec, header, at, also, feed, record_type)
-    neutralised = columns.is_attachment(folded)
-    binder = _Binder(header, at, lookups, neutralised)
+    binder = _Binder(header, at, lookups, columns.is_attachment(folded))
     plain, computed = _bound(spec, binder, feed, record_type)
     operation = None
     if own is not None and rule is not None:
         place, operation = _bound_operation(binder, own, rule.column, len(computed))
-    free = _free(at, folded, place, neutralised)
+    free = _free(at, folded, place, binder.neutralised)
     kept = columns.kept_columns(header, free, feed, spec.fields)
     free = [i for i in free if i not in dict(kept)]
     every = tuple(sorted((*plain, *kept), key=lambda column: column[0]))
@@ -69,11 +68,8 @@ def resolve(
         columns=every,
         operation_column=place,
         ignored=tuple(header[i] for i in free),
-        warnings=(
-            *_warnings(spec, header, free, at, feed, record_type),
-            *columns.unnamed(len(header) - len(folded)),
-        ),
-        neutralised=neutralised,
+        warnings=tuple(_warnings(spec, header, free, at, feed, record_type)),
+        neutralised=binder.neutralised,
         fingerprint=_fingerprint(spec, header, feed, record_type, lookups),
         computed=computed,
         reasons=tuple(_reasons(spec, header, free)),
@@ -228,13 +224,16 @@ def _warnings(
     feed: Feed,
     record_type: RecordType,
 ) -> Iterator[Issue]:
-    if not free or spec.settings.unknown_columns is Unknown.IGNORE:
-        return
-    fed = {name: [f for f, source in spec.fields.items() if name in source.columns]
-           for name in spec.columns if name not in at}  # fmt: skip
-    candidates = [header[i].strip() for i in free]
-    likely = renames(fed, candidates, record_type, targets_of(feed, record_type))
-    yield from columns.unknown_columns(header, free, likely.partners)
+    """Of columns that nothing takes, and of those at the end without a name."""
+    if free and spec.settings.unknown_columns is not Unknown.IGNORE:
+        absent: dict[str, list[str]] = {name: [] for name in spec.columns if name not in at}
+        for field, source in spec.fields.items():
+            for name in absent.keys() & set(source.columns):
+                absent[name].append(field)
+        candidates = [header[i].strip() for i in free]
+        likely = renames(absent, candidates, record_type, targets_of(feed, record_type))
+        yield from columns.unknown_columns(header, free, likely.partners)
+    yield from columns.unnamed(len(header) - len(columns.folded_names(header)))
 
 
 def _reasons(spec: Spec, header: Sequence[str], free: Sequence[int]) -> Iterator[str]:

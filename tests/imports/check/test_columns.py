@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports.check.columns import ColumnMapping, numbered
-from imports.mapping.matching import match
 from imports.issues import Code, FileRefused, Severity
+from imports.mapping.matching import match
 from portal.records.catalog import catalog
 from tests.sizes import examples
 
@@ -116,8 +116,8 @@ def test_one_column_is_never_to_be_renamed_to_two() -> None:
         (["PersonIdentifier", "FirstName", "Family name", "e-mail"],
          {"LastName": "Family name", "Email": "e-mail"}),
         (["Persn Identifier", "Given name", "Family name", "Mail"],
-         {"PersonIdentifier": "Persn Identifier", "FirstName": "Given name", "LastName": "Family name",
-          "Email": "Mail"}),
+         {"PersonIdentifier": "Persn Identifier", "FirstName": "Given name",
+          "LastName": "Family name", "Email": "Mail"}),
         (["PersonIdentifier", "FirstName", "LastName", "Telephone"], {"Email": ""}),
     ],
 )  # fmt: skip

@@ -16,8 +16,8 @@ import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports.mapping.matching import match
 from imports.check.validation import CheckedChunk, ReferenceSet, Validator, key_hash, key_text
+from imports.mapping.matching import match
 from portal.records.catalog import catalog
 from portal.records.definitions import Blank, Feed, Field, FieldType, Operation, RecordType, Rule
 from tests.sizes import examples

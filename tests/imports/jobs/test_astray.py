@@ -90,7 +90,7 @@ def test_a_column_too_many_is_no_other_feed(institution: Institution) -> None:
 @pytest.mark.parametrize(
     ("number", "end"),
     [
-        (3, 'm2'),
+        (3, "m2"),
         (4, '1 more column is missing: "c3".'),
         (6, '3 more columns are missing: "c3", "c4", "c5".'),
     ],

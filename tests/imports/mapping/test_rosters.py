@@ -113,9 +113,7 @@ def test_a_file_in_another_feeds_folder_is_seldom_sent_astray() -> None:
 
 @pytest.mark.parametrize("feed", [feed for feed in catalog().feeds() if not feed.keep_unknown])
 def test_a_feeds_own_header_is_its_own(feed: Feed) -> None:
-    names = feed.columns or [
-        field.name for field in catalog().record_type(feed.record_type).fields
-    ]
+    names = feed.columns or [field.name for field in catalog().record_type(feed.record_type).fields]
     likenesses = likely_feeds(list(names), [], feeds())
     assert catalog().feed(likenesses[0].feed.name).record_type == feed.record_type
     assert clearly_for(likenesses, feed.name) == []

@@ -90,9 +90,7 @@ def test_a_mapping_of_ones_own_stands_below_the_values_too(admin: Admin) -> None
 def test_a_guessed_meaning_is_marked_and_a_letter_is_left_to_a_person(admin: Admin) -> None:
     admin.begin("enrollments")
     rows = [("I", 6), ("Inscrito", 2), ("enrl", 2), ("Dropped", 1)]
-    lines = [
-        f"p{n}{value},S1,{value}\n" for value, count in rows for n in range(count)
-    ]
+    lines = [f"p{n}{value},S1,{value}\n" for value, count in rows for n in range(count)]
     admin.upload("PersonIdentifier,SectionIdentifier,Status\n" + "".join(lines))
     number = admin.number("Status")
     admin.send("draft-field", number, **{"column-0": "2", "do": "add", "kind": "map"})
