@@ -90,7 +90,10 @@ def _unstable(entry: Entry, now: datetime, quiet: timedelta) -> DecisionEntry | 
     # A file that was copied in by other means may have a time far ahead: it must not wait for it.
     if abs(now - entry.changed) >= quiet:
         return None
-    reason = f"{shown(entry.name)} has just come; it is taken when it has rested for a moment."
+    reason = (
+        f"{shown(entry.name)} has just arrived. It is picked up once it has stopped "
+        "changing for a moment."
+    )
     return DecisionEntry(entry.name, Verdict.NOT_YET_STABLE, reason)
 
 
@@ -101,8 +104,8 @@ def _unmatched(
     name = shown(entry.name)
     facts = " ".join([f"No import template has the file name {name}.", *(n.reason for n in near)])
     advice = (
-        "Send it under a name that a template has, or make a template from it. Names are compared "
-        "exactly, with their extension."
+        "Send it under a name that a template has, or create a template from it. "
+        "Names must match exactly, including the extension."
     )
     return Unmatched(entry, near, f"{facts} {advice}")
 
@@ -121,21 +124,22 @@ _KINDS: tuple[Kind, ...] = (
     (
         Verdict.NAME_NOT_TEXT,
         _is_no_text,
-        "The name {name} is not UTF-8. Set the client to UTF-8 names and send the file again.",
+        "The name {name} is not UTF-8. Set your client to UTF-8 file names and send "
+        "the file again.",
     ),
     HIDDEN,
     TEMPORARY,
     (
         Verdict.RESULT,
         is_result,
-        "{name} was written by the portal for the sender. Rows that were corrected in it are sent "
-        "under the name of the file they are from.",
+        "{name} was written by the portal for the sender. Send corrected rows under "
+        "the name of the original file.",
     ),
     (
         Verdict.NAME_TOO_LONG,
         _is_too_long,
-        "The name {name} is too long: the portal writes its result beside the file, under the same "
-        "name with an ending. Send it again under a shorter name.",
+        "The name {name} is too long: the portal writes its result next to the file, "
+        "under the same name plus an extension. Send it again under a shorter name.",
     ),
     LEFTOVER,
 )

@@ -159,7 +159,7 @@ def _suggestion(
     best = max(range(len(row)), key=lambda i: row[i].sure, default=None)
     reason = NO_IDEA.reason
     if best is not None and row[best].sure >= _SURE_ENOUGH:
-        reason = f'It could be "{targets[best].name}", but another column is more like it.'
+        reason = f'It could be "{targets[best].name}", but another column is a closer match.'
     return Suggestion(column, None, 0.0, reason, seen)
 
 
@@ -206,14 +206,14 @@ class _Column:
         if sure <= valued.sure:
             return valued
         before = counted(times, "time")
-        reason = f"A column of this name was mapped so {before} before."
+        reason = f"A column of this name was mapped this way {before} before."
         return Idea(sure, reason, proven=sure > _UNPROVEN)
 
     def _hinted(self, idea: Idea, field: Field) -> Idea:
         denied = self._fits.deny(field, is_key=field.name in self._key)
         if denied or not self._elsewhere.get(field.name):
             return idea
-        return Idea(_HINT, "Another institution mapped a column of this name so.")
+        return Idea(_HINT, "Another institution mapped a column of this name this way.")
 
     def _with_values(self, named: Idea, field: Field) -> Idea:
         if not self._fits.shape.values:

@@ -53,7 +53,7 @@ class Renames:
             if partner is not None:
                 advice = f'The file has "{short(partner)}": rename it{ending}'
             else:
-                advice, left = f"Add it, spelled like this{ending}{left}", ""
+                advice, left = f"Add it with exactly this spelling{ending}{left}", ""
             value = short(partner or "")
             yield Issue(Code.MISSING_COLUMN, f"{fact} {advice}", column=name, value=value)
 

@@ -143,7 +143,7 @@ def _refuse_missing(
 
 def _missing(name: str, fields: Sequence[str]) -> str:
     taken = ", ".join(f'"{field}"' for field in fields[:_NAMED])
-    why = f", from which the template takes {taken}" if fields else ""
+    why = f", which the template uses for {taken}" if fields else ""
     return f'The column "{name[:SHOWN_CHARACTERS]}" is missing{why}.'
 
 
@@ -240,7 +240,7 @@ def _reasons(spec: Spec, header: Sequence[str], free: Sequence[int]) -> Iterator
     if free and spec.settings.unknown_columns is Unknown.HOLD:
         named = ", ".join(f'"{header[i].strip()[:SHOWN_CHARACTERS]}"' for i in free[:_NAMED])
         more = f" and {len(free) - _NAMED} more" if len(free) > _NAMED else ""
-        yield f"The file has columns that the template does not know: {named}{more}."
+        yield f"The file has columns that are not in the template: {named}{more}."
 
 
 def _fingerprint(

@@ -21,7 +21,7 @@ class Notice(TenantOwned):
     """
 
     class Event(models.TextChoices):
-        UNMATCHED = "unmatched", "No template of that name"
+        UNMATCHED = "unmatched", "No matching template"
         HELD = "held", "Held"
         DECIDED = "decided", "Decided"
         FAILED = "failed", "Failed"
@@ -30,7 +30,7 @@ class Notice(TenantOwned):
         EXPORT_FAILED = "export_failed", "Export failed"
         GIVEN_UP = "given_up", "Delivery given up"
         REFUSED = "refused", "Delivery refused"
-        PORTAL_FAULT = "portal_fault", "Fault of the portal"
+        PORTAL_FAULT = "portal_fault", "Portal error"
 
     event = models.CharField(max_length=20, choices=Event)
     key = models.CharField(max_length=200)

@@ -148,7 +148,7 @@ def test_what_was_mapped_before_is_suggested_again() -> None:
     learned = {normal_form("Kdnr. 2"): {"PersonIdentifier": 3, "LastName": 1}}
     (suggestion,) = suggested("accounts", ["KDNR-2"], learned=learned)
     assert suggestion.field == "PersonIdentifier"
-    assert "mapped so 3 times" in suggestion.reason
+    assert "mapped this way 3 times" in suggestion.reason
 
 
 def test_a_mapping_that_was_made_before_goes_before_a_likeness() -> None:
@@ -205,7 +205,7 @@ def test_what_others_mapped_is_a_hint_only_where_nothing_else_speaks() -> None:
     first, other = suggested("accounts", ["Vorname", "Feld 9"], shared=hint)
     assert (first.field, other.field) == ("FirstName", "LastName")
     assert other.confidence < 0.7
-    assert other.reason == "Another institution mapped a column of this name so."
+    assert other.reason == "Another institution mapped a column of this name this way."
 
 
 def test_the_same_name_is_not_sure_where_the_values_speak_against_it() -> None:

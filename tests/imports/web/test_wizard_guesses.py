@@ -71,7 +71,7 @@ def test_nothing_of_another_institution_is_seen_unless_the_operator_shares_it(
     admin.upload(header)
     assert mapping(admin)["FirstName"] == ["Feld 9"]
     page = words(admin.page("draft-map"))
-    assert "a guess, 55 %. Another institution mapped a column of this name so." in page
+    assert "a guess, 55 %. Another institution mapped a column of this name this way." in page
 
 
 def test_a_mapping_of_ones_own_stands_below_the_values_too(admin: Admin) -> None:
