@@ -52,7 +52,7 @@ def test_a_misplaced_file_is_read_once(sender: Folders, monkeypatch: pytest.Monk
 def test_a_file_that_cannot_be_read_is_reported_as_before(sender: Folders, content: bytes) -> None:
     (sender.root / "nightly.csv").write_bytes(content)
     sender.poll()
-    assert "from which nothing is imported" in reason("nightly.csv")
+    assert "which is not imported" in reason("nightly.csv")
     assert "looks like" not in reason("nightly.csv")
 
 

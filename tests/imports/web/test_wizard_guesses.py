@@ -100,4 +100,4 @@ def test_a_guessed_meaning_is_marked_and_a_letter_is_left_to_a_person(admin: Adm
     assert page.count("a guess: Often written like this.") == 2
     assert "perhaps Incomplete: Often written like this. So short a code may mean" in page
     assert "Guesses are marked as such: look at each before you save." in page
-    assert "1 without a meaning yet" in page
+    assert "1 not mapped yet" in page
