@@ -26,7 +26,7 @@ from portal.records.catalog import catalog
 from portal.records.definitions import Feed
 
 log = logs.get(__name__)
-_COMPARED = 500  # columns of a file
+_COMPARED = 200  # columns of a file
 _MOST = 20  # files that one round reads
 _NAMED = 5
 

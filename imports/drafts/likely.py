@@ -10,7 +10,7 @@ from portal.models import User
 from portal.records.catalog import catalog
 from portal.records.definitions import Feed
 
-_COMPARED = 500  # columns of the file
+_COMPARED = 200  # columns of the file
 
 
 def choose_feed(draft: ImportDraft, user: User) -> None:

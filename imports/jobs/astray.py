@@ -15,7 +15,7 @@ from portal.records.catalog import catalog
 from portal.records.definitions import Feed
 
 _NAMED = 10
-_COMPARED = 500  # columns of the file
+_COMPARED = 200  # columns of the file
 
 
 def advised(job: ImportJob, refusal: FileRefused) -> Sequence[Issue]:

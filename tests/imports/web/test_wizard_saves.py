@@ -230,6 +230,24 @@ def test_a_template_keeps_the_account_that_an_older_portal_let_it_have(saved: Ad
     assert template().account == older
 
 
+def test_a_draft_of_an_older_portal_opens_with_what_it_was_told_then(admin: Admin) -> None:
+    admin.begin()
+    admin.upload(PEOPLE)
+    draft = admin.draft()
+    idea = {"column": 2, "field": "LastName", "confidence": 0.98, "samples": ["LOVELACE"],
+            "reason": "A column of this name was mapped so 3 times before."}  # fmt: skip
+    sample = {"header": draft.sample["header"], "ideas": [idea]}
+    ImportDraft.objects.filter(uid=admin.uid).update(sample=sample)
+    number = admin.number("LastName")
+    for name in ("draft-choose", "draft-settings", "draft-file", "draft-columns", "draft-finish"):
+        admin.page(name)
+    admin.page("draft-field", number)
+    assert "mapped so 3 times before" in words(admin.page("draft-map"))
+    admin.send("draft-map", then="check")
+    admin.work()
+    assert admin.draft().dry_run.state == "planned"
+
+
 def test_a_file_of_another_kind_is_named_beside_the_choice(admin: Admin) -> None:
     admin.begin("courses")
     admin.upload(PEOPLE)
