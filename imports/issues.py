@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 SHOWN_CHARACTERS = 200  # of one value of a file (a cell, a column's name) in an issue or on a page
 
@@ -34,6 +35,10 @@ class Code(enum.StrEnum):
     CELL_TOO_LARGE = "cell_too_large"
     ROW_TOO_LARGE = "row_too_large"
     NOT_JSON = "not_json"
+    BLANK_ROWS = "blank_rows"  # left out, a warning
+    FOOTER = "footer"  # likewise
+    REPEATED_HEADER = "repeated_header"  # likewise
+    UNLIKELY_LETTERS = "unlikely_letters"  # a warning
     # one row, by the field and row rules
     REQUIRED = "required"
     TOO_LONG = "too_long"
@@ -65,6 +70,7 @@ class Code(enum.StrEnum):
     TOO_MANY_COLUMNS = "too_many_columns"
     UNKNOWN_COLUMN = "unknown_column"
     OTHER_FEED = "other_feed"  # the columns are those of another feed than the file was sent for
+    OTHER_LAYOUT = "other_layout"  # a warning: the file was read in another way than expected
     BAD_TEMPLATE = "bad_template"  # the template does not fit what it is for
 
 
@@ -92,6 +98,10 @@ class FileRefused(Exception):
     def __init__(self, *issues: Issue) -> None:
         super().__init__("; ".join(issue.message for issue in issues))
         self.issues = issues
+
+    def with_issues(self, *issues: Issue) -> Self:
+        """The same refusal in other words."""
+        return type(self)(*issues)
 
 
 def headline(issues: Sequence[Issue]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -30,6 +31,10 @@ class ColumnsMissing(FileRefused):
     def __init__(self, header: Sequence[str], *issues: Issue) -> None:
         super().__init__(*issues)
         self.header = tuple(header)
+
+    def with_issues(self, *issues: Issue) -> Self:
+        """The same refusal in other words."""
+        return type(self)(self.header, *issues)
 
 
 @dataclass(frozen=True, slots=True)
