@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 
@@ -199,16 +199,16 @@ def _repeated(name: str, times: int) -> Issue:
 
 
 def unknown_columns(
-    header: Sequence[str], free: Sequence[int], unused: Sequence[str]
+    header: Sequence[str], free: Sequence[int], partners: Mapping[str, str]
 ) -> Iterator[Issue]:
-    """Warn about each free column, and name which of the unused names may be meant."""
-    for number, i in enumerate(free):
+    """Warn about each free column. partners: an unused name to the free column that may mean it."""
+    meant = {column: name for name, column in partners.items()}
+    for i in free:
         name = header[i].strip()
-        near = near_names(name, unused) if number < _COMPARED else []
-        meant = f' Did you mean "{near[0]}"?' if near else ""
+        question = f' Did you mean "{short(meant[name])}"?' if name in meant else ""
         yield Issue(
             Code.UNKNOWN_COLUMN,
-            f'The column "{short(name)}" is unknown and was ignored.{meant}',
+            f'The column "{short(name)}" is unknown and was ignored.{question}',
             column=header[i],
             value=short(name),
             severity=Severity.WARNING,

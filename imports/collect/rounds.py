@@ -20,7 +20,7 @@ from imports.arrivals.decisions import Verdict
 from imports.arrivals.listing import Listing
 from imports.arrivals.manifest import ManifestDetection, detect
 from imports.arrivals.names import is_result
-from imports.collect import account_templates, fetch, folders, sightings, template_files
+from imports.collect import account_templates, fetch, folders, recognise, sightings, template_files
 from imports.collect.deliveries import ROUND, Folder
 from imports.collect.manifests import claim, collect
 from imports.collect.sightings import Seen
@@ -97,7 +97,7 @@ def _endpoint(endpoint: Endpoint) -> None:
                 seen.extend(_drop(Folder(drop, jail)))
             except Exception as exc:  # a folder that fails stops no other
                 log.exception("drop_failed", drop_id=drop.pk, exc_info=exc)
-        seen += _misplaced(folders.tree(jail), drops)
+        seen += _misplaced(jail, drops)
         sightings.record(endpoint, seen)
 
 
@@ -189,11 +189,15 @@ _NOT_CLAIMED = (
 )
 
 
-def _misplaced(tree: dict[str, Listing], drops: list[Drop]) -> Iterator[Seen]:
-    for file in misplaced.find(tree, [drop.path for drop in drops]):
+def _misplaced(jail: Jail, drops: list[Drop]) -> Iterator[Seen]:
+    tree = folders.tree(jail)
+    files = misplaced.find(tree, [drop.path for drop in drops])
+    sizes = {}
+    for file in files:
         folder, _, name = file.path.rpartition("/")
-        size = tree[folder].by_name[name].size
-        yield Seen(file.path, size, "misplaced", file.reason, None)
+        sizes[file.path] = tree[folder].by_name[name].size
+    for file in recognise.misplaced(jail, files, drops, sizes):
+        yield Seen(file.path, sizes[file.path], "misplaced", file.reason, None)
 
 
 def _forget_old_results(folder: Folder, listing: Listing) -> None:

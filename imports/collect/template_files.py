@@ -21,7 +21,7 @@ from imports.arrivals.decisions import DecisionEntry, Verdict, shown
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.names import result_name
 from imports.arrivals.template import Match, TemplateDetection, Unmatched, detect
-from imports.collect import account_templates, snapshot
+from imports.collect import account_templates, recognise, snapshot
 from imports.collect.account_templates import AccountTemplates
 from imports.collect.deliveries import ROUND, Folder, log_decision, save_unless_duplicate, uploader
 from imports.collect.folders import source_of_entry
@@ -254,9 +254,12 @@ def _showing(unmatched: Unmatched) -> Decide:
     """Show people the file that no template names, and keep a copy to make a template from."""
 
     def decide(arrival: Arrival, row: ArrivalFile) -> str:
-        row.problem, row.reason = Verdict.UNMATCHED, unmatched.reason
+        feeds = recognise.feeds_of_stored(row.content, row.size or 0, row.name)
+        hint = recognise.template_hint(feeds, arrival.account_id)
+        reason = f"{unmatched.reason} {hint}".strip()
+        row.problem, row.reason = Verdict.UNMATCHED, reason
         row.save()
-        log_decision(arrival, DecisionEntry(row.name, Verdict.UNMATCHED, unmatched.reason))
+        log_decision(arrival, DecisionEntry(row.name, Verdict.UNMATCHED, reason))
         for miss in unmatched.near:
             log_decision(arrival, DecisionEntry(miss.name, Verdict.NEAR_MISS, miss.reason))
         mail.unmatched(arrival, row)

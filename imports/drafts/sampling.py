@@ -15,7 +15,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from imports.check.columns import folded_names, numbered
-from imports.issues import Code, FileRefused
+from imports.issues import Code, FileRefused, headline
 from imports.mapping.definitions import AUTO, DELIMITERS
 from imports.mapping.opening import read_start
 from imports.mapping.parsing import parse
@@ -76,7 +76,7 @@ def take(draft: ImportDraft, reading: ReadingOptions) -> Sample:
         with opened(draft) as (file, size):
             return _taken(file, size, reading)
     except FileRefused as refused:
-        return Sample(refusal=" ".join(issue.message for issue in refused.issues[:3]))
+        return Sample(refusal=headline(refused.issues))
     except OSError:
         return Sample(refusal="The file is no longer kept. Choose or upload it again.")
 

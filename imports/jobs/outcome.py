@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports.issues import Issue
+from imports.issues import Issue, headline
 from imports.jobs import mail
 from imports.load.limits import Hold, Plan
 from imports.models import ImportJob, IssueGroup, JobEvent
@@ -108,7 +108,7 @@ def refuse(job: ImportJob, issues: Sequence[Issue], attachment: str) -> None:
     summary = Summary()
     for issue in issues:
         summary.add(issue)
-    reason = " ".join(issue.message for issue in issues[:3])
+    reason = headline(issues)
     with transaction.atomic():
         _close(
             job,

@@ -22,7 +22,16 @@ from django.db.models.functions import Now
 from imports.check.row_numbers import RowNumbers
 from imports.check.validation import Validator
 from imports.issues import FileRefused
-from imports.jobs import attachment, instructions, locales, outcome, pinned_lookups, queue, undo
+from imports.jobs import (
+    astray,
+    attachment,
+    instructions,
+    locales,
+    outcome,
+    pinned_lookups,
+    queue,
+    undo,
+)
 from imports.jobs.instructions import Instructions
 from imports.load import apply, as_events, diff, file_rules, limits, measure, staging, stored
 from imports.load.file_rules import FileRejects
@@ -123,7 +132,8 @@ def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
         holds = limits.of_header(refusal.reasons, limits.MISSING_COLUMNS)
         outcome.hold(job, limits.Plan(0, 0, 0, 0, 0, 0), Summary(), "", {}, holds)
         return
-    outcome.refuse(job, refusal.issues, attachment.of_refusal(job, folder, refusal.issues))
+    issues = astray.advised(job, refusal)
+    outcome.refuse(job, issues, attachment.of_refusal(job, folder, issues))
 
 
 def _import(attempt: JobAttempt) -> None:
@@ -192,7 +202,8 @@ def _carry_out(attempt: JobAttempt, ready: ReadyPlan) -> None:
         job, attempt.record_type, target, ready.stage, plan, reading.stored, ready.absent
     )
     if not job.released_plan:
-        holds = [*limits.of_header(ready.source.mapping.reasons), *holds]
+        reasons = (*ready.source.mapping.reasons, *astray.doubts(job, ready.source.mapping))
+        holds = [*limits.of_header(reasons), *holds]
     if changed := limits.differences(plan, job.released_plan or {}):
         outcome.record_state(job, ImportJob.State.RUNNING, changed)
     if not (job.dry_run or holds):

@@ -143,4 +143,4 @@ def explained(refusal: FileRefused, dialect: Dialect, header: Header) -> FileRef
     )
     first, *rest = refusal.issues
     issue = replace(first, message=first.message + looked_at, line=first.line or header.line)
-    return type(refusal)(issue, *rest)
+    return refusal.with_issues(issue, *rest)

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 from imports.check.columns import ColumnMapping, fields_of, fold, is_attachment, short
-from imports.check.matching import match
 from imports.issues import FileRefused
 from imports.mapping.definitions import AUTO, DELIMITERS, QUOTES, ReadingOptions, Spec
 from imports.mapping.drift import explained, is_layout, other_dialects
+from imports.mapping.matching import match
 from imports.mapping.resolving import resolve
 from imports.mapping.tables import Tables
 from imports.scan.dialect import Dialect, DialectHints, detect

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from imports.drafts import keeping, likely, receiving, sampling
-from imports.issues import FileRefused
+from imports.issues import FileRefused, headline
 from imports.models import ImportDraft
 from imports.scan.encoding import ENCODING_NAMES
 from imports.web.wizard import frame
@@ -137,7 +137,7 @@ def _use_fetched(request: TenantRequest, draft: ImportDraft) -> ImportDraft:
 
 
 def _reasons(refused: FileRefused) -> str:
-    return " ".join(issue.message for issue in refused.issues[:3])
+    return headline(refused.issues)
 
 
 def _page(

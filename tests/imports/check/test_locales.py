@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from imports.check import locales
 from imports.check.columns import ColumnMapping
-from imports.check.matching import match
 from imports.check.validation import CheckedChunk, Validator
 from imports.issues import Code
+from imports.mapping.matching import match
 from portal.records.catalog import catalog
 from portal.records.definitions import Feed, Field, FieldType, RecordType
 from tests.imports.check.test_validation import documents, messages, written

@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports.check.characters import tidied
-from imports.check.matching import match
 from imports.check.spreadsheets import restored
 from imports.check.validation import CheckedChunk, ReferenceSet, Validator, key_hash, key_text
 from imports.issues import Severity
+from imports.mapping.matching import match
 from portal.records.catalog import catalog
 from portal.records.definitions import Blank, Feed, Field, FieldType, Operation, RecordType, Rule
 from tests.sizes import examples

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imports.check.matching import match
 from imports.issues import Code
 from imports.load import as_events
 from imports.load.reading import Source
+from imports.mapping.matching import match
 from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
 from imports.scan import json_lines

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports.check.columns import ATTACHMENT_COLUMNS, ColumnMapping
-from imports.check.matching import match
 from imports.check.validation import CheckedChunk, ReferenceSet, Validator
 from imports.issues import Code, FileRefused
 from imports.load.reading import Source
 from imports.mapping.effective import applied, extended, unfit
+from imports.mapping.matching import match
 from imports.mapping.opening import opened
 from imports.mapping.resolving import HoldNeeded, resolve
 from imports.mapping.spec import Spec, from_mapping, parse

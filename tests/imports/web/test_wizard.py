@@ -146,7 +146,7 @@ def test_a_file_goes_from_upload_to_records(admin: Admin) -> None:
 def test_a_draft_becomes_a_template_and_then_its_next_version(admin: Admin) -> None:
     admin.begin()
     admin.upload(PEOPLE)
-    form = {"name": "People", "file_names": "people.csv\nPeople2.CSV", "account": ""}
+    form = {"name": "People", "file_names": "people.csv\nPeople2.CSV", "unvalidated": "1"}
     admin.send("draft-finish", **form)
     admin.send("draft-finish", **form, based_on="1")
     template = ImportTemplate.objects.get()
@@ -320,7 +320,7 @@ def test_what_was_mapped_once_is_suggested_the_next_time(admin: Admin) -> None:
     at = admin.number("LastName")
     assert "LastName" not in admin.draft().spec["fields"]
     admin.send("draft-map", **{f"column-{at}": "2", "then": ""})
-    admin.send("draft-finish", name="Odd", file_names="odd.csv")
+    admin.send("draft-finish", name="Odd", file_names="odd.csv", unvalidated="1")
     admin.begin()
     admin.upload(odd)
     assert admin.draft().spec["fields"]["LastName"] == {"columns": ["Kennwort XY"]}
