@@ -93,6 +93,16 @@ def for_undo(job: ImportJob, user: User) -> ImportJob:
     return undo
 
 
+def lock_past(past: ImportJob) -> None:
+    """Keep a past job's stored file until the transaction ends, so that another row may name it.
+
+    Raises FileNotFoundError where its days are over.
+    """
+    rows = ImportJob.objects.filter(pk=past.pk, content=past.content).exclude(content="")
+    if not rows.select_for_update(no_key=True, of=("self",)).exists():
+        raise FileNotFoundError(past.content)
+
+
 def of_feed(feed: Feed) -> dict[str, Any]:
     """The columns that a job takes from its feed."""
     return {"feed": feed.name, "record_type": feed.record_type, "rank": feed.rank}
