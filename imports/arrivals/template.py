@@ -6,14 +6,14 @@ name of one of the account's templates, extension included, and the file is stab
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from imports.arrivals.decisions import DecisionEntry, Verdict, shown
 from imports.arrivals.kinds import HIDDEN, LEFTOVER, TEMPORARY, Kind
 from imports.arrivals.listing import Entry, Listing
-from imports.arrivals.names import errors_name, is_result, result_name
+from imports.arrivals.names import corrected_name, data_name, errors_name, is_result, result_name
 from imports.arrivals.near import NearMiss, near_misses
 from portal.dropserver.paths import MAX_NAME_BYTES
 
@@ -54,21 +54,24 @@ def detect(
     names: Mapping[str, int],
     quiet: timedelta,
     elsewhere: Mapping[str, str] | None = None,
+    sent: Collection[str] = (),
 ) -> TemplateDetection:
     """Decide about every file of a home at the moment `now` (aware).
 
     names: exact file name to the id of the account's template. quiet: how long a file must have
     been neither written nor renamed; the drop server shows closed files only. elsewhere: see
-    `near_misses`. Folders are not files and get no decision.
+    `near_misses`. sent: error attachments that the sender has put there: they bring corrected
+    rows of the file that they are named after, and are imported by its template. Folders are not files and get no decision.
     """
     detection = TemplateDetection()
     for entry in listing:
         if entry.is_dir:
             continue
-        if decision := _left_alone(entry, names) or _unstable(entry, now, quiet):
+        template = _template(entry.name, names, sent)
+        if decision := _left_alone(entry, names, sent) or _unstable(entry, now, quiet):
             detection.decisions.append(decision)
-        elif entry.name in names:
-            detection.matches.append(Match(entry, names[entry.name]))
+        elif template is not None:
+            detection.matches.append(Match(entry, template))
         else:
             unmatched = _unmatched(entry, names, elsewhere)
             detection.unmatched.append(unmatched)
@@ -77,11 +80,21 @@ def detect(
     return detection
 
 
-def _left_alone(entry: Entry, names: Mapping[str, int]) -> DecisionEntry | None:
+def _template(name: str, names: Mapping[str, int], sent: Collection[str]) -> int | None:
+    template = names.get(name)
+    return names.get(corrected_name(name)) if template is None and name in sent else template
+
+
+def _left_alone(
+    entry: Entry, names: Mapping[str, int], sent: Collection[str]
+) -> DecisionEntry | None:
     """Why the file is not a delivery, whatever templates there are; None where it may be one."""
     name = entry.name
     for verdict, applies, reason in _KINDS:
-        if applies(name) and not (verdict == Verdict.IGNORED and name in names):
+        taken_anyway = (verdict == Verdict.IGNORED and name in names) or (
+            verdict == Verdict.RESULT and name in sent
+        )
+        if applies(name) and not taken_anyway:
             return DecisionEntry(name, verdict, reason.format(name=shown(name)))
     return None
 
@@ -113,7 +126,7 @@ def _is_no_text(name: str) -> bool:
 
 
 def _is_too_long(name: str) -> bool:
-    longest = max(result_name(name), errors_name(name), key=len)
+    longest = max(result_name(name), data_name(name), errors_name(name), key=len)
     return len(longest.encode(errors="surrogateescape")) > MAX_NAME_BYTES
 
 
@@ -128,8 +141,8 @@ _KINDS: tuple[Kind, ...] = (
     (
         Verdict.RESULT,
         is_result,
-        "{name} was written by the portal for the sender. Rows that were corrected in it are sent "
-        "under the name of the file they are from.",
+        "{name} was written by the portal for the sender. An error attachment whose rows were put "
+        "right is sent again under this very name.",
     ),
     (
         Verdict.NAME_TOO_LONG,

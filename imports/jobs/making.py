@@ -40,10 +40,11 @@ def for_arrival(
     wait: timedelta,
     limits: dict[str, Any],
     template_version: TemplateVersion | None = None,
+    **columns: Any,
 ) -> ImportJob:
     """The job of a collected file. It may start after `wait`, or when the collector releases it.
 
-    limits: the drop's. note: why the file was taken, for the timeline. What the template's version
+    limits: the drop's. columns: more of the job's. note: why the file was taken, for the timeline. What the template's version
     says of limits and days is filled in when the job runs (`imports/jobs/instructions.py`).
     """
     file = JobFile(row.name, row.size or 0, row.sha256, row.content)
@@ -58,6 +59,7 @@ def for_arrival(
         template_version=template_version,
         limits=limits,
         ready_at=Now() + wait,
+        **columns,
     )
 
 
@@ -131,4 +133,7 @@ def _of_file(file: JobFile) -> dict[str, Any]:
 def _make(tenant_id: int, asked_by: AskedBy, note: str, actor: str, **columns: Any) -> ImportJob:
     job = ImportJob.objects.create(tenant_id=tenant_id, asked_by=asked_by, **columns)
     outcome.record_state(job, ImportJob.State.READY, note, actor)
+    if job.corrects is not None:
+        sentence = f"Corrected file sent: job {job.uid}."
+        outcome.record_state(job.corrects, job.corrects.state, sentence, actor)
     return job

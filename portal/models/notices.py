@@ -22,6 +22,7 @@ class Notice(TenantOwned):
 
     class Event(models.TextChoices):
         UNMATCHED = "unmatched", "No template of that name"
+        NOT_TAKEN = "not_taken", "Delivery not taken"
         HELD = "held", "Held"
         DECIDED = "decided", "Decided"
         FAILED = "failed", "Failed"

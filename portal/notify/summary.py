@@ -22,6 +22,7 @@ _ORDER = (
     Notice.Event.REFUSED,
     Notice.Event.HELD,
     Notice.Event.UNMATCHED,
+    Notice.Event.NOT_TAKEN,
     Notice.Event.FAILED,
     Notice.Event.EXPORT_FAILED,
     Notice.Event.DECIDED,

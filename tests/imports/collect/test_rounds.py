@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from imports.collect import folders, rounds, snapshot, write_back
 from imports.models import Arrival, ArrivalFile, Decision, ImportJob, Sighting
 from portal import tenancy
-from portal.dropserver.jail import Jail
+from portal.dropserver.jail import Jail, source_of
 from portal.models import Account, Drop, Upload
 from tests.imports.folder import CSV, Folders, arrivals
 from tests.imports.institution import CAMPUS, Institution, counts
@@ -502,10 +502,10 @@ def test_half_written_files_of_a_killed_collector_are_cleared_away(sender: Folde
 def test_a_newer_file_is_not_removed_for_an_older_one(sender: Folders) -> None:
     path = ("Accounts", "AccountImports", "p.csv")
     with Jail(sender.root) as jail:
-        source = folders.source_of(sender.put("p.csv", "one").stat())
+        source = source_of(sender.put("p.csv", "one").stat())
         newer = sender.put("p.csv", "two")
         assert not folders.remove_same(jail, path, source)
         assert newer.read_text() == "two"
-        assert folders.remove_same(jail, path, folders.source_of(newer.stat()))
+        assert folders.remove_same(jail, path, source_of(newer.stat()))
         assert sender.names() == set()
         assert not folders.remove_same(jail, path, source)

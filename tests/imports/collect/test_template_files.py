@@ -21,6 +21,7 @@ from imports.models import (
 )
 from portal import provision
 from portal.models import Account, Drop, Endpoint, Notice, Upload
+from tests.imports.folder import without_data
 from tests.imports.institution import CAMPUS, Institution
 
 BAD = (
@@ -81,7 +82,7 @@ class Desk:
         return done
 
     def names(self) -> set[str]:
-        return {path.name for path in self.home.iterdir()} - {".parts"}
+        return without_data({path.name for path in self.home.iterdir()} - {".parts"})
 
     def log(self) -> list[tuple[str, str]]:
         arrival = Arrival.objects.get()
