@@ -164,7 +164,8 @@ def _decision_about_file(
         entry.name,
         Verdict.WAITING_FOR_MANIFEST,
         f"{name} ({entry.size:,} bytes) has been here since "
-        f"{minute(entry.written, now.tzinfo)} and waits for a manifest. Put a file with the extension .done that names it into this folder.",
+        f"{minute(entry.written, now.tzinfo)} and waits for a manifest. "
+        "Put a file with the extension .done that names it into this folder.",
     )
 
 

@@ -61,7 +61,8 @@ def detect(
     names: exact file name to the id of the account's template. quiet: how long a file must have
     been neither written nor renamed; the drop server shows closed files only. elsewhere: see
     `near_misses`. sent: error attachments that the sender has put there: they bring corrected
-    rows of the file that they are named after, and are imported by its template. Folders are not files and get no decision.
+    rows of the file that they are named after, and are imported by its template. Folders are not
+    files and get no decision.
     """
     detection = TemplateDetection()
     for entry in listing:
@@ -114,8 +115,8 @@ def _unmatched(
     name = shown(entry.name)
     facts = " ".join([f"No import template has the file name {name}.", *(n.reason for n in near)])
     advice = (
-        "Send it under a name that a template has, or make a template from it. Names are compared "
-        "exactly, with their extension."
+        "Send it under a name that a template has, or ask a tenant admin of your institution to "
+        "make a template from it in the portal. Names are compared exactly, with their extension."
     )
     return Unmatched(entry, near, f"{facts} {advice}")
 

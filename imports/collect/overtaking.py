@@ -23,14 +23,14 @@ def waiting(folder: Folder, manifests: Iterable[Entry]) -> dict[str, str]:
     arriving = uploads.open_names(folder) if manifests else set()
     if not arriving:
         return {}
-    named = {entry.name: arriving & _names(folder, entry) for entry in manifests}
+    named = {entry.name: arriving & named_in(folder, entry.name) for entry in manifests}
     return {name: _reason(files) for name, files in named.items() if files}
 
 
-def _names(folder: Folder, entry: Entry) -> set[str]:
+def named_in(folder: Folder, manifest_name: str) -> set[str]:
     """The names in a manifest; none in one that cannot be read, which is refused as ever."""
     try:
-        with folders.reading(folder.jail, folder.file(entry.name)) as file:
+        with folders.reading(folder.jail, folder.file(manifest_name)) as file:
             manifest = parse(file.read(_MOST_BYTES))
     except (InvalidSchema, OSError):
         return set()

@@ -168,9 +168,8 @@ def _groups(job: ImportJob) -> Iterator[str]:
         at = [str(line) for line, _ in group.examples if line]
         if at:
             yield f"  Lines: {', '.join(at)}" + (", …" if group.count > len(at) else "")
-    if more := len(groups) - _MOST_GROUPS:
-        if more > 0:
-            yield from ("", f"And {more:,} more causes, which the job's page shows.")
+    if len(groups) > _MOST_GROUPS:
+        yield from ("", f"And {len(groups) - _MOST_GROUPS:,} more causes; the .json file has them.")
 
 
 def _all_groups(job: ImportJob) -> list[Any]:

@@ -187,7 +187,12 @@ def _is_text(name: str) -> bool:
 def _under_way(folder: Folder) -> set[str]:
     """Data files that unsettled manifests of the drop name."""
     arrivals = Arrival.objects.filter(drop=folder.drop, settled_at=None)
-    return set(arrivals.filter(files__problem="").values_list("files__name", flat=True)) - {None}
+    names = set(arrivals.filter(files__problem="").values_list("files__name", flat=True))
+    # Without a configuration nothing was taken yet; the manifest itself says what it names.
+    waiting = arrivals.filter(state=Arrival.State.CONFIG_MISSING)
+    for manifest in waiting.values_list("current_name", flat=True):
+        names |= overtaking.named_in(folder, manifest)
+    return names - {None}
 
 
 def _seen(folder: Folder, tried: Collection[str], waiting: Mapping[str, str]) -> Iterator[Seen]:

@@ -1,5 +1,4 @@
-"""What the drop server has written down about the files in a folder: who put them there, and when.
-"""
+"""What the drop server has recorded about the files in a folder: who put them there, and when."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ data file is removed (only if it still is the one that was taken), the manifest 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 
 from django.core.files.storage import default_storage
@@ -235,7 +236,9 @@ def _write_attachment(folder: Folder, file: ArrivalFile, job: ImportJob) -> str:
     """
     name = errors_name(file.name)
     if uploads.is_sent(folder, name):
-        name = folder.free_name(f"{file.name}.2{ERRORS_ENDING}")
+        taken = folders.taken(folder.jail, folder.path)
+        names = (f"{file.name}.{number}{ERRORS_ENDING}" for number in itertools.count(2))
+        name = next(candidate for candidate in names if candidate not in taken)
     elif not has_rows(job) and folder.jail.exists(folder.file(name)):
         folder.jail.remove(folder.file(name))
     if not has_rows(job):

@@ -80,7 +80,9 @@ def _job(
     return correction
 
 
-def operation_of_part(original: ImportJob | None, feed: Feed, version: TemplateVersion | None) -> str:
+def operation_of_part(
+    original: ImportJob | None, feed: Feed, version: TemplateVersion | None
+) -> str:
     """The operation of a correction that came through a folder.
 
     original: the job that it corrects, if that is there. A file that only is named like an error

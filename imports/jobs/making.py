@@ -44,8 +44,9 @@ def for_arrival(
 ) -> ImportJob:
     """The job of a collected file. It may start after `wait`, or when the collector releases it.
 
-    limits: the drop's. columns: more of the job's. note: why the file was taken, for the timeline. What the template's version
-    says of limits and days is filled in when the job runs (`imports/jobs/instructions.py`).
+    limits: the drop's. columns: more of the job's. note: why the file was taken, for the timeline.
+    What the template's version says of limits and days is filled in when the job runs
+    (`imports/jobs/instructions.py`).
     """
     file = JobFile(row.name, row.size or 0, row.sha256, row.content)
     return _make(

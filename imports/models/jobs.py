@@ -22,7 +22,8 @@ class ImportJob(TenantOwned, Leased):
     with fault "portal". A dry run ends PLANNED.
 
     spec: how a job of the wizard reads its file, where no template is saved; template_version says
-    so otherwise. corrects: the job whose rejected rows this one's file brings again. undoes: the job that this one takes back; such a job has no file
+    so otherwise. corrects: the job whose rejected rows this one's file brings again.
+    undoes: the job that this one takes back; such a job has no file
     (`imports/jobs/undo.py`).
     What follows is filled from the template's settings at the start, where the job does not say it
     (`imports/jobs/instructions.py`).

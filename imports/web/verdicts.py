@@ -27,6 +27,8 @@ LABELS = {
     "taken_before": _("Taken before"),
     "near_miss": _("Near miss"),
     "name_not_text": _("Name not readable"),
+    "replaced": _("Replaced before it was taken"),
+    "upload_open": _("Waits for an upload"),
 }
 
 # The problems of a delivery's files: the manifest's INVALID values, and ours.

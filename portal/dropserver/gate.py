@@ -90,9 +90,7 @@ class Gate(Protocol):
     def upload_opened(self, session: UUID, login: Login, path: Path) -> UUID:
         """A file is being written."""
 
-    def upload_ended(
-        self, upload: UUID, login: Login, path: Path, ended: EndedUpload
-    ) -> None:
+    def upload_ended(self, upload: UUID, login: Login, path: Path, ended: EndedUpload) -> None:
         """The file is not written any more."""
 
     def renamed(self, login: Login, old: Path, new: Path) -> None:

@@ -99,9 +99,7 @@ class Ledger:
         self._journal.add(partial(_open_upload, row, visit, login, _text(login, path)))
         return uid
 
-    def upload_ended(
-        self, upload: uuid.UUID, login: Login, path: Path, ended: EndedUpload
-    ) -> None:
+    def upload_ended(self, upload: uuid.UUID, login: Login, path: Path, ended: EndedUpload) -> None:
         """See `Gate`."""
         self._journal.add(partial(_end_upload, self._rows.pop(upload), ended, timezone.now()))
         if ended.ending is Ending.COMPLETE:

@@ -107,9 +107,7 @@ class MemoryGate:
         self.uploads[upload] = UploadRecord(login.account_id, path)
         return upload
 
-    def upload_ended(
-        self, upload: uuid.UUID, login: Login, path: Path, ended: EndedUpload
-    ) -> None:
+    def upload_ended(self, upload: uuid.UUID, login: Login, path: Path, ended: EndedUpload) -> None:
         """See `Gate`."""
         sent = self.uploads[upload]
         sent.ending, sent.size, sent.source = ended.ending, ended.size, ended.source

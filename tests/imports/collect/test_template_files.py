@@ -152,7 +152,10 @@ def test_rejected_rows_come_back_with_the_name_to_send_them_under(desk: Desk) ->
     desk.put("users.csv", BAD)
     desk.import_all()
     assert desk.names() == {"users.csv.result.txt", "users.csv.errors.csv"}
-    assert "under the name users.csv" in (desk.home / "users.csv.result.txt").read_text()
+    assert (
+        "put that file back here under its name."
+        in (desk.home / "users.csv.result.txt").read_text()
+    )
     desk.round()
     assert Arrival.objects.count() == 1
 

@@ -76,7 +76,7 @@ def test_fifty_notices_become_one_mail_a_person(oak: Tenant) -> None:
     assert "2 mails made, 2 sent" in sending.send(oak.pk)
     assert addresses() == ["ada@oak.example", "max@oak.example"]
     message = outgoing.outbox[0]
-    assert message.subject == "[Oak College] 50 failed"
+    assert message.subject == "[Oak College] failed: 50"
     assert "file 0.csv failed" in message.body
     assert "https://portal.example/jobs/1/" in message.body
     assert "… and 25 more." in message.body
@@ -167,7 +167,7 @@ def test_operators_are_told_of_the_portals_faults_and_of_what_nobody_else_hears(
     sending.send(oak.pk)
     assert addresses() == ["root@portal.example"]
     assert outgoing.outbox[0].subject == (
-        "[Oak College] 1 fault of the portal, 1 no template of that name"
+        "[Oak College] fault of the portal: 1, no template of that name: 1"
     )
 
 
