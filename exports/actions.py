@@ -70,7 +70,7 @@ def cancel(delivery: Delivery, user: User, address: str | None = None) -> None:
             raise _already(row)
         running = row.log.filter(outcome=Attempt.Outcome.RUNNING)
         if row.state == State.SENDING and running.filter(step__in=_TOO_LATE).exists():
-            message = "The file is getting its name at this moment; it is too late."
+            message = "It is too late: the file is being renamed to its final name."
             raise _refused("too_late", message)
         reason = f"Cancelled by {user}."
         running.update(outcome=Attempt.Outcome.CUT_OFF, ended_at=Now(), words=reason)
@@ -90,10 +90,10 @@ def acknowledge(delivery: Delivery, user: User, address: str | None = None) -> N
     with transaction.atomic():
         row = _locked(delivery)
         if row.state not in _INCIDENTS:
-            message = "There is no incident with this delivery any more."
+            message = "This delivery no longer has an open incident."
             raise _refused("no_incident", message)
         if row.acknowledged_at is not None:
-            message = "%(who)s has seen to it already."
+            message = "%(who)s has already acknowledged it."
             raise _refused("acknowledged", message, who=row.acknowledged_by or "Somebody")
         Delivery.objects.filter(pk=row.pk).update(acknowledged_at=Now(), acknowledged_by=user)
         _note(row, "delivery.acknowledge", user, address)
@@ -109,7 +109,9 @@ def test(server: Server, path: str) -> Probe:
     try:
         place = secrets.place_of(server)
     except vault.VaultError as error:
-        message = f"The stored password or key cannot be opened, by the portal's fault: {error}"
+        message = (
+            f"The stored password or key cannot be decrypted because of a portal error: {error}"
+        )
         return Probe(False, [ProbeStep("login", False, message)])
     return probe(place, path, limits())
 

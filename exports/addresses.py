@@ -23,7 +23,7 @@ _LONGEST = 4000
 _BROKEN_CODE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 # What a character is called that cannot be seen.
-_NAMES = {" ": "a blank", "\t": "a tab", "\n": "a line break", "\r": "a line break"}
+_NAMES = {" ": "a space", "\t": "a tab", "\n": "a line break", "\r": "a line break"}
 _UNSAFE = '<>"`{}|\\^'
 
 
@@ -47,7 +47,7 @@ def parse(url: str) -> Address:
     if len(url) > _LONGEST:
         raise _refused(
             "too_long",
-            "The address has %(length)s characters; at most %(most)s fit.",
+            "The address has %(length)s characters; the maximum is %(most)s.",
             length=f"{len(url):,}",
             most=f"{_LONGEST:,}",
         )
@@ -116,8 +116,8 @@ def _refuse_strays(url: str) -> None:
         if character in _UNSAFE:
             raise _refused(
                 "unsafe_character",
-                "Character %(number)s is %(character)s, which an address cannot hold: in a user "
-                "name, password or path it is written %(written)s.",
+                "Character %(number)s is %(character)s, which is not allowed in an address. "
+                "In a user name, password or path, write it as %(written)s.",
                 number=number,
                 character=character,
                 written=_written(character),
@@ -152,8 +152,8 @@ def _refuse_unencoded(password: str) -> None:
         if character in password:
             raise _refused(
                 "unencoded",
-                "There is a %(character)s before the last @: in a user name or password it is "
-                "written %(written)s.",
+                "There is a %(character)s before the last @. In a user name or password, "
+                "write it as %(written)s.",
                 character=character,
                 written=_written(character),
             )
@@ -174,7 +174,7 @@ def _decoded(text: str, part: str) -> str:
         message = "The percent codes of the %(part)s are not UTF-8."
         raise _refused("not_utf8", message, part=part) from None
     if any(ord(character) < 32 or ord(character) == 127 for character in plain):
-        raise _refused("control_character", "The %(part)s holds a control character.", part=part)
+        raise _refused("control_character", "The %(part)s contains a control character.", part=part)
     return plain
 
 
@@ -182,7 +182,7 @@ def _host_and_port(place: str) -> tuple[str, int]:
     if place.startswith("["):
         host, closed, rest = place[1:].partition("]")
         if not closed or (rest and not rest.startswith(":")):
-            raise _refused("brackets", "An IPv6 address stands in brackets: [2001:db8::1]:22.")
+            raise _refused("brackets", "Put an IPv6 address in brackets: [2001:db8::1]:22.")
         return check_host(host, "url"), _port(rest[1:] if rest else "")
     host, _, port = place.partition(":")
     return check_host(host, "url"), _port(port)
@@ -205,9 +205,9 @@ def check_host(host: str, path: str = "host") -> str:
     except UnicodeError:
         ascii_name = ""
     if not ascii_name or len(ascii_name) > 253:
-        raise _refused("bad_host", "%(host)s is no host name.", path, host=host[:80])
+        raise _refused("bad_host", "%(host)s is not a host name.", path, host=host[:80])
     if not all(_LABEL.fullmatch(label) for label in ascii_name.split(".")):
-        message = "%(host)s is no host name: letters, digits, hyphens and dots are."
+        message = "%(host)s is not a host name. Use letters, digits, hyphens and dots."
         raise _refused("bad_host", message, path, host=host[:80])
     return ascii_name.lower()
 

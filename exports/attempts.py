@@ -21,8 +21,8 @@ from portal import lifecycle, logs
 
 log = logs.get(__name__)
 State, Outcome = Delivery.State, Attempt.Outcome
-OURS = "The portal's fault, not the server's: "
-_CUT_OFF = OURS + "the process that was sending ended in the middle."
+OURS = "Portal error, not the server's: "
+_CUT_OFF = OURS + "the sending process stopped before it finished."
 
 
 def delivered(delivery: Delivery, attempt: Attempt, sent: SendResult) -> None:

@@ -98,12 +98,14 @@ def change(export: Export, actor: Actor, definition: Definition, *, based_on: in
 def _stale(export: Export, definition: Definition) -> Refused:
     current = Export.objects.filter(tenant=export.tenant_id, pk=export.pk).first()
     if current is None:
-        return _refused("deleted", "Somebody deleted this export meanwhile; nothing was saved.")
+        return _refused(
+            "deleted", "Somebody deleted this export in the meantime. Nothing was saved."
+        )
     fault = Fault(
         (),
         "changed_meanwhile",
-        "Somebody saved this export meanwhile, and yours was not saved: compare it first, then "
-        "save again.",
+        "Somebody saved this export in the meantime, so your changes were not saved. "
+        "Compare them first, then save again.",
     )
     differs = differing(stored(current), definition)
     return ChangedMeanwhile(fault, number=current.version, differs=differs)
@@ -130,7 +132,7 @@ def _add_destinations(export: Export, definition: Definition) -> None:
 def _taken(error: IntegrityError) -> Refused:
     match constraints.violated(error):
         case "one_destination_per_folder":
-            message = "The same folder is named twice: take one away."
+            message = "The same folder appears twice. Remove one of them."
             return _refused("same_folder", message, "destinations")
         case "one_export_per_name":
             message = "Another export has this name. Choose another one."
@@ -142,7 +144,7 @@ def start(export: Export, actor: Actor, now: datetime) -> None:
     """Let it run every night, beginning with today's. Raises Refused without a destination."""
     # Read again: the caller's row may be from before a change.
     if not Destination.objects.filter(tenant=export.tenant_id, export=export).exists():
-        message = "Add a destination first: without one there is nowhere to send the file."
+        message = "Add a destination first. Without one, there is nowhere to send the file."
         raise _refused("no_destination", message, "destinations")
     zone = Export.objects.values_list("time_zone", flat=True).get(pk=export.pk)
     today = now.astimezone(ZoneInfo(zone)).date()
@@ -192,16 +194,16 @@ def back_fill(
 def _check_range(first: date, last: date, newest: date) -> None:
     count = (last - first).days + 1
     if last > newest:
-        message = "The last day that is over is %(newest)s. Choose it or an earlier one."
+        message = "The most recent complete day is %(newest)s. Choose that day or an earlier one."
         raise _refused("not_over", message, "last", newest=newest.isoformat())
     if count < 1:
-        message = "The first day is after the last one. Turn them round."
+        message = "The first day is after the last day. Swap them."
         raise _refused("reversed", message, "first")
     if count > MOST_DATES:
         raise _refused(
             "too_many_days",
-            "These are %(count)s days; at most %(most)s can be asked for at once. Choose a later "
-            "first day, and ask for the rest afterwards.",
+            "You asked for %(count)s days; the maximum is %(most)s at a time. Choose a "
+            "later first day, and ask for the rest afterwards.",
             "first",
             count=count,
             most=MOST_DATES,

@@ -42,14 +42,14 @@ class ExportForm(forms.Form):
     types = forms.MultipleChoiceField(
         label=gettext_lazy("Event types"),
         required=False,
-        help_text=gettext_lazy("None chosen: events of every type."),
+        help_text=gettext_lazy("Choose none to send events of every type."),
         widget=forms.CheckboxSelectMultiple(attrs=_CHECK),
     )
     more_types = forms.CharField(
         label=gettext_lazy("Other event types"),
         required=False,
         max_length=5000,
-        help_text=gettext_lazy("Types that are still to come, with commas between them."),
+        help_text=gettext_lazy("Types that have not been received yet, separated by commas."),
         widget=forms.TextInput(attrs=_TEXT),
     )
     record_type = forms.ChoiceField(
@@ -60,7 +60,7 @@ class ExportForm(forms.Form):
         required=False,
         choices=[
             ("", gettext_lazy("All of them, every night")),
-            ("changed", gettext_lazy("Those that changed since the export before")),
+            ("changed", gettext_lazy("Those that changed since the previous export")),
         ],
         widget=forms.Select(attrs=_SELECT),
     )
@@ -94,7 +94,7 @@ class ExportForm(forms.Form):
     days = forms.TypedMultipleChoiceField(
         label=gettext_lazy("On these days"),
         coerce=int,
-        help_text=gettext_lazy("A day without a run is covered by the next one's file."),
+        help_text=gettext_lazy("A day without a run is covered by the file of the next run."),
         error_messages={"required": gettext_lazy("Choose at least one day.")},
         widget=forms.CheckboxSelectMultiple(attrs=_CHECK),
     )
@@ -114,7 +114,9 @@ class ExportForm(forms.Form):
         label=gettext_lazy("Keep files for"),
         min_value=1,
         max_value=3650,
-        help_text=gettext_lazy("Days in which a file can be downloaded and sent again."),
+        help_text=gettext_lazy(
+            "Number of days during which a file can be downloaded and sent again."
+        ),
         widget=forms.NumberInput(attrs={"class": "form-control"}),
     )
 
@@ -136,14 +138,14 @@ class ExportForm(forms.Form):
         long = [name for name in types if len(name) > _LONGEST_TYPE]
         if long:
             raise forms.ValidationError(
-                _("“%(type)s…” has %(n)s characters; an event type has %(most)s at most. Part the "
-                  "types by commas.")
+                _("“%(type)s…” has %(n)s characters; an event type has at most %(most)s."
+                  " Separate the types with commas.")
                 % {"type": long[0][:30], "n": len(long[0]), "most": _LONGEST_TYPE}
             )  # fmt: skip
         if len(types) > _MOST_TYPES:
             raise forms.ValidationError(
-                _("These are %(n)s types; at most %(most)s can be named. Choose none above to "
-                  "send events of every type.") % {"n": len(types), "most": _MOST_TYPES}
+                _("You named %(n)s types; the maximum is %(most)s. Choose none above to send events"
+                  " of every type.") % {"n": len(types), "most": _MOST_TYPES}
             )  # fmt: skip
         return types
 

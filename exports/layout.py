@@ -77,7 +77,7 @@ def columns(export_source: Mapping[str, Any], stored: Sequence[Any]) -> list[Col
         raise _refused(
             ("columns",),
             "too_many_columns",
-            "There are %(count)s columns; %(most)s is the most.",
+            "There are %(count)s columns; the maximum is %(most)s.",
             count=len(stored),
             most=MOST_COLUMNS,
         )
@@ -128,8 +128,8 @@ def steps(path: str) -> tuple[str, ...]:
         raise _refused(
             ("path",),
             "bad_path",
-            "The path “%(path)s” is too long or holds hidden characters. %(most)s characters and "
-            "%(deepest)s steps are the most.",
+            "The path “%(path)s” is too long or contains hidden characters. The maximum "
+            "is %(most)s characters and %(deepest)s steps.",
             path=_short(path),
             most=_LONGEST,
             deepest=_DEEPEST,
@@ -165,8 +165,8 @@ def _both(outer: str, inner: str) -> Refused:
     return _refused(
         ("columns",),
         "value_and_object",
-        "In JSON, the column “%(outer)s” cannot be a value and hold “%(inner)s” at once. Rename "
-        "one of the columns.",
+        "In JSON, the column “%(outer)s” cannot be a value and contain “%(inner)s” "
+        "at once. Rename one of the columns.",
         outer=_short(outer),
         inner=_short(inner),
     )
@@ -197,7 +197,7 @@ def _read_column(number: int, stored: Any) -> Column:
         raise _refused(
             ("name",),
             "bad_name",
-            "The name of %(column)s is empty, hidden or longer than %(most)s characters.",
+            "The name of %(column)s is empty, invisible or longer than %(most)s characters.",
             column=f"column {number}",
             most=_LONGEST,
         )
@@ -208,7 +208,7 @@ def _read_column(number: int, stored: Any) -> Column:
     if path is None:
         return Column(name, constant=_constant(name, constant))
     if not isinstance(path, str) or not path:
-        message = "The path of column “%(name)s” is empty. Name what it shows."
+        message = "The path of column “%(name)s” is empty. Enter the path of the value."
         raise _refused(("path",), "no_path", message, name=_short(name))
     steps(path)
     return Column(name, path)
@@ -216,7 +216,7 @@ def _read_column(number: int, stored: Any) -> Column:
 
 def _constant(name: str, constant: Any) -> str:
     if not isinstance(constant, str) or len(constant) > 1000 or "\0" in constant:
-        message = "The constant of column “%(name)s” is no text of at most 1,000 characters."
+        message = "The constant of column “%(name)s” is not a text of at most 1,000 characters."
         raise _refused(("constant",), "bad_constant", message, name=_short(name))
     return constant
 

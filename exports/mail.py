@@ -24,7 +24,7 @@ def refused(delivery: Delivery) -> None:
 def portal_fault(delivery: Delivery) -> None:
     """Notify people and the operators of a delivery that was given up by our fault."""
     given_up(delivery)
-    _notify(delivery, Event.PORTAL_FAULT, "was given up by the portal's fault")
+    _notify(delivery, Event.PORTAL_FAULT, "was given up because of a portal error")
 
 
 def _notify(delivery: Delivery, event: Notice.Event, word: str) -> None:

@@ -63,10 +63,10 @@ def check(pattern: str, fmt: str, compression: str) -> list[Fault]:
     values = _Values("e" * 80, some.date(), some, uuid.UUID(int=0), uuid.UUID(int=0))
     name = _stem(pattern, values, ending) + ending
     if len(name.encode()) > LONGEST:
-        message = "The name may grow to %(length)s bytes; %(most)s is the most."
+        message = "The name can be up to %(length)s bytes long; the maximum is %(most)s."
         return [_fault("too_long", message, length=len(name.encode()), most=LONGEST)]
     if _RESERVED.fullmatch(name):
-        message = "“%(name)s” is a name that Windows keeps for itself. Choose another one."
+        message = "“%(name)s” is a name that Windows reserves. Choose another one."
         return [_fault("reserved", message, name=name)]
     return []
 
@@ -186,19 +186,19 @@ def _literal_faults(pattern: str) -> list[Fault]:
     if not pattern.strip():
         return [_fault("empty", "The file name is empty.")]
     if pattern != pattern.strip():
-        message = "The file name begins or ends with a blank. Remove it."
+        message = "The file name begins or ends with a space. Remove it."
         faults.append(_fault("blank_at_the_end", message))
     if "{" in literal or "}" in literal:
-        message = "A brace has no partner. Parts are written as {date}."
+        message = "A brace has no matching brace. Write parts as {date}."
         faults.append(_fault("single_brace", message))
     if bad := _FORBIDDEN.search(literal):
         shown = bad[0] if bad[0].isprintable() else f"U+{ord(bad[0]):04X}"
         message = (
-            "“%(character)s” cannot stand in a file name. The folder is chosen at the destination."
+            "“%(character)s” is not allowed in a file name. Choose the folder in the destination."
         )
         faults.append(_fault("forbidden_character", message, character=shown))
     if literal.startswith(".") or literal.endswith("."):
-        faults.append(_fault("dot", "A file name neither begins nor ends with a dot."))
+        faults.append(_fault("dot", "A file name cannot begin or end with a dot."))
     return faults
 
 
@@ -216,7 +216,7 @@ def _part_fault(place: str) -> Fault | None:
     if ":" not in place:
         return None
     if name not in ("date", "time"):
-        message = "{%(part)s} takes no form after a colon. Write {%(part)s}."
+        message = "{%(part)s} does not accept a format after a colon. Write {%(part)s}."
         return _fault("no_form", message, part=name)
     if not _FORM.fullmatch(form) or (name == "date" and re.search("%[HMS]", form)):
         message = "{%(part)s}: the form may hold %(codes)s, letters, digits and . _ -"

@@ -21,8 +21,8 @@ _Run, _Delivery = ExportRun.State, Delivery.State
 WORDS = {
     "given_up": _("Given up"),
     "failed": _("Failed"),
-    "retrying": _("Will be tried again"),
-    "running": _("Under way"),
+    "retrying": _("Will be retried"),
+    "running": _("In progress"),
     "cancelled": _("Cancelled"),
     "sent": _("Sent"),
     "written": _("Written, no destination"),

@@ -87,13 +87,13 @@ def errored(run: ExportRun, error: Exception) -> None:
 
 def give_up(run: ExportRun, why: str = "") -> None:
     """Too many attempts: failed, by our fault. People and the operator are notified."""
-    why = why or f"The writing stopped without a word {settings.MAX_ATTEMPTS} times."
-    then = "Its events go with the next night's file."
+    why = why or f"Writing stopped without an error message {settings.MAX_ATTEMPTS} times."
+    then = "Its events are included in the next night's file."
     if run.kind != ExportRun.Kind.NIGHTLY:
         then = "Run it again."
     log.error("export_gave_up", run_id=run.pk, tenant_id=run.tenant_id, reason=why)
     with transaction.atomic():
-        reason = f"{why} This is the portal's fault; the operator has been told. {then}"
+        reason = f"{why} This is a portal error. The operator has been notified. {then}"
         _close(run, State.FAILED, reason=reason)
         _notify(run, Notice.Event.EXPORT_FAILED)
         _notify(run, Notice.Event.PORTAL_FAULT)
@@ -124,7 +124,7 @@ def _notify(run: ExportRun, event: Notice.Event) -> None:
         run.tenant_id,
         event,
         f"{event}:{run.uid}",
-        f"{run.definition['name']}: the file for {run.local_date} could not be made",
+        f"{run.definition['name']}: the file for {run.local_date} could not be created",
         run.reason,
         reverse("run", args=[run.uid]),
     )

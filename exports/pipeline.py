@@ -231,4 +231,7 @@ def _empty_columns_note(unknown: Sequence[str], source: dict[str, Any]) -> str:
     shown = ", ".join(f"“{path[:80]}”" for path in unknown[:_NAMED])
     more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
     what = "record" if source.get("records") else "event"
-    return f"No {what} has {shown}{more}: empty in the whole file. Check the columns' paths."
+    return (
+        f"No {what} has {shown}{more}, so these columns are empty in the whole "
+        "file. Check the columns' paths."
+    )

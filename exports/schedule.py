@@ -49,7 +49,7 @@ def run_now(export: Export, user: User | None, local_date: date) -> ExportRun:
     start, end = _window_of(export, local_date)
     newest = _database_now().astimezone(windows.zone_of(export.time_zone)).date() - windows.DAY
     if local_date > newest:
-        message = "%(date)s is not over in %(zone)s. The newest day is %(newest)s."
+        message = "%(date)s is not over in %(zone)s. The newest complete day is %(newest)s."
         params = {"date": local_date, "zone": export.time_zone, "newest": newest}
         raise Refused(Fault(("local_date",), "not_over", message, params))
     kind = ExportRun.Kind.RERUN if local_date == newest else ExportRun.Kind.BACKFILL

@@ -94,8 +94,9 @@ def from_url(tenant: Tenant, actor: Actor, address: Address) -> ServerFolder:
         return ServerFolder(_create_named(tenant, actor, address), address.path, True)
     if address.password and secrets.password_of(server) != address.password:
         message = (
-            "The server “%(name)s” has this login already, with another password. Change the "
-            "password on the server's own page, or paste the address without one."
+            "The server “%(name)s” already has this login, with a different password. "
+            "Change the password on that server's page, or paste the address without a "
+            "password."
         )
         raise Refused(Fault(("password",), "other_password", message, {"name": server.name}))
     return ServerFolder(server, address.path, False)
@@ -145,8 +146,9 @@ def delete(server: Server, actor: Actor) -> None:
             server.delete()
     except ProtectedError as error:
         message = (
-            "An export sends to this server, or its deliveries are still listed. Take it out of "
-            "the exports first; a server that files were sent to stays for the history."
+            "An export uses this server, or its deliveries are still listed. Remove it "
+            "from the exports first. A server that has received files is kept for the "
+            "history."
         )
         raise Refused(Fault((), "in_use", message)) from error
 

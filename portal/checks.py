@@ -30,7 +30,10 @@ def secret_key(**_kwargs: Any) -> list[CheckMessage]:
         key = ""
     if len(key) >= _SHORTEST_KEY and "change-me" not in key and "insecure" not in key:
         return []
-    hint = "Set SECRET_KEY or SECRET_KEY_FILE to 50 random characters; bin/up makes them itself."
+    hint = (
+        "Set SECRET_KEY or SECRET_KEY_FILE to 50 random characters; bin/up creates "
+        "them automatically."
+    )
     return [Error("SECRET_KEY is missing, short or an example's.", hint=hint, id="causeway.E001")]
 
 
@@ -71,7 +74,7 @@ def directories(**_kwargs: Any) -> list[CheckMessage]:
     for path in (settings.DROPS_DIR, settings.SPOOL_DIR, settings.MEDIA_ROOT):
         if path.exists() and stat.S_IMODE(Path(path).stat().st_mode) & 0o002:
             messages.append(
-                Error(f"{path} may be written by anyone.", hint="chmod o-w", id="causeway.E005")
+                Error(f"{path} is writable by anyone.", hint="chmod o-w", id="causeway.E005")
             )
     return messages
 
@@ -130,7 +133,7 @@ def export_networks(**_kwargs: Any) -> list[CheckMessage]:
         try:
             ipaddress.ip_network(text)
         except ValueError as exc:
-            hint = "Write networks as 10.20.0.0/16, parted by commas."
+            hint = "Write networks as 10.20.0.0/16, separated by commas."
             message = f"EXPORT_ALLOWED_NETWORKS: {exc}."
             messages.append(Error(message, hint=hint, id="causeway.E006"))
     return messages

@@ -26,11 +26,12 @@ def parse(text: str) -> PublicKey:
     """Read a public key in OpenSSH or RFC 4716 form. Raises PublicKeyRefused."""
     try:
         if len(text) > _LONGEST:
-            raise ValueError("it is far too long")
+            raise ValueError("it is too long")
         key = asyncssh.import_public_key(text.strip())
     except (asyncssh.KeyImportError, ValueError) as error:
         raise PublicKeyRefused(
-            f"This is no public key ({error}). Expected one line such as 'ssh-ed25519 AAAA… name'."
+            f"This is not a public key ({error}). Expected one line such as "
+            "'ssh-ed25519 AAAA… name'."
         ) from None
     line = key.export_public_key().decode().split()
     comment = key.get_comment() or ""

@@ -247,7 +247,7 @@ def out_of_attempts(row: Leased, error: Exception) -> str:
     """The reason to give the row up after this error; empty where it may be tried again."""
     if row.attempt < settings.MAX_ATTEMPTS:
         return ""
-    return f"It went wrong {row.attempt} times; the last time: {type(error).__name__}."
+    return f"It failed {row.attempt} times. The last error: {type(error).__name__}."
 
 
 def try_again(
@@ -255,7 +255,7 @@ def try_again(
 ) -> str:
     """Give the row back, to be claimed after a wait that grows. Returns why. Raises LeaseLost."""
     wait = _RETRY_SECONDS[min(row.attempt, len(_RETRY_SECONDS)) - 1]
-    reason = f"{type(error).__name__}; the portal tries again in {wait} seconds."
+    reason = f"{type(error).__name__}. The portal retries in {wait} seconds."
     due = Now() + timedelta(seconds=wait)
     advance(row, to=to, allowed=allowed, ready_at=due, reason=reason, **changes, **released())
     return reason

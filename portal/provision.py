@@ -40,7 +40,7 @@ def tenant(name: str, slug: str, time_zone: str = "America/New_York") -> Tenant:
     """Make a tenant. Raises ValidationError for a slug that is taken or an unknown time zone."""
     if time_zone not in zones.names():
         raise ValidationError(
-            f"{time_zone} is no IANA time zone. Expected one such as America/New_York."
+            f"{time_zone} is not an IANA time zone. Expected one such as America/New_York."
         )
     row = Tenant(name=name, slug=slug, time_zone=time_zone)
     row.full_clean()
@@ -155,7 +155,7 @@ def user(email: str, password: str, owner: Tenant, role: str = Role.VIEWER) -> U
     Raises ValidationError for an unfit address, password or role.
     """
     if role not in Role.values:
-        raise ValidationError(f"{role} is no role. Expected {', '.join(Role.values)}.")
+        raise ValidationError(f"{role} is not a role. Expected {', '.join(Role.values)}.")
     with transaction.atomic():
         person = User.objects.filter(email=email.strip().lower()).first()
         if person is None:

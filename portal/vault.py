@@ -77,7 +77,7 @@ def unseal(sealed: str, location: SecretLocation) -> str:
         inner = _decrypt(outer, base64.b64decode(wrapped), data)
         return _decrypt(inner, base64.b64decode(body), data).decode()
     except (ValueError, KeyError, InvalidTag) as exc:
-        raise VaultError("The secret cannot be opened at this place with these keys.") from exc
+        raise VaultError("The secret cannot be decrypted in this place with these keys.") from exc
 
 
 def reseal(sealed: str, location: SecretLocation) -> str:

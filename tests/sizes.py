@@ -5,7 +5,7 @@ import os
 from hypothesis import settings
 
 FULL = os.environ.get("FULL") == "1"
-TIME_LIMIT = 3_600 if FULL else 240  # seconds for one test with its fixtures; see `conftest.py`
+TIME_LIMIT = 3_600 if FULL else 300  # seconds for one test with its fixtures; see `conftest.py`
 _EXAMPLES = settings().max_examples  # Hypothesis's own number
 
 

@@ -32,7 +32,7 @@ class ExportRun(TenantOwned, Leased):
     class State(models.TextChoices):
         READY = "ready", _("Waiting")
         RUNNING = "running", _("Being written")
-        ERRORED = "errored", _("Will be tried again")
+        ERRORED = "errored", _("Will be retried")
         WRITTEN = "written", _("Written")
         EMPTY = "empty", _("Nothing to send")
         FAILED = "failed", _("Failed")
@@ -94,7 +94,7 @@ class Delivery(TenantOwned, Leased):
     class State(models.TextChoices):
         READY = "ready", _("Waiting")
         SENDING = "sending", _("Being sent")
-        RETRYING = "retrying", _("Will be tried again")
+        RETRYING = "retrying", _("Will be retried")
         DELIVERED = "delivered", _("Delivered")
         GIVEN_UP = "given_up", _("Given up")
         REFUSED = "refused", _("Refused")
@@ -152,11 +152,11 @@ class Attempt(TenantOwned):
     class Outcome(models.TextChoices):
         RUNNING = "", _("Running")
         DELIVERED = "delivered", pgettext_lazy("attempt", "Delivered")
-        ALREADY_THERE = "already_there", _("Was there already")
+        ALREADY_THERE = "already_there", _("Already there")
         FAILED = "failed", pgettext_lazy("attempt", "Failed")
         REFUSED = "refused", pgettext_lazy("attempt", "Refused")
-        CUT_OFF = "cut_off", pgettext_lazy("attempt", "Cut off")
-        ERRORED = "errored", _("The portal's fault")
+        CUT_OFF = "cut_off", pgettext_lazy("attempt", "Interrupted")
+        ERRORED = "errored", _("Portal error")
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="log")
     number = models.IntegerField()

@@ -46,8 +46,11 @@ def delivery_list(request: TenantRequest) -> HttpResponse:
 def delivery_act(request: TenantRequest, uid: uuid.UUID, act: str) -> HttpResponse:
     """Resend, cancel or acknowledge. Raises Http404 for another word."""
     acts = {
-        "resend": (actions.resend, _("The file is sent again in a moment, from the beginning.")),
-        "cancel": (actions.cancel, _("Cancelled. No further attempt is made.")),
+        "resend": (
+            actions.resend,
+            _("The file will be sent again in a moment, from the beginning."),
+        ),
+        "cancel": (actions.cancel, _("Cancelled. No further attempt will be made.")),
         "acknowledge": (actions.acknowledge, _("Acknowledged. The incident is closed.")),
     }
     delivery = or_404(queries.delivery(request.tenant, uid))

@@ -110,7 +110,7 @@ def export_run(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     except Refused as refused:
         messages.error(request, str(refused))
         return redirect("export", uid)
-    messages.success(request, _("The run begins in a moment. This is its page."))
+    messages.success(request, _("The run starts in a moment. This is its page."))
     return redirect("run", run.uid)
 
 
@@ -128,7 +128,7 @@ def export_backfill(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     except Refused as refused:
         form_faults.add(form, refused)
         return _show_faults(request, export, form)
-    messages.success(request, _("Asked for: %(n)s days, each in its own file.") % {"n": len(runs)})
+    messages.success(request, _("Requested %(n)s days, each in its own file.") % {"n": len(runs)})
     return redirect("export", uid)
 
 
@@ -138,11 +138,13 @@ def export_started(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Start or stop it, as `to` says."""
     export = or_404(queries.export(request.tenant, uid))
     if request.POST.get("to") == "started":
-        done = _("Started. The first file covers today and is made on the next night.")
+        done = _("Started. The first file covers today and is created tonight.")
         return _act(
             request, export, lambda: define.start(export, actor(request), timezone.now()), done
         )
-    done = _("Stopped. No further nightly file is made; what is under way is finished.")
+    done = _(
+        "Stopped. No more nightly files are created; runs and deliveries in progress are completed."
+    )
     return _act(request, export, lambda: define.stop(export, actor(request)), done)
 
 

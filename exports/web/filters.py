@@ -28,7 +28,7 @@ class RunFilterForm(forms.Form):
         widget=forms.Select(attrs=_SELECT),
     )
     kind = forms.ChoiceField(
-        label=_("Asked for"),
+        label=_("Requested"),
         required=False,
         choices=[("", _("Any kind")), *ExportRun.Kind.choices],
         widget=forms.Select(attrs=_SELECT),

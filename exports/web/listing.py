@@ -79,6 +79,6 @@ def export_url(request: TenantRequest) -> HttpResponse:
         form.add_error("url", str(refused))
         return _show(request, form, status=422)
     if folder.is_new:
-        messages.success(request, _("The server was made. Its password is stored sealed."))
+        messages.success(request, _("Server created. Its password is stored encrypted."))
     given = urlencode({"server": str(folder.server.uid), "path": folder.path})
     return redirect(f"{reverse('export-new')}?{given}")

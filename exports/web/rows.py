@@ -164,7 +164,7 @@ def _places(
             continue
         row.fault = _path_fault(row.path)
         if (server.pk, row.path) in seen:
-            row.fault = _("This folder is named twice. Remove one of the rows.")
+            row.fault = _("This folder appears twice. Remove one of the rows.")
         seen.add((server.pk, row.path))
         yield server, row.path
 
@@ -174,9 +174,9 @@ def _path_fault(path: str) -> str:
     if len(path) > _LONGEST_PATH:
         return _("The path is longer than %(n)s characters.") % {"n": _LONGEST_PATH}
     if path != path.strip():
-        return _("The path begins or ends with a blank. Remove it.")
+        return _("The path begins or ends with a space. Remove it.")
     if not path.isprintable():
-        return _("The path holds an invisible character. Type it anew.")
+        return _("The path contains an invisible character. Type it again.")
     if "://" in path:
-        return _("This is a whole address: paste it below, under “Paste an SFTP address”.")
+        return _("This is a full address: paste it below, under “Paste an SFTP address”.")
     return ""

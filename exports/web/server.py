@@ -44,7 +44,7 @@ def server_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         return _show(request, or_404(queries.server(request.tenant, uid)), form=form, status=422)
     messages.success(request, _("Saved."))
     if was_pinned and not server.host_key:
-        messages.warning(request, _("The host changed, so its key is to be pinned anew."))
+        messages.warning(request, _("The host changed, so its key must be pinned again."))
     return redirect("server", uid)
 
 
@@ -98,7 +98,7 @@ def server_pin(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     server, text = or_404(queries.server(request.tenant, uid)), request.POST.get("key", "").strip()
     if "none" in request.POST:
         acts.unpin(server, actor(request))
-        messages.success(request, _("No host key is pinned: nothing is sent until one is."))
+        messages.success(request, _("No host key is pinned. Nothing is sent until you pin one."))
         return redirect("server", uid)
     try:
         key = pinned(text)
@@ -106,7 +106,7 @@ def server_pin(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         return _show(request, server, key_fault=str(fault), key_text=text[:200], status=422)
     kind = request.POST.get("kind", "").replace("\x00", "")[:60]
     acts.pin(server, actor(request), key, kind)
-    messages.success(request, _("Pinned. Files are only sent to a server that shows this key."))
+    messages.success(request, _("Pinned. Files are sent only to a server that presents this key."))
     return redirect("server", uid)
 
 

@@ -27,8 +27,8 @@ class UrlForm(forms.Form):
         strip=False,
         max_length=4000,
         help_text=gettext_lazy(
-            "As the partner sent it: sftp://user:password@host:22/path. In user name and password "
-            "special characters are percent-encoded, such as %40 for @."
+            "As your partner sent it: sftp://user:password@host:22/path. Special characters "
+            "in the user name and password are percent-encoded, such as %40 for @."
         ),
         widget=forms.TextInput(attrs={**_TEXT, "placeholder": "sftp://user:password@host:22/path"}),
     )
@@ -50,13 +50,13 @@ class ServerForm(forms.Form):
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=200,
-        help_text=gettext_lazy("What your people call it."),
+        help_text=gettext_lazy("What your team calls it."),
         widget=forms.TextInput(attrs={**_TEXT, "spellcheck": "true"}),
     )
     host = forms.CharField(
         label=gettext_lazy("Host"),
         max_length=253,
-        help_text=gettext_lazy("Such as sftp.partner.example."),
+        help_text=gettext_lazy("For example, sftp.partner.example."),
         widget=forms.TextInput(attrs={**_TEXT, "autocapitalize": "none"}),
     )
     port = forms.IntegerField(
@@ -79,7 +79,7 @@ class ServerForm(forms.Form):
         widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "new-password"}),
     )
     no_password = forms.BooleanField(
-        label=gettext_lazy("Take the password away"),
+        label=gettext_lazy("Remove the password"),
         required=False,
         widget=forms.CheckboxInput(attrs=_CHECK),
     )
@@ -90,7 +90,7 @@ class ServerForm(forms.Form):
         widget=forms.Textarea(attrs={**_TEXT, "class": "form-control font-monospace", "rows": 3}),
     )
     no_private_key = forms.BooleanField(
-        label=gettext_lazy("Take the private key away"),
+        label=gettext_lazy("Remove the private key"),
         required=False,
         widget=forms.CheckboxInput(attrs=_CHECK),
     )
@@ -105,7 +105,10 @@ class ServerForm(forms.Form):
         self.fields["private_key"].help_text = (
             _("A private key is set. Leave this blank to keep it.")
             if self.has_private_key
-            else _("Instead of a password or besides: an OpenSSH or PEM key without a passphrase.")
+            else _(
+                "Instead of a password or in addition to it: an OpenSSH or PEM key without a "
+                "passphrase."
+            )
         )
 
     @classmethod
@@ -120,8 +123,8 @@ class ServerForm(forms.Form):
         if "://" in host or "@" in host or "/" in host:
             raise forms.ValidationError(
                 _(
-                    "Only the host, such as sftp.partner.example. For a whole address use “Paste "
-                    "an SFTP address” on the list of exports."
+                    "Only the host, such as sftp.partner.example. For a full address, use “Paste"
+                    " an SFTP address” on the list of exports."
                 )
             )
         try:
@@ -135,8 +138,8 @@ class ServerForm(forms.Form):
         if password != password.strip():
             raise forms.ValidationError(
                 _(
-                    "The password begins or ends with a blank. Remove it, or ask the partner for "
-                    "a password without one."
+                    "The password begins or ends with a space. Remove it, or ask the partner for a "
+                    "password without one."
                 )
             )
         return password
@@ -147,7 +150,7 @@ class ServerForm(forms.Form):
         password = data.get("password") or (self.has_password and not data.get("no_password"))
         key = data.get("private_key") or (self.has_private_key and not data.get("no_private_key"))
         if not (password or key or {"password", "private_key"} & self.errors.keys()):
-            self.add_error("password", _("Give a password or a private key to log in with."))
+            self.add_error("password", _("Enter a password or a private key to log in with."))
         return data
 
     def access(self) -> Access:

@@ -23,9 +23,9 @@ PARTS = {
     "event": gettext_lazy("the event type, or the export's name"),
     "id": gettext_lazy("ten digits that stay the same for this export"),
     "date": gettext_lazy("the day that is covered, as 2026-01-31 or {date:%Y%m%d}"),
-    "time": gettext_lazy("when the run was made, as 2026-02-01T02-00-13 or {time:%H%M}"),
-    "random": gettext_lazy("seven letters and digits of the run's own"),
-    "run": gettext_lazy("the run's whole identifier"),
+    "time": gettext_lazy("when the run was created, as 2026-02-01T02-00-13 or {time:%H%M}"),
+    "random": gettext_lazy("seven letters and digits that are unique to the run"),
+    "run": gettext_lazy("the run's full identifier"),
 }
 
 
@@ -112,18 +112,20 @@ def outcome(run: ExportRun, state: str) -> str:
     """The outcome of the run in a sentence. state: of its night (`exports/nights.py`)."""
     sentences = {
         "sent": _("The file reached every destination."),
-        "retrying": _("Something did not work yet; it is tried again by itself."),
+        "retrying": _("Something has not worked yet. It is retried automatically."),
         "running": _("The file is on its way."),
-        "given_up": _("A destination did not get the file. See why below, then send it again."),
+        "given_up": _(
+            "A destination did not receive the file. See the reason below, then send it again."
+        ),
         "empty": _("There was nothing to send for this day."),
         "failed": _("The file could not be written."),
-        "cancelled": _("A person cancelled the delivery."),
+        "cancelled": _("Somebody cancelled the delivery."),
         "written": _("The file was written. The export has no destination to send it to."),
     }
     if run.state == ExportRun.State.READY:
-        return _("It begins in a moment.")
+        return _("It starts in a moment.")
     if run.state == ExportRun.State.RUNNING:
         return _("The file is being written.")
     if run.state == ExportRun.State.ERRORED:
-        return _("Writing the file did not work; it is tried again by itself.")
+        return _("The file could not be written. It is retried automatically.")
     return sentences.get(state, "")

@@ -14,16 +14,16 @@ Kind: TypeAlias = tuple[Verdict, Callable[[str], bool], str]
 HIDDEN: Kind = (
     Verdict.HIDDEN,
     is_hidden,
-    "{name} begins with a dot: hidden files and unfinished uploads are left alone.",
+    "{name} begins with a dot: hidden files and unfinished uploads are ignored.",
 )
 TEMPORARY: Kind = (
     Verdict.TEMPORARY,
     is_temporary,
-    "{name} has the name of an unfinished upload. It is looked at when the client has renamed "
-    "it; if the upload was broken off, send the file again.",
+    "{name} has the name of an unfinished upload. It is checked once the client "
+    "has renamed it. If the upload was interrupted, send the file again.",
 )
 LEFTOVER: Kind = (
     Verdict.IGNORED,
     is_leftover,
-    "{name} is a leftover of an editor or of an operating system and is left alone.",
+    "{name} is a leftover of an editor or an operating system and is ignored.",
 )

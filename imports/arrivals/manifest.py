@@ -75,7 +75,7 @@ def _decide_about_folder(entry: Entry, detection: ManifestDetection) -> None:
             DecisionEntry(
                 entry.name,
                 Verdict.MANIFEST_IS_FOLDER,
-                f"{shown(entry.name)} is a folder. A manifest is a file; send it as one.",
+                f"{shown(entry.name)} is a folder. A manifest must be a file; send it as a file.",
             )
         )
 
@@ -90,8 +90,9 @@ def _claim_or_refuse(entry: Entry, detection: ManifestDetection) -> None:
         DecisionEntry(
             entry.name,
             Verdict.NAME_TOO_LONG,
-            f"The name of the manifest {shown(entry.name)} is too long: the portal adds its state "
-            "to it. Send it again under a name of at most 200 characters.",
+            f"The name of the manifest {shown(entry.name)} is too long: the portal "
+            "appends its state to the name. Send it again under a name of at most 200 "
+            "characters.",
         )
     )
 
@@ -109,14 +110,14 @@ def _decide_about_state(
     if state is ManifestState.PROCESSING and age > lease:
         verdict = Verdict.PROCESSING_STALE
         reason = (
-            "Its import began {since} and has not ended. The portal takes it up again by itself; "
-            "nothing has to be sent again."
+            "Its import started {since} and has not finished. The portal continues it "
+            "automatically; you do not need to send anything again."
         )
     elif state is ManifestState.IMPORTCONFIGMISSING and age >= retry_after:
         detection.retry.append(entry)
         verdict = Verdict.CONFIGURATION_RETRY
         reason = (
-            "The configuration of this folder could not be read {since}. It is tried again now."
+            "The configuration of this folder could not be read {since}. It is being retried now."
         )
     sentence = reason.format(
         since=f"at {minute(entry.changed, now.tzinfo)}",
@@ -128,23 +129,26 @@ def _decide_about_state(
 _MEANING: dict[ManifestState, tuple[Verdict, str]] = {
     ManifestState.PROCESSING: (
         Verdict.PROCESSING,
-        "The portal took this manifest {since} and processes the files it names. Please wait.",
+        "The portal picked up this manifest {since} and is processing the files it "
+        "names. Please wait.",
     ),
     ManifestState.INVALIDSCHEMA: (
         Verdict.INVALID_SCHEMA,
-        "This manifest was refused {since}: it is not a readable manifest, and nothing it may name "
-        "was processed. Correct it and send it again with the extension .done.",
+        "This manifest was refused {since}: it is not a readable manifest, and none "
+        "of its files were processed. Correct it and send it again with the "
+        "extension .done.",
     ),
     ManifestState.CONTAINSINVALIDFILES: (
         Verdict.INVALID_FILES,
-        "This manifest ended {since} with lines that are not valid; each carries the cause in its "
-        "INVALID attribute. Its other files were processed. Send the files of the marked lines "
-        "again, with a new manifest.",
+        "This manifest was finished {since} with lines that are not valid; the "
+        "INVALID attribute of each says why. Its other files were processed. Send "
+        "the files of the marked lines again, with a new manifest.",
     ),
     ManifestState.IMPORTCONFIGMISSING: (
         Verdict.CONFIGURATION_MISSING,
-        "The configuration of this folder could not be read {since}. The operator is told, and it "
-        "is tried again at {retry}. Nothing has to be sent again.",
+        "The configuration of this folder could not be read {since}. The operator "
+        "has been notified, and it is retried at {retry}. You do not need to send "
+        "anything again.",
     ),
 }
 
@@ -155,7 +159,9 @@ def _decision_about_file(
     name = shown(entry.name)
     if entry.name in named:
         return DecisionEntry(
-            entry.name, Verdict.IN_PROGRESS, f"{name} is named by a manifest that is under way."
+            entry.name,
+            Verdict.IN_PROGRESS,
+            f"{name} is named by a manifest that is being processed.",
         )
     for verdict, applies, reason in _KINDS:
         if applies(entry.name) and not (verdict == Verdict.RESULT and entry.name in sent):
@@ -164,8 +170,8 @@ def _decision_about_file(
         entry.name,
         Verdict.WAITING_FOR_MANIFEST,
         f"{name} ({entry.size:,} bytes) has been here since "
-        f"{minute(entry.written, now.tzinfo)} and waits for a manifest. "
-        "Put a file with the extension .done that names it into this folder.",
+        f"{minute(entry.written, now.tzinfo)} and is waiting for a manifest. Put a file "
+        "with the extension .done that names it in this folder.",
     )
 
 
@@ -181,14 +187,15 @@ _KINDS: tuple[Kind, ...] = (
     (
         Verdict.RESULT,
         is_result,
-        "{name} was written by the portal for the sender. A corrected error attachment may be sent "
-        "again with a manifest that names it.",
+        "{name} was written by the portal for the sender. To send a corrected error "
+        "attachment, send it with a manifest that names it.",
     ),
     (
         Verdict.ALMOST_MANIFEST,
         lambda name: _ALMOST.fullmatch(name) is not None,
-        "{name} looks like a manifest, but its name does not end in .done. Send it again under a "
-        "name that does (some systems hide the last extension of a name).",
+        "{name} looks like a manifest, but its name does not end in .done. Send it "
+        "again under a name that ends in .done (some systems hide the last extension "
+        "of a name).",
     ),
     LEFTOVER,
 )

@@ -59,14 +59,14 @@ def _is_delivery(name: str) -> bool:
 def _reason(folder: PurePosixPath, name: str, drops: Collection[PurePosixPath]) -> str:
     place = f"the folder {shown(str(folder))}" if folder.parts else "the root folder"
     kind = "The manifest" if is_manifest(name) else "The file"
-    fact = f"{kind} {shown(name)} is in {place}, from which nothing is imported."
+    fact = f"{kind} {shown(name)} is in {place}, which is not imported."
     if not drops:
-        return f"{fact} This account has no folder to import from; ask the portal's operator."
+        return f"{fact} This account has no folder to import from. Ask the portal's operator."
     nearest = _nearest(folder, name, drops)
     guess = f"probably {shown(str(nearest))}, " if nearest is not None else ""
     return (
-        f"{fact} Send it again into the folder of its kind, {guess}"
-        "data file and manifest into the same one."
+        f"{fact} Send it again to the folder for its type, {guess}with the data "
+        "file and the manifest in the same folder."
     )
 
 

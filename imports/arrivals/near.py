@@ -52,9 +52,12 @@ def near_misses(
 
 def _other_case(name: str, other: str) -> str:
     if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", other):
-        return f"The template's {shown(other)} looks the same; its accents are stored otherwise."
+        return (
+            f"The template's {shown(other)} looks the same, but its accents are encoded "
+            "differently."
+        )
     if _fold(name) == _fold(other):
-        return f"The template's name is {shown(other)}: small and capital letters differ."
+        return f"The template's name is {shown(other)}: uppercase and lowercase letters differ."
     return ""
 
 
@@ -71,9 +74,7 @@ def _other_number(name: str, other: str) -> str:
     bare = _FREE.sub("", _fold(stem))
     if not bare or bare != _FREE.sub("", _fold(other_stem)) or _fold(end) != _fold(other_end):
         return ""
-    return (
-        f"The template's name is {shown(other)}: a year, a number or a sign between words differs."
-    )
+    return f"The template's name is {shown(other)}: a year, a number or a separator differs."
 
 
 def _spelled_alike(name: str, candidates: Collection[str]) -> Iterator[NearMiss]:
@@ -84,7 +85,7 @@ def _spelled_alike(name: str, candidates: Collection[str]) -> Iterator[NearMiss]
     ]
     for likeness, other in sorted(rated, key=lambda pair: (-pair[0], pair[1])):
         if likeness >= _ALIKE:
-            reason = f"The template's name is {shown(other)}: it is spelled much alike."
+            reason = f"The template's name is {shown(other)}: the spelling is similar."
             yield NearMiss(other, reason)
 
 

@@ -48,7 +48,7 @@ def _resolve(reference: Reference, listing: Listing, digest: Callable[[Entry], s
         reason = f"{name} cannot be used. {facts}" if reference.name.strip() else facts
         return Resolution(reference, None, Problem.BAD_NAME, reason)
     if reference.problem is Problem.DUPLICATE:
-        reason = f"{name} is named in an earlier line of this manifest; only that line counts."
+        reason = f"{name} is named in an earlier line of this manifest; only that line is used."
         return Resolution(reference, None, Problem.DUPLICATE, reason)
     entry = listing.by_name.get(reference.name)
     if entry is None or entry.is_dir:
@@ -58,7 +58,7 @@ def _resolve(reference: Reference, listing: Listing, digest: Callable[[Entry], s
         return Resolution(reference, entry, reference.problem, f"{name}: {reason}")
     if not reference.checksum:
         return Resolution(
-            reference, entry, None, f"{name} is there; it came without a checksum to compare."
+            reference, entry, None, f"{name} is there. The manifest has no checksum for it."
         )
     try:
         return compare(reference, entry, digest(entry))
@@ -74,11 +74,14 @@ def compare(reference: Reference, entry: Entry, md5: str) -> Resolution:
     """
     name = shown(reference.name)
     if md5.lower() == reference.checksum.lower():
-        return Resolution(reference, entry, None, f"{name} is there, and its MD5 is as announced.")
+        return Resolution(
+            reference, entry, None, f"{name} is there, and its MD5 matches the manifest."
+        )
     reason = (
-        f"The MD5 of {name} ({entry.size:,} bytes) is {md5.lower()}, the manifest announces "
-        f"{reference.checksum}. The file was changed or damaged on its way, or the checksum is "
-        "of another file. Send the file and a new manifest again."
+        f"The MD5 of {name} ({entry.size:,} bytes) is {md5.lower()}, but the "
+        f"manifest says {reference.checksum}. The file was changed or damaged in "
+        "transit, or the checksum belongs to another file. Send the file and a new "
+        "manifest again."
     )
     return Resolution(reference, entry, Problem.CHECKSUM_MISMATCH, reason)
 
@@ -95,8 +98,9 @@ def _not_found(reference: Reference, listing: Listing) -> Resolution:
         fact = f"{name} is a folder, not a file."
     elif near:
         fact = (
-            f"There is no file {name} in this folder, but {', '.join(map(shown, near))}: "
-            "names must agree in every character, capitals and blanks included."
+            f"There is no file {name} in this folder, but "
+            f"{', '.join(map(shown, near))}: names must match exactly, including case "
+            "and spaces."
         )
     else:
         fact = f"There is no file {name} in this folder."

@@ -104,7 +104,10 @@ def _unstable(entry: Entry, now: datetime, quiet: timedelta) -> DecisionEntry | 
     # A file that was copied in by other means may have a time far ahead: it must not wait for it.
     if abs(now - entry.changed) >= quiet:
         return None
-    reason = f"{shown(entry.name)} has just come; it is taken when it has rested for a moment."
+    reason = (
+        f"{shown(entry.name)} has just arrived. It is picked up once it has stopped "
+        "changing for a moment."
+    )
     return DecisionEntry(entry.name, Verdict.NOT_YET_STABLE, reason)
 
 
@@ -116,7 +119,7 @@ def _unmatched(
     facts = " ".join([f"No import template has the file name {name}.", *(n.reason for n in near)])
     advice = (
         "Send it under a name that a template has, or ask a tenant admin of your institution to "
-        "make a template from it in the portal. Names are compared exactly, with their extension."
+        "create a template from it in the portal. Names must match exactly, including the extension."
     )
     return Unmatched(entry, near, f"{facts} {advice}")
 
@@ -135,21 +138,22 @@ _KINDS: tuple[Kind, ...] = (
     (
         Verdict.NAME_NOT_TEXT,
         _is_no_text,
-        "The name {name} is not UTF-8. Set the client to UTF-8 names and send the file again.",
+        "The name {name} is not UTF-8. Set your client to UTF-8 file names and send "
+        "the file again.",
     ),
     HIDDEN,
     TEMPORARY,
     (
         Verdict.RESULT,
         is_result,
-        "{name} was written by the portal for the sender. An error attachment whose rows were put "
-        "right is sent again under this very name.",
+        "{name} was written by the portal for the sender. Correct the rows of an error attachment and "
+        "send it under its own name.",
     ),
     (
         Verdict.NAME_TOO_LONG,
         _is_too_long,
-        "The name {name} is too long: the portal writes its result beside the file, under the same "
-        "name with an ending. Send it again under a shorter name.",
+        "The name {name} is too long: the portal writes its result next to the file, "
+        "under the same name plus an extension. Send it again under a shorter name.",
     ),
     LEFTOVER,
 )

@@ -38,8 +38,8 @@ def duplicates(numbers: RowNumbers, columns: Sequence[str]) -> RejectedRows | No
         return None
     named = " and ".join(columns)
     message = (
-        f"The same {named} stands on line {{other}} already. "
-        "Keep one of the two rows; the first one was taken."
+        f"The same {named} is already on line {{other}}. "
+        "Keep one of the two rows; the first one was used."
     )
     return RejectedRows(Code.DUPLICATE_KEY, columns[0], message, lines, first)
 
@@ -104,8 +104,8 @@ def cycles(
     if not bad.any():
         return None
     message = (
-        f"Following {column} upwards comes back to this row. Give one row of the circle "
-        "another parent."
+        f"{column} forms a loop that leads back to this row. Give one row of the "
+        "loop another parent."
     )
     return RejectedRows(Code.CYCLE, column, message, lines[bad], lines[bad])
 
@@ -136,7 +136,7 @@ def more_than_one(
         return None
     where = "a record of the portal" if taken else "line {other}"
     message = (
-        f"Only one row may have {value} as its {column}; {where} has it already. "
+        f"Only one row may have {value} as its {column}; {where} already has it. "
         "Correct one of the two."
     )
     first = np.full(extra.size, lines[0], dtype=np.int64)

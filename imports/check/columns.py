@@ -162,13 +162,13 @@ def _refuse_unreadable(header: Sequence[str], folded: Sequence[str]) -> None:
     issues = [
         Issue(
             Code.UNREADABLE_HEADER,
-            f"Column {i} has no name in the header. Name it, or take the column out.",
+            f"Column {i} has no name in the header. Name it, or remove the column.",
         )
         for i, name in enumerate(folded, start=1)
         if not name
     ]
     if not folded:
-        issues.append(Issue(Code.UNREADABLE_HEADER, "The header names no column at all."))
+        issues.append(Issue(Code.UNREADABLE_HEADER, "The header has no column names."))
     first = dict(zip(reversed(folded), reversed(header), strict=True))
     for name, times in Counter(filter(None, folded)).items():
         if times > 1:
@@ -180,8 +180,7 @@ def _refuse_unreadable(header: Sequence[str], folded: Sequence[str]) -> None:
 def _repeated(name: str, times: int) -> Issue:
     return Issue(
         Code.DUPLICATE_COLUMN,
-        f'The column "{short(name)}" is there {times} times (case does not count).'
-        " Keep one of them.",
+        f'The column "{short(name)}" appears {times} times (case is ignored). Keep one of them.',
         column=name,
         value=short(name),
     )
@@ -209,7 +208,7 @@ def unnamed(number: int) -> Iterator[Issue]:
     if number:
         yield Issue(
             Code.UNKNOWN_COLUMN,
-            f"Ignored at the end, without a name: {counted(number, 'column')}.",
+            f"Ignored at the end because they have no name: {counted(number, 'column')}.",
             severity=Severity.WARNING,
         )
 

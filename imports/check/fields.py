@@ -93,7 +93,7 @@ def checks(field: Field, cell: pl.Expr, value: pl.Expr, *, key: bool = False) ->
     if field.pattern is not None:
         cell_checks.append(_pattern_check(field, cell, value))
     if key:
-        message = 'The key "{column}" holds a control character in "{value}". Take it out.'
+        message = 'The key "{column}" contains a control character: "{value}". Remove it.'
         cell_checks.append(Check(Code.BAD_FORMAT, cell.str.contains(_CONTROL), message))
     return tuple(cell_checks)
 
@@ -115,9 +115,7 @@ def _pattern_check(field: Field, cell: pl.Expr, value: pl.Expr) -> Check:
         failed = value.list.eval(~pl.element().str.contains(pattern)).list.any()
     else:
         failed = ~cell.str.contains(pattern)
-    message = (
-        f'"{{column}}" is "{{value}}". It must have the form of the expression {field.pattern}.'
-    )
+    message = f'"{{column}}" is "{{value}}". It must match the regular expression {field.pattern}.'
     return Check(Code.BAD_FORMAT, failed, message)
 
 

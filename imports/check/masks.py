@@ -159,10 +159,10 @@ def _operation_cell(mapping: ColumnMapping) -> Cell | None:
 def _operation_masks(rule: RowOperation, operation: Cell) -> Iterator[Mask]:
     named = ", ".join(rule.values)
     unread = operation.cell.is_not_null() & pl.col(OPERATION).is_null()
-    message = f'"{{column}}" is "{{value}}". Use one of: {named} (case does not count).'
+    message = f'"{{column}}" is "{{value}}". Use one of: {named} (case is ignored).'
     operation_checks = [*operation.faults, Check(Code.NOT_IN_LIST, unread, message)]
     if rule.blank is None:
-        message = f'"{{column}}" is blank. Say what to do with the row: {named}.'
+        message = f'"{{column}}" is blank. It must say what to do with the row: {named}.'
         operation_checks.append(Check(Code.REQUIRED, operation.blank, message))
     for check in operation_checks:
         yield _mask(check, operation.header, operation.positions)
@@ -182,8 +182,8 @@ def _cell_masks(cell: Cell, record_type: RecordType, loads: pl.Expr | None) -> I
 
 def _required(cell: Cell) -> Check:
     message = (
-        '"{column}" is blank, but each row needs a value there. Fill it in'
-        " (NULL, NA and N/A count as blank)."
+        '"{column}" is blank, but every row needs a value here. Fill it in (NULL, NA '
+        "and N/A count as blank)."
     )
     return Check(Code.REQUIRED, cell.blank, message)
 

@@ -79,7 +79,7 @@ def missing_column(name: str, candidates: Sequence[str]) -> Issue:
         named = " and ".join(f'"{short(candidate)}"' for candidate in near)
         advice = f"The file has {named}: rename {'it' if len(near) == 1 else 'the right one'}."
     else:
-        advice = "Add it, spelled like this."
+        advice = "Add it with exactly this spelling."
     return Issue(
         Code.MISSING_COLUMN,
         f'The column "{name}" is missing. {advice}',

@@ -78,7 +78,7 @@ def _not_after(_: Rule, subject: Cell, other: Cell) -> Check:
 
 def _required_unless(rule: Rule, subject: Cell, other: Cell) -> Check:
     message = (
-        f'"{{column}}" is blank. It may only be blank where "{other.header}" is'
+        f'"{{column}}" is blank. It may be blank only where "{other.header}" is'
         f' {" or ".join(rule.values)}; here that is "{{other}}".'
     )
     return Check(Code.REQUIRED, subject.blank & ~is_one_of(other, rule.values), message)
@@ -86,8 +86,8 @@ def _required_unless(rule: Rule, subject: Cell, other: Cell) -> Check:
 
 def _blank_when(rule: Rule, subject: Cell, other: Cell) -> Check:
     message = (
-        f'"{{column}}" is "{{value}}" but must be blank where "{other.header}" is'
-        f" {' or '.join(rule.values)}. Empty the cell."
+        f'"{{column}}" is "{{value}}" but must be blank where "{other.header}" is '
+        f"{' or '.join(rule.values)}. Clear the cell."
     )
     return Check(Code.MUST_BE_BLANK, ~subject.blank & is_one_of(other, rule.values), message)
 

@@ -61,14 +61,14 @@ def _names(template: ImportTemplate) -> Iterator[str]:
 
 def _reason_against(template: ImportTemplate, account: Account | None) -> str:
     """Why a template's names do not apply in the account's home; empty where they do."""
-    name = f"The template “{shown(template.name)}” has this very file name, but"
+    name = f"The template “{shown(template.name)}” has this file name, but"
     if template.account is None:
-        return f"{name} it belongs to no account."
+        return f"{name} it is not assigned to an account."
     if template.account != account:
         login = shown(template.account.username)
         return f"{name} it belongs to the account {login}: send the file with that login."
     if not template.enabled:
-        return f"{name} it is switched off."
+        return f"{name} it is disabled."
     if template.current_id is None:
-        return f"{name} it was never finished."
+        return f"{name} it was not finished."
     return ""

@@ -63,8 +63,8 @@ def save_unless_duplicate(row: ArrivalFile) -> bool:
         )
         row.duplicate_of = first
         row.reason = (
-            f"{shown(row.name)} is the very file that came with "
-            f"{shown(first.arrival.name)} already; it is imported once."
+            f"{shown(row.name)} is the same file that already arrived with "
+            f"{shown(first.arrival.name)}. It is imported only once."
         )
         forget_copy(row)
         row.save()

@@ -216,12 +216,12 @@ def _judged(resolution: Resolution, copies: Copies) -> Resolution:
     name = resolution.reference.name
     if name in copies.changed:
         reason = (
-            f"{shown(name)} was written to while it was being collected. "
-            "Send the file again, and its manifest when the upload has ended."
+            f"{shown(name)} was changed while it was being collected. Send the file "
+            "again, and send its manifest after the upload has finished."
         )
         return Resolution(resolution.reference, resolution.entry, Problem.FILE_CHANGED, reason)
     if resolution.problem is None and name not in copies.taken:
-        reason = f"{shown(name)} vanished while it was being collected. Send it again."
+        reason = f"{shown(name)} was removed while it was being collected. Send it again."
         return Resolution(resolution.reference, resolution.entry, Problem.FILE_NOT_FOUND, reason)
     return resolution
 
@@ -237,8 +237,9 @@ def _configuration(drop: Drop) -> Feed | None:
 def _without_configuration(folder: Folder, arrival: Arrival) -> None:
     log.error("configuration_missing", drop_id=folder.drop.pk, feed=folder.drop.feed)
     reason = (
-        "What is to be done with files of this folder is not configured. The operator has been "
-        "told; the portal tries again every few minutes. Nothing needs to be sent again."
+        "This folder has no import configuration. The operator has been notified, "
+        "and the portal retries every few minutes. You do not need to send anything "
+        "again."
     )
     with transaction.atomic():
         log_decision(arrival, DecisionEntry(arrival.name, "configuration_missing", reason))

@@ -215,8 +215,9 @@ def _seen(folder: Folder, tried: Collection[str], waiting: Mapping[str, str]) ->
 
 
 _NOT_CLAIMED = (
-    "The portal could not take this manifest by renaming it, and tries again in a moment. If that "
-    "goes on, send it again under a plain name such as accounts.done."
+    "The portal could not pick up this manifest by renaming it. It retries in a "
+    "moment. If this continues, send it again under a simple name such as "
+    "accounts.done."
 )
 
 

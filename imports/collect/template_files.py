@@ -133,8 +133,9 @@ def _taken(row: ArrivalFile, entry: Entry) -> DecisionEntry | None:
             entry.name, Verdict.IN_PROGRESS, f"{shown(entry.name)} is being imported."
         )
     reason = (
-        f"{shown(entry.name)} is the very file that was taken as {shown(row.name)}; it is imported "
-        "once. Send it again if it is to be imported again."
+        f"{shown(entry.name)} is the same file that was picked up as "
+        f"{shown(row.name)}. It is imported only once. To import it again, send it "
+        "again."
     )
     return DecisionEntry(entry.name, Verdict.TAKEN_BEFORE, reason)
 
@@ -266,8 +267,9 @@ def _put_off(row: ArrivalFile) -> str:
 
 def _without_configuration(arrival: Arrival, row: ArrivalFile) -> str:
     reason = (
-        "What the template's feed means is not configured any more. The operator has been told; "
-        "the portal tries again every few minutes. Nothing needs to be sent again."
+        "The template's feed is no longer configured. The operator has been "
+        "notified, and the portal retries every few minutes. You do not need to send "
+        "anything again."
     )
     row.problem, row.reason, row.content = Verdict.CONFIGURATION_MISSING, reason, ""
     row.save()

@@ -22,7 +22,7 @@ class DraftChanged(ChangedMeanwhile):
     """Somebody else has saved the draft since the page was shown. Nothing was written."""
 
     def __init__(self, number: int) -> None:
-        message = "Somebody else saved this import meanwhile, so yours was not saved."
+        message = "Somebody else saved this import in the meantime, so your changes were not saved."
         super().__init__(Fault((), "draft_changed", message), number=number)
 
 

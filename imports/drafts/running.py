@@ -58,7 +58,7 @@ def process(draft: ImportDraft, actor: Actor, version: int, *, agreed: bool) -> 
     """
     checked = draft.dry_run
     if checked is None or checked.state != State.PLANNED or not is_current(draft):
-        message = "The file was not validated as it is mapped now. Validate it first."
+        message = "The mapping has changed since the file was validated. Validate it first."
         raise NotReady(Fault((), "not_validated", message))
     spec = ready_spec(draft)
     plan = None
@@ -89,7 +89,7 @@ def _job(draft: ImportDraft, user: User, spec: Spec, **more: Any) -> ImportJob:
         user,
         making.of_feed(feed),
         making.JobFile(draft.file_name, draft.file_size, draft.sha256, draft.content),
-        "Asked for on the page “New import”.",
+        "Requested on the page “New import”.",
         spec=as_json(spec),
         absent_scope=spec.settings.absent_scope or "",
         limits=dict(spec.settings.limits),

@@ -77,7 +77,7 @@ def take(draft: ImportDraft, reading: ReadingOptions) -> Sample:
     except FileRefused as refused:
         return Sample(refusal=" ".join(issue.message for issue in refused.issues[:3]))
     except OSError:
-        return Sample(refusal="The file is not kept any more. Choose or upload it again.")
+        return Sample(refusal="The file is no longer kept. Choose or upload it again.")
 
 
 def _taken(file: BinaryIO, size: int, reading: ReadingOptions) -> Sample:

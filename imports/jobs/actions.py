@@ -137,7 +137,7 @@ def _change(
     if only_fault is not None:
         rows = rows.filter(fault=only_fault).exclude(content="")
     if not rows.update(owner="", lease_until=None, **changes):
-        raise NotPossible(f"Job {job.uid} is not {allowed} any more.")
+        raise NotPossible(f"Job {job.uid} is no longer {allowed}.")
 
 
 def _record(

@@ -37,7 +37,7 @@ def take(
 ) -> ImportJob:
     """Store the file, block by block, and make its job. Raises NotTaken."""
     if not expected(job):
-        raise NotTaken("This job has no rows that wait to be corrected.")
+        raise NotTaken("This job has no rows to correct.")
     if not file.size:
         raise NotTaken("The file is empty. Choose the corrected error attachment.")
     hashed = HashedFile(file)

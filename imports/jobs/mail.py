@@ -64,7 +64,7 @@ def configuration_missing(arrival: Arrival) -> None:
         arrival.tenant_id,
         Event.PORTAL_FAULT,
         f"configuration:{arrival.uid}",
-        f"{shown(arrival.name)}: what is to be done with it is not configured",
+        f"{shown(arrival.name)}: no import configuration",
         f"Folder {shown(arrival.drop.path)}.",
         reverse("arrival", args=[arrival.uid]),
     )
@@ -77,7 +77,7 @@ def state_changed(job: ImportJob) -> None:
     elif job.state == State.FAILED:
         _notify(job, Event.FAILED, "failed", job.reason)
         if job.fault == ImportJob.Fault.PORTAL:
-            _notify(job, Event.PORTAL_FAULT, "failed by the portal's fault", job.reason)
+            _notify(job, Event.PORTAL_FAULT, "failed because of a portal error", job.reason)
     elif job.state in _SUCCESS and job.asked_by == ImportJob.AskedBy.UNDO:
         _notify(job, Event.UNDONE, "was undone", _counts(job))
     elif job.state in _SUCCESS:

@@ -143,8 +143,11 @@ def errored(job: ImportJob, error: Exception) -> None:
 
 def give_up(job: ImportJob, why: str = "") -> None:
     """Too many attempts: failed, by our fault, with the file kept for another try by hand."""
-    why = why or f"The import stopped without a word {settings.MAX_ATTEMPTS} times."
-    reason = f"{why} This is the portal's fault, not the file's; the operator has been told."
+    why = why or f"The import stopped without an error message {settings.MAX_ATTEMPTS} times."
+    reason = (
+        f"{why} This is a portal error, not a problem with the file. The operator "
+        "has been notified."
+    )
     log.error("import_gave_up", job_id=job.pk, tenant_id=job.tenant_id, reason=why)
     with transaction.atomic():
         _close(job, State.FAILED, reason=reason, fault=ImportJob.Fault.PORTAL)

@@ -115,9 +115,9 @@ def refusal(job: ImportJob, *, waiting: bool = True) -> str:
             f'"{state}" and changed nothing.'
         )
     if any(in_force(earlier) for earlier in job.undos.filter(state__in=APPLIED)):
-        return "It has been undone already. To take that back, undo the undo."
+        return "It has already been undone. To reverse that, undo the undo."
     if waiting and job.undos.filter(state__in=_UNFINISHED).exists():
-        return "An undo of it is on its way already."
+        return "An undo of it is already in progress."
     return ""
 
 
@@ -212,7 +212,7 @@ _REMOVE: LiteralString = (
 def _sentence(done: UndoPreview) -> str:
     text = f"Records restored: {done.restored:,}; removed: {done.removed:,}."
     if done.left:
-        text += f" Left as they are, because they were changed later: {done.left:,}."
+        text += f" Left unchanged because they were changed later: {done.left:,}."
     return text
 
 

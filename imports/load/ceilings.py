@@ -34,7 +34,7 @@ def check(limits: LimitValues, names: Sequence[str] = MEASURES) -> None:
         if name not in names:
             raise BadLimit(f'There is no limit "{name}"; there are {", ".join(names)}.')
         if ceiling(limit, 0, 0) < 0 or (is_percent(limit) and percent(str(limit)) < 0):
-            raise BadLimit(f"{limit!r} is below zero.")
+            raise BadLimit(f"{limit!r} is negative.")
 
 
 def is_percent(limit: str | int) -> bool:

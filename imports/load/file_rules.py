@@ -191,8 +191,8 @@ def _duplicates_of_skipped(context: _Context) -> None:
         context.rejects.tolerated += int((staged > skipped).sum())
         return
     message = (
-        f"The same {' and '.join(context.key)} stands on line {{other}} already. "
-        "Keep one of the two rows; the first one was taken."
+        f"The same {' and '.join(context.key)} is already on line {{other}}. Keep "
+        "one of the two rows; the first one was used."
     )
     later, earlier = np.maximum(staged, skipped), np.minimum(staged, skipped)
     context.reject(RejectedRows(Code.DUPLICATE_KEY, context.key[0], message, later, earlier))
@@ -207,8 +207,9 @@ def _needs_record(feed: Feed) -> bool:
 def _without_record(context: _Context) -> None:
     missing = plan.without_record(context.stage)
     message = (
-        f"{context.record_type.label}: no record has this {' and '.join(context.key)}, so there is "
-        "nothing to change or remove. Correct the value, or leave the row out."
+        f"{context.record_type.label}: no record has this "
+        f"{' and '.join(context.key)}, so there is nothing to change or remove. "
+        "Correct the value, or remove the row."
     )
     context.reject(RejectedRows(Code.UNKNOWN_KEY, context.key[0], message, missing, missing))
 

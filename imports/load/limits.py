@@ -170,14 +170,15 @@ def _mirror(plan: Plan) -> Iterator[Hold]:
     """A mirror without rows does not empty the store; rejected rows do not count as absent."""
     if plan.absent and not plan.read:
         sentence = (
-            f"The file has no rows. All {plan.absent:,} records that it does not name would be "
-            "removed. Is it cut off?"
+            f"The file has no rows. All {plan.absent:,} records that are not in it "
+            "would be removed. Is the file incomplete?"
         )
         yield Hold("empty_mirror", sentence, "", plan.absent, 0)
     elif plan.absent and plan.rejected:
         sentence = (
-            f"{plan.rejected:,} rows are rejected, and {plan.absent:,} records that no accepted "
-            "row names would be removed: those of the rejected rows may be among them."
+            f"{plan.rejected:,} rows are rejected, and {plan.absent:,} records that are "
+            "not in an accepted row would be removed. Records of the rejected rows may "
+            "be among them."
         )
         yield Hold("rejected_in_mirror", sentence, "", plan.absent, 0)
 
@@ -192,8 +193,8 @@ def _size(measured: Measured, limits: LimitValues) -> Iterator[Hold]:
         way = "smaller" if measured.size < last else "larger"
         by = f"{count:,} %" if is_percent(limit) else f"{change:,} bytes"
         sentence = (
-            f"The file is {by} {way} than the last one that was imported ({measured.size:,} bytes "
-            f"after {last:,}); the limit is {limit}."
+            f"The file is {by} {way} than the last imported file ({measured.size:,} "
+            f"bytes after {last:,}); the limit is {limit}."
         )
         yield Hold("size_change", sentence, "size_change", count, limit)
 
@@ -221,9 +222,9 @@ def _identifiers(measured: Measured) -> Iterator[Hold]:
         return
     share = _share(measured.plan.created, measured.plan.accepted)
     sentence = (
-        f"{share} % of the identifiers are new, while {recognised:,} of {looked_up:,} "
-        "of these rows look like records that are stored under other identifiers. Did the "
-        "identifiers change?"
+        f"{share} % of the identifiers are new, while {recognised:,} of "
+        f"{looked_up:,} of these rows look like stored records with other "
+        "identifiers. Did the identifiers change?"
     )
     yield Hold("identifiers_changed", sentence, "", share, f"{CHANGED_PERCENT}%")
 
@@ -259,7 +260,7 @@ def _of_values(measured: Measured, name: str, measure: str, limit: str | int) ->
             beyond.append(Hold(f"{measure}_per_value", sentence, measure, count, limit, value))
     beyond.sort(key=lambda hold: (-hold.count, hold.value or ""))
     if more := beyond[MOST_VALUES:]:
-        sentence = f"{len(more):,} more values of {name} are beyond the limit of {limit}."
+        sentence = f"{len(more):,} more values of {name} exceed the limit of {limit}."
         rest = Hold(f"{measure}_per_value_more", sentence, measure, more[0].count, limit)
         return [*beyond[:MOST_VALUES], rest]
     return beyond

@@ -73,8 +73,8 @@ def file_elements(data: bytes, *, marked: bool = False) -> list[LocatedReference
         raise _not_xml(xml, problem) from None
     except DefusedXmlException:
         raise InvalidSchema(
-            "The manifest declares a document type or entities. They are refused, because they "
-            "can make a small file huge. Remove the <!DOCTYPE …> part.",
+            "The manifest declares a document type or entities. They are not allowed, "
+            "because they can make a small file huge. Remove the <!DOCTYPE …> part.",
             parser.line,
         ) from None
     except (LookupError, ValueError):
@@ -153,7 +153,7 @@ class _Handler(ContentHandler):
     def _add_file(self, attrs: AttributesImpl) -> None:
         if self._file_depth is not None:
             raise self._refused(
-                "A file element stands inside another one. Close each of them: " + _EXAMPLE
+                "A file element is inside another file element. Close each of them: " + _EXAMPLE
             )
         self._file_depth = self._depth
         if len(self.elements) == MAX_FILES:
@@ -175,8 +175,8 @@ class _Handler(ContentHandler):
         values = {value for key, value in attrs.items() if _local(key) in names}
         if len(values) > 1:
             raise self._refused(
-                f"A file element gives its {names[0]} twice, with different values. "
-                f"Keep one {names[0]} attribute."
+                f"A file element has {names[0]} twice, with different values. Keep one "
+                f"{names[0]} attribute."
             )
         return values.pop() if values else ""
 
@@ -197,15 +197,15 @@ def bad_name(name: str) -> Iterator[str]:
         yield f"The line gives no name of a data file. Expected {_EXAMPLE}"
         return
     if "/" in name or "\\" in name or name in (".", ".."):
-        yield "It is a path; a manifest names files of its own folder only, without a folder."
+        yield "It is a path. A manifest names only files in its own folder, without a folder name."
     if _CONTROL.search(name):
-        yield "It holds control characters."
+        yield "It contains control characters."
     if name.startswith("."):
         yield "Names with a leading dot are hidden files and unfinished uploads."
     if is_manifest(name) or parse_state(name):
         yield "It is the name of a manifest, not of a data file."
     if len(name.encode(errors="surrogatepass")) > MAX_NAME_BYTES:
-        yield f"It is longer than {MAX_NAME_BYTES} bytes, no file can have it."
+        yield f"It is longer than {MAX_NAME_BYTES} bytes, the maximum for a file name."
 
 
 def bad_checksum(checksum: str, hash_type: str) -> Iterator[str]:
@@ -217,7 +217,7 @@ def bad_checksum(checksum: str, hash_type: str) -> Iterator[str]:
     elif hash_type == "md5" and not _HASH.fullmatch(checksum):
         yield "The checksum is not an MD5; expected 32 hexadecimal digits."
     elif hash_type != "md5" and checksum:
-        yield "There is a checksum, but the hash type does not say md5."
+        yield "There is a checksum, but the hash type is not md5."
 
 
 def _plain(checksum: str) -> str:
@@ -234,8 +234,8 @@ def _local(name: str) -> str:
 def _refuse_size(data: bytes, limit: int) -> None:
     if len(data) > limit:
         raise InvalidSchema(
-            f"The manifest has {len(data):,} bytes, at most {limit:,} are read. "
-            "Send the files in several manifests."
+            f"The manifest has {len(data):,} bytes; the maximum is {limit:,}. Send the "
+            "files in several manifests."
         )
     if not data.strip(b"\0 \t\r\n\xef\xbb\xbf\xfe\xff"):
         raise InvalidSchema("The manifest is empty. Expected XML with at least " + _EXAMPLE)
@@ -247,8 +247,8 @@ def _not_xml(xml: Document, problem: SAXParseException) -> InvalidSchema:
         return InvalidSchema(reason, line)
     if b"<filename=" in xml.content.replace(b"\0", b"").lower():
         return InvalidSchema(
-            "'<filename=' is not XML: between the element's name and its attribute, and between "
-            "attributes, there must be a blank. Expected " + _EXAMPLE,
+            "'<filename=' is not XML: there must be a space between the element's name "
+            "and its attribute, and between attributes. Expected " + _EXAMPLE,
             line,
         )
     if "encoding" in problem.getMessage():
@@ -283,8 +283,9 @@ def _bad_character(xml: Document, problem: SAXParseException) -> str:
 
 def _unreadable_encoding(line: int | None) -> InvalidSchema:
     return InvalidSchema(
-        "The manifest is not in the encoding that its XML declaration names, or that encoding is "
-        "not read here. Save it as UTF-8 and declare UTF-8 (UTF-16, ISO-8859-1 and Windows-1252 "
-        "are read too; Windows PowerShell writes UTF-16 unless told otherwise).",
+        "The manifest does not match the encoding in its XML declaration, or that "
+        "encoding is not supported. Save it as UTF-8 and declare UTF-8 (UTF-16, "
+        "ISO-8859-1 and Windows-1252 are also supported; Windows PowerShell writes "
+        "UTF-16 by default).",
         line,
     )

@@ -139,7 +139,7 @@ def _suggestion(
     best = max(range(len(ideas)), key=lambda i: ideas[i].sure, default=None)
     reason = NO_IDEA.reason
     if best is not None and ideas[best].sure >= _SURE_ENOUGH:
-        reason = f'It could be "{targets[best].name}", but another column is more like it.'
+        reason = f'It could be "{targets[best].name}", but another column is a closer match.'
     return Suggestion(column, None, 0.0, reason, seen)
 
 
@@ -159,7 +159,7 @@ class _Column:
         sure = 0.6 + 0.38 * times / self._times
         if times and sure > valued.sure:
             before = counted(times, "time")
-            return Idea(sure, f"A column of this name was mapped so {before} before.")
+            return Idea(sure, f"A column of this name was mapped this way {before} before.")
         return valued
 
     def _with_values(self, named: Idea, field: Field) -> Idea:

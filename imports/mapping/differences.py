@@ -26,7 +26,7 @@ _UNSAID = MappingProxyType(
         "operation": "as the feed says",
         "blank": "as the feed says",
         "sheet": "the first",
-        "keep_days": "as in all of the portal",
+        "keep_days": "the portal's default",
     }
 )
 _SETTINGS = MappingProxyType(
@@ -74,7 +74,7 @@ def source_words(field: FieldSpec | None) -> str:
     columns = ", ".join(f'"{name}"' for name in field.columns)
     parts = [columns, *(step.words() for step in field.steps)]
     if field.default is not None:
-        parts.append(f'where blank "{field.default}"')
+        parts.append(f'if blank "{field.default}"')
     return "; ".join(parts)
 
 
@@ -113,7 +113,7 @@ def _own_fields(old: Spec, new: Spec) -> Iterator[tuple[str, str, str]]:
     before = {own.name: own for own in old.own_fields}
     after = {own.name: own for own in new.own_fields}
     for name in dict.fromkeys([*before, *after]):
-        yield f'Own field "{name}"', _own_words(before.get(name)), _own_words(after.get(name))
+        yield f'Custom field "{name}"', _own_words(before.get(name)), _own_words(after.get(name))
 
 
 def _own_words(own: OwnField | None) -> str:

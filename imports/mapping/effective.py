@@ -101,7 +101,7 @@ def _clashing(spec: Spec, record_type: RecordType) -> Iterator[Fault]:
     for position, own in enumerate(spec.own_fields):
         if fold(own.name) in taken:
             path = ("own_fields", position, "name")
-            message = 'The own field "%(name)s" has the name of a field that is there: rename it.'
+            message = 'The custom field "%(name)s" has the name of an existing field. Rename it.'
             yield Fault(path, "own_field_taken", message, {"name": own.name})
 
 
@@ -119,7 +119,9 @@ def _unknown_fields(spec: Spec, feed: Feed, record_type: RecordType) -> Iterator
 def _unmapped(spec: Spec, feed: Feed, record_type: RecordType) -> Iterator[Fault]:
     for field in needed(feed, record_type):
         if field.name not in spec.fields:
-            message = 'The template says no column for "%(name)s", which is needed: map one to it.'
+            message = (
+                'The template has no column for the required field "%(name)s". Map a column to it.'
+            )
             yield Fault(("fields", field.name), "not_mapped", message, {"name": field.name})
 
 
@@ -129,6 +131,6 @@ def _misused(spec: Spec, record_type: RecordType) -> Iterator[Fault]:
     per = settings.limits_per.field if settings.limits_per else None
     for setting, name in (("absent_scope", settings.absent_scope), ("limits_per", per)):
         if name is not None and name not in names:
-            message = '`%(setting)s` names "%(name)s", which is no field of "%(type)s".'
+            message = '`%(setting)s` names "%(name)s", which is not a field of "%(type)s".'
             params = {"setting": setting, "name": name, "type": record_type.label}
             yield Fault(("settings", setting), "not_a_field", message, params)

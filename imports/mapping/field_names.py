@@ -26,7 +26,7 @@ class Idea:
     reason: str
 
 
-NO_IDEA = Idea(0.0, "No field is like it.")
+NO_IDEA = Idea(0.0, "No field is similar.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class FieldNames:
         self._called = [_called(record_type, field) for field in fields]
         self._meanings = [
             (
-                Idea(sure, "Its words mean the same."),
+                Idea(sure, "Its words have the same meaning."),
                 left_out,
                 _meanings(record_type, fields, left_out),
             )
@@ -95,14 +95,14 @@ class FieldNames:
         if not called.reach.isdisjoint(words):
             alike = likeness(name, called.name, self._faint)
             alike *= _BY_WORDS * _numbered(name.numbers, called.name.numbers)
-            best = Idea(alike, "Its words are like it.")
+            best = Idea(alike, "Its words are similar.")
         if (
             len(pairs & called.pairs) * 3 > len(called.pairs)
             and name.numbers == called.name.numbers
         ):
             ratio = difflib.SequenceMatcher(None, name.plain, called.name.plain).ratio()
             if ratio >= _ALIKE and ratio * _BY_LETTERS > best.sure:
-                return Idea(ratio * _BY_LETTERS, "It is spelled much alike.")
+                return Idea(ratio * _BY_LETTERS, "The spelling is similar.")
         return best
 
 
@@ -110,10 +110,12 @@ def _called(record_type: RecordType, field: Field) -> _Called:
     """The field's names; the surest spelling comes last and replaces others."""
     others = vocabulary().spellings(record_type.name, field.name)
     spelled = {
-        **_worth(others, Idea(0.92, "Other systems call the field so.")),
+        **_worth(others, Idea(0.92, "Other systems use this name for the field.")),
         **_worth([field.label], Idea(0.95, "The field's label.")),
         **_worth(field.aliases, Idea(0.97, "Another name of the field.")),
-        **_worth([field.name], Idea(0.98, "The same name but for case, blanks and punctuation.")),
+        **_worth(
+            [field.name], Idea(0.98, "The same name except for case, spaces and punctuation.")
+        ),
     }
     name = parse(field.name)
     reach = vocabulary().reach(name.words)

@@ -133,7 +133,7 @@ def _field(value: object, path: Path, reader: StrictReader) -> FieldSpec:
 
 def _check_source(spec: FieldSpec, path: Path, reader: StrictReader) -> None:
     if spec.constant is not None and (spec.columns or spec.steps or spec.default is not None):
-        message = "found a constant and more, expected a constant alone"
+        message = "found a constant and other values, expected only a constant"
         reader.add(path, "constant_and_more", message)
     elif spec.constant is None and not spec.columns:
         message = "found neither columns nor a constant, expected one of them"
@@ -149,10 +149,10 @@ def _check_steps(spec: FieldSpec, path: Path, reader: StrictReader) -> None:
         message = "found %(count)s columns, expected join or first_non_blank as first step"
         reader.add(path, "columns_not_joined", message, count=len(spec.columns))
     if growth(spec.steps) > _MOST_GROWTH:
-        message = "found replacements that make a text far longer, expected less"
+        message = "found replacements that make a text far too long, expected fewer or shorter ones"
         reader.add(path, "text_grows", message)
     if any(isinstance(step, JOINING) for step in rest):
-        message = "found a joining step further on, expected it as the first"
+        message = "found a join after the first step, expected it as the first step"
         reader.add(path, "joined_late", message)
 
 
@@ -190,7 +190,10 @@ def _own_fields(value: object, reader: StrictReader) -> tuple[OwnField, ...]:
         kind = reader.choice(given.get("type", "text"), (*path, "type"), _OWN_TYPES)
         name = reader.text(given.get("name", "x"), (*path, "name"), 100, least=1)
         if name != name.strip() or name.startswith("_"):
-            message = "found %(value)s, expected a name without blanks around and without _ first"
+            message = (
+                "found %(value)s, expected a name without spaces at either end that does not "
+                "begin with _"
+            )
             reader.add((*path, "name"), "own_field_name", message, value=shown(name))
         label = reader.text(given.get("label", ""), (*path, "label"))
         return OwnField(name=name, type=FieldType(kind), label=label)

@@ -133,10 +133,12 @@ def _refuse_missing(
 def _missing(name: str, fields: Sequence[str], candidates: Sequence[str]) -> Issue:
     near = near_names(name, candidates)
     taken = ", ".join(f'"{field}"' for field in fields[:_NAMED])
-    why = f", from which the template takes {taken}" if fields else ""
+    why = f", which the template uses for {taken}" if fields else ""
     named = " and ".join(f'"{candidate[:SHOWN_CHARACTERS]}"' for candidate in near)
     which = "it" if len(near) == 1 else "the right one"
-    advice = f"The file has {named}: rename {which}" if near else "Add it, spelled like this"
+    advice = (
+        f"The file has {named}: rename {which}" if near else "Add it with exactly this spelling"
+    )
     return Issue(
         Code.MISSING_COLUMN,
         f'The column "{name[:SHOWN_CHARACTERS]}" is missing{why}.'
@@ -227,7 +229,7 @@ def _reasons(spec: Spec, header: Sequence[str], free: Sequence[int]) -> Iterator
     if free and spec.settings.unknown_columns is Unknown.HOLD:
         named = ", ".join(f'"{header[i].strip()[:SHOWN_CHARACTERS]}"' for i in free[:_NAMED])
         more = f" and {len(free) - _NAMED} more" if len(free) > _NAMED else ""
-        yield f"The file has columns that the template does not know: {named}{more}."
+        yield f"The file has columns that are not in the template: {named}{more}."
 
 
 def _fingerprint(

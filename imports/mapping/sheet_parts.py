@@ -37,14 +37,14 @@ def open_zip(source: BinaryIO) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(source)
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
-        raise unreadable("it is damaged, or no XLSX file") from None
+        raise unreadable("it is damaged, or not an XLSX file") from None
     entries = archive.infolist()
     packed = source.seek(0, 2)
     unpacked = sum(entry.file_size for entry in entries)
     if len(entries) > MOST_ENTRIES:
-        raise _bomb(f"it has {len(entries):,} parts, at most {MOST_ENTRIES:,} are accepted")
+        raise _bomb(f"it has {len(entries):,} parts; the maximum is {MOST_ENTRIES:,}")
     if unpacked > MOST_BYTES:
-        raise _bomb(f"it unpacks to {unpacked:,} bytes, at most {MOST_BYTES:,} are accepted")
+        raise _bomb(f"it unpacks to {unpacked:,} bytes; the maximum is {MOST_BYTES:,}")
     if unpacked > max(_FREE, packed * MOST_RATIO):
         raise _bomb(f"it unpacks to more than {MOST_RATIO} times its size")
     if any(entry.flag_bits & 1 for entry in entries):
@@ -91,7 +91,7 @@ class Elements(ContentHandler):
         """Count bytes. Raises FileRefused when too many bring no new element."""
         self._quiet += size
         if self._quiet > _QUIET:
-            raise _bomb(f"it holds a text of more than {_QUIET:,} bytes")
+            raise _bomb(f"it contains a text of more than {_QUIET:,} bytes")
 
     def startElement(self, name: str, attrs: AttributesImpl) -> None:
         self._quiet = 0

@@ -160,7 +160,7 @@ def _column(place: str) -> int:
 @lru_cache(maxsize=MOST_COLUMNS)
 def _letters(letters: str) -> int:
     if not letters.isascii() or not letters.isalpha() or len(letters) > 3:
-        raise unreadable(f'a cell stands in column "{letters}", which is no column')
+        raise unreadable(f'a cell is in column "{letters}", which does not exist')
     number = 0
     for letter in letters:
         number = number * 26 + ord(letter) - 64

@@ -273,23 +273,23 @@ def _notes(
     if declared:
         yield "The first line names the delimiter."
     if skipped > declared:
-        yield f"Left out before the header: {counted(skipped, 'line')}."
+        yield f"Skipped before the header: {counted(skipped, 'line')}."
     if skip_last:
-        yield f"Left out at the end, since they are no rows: {counted(skip_last, 'record')}."
+        yield f"Skipped at the end because they are not rows: {counted(skip_last, 'record')}."
     if not laid.header:
-        yield "The first row looks like data, not like a header. The columns were numbered."
+        yield "The first row looks like data, not like a header, so the columns were numbered."
     elif laid.sure < 0.9:
-        yield "It is not sure that the first row is a header."
+        yield "The first row may not be a header."
     if attempt.quote == "'":
-        yield "Cells stand in single quotes."
+        yield "Values are in single quotes."
     if attempt.quote == "none":
-        yield "Double quotes are part of the text, they enclose nothing."
+        yield "Double quotes are part of the text; they do not enclose values."
     if laid.width == 1:
-        yield "There is one column only. Choose the delimiter if there should be more."
+        yield "There is only one column. Choose the delimiter if there should be more."
     times = Counter(name.strip().lower() for name in names if name.strip())
     repeated = next((name for name, count in times.items() if count > 1), None)
     if repeated:
         yield (
-            f'The name "{repeated[:60]}" is there more than once: from the second on, the columns '
-            "have a number."
+            f'The name "{repeated[:60]}" appears more than once, so the repeated '
+            "columns were numbered."
         )

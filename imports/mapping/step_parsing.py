@@ -106,7 +106,7 @@ def _trim(value: object, path: Path, reader: StrictReader) -> Step:
 
 def _only_true(value: object, path: Path, reader: StrictReader) -> None:
     if value is not True:
-        message = "found %(value)s, expected true (take the step out to do without it)"
+        message = "found %(value)s, expected true (remove the step to disable it)"
         reader.add(path, "not_true", message, value=shown(value))
 
 
@@ -162,7 +162,7 @@ def _number(value: object, path: Path, reader: StrictReader) -> Step:
     usual = "," if decimal == "." else "."
     thousands = reader.choice(given.get("thousands", usual), (*path, "thousands"), _THOUSANDS)
     if thousands == decimal:
-        message = "found %(value)s, expected another sign than the decimal one"
+        message = "found %(value)s, expected a different sign from the decimal sign"
         reader.add((*path, "thousands"), "same_sign", message, value=shown(thousands))
     return Number(decimal, thousands)
 
@@ -226,7 +226,7 @@ def _lookup(value: object, path: Path, reader: StrictReader) -> Step:
         message = "found none, expected the text that an unknown key takes"
         reader.add((*path, "default"), "no_default", message)
     if other != "default" and default is not None:
-        message = 'found %(value)s, expected "default", for a default is given'
+        message = 'found %(value)s, expected "default", because a default is given'
         reader.add((*path, "other"), "default_unused", message, value=shown(other))
     column = given.get("column")
     return Lookup(

@@ -50,9 +50,7 @@ class StrictReader:
             message = "found %(value)s, expected a text of %(least)s to %(most)s characters"
             self.add(path, "text_length", message, value=shown(value), least=least, most=most)
         elif "\0" in value or not _is_unicode(value):
-            message = (
-                "found %(value)s, expected a text without NUL and without halves of characters"
-            )
+            message = "found %(value)s, expected a text without NUL and without unpaired surrogates"
             self.add(path, "text_characters", message, value=shown(value))
         return value
 

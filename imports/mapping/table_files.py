@@ -29,7 +29,9 @@ class BadTable(Refused):
 
     def __init__(self, *faults: Fault) -> None:
         rest = len(faults) - _MOST_FAULTS
-        more = Fault((), "more_faults", "And %(count)s more of the kind.", {"count": f"{rest:,}"})
+        more = Fault(
+            (), "more_faults", "And %(count)s more similar problems.", {"count": f"{rest:,}"}
+        )
         super().__init__(*faults[:_MOST_FAULTS], *((more,) if rest > 0 else ()))
 
     @property
@@ -51,7 +53,7 @@ def read_table(data: bytes, *, key: str = "", fold: bool = False) -> Table:
     `portal.people_csv` writes before a formula is removed again. Raises BadTable.
     """
     if len(data) > MOST_BYTES:
-        message = "The table is larger than %(most)s MB, the most it may be."
+        message = "The table is larger than %(most)s MB, the maximum."
         raise BadTable(Fault((), "too_large", message, {"most": MOST_BYTES >> 20}))
     file = io.BytesIO(data)
     try:
@@ -81,7 +83,7 @@ def row_faults(table: Table, lines: Sequence[int]) -> list[Fault]:
     lines: the physical line of each row in its file.
     """
     if not table.rows:
-        message = "The table has no rows. It needs a line with the names, then one for each key."
+        message = "The table has no rows. It needs a header line, then one line for each key."
         return [Fault(("rows",), "no_rows", message)]
     keys = normal(pl.Series([row[0] for row in table.rows], dtype=pl.String), table.fold)
     return [*_key_faults(table, keys.to_list(), lines), *_long_cells(table, lines)]
@@ -92,20 +94,20 @@ def _key_faults(table: Table, keys: Sequence[str], lines: Sequence[int]) -> Iter
     first: dict[str, int] = {}
     for at, (key, row, line) in enumerate(zip(keys, table.rows, lines, strict=True)):
         if not key:
-            message = '"%(column)s" is blank, and each row needs its key.'
+            message = '"%(column)s" is blank, but every row needs a key.'
             yield Fault(("rows", at, 0), "no_key", message, {"line": line, "column": name})
         elif (before := first.setdefault(key, line)) != line:
-            folded = " (capitals do not count)" if table.fold else ""
+            folded = " (case is ignored)" if table.fold else ""
             message = (
-                f'the key "%(key)s" is on line %(before)s already{folded}.'
-                " Each key may be there once."
+                f'the key "%(key)s" is already on line %(before)s{folded}. Each key can '
+                "appear only once."
             )
             params = {"line": line, "key": row[0][:60], "before": f"{before:,}"}
             yield Fault(("rows", at, 0), "key_repeated", message, params)
 
 
 def _long_cells(table: Table, lines: Sequence[int]) -> Iterator[Fault]:
-    message = '"%(column)s" has %(size)s characters, and at most %(most)s are allowed.'
+    message = '"%(column)s" has %(size)s characters; the maximum is %(most)s.'
     most = f"{MOST_CELL:,}"
     for at, (row, line) in enumerate(zip(table.rows, lines, strict=True)):
         for column, cell in enumerate(row):
@@ -126,13 +128,13 @@ def _name_faults(names: Sequence[str]) -> Iterator[Fault]:
     path = ("columns",)
     if not 2 <= len(names) <= MOST_COLUMNS:
         message = (
-            "Found %(count)s columns, expected 2 to %(most)s: the key, and what it stands for."
-            " Columns are parted by commas, semicolons, tabs or bars."
+            "Found %(count)s columns, expected 2 to %(most)s: the key, and what it "
+            "stands for. Separate columns with commas, semicolons, tabs or vertical bars."
         )
         params = {"count": f"{len(names):,}", "most": MOST_COLUMNS}
         yield Fault(path, "column_count", message, params)
     if not all(names):
-        message = "A column has no name: the first line names each of them."
+        message = "A column has no name. The first line must name every column."
         yield Fault(path, "no_column_name", message)
     for name, times in Counter(names).items():
         if name and times > 1:
@@ -143,7 +145,7 @@ def _name_faults(names: Sequence[str]) -> Iterator[Fault]:
             message = 'The name "%(name)s…" is too long.'
             yield Fault(path, "column_name_length", message, {"name": name[:60]})
     if not all(name.isprintable() for name in names):
-        message = "The name of a column has a tab, a line break or a control character in it."
+        message = "A column name contains a tab, a line break or a control character."
         yield Fault(path, "column_name_characters", message)
 
 
@@ -169,7 +171,7 @@ def _rows(file: io.BytesIO, dialect: Dialect, width: int) -> tuple[list[int], li
         ]
         lines += chunk.lines.tolist()
         if len(rows) + len(malformed) > MOST_ROWS or len(lines) > MOST_ROWS:
-            message = "The table has more than %(most)s rows, the most it may have."
+            message = "The table has more than %(most)s rows, the maximum."
             raise BadTable(Fault(("rows",), "too_many_rows", message, {"most": f"{MOST_ROWS:,}"}))
         for start, end in pairwise(chunk.offsets.tolist()):
             text = chunk.data[start : end - 1].decode("utf-8", "replace")

@@ -96,7 +96,7 @@ def missing(spec: Spec, columns: Mapping[str, Sequence[str]]) -> Iterator[Fault]
     """
     for name, step in lookups_of(spec):
         if step.table not in columns:
-            message = '"%(field)s" needs the look-up table "%(table)s", which is not there.'
+            message = '"%(field)s" needs the look-up table "%(table)s", which does not exist.'
             params = {"field": name, "table": step.table}
             yield Fault(("fields", name), "no_table", message, params)
     yield from missing_columns(spec, columns)

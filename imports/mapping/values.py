@@ -57,7 +57,7 @@ def share_known(field: Field, distinct: frozenset[str]) -> float:
 
 
 _Meant = tuple[str | None, float, str]
-_NO_IDEA: _Meant = (None, 0.0, "None of the values is like it.")
+_NO_IDEA: _Meant = (None, 0.0, "No similar value.")
 
 
 class _Values:
@@ -84,13 +84,13 @@ class _Values:
         if folded in self._alias:
             yield self._alias[folded], 0.98, "Another spelling that the field accepts."
         if normal in self._plain:
-            yield self._plain[normal], 0.95, "The same but for blanks and punctuation."
+            yield self._plain[normal], 0.95, "The same except for spaces and punctuation."
         others = self._other.get(normal, set())
         if len(others) == 1:
             yield next(iter(others)), 0.9 if len(normal) > 1 else 0.85, "Often written like this."
         begins = [v for v in self._values if normal and plain(v).startswith(normal)]
         if len(begins) == 1:
-            yield begins[0], 0.8 if len(normal) > 2 else 0.7, "The only value that begins so."
+            yield begins[0], 0.8 if len(normal) > 2 else 0.7, "The only value that begins this way."
         near = difflib.get_close_matches(normal, self._plain, 1, _ALIKE)
         if near:
-            yield self._plain[near[0]], 0.7, "Spelled much alike."
+            yield self._plain[near[0]], 0.7, "Similar spelling."

@@ -111,7 +111,7 @@ def _refuse_bombs(text: str) -> None:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         where = (f"line {event.start_mark.line + 1 if event.start_mark else 0}",)
         if getattr(event, "anchor", None) is not None:
-            message = "found an anchor or alias, expected the text in full"
+            message = "found an anchor or alias, expected the full text"
             raise BadSpec(Fault(where, "yaml_alias", message))
         tag = getattr(event, "tag", None)
         if tag is not None:

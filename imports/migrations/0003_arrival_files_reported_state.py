@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                     ("invalid_files", "Some references are invalid"),
                     ("invalid_schema", "The manifest is not valid"),
                     ("config_missing", "Configuration missing"),
-                    ("unmatched", "No template of that name"),
+                    ("unmatched", "No matching template"),
                 ],
                 default="collecting",
                 max_length=20,

@@ -29,8 +29,8 @@ class Arrival(TenantOwned, Leased):
         INVALID_FILES = "invalid_files", _("Some references are invalid")
         INVALID_SCHEMA = "invalid_schema", _("The manifest is not valid")
         CONFIG_MISSING = "config_missing", _("Configuration missing")
-        UNMATCHED = "unmatched", _("No template of that name")
-        REPLACED = "replaced", _("Replaced before it was taken")
+        UNMATCHED = "unmatched", _("No matching template")
+        REPLACED = "replaced", _("Replaced before it was picked up")
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     drop = models.ForeignKey(Drop, on_delete=models.CASCADE, related_name="arrivals")

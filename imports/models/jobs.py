@@ -36,7 +36,7 @@ class ImportJob(TenantOwned, Leased):
     class State(models.TextChoices):
         READY = "ready", _("Waiting")
         RUNNING = "running", _("Running")
-        ERRORED = "errored", _("Will be tried again")
+        ERRORED = "errored", _("Will be retried")
         HELD = "held", _("Held")
         COMPLETE = "complete", _("Complete")
         INCOMPLETE = "incomplete", _("Incomplete")
@@ -52,9 +52,9 @@ class ImportJob(TenantOwned, Leased):
         REPORTING = "reporting", _("Writing the report")
 
     class AskedBy(models.TextChoices):
-        DROP = "drop", _("File dropped")
+        DROP = "drop", _("File received")
         PERSON = "person", _("Person")
-        RETRY = "retry", _("Tried again")
+        RETRY = "retry", _("Retried")
         UNDO = "undo", _("Undo")
 
     class Fault(models.TextChoices):

@@ -44,7 +44,7 @@ def _fitted(raw: bytes, delimiter: str, columns: int, quote: str) -> tuple[list[
     if len(values) <= columns:
         return values + [""] * (columns - len(values)), ""
     kept, surplus = values[: columns - 1], values[columns - 1 :]
-    remark = f"The {len(surplus) - 1} surplus cells are at the end of the last column here."
+    remark = f"The {len(surplus) - 1} extra cells are at the end of the last column here."
     return [*kept, delimiter.join(surplus)], remark
 
 

@@ -154,8 +154,8 @@ def _refuse_by_signature(head: bytes) -> None:
     ):
         raise _refused(
             Code.SPREADSHEET,
-            "The file is a spreadsheet (Excel or similar), expected a CSV file. Open it and save "
-            "it as CSV (UTF-8), then send that; renaming it is not enough.",
+            "The file is a spreadsheet (Excel or similar), expected a CSV file. Open it, "
+            "save it as CSV (UTF-8) and send that file. Renaming it is not enough.",
         )
     if head.startswith(_ARCHIVES) or head[257:262] == b"ustar":
         raise _refused(
@@ -167,7 +167,7 @@ def _refuse_by_signature(head: bytes) -> None:
         if head.startswith(signature):
             raise _not_text(what)
     if head.startswith(b"RIFF") and head[8:12] in (b"WEBP", b"WAVE", b"AVI "):
-        raise _not_text("an image, sound or film")
+        raise _not_text("an image, audio or video file")
 
 
 def _refuse_by_content(texts: list[str], size: int) -> None:

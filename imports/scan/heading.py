@@ -144,7 +144,7 @@ def _header_cells(
     delimiter, quote = dialect.delimiter, dialect.quote
     bounds = find_records(record + b"\n", delimiter, limits.record, True, quote)
     if bounds.misplaced.any() or bounds.broken.any():
-        raise _unreadable(line, f"a {_quote_name(dialect)} stands in the wrong place")
+        raise _unreadable(line, f"a {_quote_name(dialect)} is in the wrong place")
     try:
         text = record.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -154,8 +154,8 @@ def _header_cells(
     if len(names) > limits.columns:
         raise _refused(
             Code.TOO_MANY_COLUMNS,
-            f"The header has {len(names):,} columns, the most a file may have is "
-            f"{limits.columns:,}. Remove the columns that are not needed.",
+            f"The header has {len(names):,} columns; the maximum is {limits.columns:,}. "
+            "Remove the columns that are not needed.",
             line,
         )
     return names

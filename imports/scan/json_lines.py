@@ -77,7 +77,7 @@ def _record(line: bytes) -> str:
     try:
         event = rules.read(payloads.parse(line.decode()))
     except UnicodeDecodeError:
-        return _wrong(line, "This line is not UTF-8. Write the whole file anew as UTF-8.")
+        return _wrong(line, "This line is not UTF-8. Save the whole file as UTF-8.")
     except EventRefused as refused:
         return _wrong(line, str(refused))
     except ValueError as error:

@@ -225,12 +225,14 @@ _BAD_ENCODING = (
     "Save the whole file as UTF-8 and send it again."
 )
 _BAD_QUOTE = (
-    "A {name} quote ({sign}) stands in the wrong place in this row. Put {name} quotes around the "
-    "whole value and write each {name} quote inside it twice ({sign}{sign})."
+    "A {name} quote ({sign}) is in the wrong place in this row. Put {name} "
+    "quotes around the whole value and write each {name} quote inside it twice "
+    "({sign}{sign})."
 )
 _OPEN_QUOTE = (
-    "A {name} quote ({sign}) opens a value in this row and is not closed properly (looked for "
-    "within {limit:,} bytes). Close it or remove it. Reading went on at the next line."
+    "A {name} quote ({sign}) opens a value in this row and is not closed "
+    "properly (looked for within {limit:,} bytes). Close it or remove it. "
+    "Reading continued at the next line."
 )
 _NUL_BYTE = (
     "This row contains a NUL character, which no value may have. "
@@ -244,13 +246,15 @@ def _wrong_count(count: int, columns: int, delimiter: str) -> str:
     if count < columns:
         advice = "Add the missing cells; a cell without a value still needs its delimiter"
     else:
-        advice = f"Put double quotes around a value that contains a {name}, or remove the surplus"
+        advice = (
+            f"Put double quotes around a value that contains a {name}, or remove the extra cells"
+        )
     return f"This row has {count:,} {cells_word}, the header has {columns:,}. {advice}."
 
 
 def _too_large(what: str, size: str, limit: int) -> str:
     subject = "This row" if what == "row" else what.capitalize()
-    return f"{subject} has {size} bytes, the most is {limit:,}. Shorten it."
+    return f"{subject} has {size} bytes; the maximum is {limit:,}. Shorten it."
 
 
 def _excerpt(raw: bytes) -> str:

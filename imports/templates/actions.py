@@ -92,7 +92,7 @@ def roll_back(
         lock_templates(template.tenant_id)
         current = _locked(template, based_on)
         if number == current:
-            message = "Version %(number)s is the current one already."
+            message = "Version %(number)s is already the current version."
             raise Refused(Fault(("number",), "version_current", message, {"number": number}))
         refuse(list(missing(spec_of(old), pinned_lookups.columns(template.tenant_id))))
         note = f"Back to version {number}."
@@ -146,8 +146,10 @@ def delete(template: ImportTemplate, actor: Actor) -> None:
             tenant_id=template.tenant_id, template_version__template=template
         ).count()
         if ran:
-            files = "One file" if ran == 1 else f"{ran:,} files"
-            message = "%(files)s ran with it, and their pages refer to it. Disable it instead."
+            files = "One file was" if ran == 1 else f"{ran:,} files were"
+            message = (
+                "%(files)s processed with this template and still refer to it. Disable it instead."
+            )
             raise Refused(Fault((), "template_used", message, {"files": files}))
         _audit(template, actor, "template.delete")
         template.delete()
@@ -185,7 +187,7 @@ def replay(version: TemplateVersion, actor: Actor, past: ImportJob) -> ImportJob
 
     Both jobs name the same stored file, and it is kept no longer than for the first one.
     """
-    gone = Refused(Fault(("file",), "file_gone", "The file is not kept any more."))
+    gone = Refused(Fault(("file",), "file_gone", "The file is no longer kept."))
     if past.tenant_id != version.tenant_id:
         raise gone
     with transaction.atomic():
@@ -241,7 +243,7 @@ def _locked(template: ImportTemplate, based_on: int, spec: Spec | None = None) -
     rows = ImportTemplate.objects.filter(tenant_id=template.tenant_id, pk=template.pk)
     fresh = rows.select_for_update(no_key=True, of=("self",)).first()
     if fresh is None:
-        raise Refused(Fault((), "deleted_meanwhile", "The template was deleted meanwhile."))
+        raise Refused(Fault((), "deleted_meanwhile", "The template was deleted in the meantime."))
     current = current_number(fresh)
     if current != based_on:
         raise saved_meanwhile(fresh.current, _differing(fresh.current, spec))

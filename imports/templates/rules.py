@@ -48,8 +48,8 @@ def saved_meanwhile(
     number = version.number if version else 0
     who = f" by {version.user}" if version and version.user else ""
     message = (
-        "Version %(number)s was saved%(who)s meanwhile, and yours was not: look at it first, then "
-        "save again."
+        "Version %(number)s was saved%(who)s in the meantime, so your changes were "
+        "not saved. Review that version, then save again."
     )
     fault = Fault((), "changed_meanwhile", message, {"number": number, "who": who})
     return ChangedMeanwhile(fault, number=number, differs=differs)
@@ -93,13 +93,13 @@ def _name_faults(name: str, others: QuerySet[ImportTemplate]) -> Iterator[Fault]
 
 def _file_name_faults(names: Sequence[str]) -> Iterator[Fault]:
     if len(names) > MOST_NAMES:
-        message = "A template may name at most %(most)s files."
+        message = "A template can have at most %(most)s file names."
         yield Fault(("file_names",), "too_many_files", message, {"most": MOST_NAMES})
     for at, name in enumerate(names):
         if not name or name != name.strip() or len(name) > 255 or {"/", "\\", "\x00"} & set(name):
             message = (
-                "%(name)s is no name that a file can come under: it is 1 to 255 characters long, "
-                "has no / or \\, and no space around it."
+                "%(name)s is not a valid file name. Use 1 to 255 characters, without / or \\ "
+                "and without spaces at either end."
             )
             yield Fault(("file_names", at), "bad_file_name", message, {"name": repr(name[:80])})
 
@@ -108,7 +108,7 @@ def _rival_faults(identity: TemplateIdentity, others: QuerySet[ImportTemplate]) 
     """One file is imported by one template."""
     if identity.account is None:
         return
-    message = "The template “%(template)s” takes %(file)s from this account already."
+    message = "The template “%(template)s” already imports %(file)s from this account."
     for rival in others.filter(account=identity.account, enabled=True):
         for at, name in enumerate(identity.file_names):
             if name in rival.file_names:

@@ -35,7 +35,7 @@ def arrival_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     arrival = or_404(queries.arrival(request.tenant, uid))
     row = waiting_file(arrival)
     if row is None:
-        messages.error(request, _("No copy of this file waits for a template any more."))
+        messages.error(request, _("There is no longer a copy of this file waiting for a template."))
         return redirect("arrival", uid)
     draft = keeping.of_file(request.tenant, row.name, row.sha256)
     if draft is None:
@@ -52,7 +52,7 @@ def _drafted(request: TenantRequest, row: ArrivalFile) -> ImportDraft | None:
         _discard(request, draft, *(issue.message for issue in refused.issues[:3]))
         return None
     except FileNotFoundError:
-        _discard(request, draft, _("The file is not kept any more. Send it again."))
+        _discard(request, draft, _("The file is no longer kept. Send it again."))
         return None
     likely.choose_feed(draft, request.user)
     return draft
@@ -70,7 +70,7 @@ def sighting_template(request: TenantRequest, number: int) -> HttpResponse:
     """Open the wizard with a file in a folder, of which the collector makes a copy."""
     file = or_404(queries.sighting(request.tenant, number))
     if not receiving.in_folders(request.tenant).filter(pk=number).exists():
-        messages.error(request, _("This file no longer waits in its folder."))
+        messages.error(request, _("This file is no longer waiting in its folder."))
         return redirect("sightings")
     draft = keeping.requesting(request.tenant, file)
     if draft is None:
@@ -85,7 +85,7 @@ def job_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Open the wizard with the file of a job, while it is kept."""
     job = or_404(queries.job(request.tenant, uid))
     if not has_original(job):
-        messages.error(request, _("The file is not kept any more. Send it again."))
+        messages.error(request, _("The file is no longer kept. Send it again."))
         return redirect("job", uid)
     draft = keeping.new(request.tenant, request.user, job.feed)
     try:
@@ -94,6 +94,6 @@ def job_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         _discard(request, draft, *(issue.message for issue in refused.issues[:3]))
         return redirect("job", uid)
     except FileNotFoundError:
-        _discard(request, draft, _("The file is not kept any more. Send it again."))
+        _discard(request, draft, _("The file is no longer kept. Send it again."))
         return redirect("job", uid)
     return redirect("draft-choose", draft.uid)

@@ -82,7 +82,7 @@ class SightingFilterForm(forms.Form):
         label=_("Path"), required=False, max_length=300, widget=forms.TextInput(attrs=_TEXT)
     )
     gone = forms.BooleanField(
-        label=_("Also files that are gone"),
+        label=_("Include files that are gone"),
         required=False,
         widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
     )

@@ -145,8 +145,8 @@ def _measures() -> dict[str, str]:
         "updates": _("Records updated"),
         "removes": _("Records removed"),
         "rejects": _("Rows rejected"),
-        "size_change": _("Change of the file's size"),
-        "key_churn": _("Identifiers that come and go"),
+        "size_change": _("Change in file size"),
+        "key_churn": _("New and missing identifiers"),
     }
 
 
@@ -191,7 +191,10 @@ def _act(request: TenantRequest, uid: uuid.UUID, act: Act, done: str) -> HttpRes
     except actions.NotPossible:
         messages.error(
             request,
-            _("Nothing was done: the job has moved on meanwhile. This is how it stands now."),
+            _(
+                "Nothing was done: the job's state has changed in the meantime. This is its "
+                "current state."
+            ),
         )
     else:
         messages.success(request, done)
@@ -208,21 +211,21 @@ def job_release(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     def act(job: ImportJob, user: User, address: str | None) -> None:
         actions.release(job, user, address, limits or None)
 
-    return _act(request, uid, act, _("Released. The import goes on in a moment."))
+    return _act(request, uid, act, _("Released. The import continues in a moment."))
 
 
 @require_POST
 @require(Role.MANAGER)
 def job_discard(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Discard a held job."""
-    return _act(request, uid, actions.discard, _("Discarded. Nothing was changed in the store."))
+    return _act(request, uid, actions.discard, _("Discarded. Nothing in the store was changed."))
 
 
 @require_POST
 @require(Role.MANAGER)
 def job_retry(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Try a job again that failed by our fault."""
-    return _act(request, uid, actions.retry, _("The file is tried again in a moment."))
+    return _act(request, uid, actions.retry, _("The file will be retried in a moment."))
 
 
 @require_GET

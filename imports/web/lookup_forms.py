@@ -31,8 +31,8 @@ class ContentForm(forms.Form):
         strip=False,
         max_length=_MOST_PASTED,
         help_text=_(
-            "The first line names the columns. Parted by commas, semicolons or tabs, as a"
-            " spreadsheet copies them."
+            "The first line names the columns. Separate columns with commas, semicolons or "
+            "tabs, as copied from a spreadsheet."
         ),
         widget=forms.Textarea(attrs={**_TEXT, "rows": 6, "class": "form-control font-monospace"}),
     )
@@ -40,11 +40,11 @@ class ContentForm(forms.Form):
         label=_("Key column"),
         required=False,
         max_length=200,
-        help_text=_("The column that is looked up. Blank: the first one."),
+        help_text=_("The column to look up values in. If blank, the first one."),
         widget=forms.TextInput(attrs=_TEXT),
     )
     fold = forms.BooleanField(
-        label=_("Capital and small letters of keys are the same"),
+        label=_("Ignore case in keys"),
         required=False,
         widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
     )
@@ -55,7 +55,7 @@ class ContentForm(forms.Form):
         if sent is None and not text.strip():
             raise Refused(Fault((), "no_table", str(_("Choose a file, or paste the table."))))
         if sent is not None and text.strip():
-            message = str(_("There are a file and a pasted table: send one of them."))
+            message = str(_("You sent both a file and a pasted table. Send only one of them."))
             raise Refused(Fault((), "two_tables", message))
         data = bytes(sent.read(MOST_BYTES + 1)) if sent is not None else text.encode()
         key, fold = self.cleaned_data["key"].strip(), self.cleaned_data["fold"]
@@ -68,7 +68,7 @@ class NewForm(ContentForm):
     name = forms.CharField(
         label=_("Name"),
         max_length=200,
-        help_text=_("Templates call the table by this name; it stays."),
+        help_text=_("Templates refer to the table by this name. It cannot be changed later."),
         widget=forms.TextInput(attrs=_TEXT),
     )
     field_order = ("name", "file", "pasted", "key", "fold")

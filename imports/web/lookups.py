@@ -71,7 +71,7 @@ def lookup_create(request: TenantRequest) -> HttpResponse:
         )
     except Refused as refused:
         return _list(request, form, refused.sentences, status=422)
-    messages.success(request, _("The table was made. A template's step can look values up in it."))
+    messages.success(request, _("Table created. Template steps can now look up values in it."))
     return redirect("lookup", table.uid)
 
 
@@ -145,7 +145,7 @@ def _done(
 
 
 def _saved() -> str:
-    return _("Saved. Files that come from now on are read with it.")
+    return _("Saved. It applies to files that arrive from now on.")
 
 
 @require_POST

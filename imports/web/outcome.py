@@ -14,11 +14,11 @@ State = ImportJob.State
 def sentence(job: ImportJob) -> str:
     """What happened to the file, as short as a data manager reads it."""
     if job.undoes_id is not None and job.is_final:
-        sentence = job.reason or _("The undo failed; nothing was changed.")
+        sentence = job.reason or _("The undo failed. Nothing was changed.")
         later = _("This undo was undone itself later.")
         return f"{sentence} {later}" if job.is_undone else sentence
     if job.is_undone:
-        return _("It was imported and undone later: see the undo below for what was put back.")
+        return _("It was imported and undone later: see the undo below for what was restored.")
     if job.state == State.INCOMPLETE and (later := corrected_by(job)):
         return _incomplete_corrected(job, later)
     if job.state == State.COMPLETE:
@@ -48,9 +48,11 @@ def _incomplete_corrected(job: ImportJob, later: list[ImportJob]) -> str:
 def _complete(job: ImportJob) -> str:
     changed = job.rows_created + job.rows_updated + job.rows_removed
     if job.rows_read and not changed:
-        return _("Every row was accepted, and nothing had to change: the store has it all already.")
+        return _(
+            "Every row was accepted. Nothing had to change: the store already has all of them."
+        )
     return ngettext(
-        "The one row was accepted and is in the store.",
+        "The only row was accepted and is in the store.",
         "All %(n)s rows were accepted and are in the store.",
         job.rows_read,
     ) % {"n": intcomma(job.rows_read)}
@@ -68,17 +70,22 @@ def _incomplete(job: ImportJob) -> str:
 
 def _failed(job: ImportJob) -> str:
     if job.fault == ImportJob.Fault.PORTAL:
-        return _("Nothing was changed. The fault is ours, not the file's.")
+        return _("Nothing was changed. The problem is on our side, not in the file.")
     return _("Nothing was changed: the file cannot be imported as it is.")
 
 
 _WORDS = {
-    State.READY: lambda: _("The file waits for its turn; files of one institution run in order."),
+    State.READY: lambda: _(
+        "The file is waiting for its turn. Files of an institution are processed in order."
+    ),
     State.RUNNING: lambda: _("The file is being imported."),
     State.ERRORED: lambda: _(
-        "Something went wrong on our side. It is tried again by itself; you need do nothing."
+        "Something went wrong on our side. It is retried automatically; you do not need "
+        "to do anything."
     ),
-    State.HELD: lambda: _("Nothing was changed yet: the import waits for a person to decide."),
-    State.DISCARDED: lambda: _("A person gave this import up. Nothing was changed."),
+    State.HELD: lambda: _(
+        "Nothing has been changed yet. The import is waiting for somebody to decide."
+    ),
+    State.DISCARDED: lambda: _("Somebody discarded this import. Nothing was changed."),
     State.PLANNED: lambda: _("This was a dry run: the counts show what would happen."),
 }

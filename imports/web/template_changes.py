@@ -47,7 +47,7 @@ def _text(form: YamlForm) -> str:
     try:
         return form.text()
     except UnicodeDecodeError as error:
-        message = "file: found bytes that are no text at byte %(at)s, expected UTF-8."
+        message = "file: found bytes that are not text at byte %(at)s, expected UTF-8."
         params = {"at": f"{error.start + 1:,}"}
         raise Refused(Fault(("file",), "not_utf_8", message, params)) from error
 
@@ -61,7 +61,7 @@ def template_upload(request: TenantRequest) -> HttpResponse:
         template = actions.from_yaml(request.tenant, actor(request), _text(form))
     except Refused as refused:
         return templates.show_list(request, YamlForm(), refused.sentences, status=422)
-    messages.success(request, _("The template was made. Choose whose files it imports."))
+    messages.success(request, _("Template created. Choose the account whose files it imports."))
     return redirect("template", template.uid)
 
 
@@ -101,9 +101,9 @@ def template_enabled(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Enable or disable the template, as `to` says."""
     template, to = templates.template_of(request, uid), request.POST.get("to") == "enabled"
     words = (
-        _("Files of its names import themselves.")
+        _("Files with its names are imported automatically.")
         if to
-        else _("Files of its names are not imported any more.")
+        else _("Files with its names are no longer imported.")
     )
 
     def act() -> None:

@@ -34,7 +34,9 @@ class IdentityForm(forms.Form):
         required=False,
         strip=False,
         max_length=30_000,
-        help_text=_("One a line, exactly as they are sent: capital letters and the ending count."),
+        help_text=_(
+            "One per line, exactly as they are sent, including uppercase letters and the extension."
+        ),
         widget=forms.Textarea(attrs={**_TEXT, "rows": 3, "class": "form-control font-monospace"}),
     )
 

@@ -47,7 +47,7 @@ def undo_confirm(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     except actions.NotPossible as why:
         messages.error(request, str(why))
         return redirect("job", uid)
-    messages.success(request, _("The undo begins in a moment. This is its job."))
+    messages.success(request, _("The undo starts in a moment. This is its job."))
     return redirect("job", undoing.uid)
 
 
@@ -59,8 +59,8 @@ def job_correct(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     job, file = or_404(queries.job(request.tenant, uid)), request.FILES.get("file")
     if uploads.too_large(request):
         words = _(
-            "The file is larger than %(most)s, the most that may be uploaded here. Nothing of it"
-            " was taken. Send it by SFTP, or in parts."
+            "The file is larger than %(most)s, the maximum for uploads here. None of it was "
+            "kept. Send it by SFTP, or in parts."
         )
         messages.error(request, words % {"most": filesizeformat(settings.MAX_UPLOAD_BYTES)})
         return redirect("job", uid)
@@ -72,5 +72,5 @@ def job_correct(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     except corrections.NotTaken as why:
         messages.error(request, str(why))
         return redirect("job", uid)
-    messages.success(request, _("The corrected file was taken. This is its job."))
+    messages.success(request, _("The corrected file was received. This is its job."))
     return redirect("job", correction.uid)

@@ -17,28 +17,28 @@ LABELS = {
     "manifest_is_folder": _("Folder, not a manifest"),
     "name_too_long": _("Name too long"),
     "processing": _("Being processed"),
-    "processing_stale": _("Left in processing"),
+    "processing_stale": _("Left unfinished"),
     "invalid_schema": _("Manifest not valid"),
     "invalid_files": _("Invalid references"),
     "configuration_missing": _("Configuration missing"),
-    "configuration_retry": _("Configuration tried again"),
-    "unmatched": _("No template of that name"),
+    "configuration_retry": _("Configuration retried"),
+    "unmatched": _("No matching template"),
     "not_yet_stable": _("Just arrived"),
-    "taken_before": _("Taken before"),
-    "near_miss": _("Near miss"),
-    "name_not_text": _("Name not readable"),
-    "replaced": _("Replaced before it was taken"),
-    "upload_open": _("Waits for an upload"),
+    "taken_before": _("Already imported"),
+    "near_miss": _("Similar name"),
+    "name_not_text": _("Unreadable name"),
+    "replaced": _("Replaced before it was picked up"),
+    "upload_open": _("Waiting for an upload"),
 }
 
 # The problems of a delivery's files: the manifest's INVALID values, and ours.
 PROBLEMS = {
     "FileNotFound": _("The file is not there"),
-    "ChecksumMismatch": _("The checksum is another"),
+    "ChecksumMismatch": _("The checksum does not match"),
     "BadName": _("The name cannot be used"),
-    "BadChecksum": _("The checksum makes no sense"),
+    "BadChecksum": _("The checksum is not valid"),
     "Duplicate": _("Named twice"),
-    "FileChanged": _("Changed while it was taken"),
+    "FileChanged": _("Changed while being collected"),
 }
 
 

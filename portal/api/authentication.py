@@ -15,7 +15,7 @@ from portal.models import ApiToken
 from portal.people import scores, tokens
 from portal.web import address
 
-HOW = 'Send the header "Authorization: Bearer <token>"; a tenant admin makes tokens.'
+HOW = 'Send the header "Authorization: Bearer <token>". A tenant admin can create tokens.'
 
 
 class Caller:
@@ -49,8 +49,8 @@ class TokenAuthentication(BaseAuthentication):
         if token is None:
             scores.failed(place, name)
             raise AuthenticationFailed(
-                "This token is not valid: it is misspelled, revoked or expired. A tenant admin"
-                " sees the tokens and makes new ones on the page API tokens."
+                "This token is not valid: it is misspelled, revoked or expired. A tenant "
+                "admin can see and create tokens on the page “API tokens”."
             )
         scores.succeeded(place, name)
         return Caller(token), token
@@ -71,7 +71,7 @@ def _bearer(request: Request) -> str | None:
     if not words:
         return None
     if words[0].lower() != b"bearer" or len(words) != 2:
-        raise AuthenticationFailed(f"This is no bearer token. {HOW}")
+        raise AuthenticationFailed(f"This is not a bearer token. {HOW}")
     return words[1].decode("ascii", "replace")
 
 

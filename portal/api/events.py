@@ -24,10 +24,10 @@ from portal.models import ApiToken, Event
 _MOST_FAULTS = 100
 _PER_PAGE, _MOST_PER_PAGE = 100, 1_000
 _CONFLICT = (
-    "An event with this id is stored already with other content. The stored one stays; give what"
-    " happened anew an id of its own."
+    "An event with this id is already stored with different content. The stored "
+    "event is kept. If this is a new event, give it its own id."
 )
-_TWICE = "This id stands in the request twice. Send each event once."
+_TWICE = "This id appears twice in the request. Send each event once."
 
 
 class Events(TenantView):
@@ -69,11 +69,13 @@ class Events(TenantView):
         summary="Read events",
         parameters=[
             OpenApiParameter("type", str, description="Only events of this type."),
-            OpenApiParameter("subject", str, description="Only with a subject that begins so."),
+            OpenApiParameter(
+                "subject", str, description="Only events whose subject begins with this text."
+            ),
             OpenApiParameter("start", datetime, description="First moment, included."),
             OpenApiParameter("end", datetime, description="Last moment, not included."),
-            OpenApiParameter("perPage", int, description="1 to 1,000; 100 by itself."),
-            OpenApiParameter("cursor", str, description="pageInfo.cursor of the page before."),
+            OpenApiParameter("perPage", int, description="1 to 1,000; the default is 100."),
+            OpenApiParameter("cursor", str, description="pageInfo.cursor of the previous page."),
         ],
         responses={200: schemas.PAGE, **schemas.problems(400, 401, 403)},
     )
@@ -85,7 +87,7 @@ class Events(TenantView):
         try:
             part = slices.oldest_first(rows, request.GET.get("cursor", ""), per_page)
         except slices.BadCursor:
-            detail = '"cursor" is none of ours. Take it from pageInfo of the page before.'
+            detail = '"cursor" is not valid. Use the one in pageInfo of the previous page.'
             raise Problem(400, detail) from None
         page = {
             "perPage": per_page,
@@ -173,7 +175,7 @@ def _filter(request: Request) -> EventFilter:
     texts = {name: request.GET.get(name, "") for name in ("type", "subject")}
     for name, value in texts.items():
         if "\0" in value:
-            raise Problem(400, f'"{name}" holds a NUL character.')
+            raise Problem(400, f'"{name}" contains a NUL character.')
     return EventFilter(**texts, start=_moment(request, "start"), end=_moment(request, "end"))
 
 

@@ -24,14 +24,14 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
-    406: "No such form of answer",
+    406: "Response format not available",
     411: "Length required",
     413: "Too large",
     415: "Wrong content type",
-    422: "Not acceptable as it is",
+    422: "Not valid",
     429: "Too many failed attempts",
-    500: "The portal's own fault",
-    503: "Not available now",
+    500: "Portal error",
+    503: "Temporarily unavailable",
 }
 
 
@@ -47,9 +47,9 @@ class Problem(APIException):
 def handle(error: Exception, context: dict[str, Any]) -> Response:
     """REST framework's exception handler. Unexpected errors are logged as the portal's fault."""
     if isinstance(error, Http404):
-        error = Problem(404, "There is nothing at this address.")
+        error = Problem(404, "Nothing exists at this address.")
     elif isinstance(error, PermissionDenied):
-        error = Problem(403, "This token may not do this.")
+        error = Problem(403, "This token does not have permission to do this.")
     elif not isinstance(error, APIException):
         error = _ours(error)
     headers = {}
@@ -77,7 +77,7 @@ def document(code: int, detail: str, **members: Any) -> dict[str, Any]:
 @login_not_required
 def not_found(_request: HttpRequest, **_kwargs: Any) -> JsonResponse:
     """The answer at an unknown address of the API."""
-    detail = "There is nothing at this address. The addresses are in /api/v1/schema/."
+    detail = "Nothing exists at this address. All addresses are listed in /api/v1/schema/."
     return JsonResponse(document(404, detail), status=404, content_type=CONTENT_TYPE)
 
 
@@ -86,7 +86,7 @@ def _ours(error: Exception) -> Problem:
     if isinstance(error, OperationalError):
         detail = "The database does not answer. Send the request again in a minute."
         return Problem(status.HTTP_503_SERVICE_UNAVAILABLE, detail)
-    detail = "Something went wrong in the portal; the operator finds it in the log. Try again."
+    detail = "Something went wrong in the portal. The error is in the operator's log. Try again."
     return Problem(status.HTTP_500_INTERNAL_SERVER_ERROR, detail)
 
 

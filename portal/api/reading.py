@@ -48,7 +48,10 @@ def body(request: Request) -> Any:
     try:
         return payloads.parse(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        detail = f"The body is not UTF-8: the byte at {error.start:,} does not fit. Encode it anew."
+        detail = (
+            f"The body is not UTF-8: the byte at {error.start:,} is not valid. Encode "
+            "the body as UTF-8."
+        )
         raise Problem(400, detail) from None
     except ValueError as error:
         raise Problem(400, f"The body is not JSON: {error}.") from None
@@ -63,7 +66,7 @@ def _read(plain: Any) -> bytes:
         while left > 0 and (block := plain.read(min(_BLOCK, left))):
             left -= len(block)
         raise Problem(
-            413, f"The body has {size:,} bytes, the most is {LARGEST_BODY:,}. Send it in parts."
+            413, f"The body has {size:,} bytes; the maximum is {LARGEST_BODY:,}. Send it in parts."
         )
     data: bytes = plain.read(size)
     if len(data) < size:

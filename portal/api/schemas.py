@@ -20,7 +20,7 @@ def _object(properties: dict[str, Any], *required: str, **more: Any) -> dict[str
 
 def _types() -> str:
     """The known types and their members, in words."""
-    lines = ["Any name; of these the portal knows the payload:"]
+    lines = ["Any name. The portal checks the payload of these:"]
     for event_type in known_types().values():
         members = ", ".join(
             f"{member.name} ({' | '.join(member.values) or _KINDS[member.kind]})"
@@ -30,20 +30,24 @@ def _types() -> str:
     return "\n".join(lines)
 
 
-_ID = {"type": "string", "maxLength": rules.LONGEST_ID, "description": "Yours, and stable."}
+_ID = {
+    "type": "string",
+    "maxLength": rules.LONGEST_ID,
+    "description": "Your own, stable identifier.",
+}
 _TYPE = {"type": "string", "maxLength": rules.LONGEST_TYPE, "description": _types()}
-_TIME = {"type": "string", "format": "date-time", "description": "With its offset."}
+_TIME = {"type": "string", "format": "date-time", "description": "A time with its offset."}
 _SUBJECT = {
     "type": "string",
     "maxLength": rules.LONGEST_SUBJECT,
-    "description": "Whom or what it happened to; without it, `user`.",
+    "description": "Whom or what it happened to; `user` if it is missing.",
 }
 _PAYLOAD = {
     "type": "object",
     "additionalProperties": True,
-    "description": f"At most {payloads.LARGEST_PAYLOAD:,} bytes and {payloads.DEEPEST}"
-    " levels. Without it all members but the others are the payload; then `event`, where it is"
-    " there, names the type.",
+    "description": f"At most {payloads.LARGEST_PAYLOAD:,} bytes and {payloads.DEEPEST} levels. "
+    "Without it, all members except these are the payload; then `event`, if "
+    "present, names the type.",
 }
 _EVENT = _object(
     {"id": _ID, "type": _TYPE, "timestamp": _TIME, "subject": _SUBJECT, "payload": _PAYLOAD},
@@ -79,7 +83,7 @@ PAGE = _object(
                 "total": {
                     "type": "integer",
                     "nullable": True,
-                    "description": "Of all pages; null beyond 10,000.",
+                    "description": "Total of all pages; null if there are more than 10,000.",
                 },
                 "hasMore": {"type": "boolean"},
             }

@@ -46,4 +46,4 @@ class TenantView(APIView):
         """Raise the 401 or 403, with words."""
         if request.auth is None:
             raise NotAuthenticated(f"This needs a token. {HOW}")
-        raise Problem(403, message or "This token may not do this.")
+        raise Problem(403, message or "This token does not have permission to do this.")

@@ -70,7 +70,7 @@ _FACTS: tuple[tuple[str, str, str, Callable[[], Iterable[Sample]]], ...] = (
     ),
     (
         "causeway_expired_leases",
-        "Running jobs whose worker was not heard of within its lease.",
+        "Running jobs whose worker has not renewed its lease.",
         "",
         _expired_leases,
     ),
@@ -84,7 +84,7 @@ _FACTS: tuple[tuple[str, str, str, Callable[[], Iterable[Sample]]], ...] = (
     ("causeway_uploads", "Uploads by state.", "state", lambda: _by_state(Upload)),
     (
         "causeway_beat_age_seconds",
-        "Seconds since a process was last heard of.",
+        "Seconds since a process last reported.",
         "process",
         _beat_ages,
     ),

@@ -29,7 +29,7 @@ class LinkRefused(OSError):
     """The path leads to a link, a device or a file with a second name."""
 
     def __init__(self) -> None:
-        super().__init__(errno.EACCES, "Links and special files are not served.")
+        super().__init__(errno.EACCES, "Links and special files are not supported.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def move(source: int, old: str, target: int, new: str, *, replace: bool) -> None
         if existing is not None:
             refuse_directory(require_single(existing))
             if not replace:
-                raise FileExistsError(errno.EEXIST, "A file of that name exists already.")
+                raise FileExistsError(errno.EEXIST, "A file with that name already exists.")
         os.rename(old, new, src_dir_fd=source, dst_dir_fd=target)
     finally:
         fcntl.flock(target, fcntl.LOCK_UN)

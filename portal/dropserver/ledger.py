@@ -195,7 +195,9 @@ def _answer(question: Callable[[], Answer]) -> Answer:
             return question()
     except (DatabaseError, OSError) as error:
         log.error("drop_database_or_disk_away", error=repr(error))
-        raise TryLater("The portal's database or disk is away; try again in a minute.") from None
+        raise TryLater(
+            "The portal's database or disk is not available. Try again in a minute."
+        ) from None
     finally:
         close_old_connections()
 

@@ -46,7 +46,7 @@ def canonical(raw: bytes | str) -> Path:
         elif names:
             names.pop()
         else:
-            raise PathRefused("The path leads above your folder.")
+            raise PathRefused("The path leads outside your folder.")
     return tuple(names)
 
 
@@ -60,8 +60,8 @@ def canonical_new(raw: bytes | str) -> Path:
     for character in "".join(path):
         if unicodedata.category(character) in _UNPRINTABLE:
             raise PathRefused(
-                f"The name holds the invisible character U+{ord(character):04X}. "
-                "Rename the file and send it again."
+                f"The name contains the invisible character U+{ord(character):04X}. Rename "
+                "the file and send it again."
             )
     return path
 
@@ -78,18 +78,18 @@ def _text(raw: bytes | str) -> str:
     except UnicodeError:
         raise PathRefused("The path is not UTF-8. Set your client to UTF-8 names.") from None
     if len(data) > MAX_PATH_BYTES:
-        raise PathRefused(f"The path has {len(data)} bytes; at most {MAX_PATH_BYTES} are taken.")
+        raise PathRefused(f"The path has {len(data)} bytes; the maximum is {MAX_PATH_BYTES}.")
     if "\0" in text:
-        raise PathRefused("The path holds a NUL character.")
+        raise PathRefused("The path contains a NUL character.")
     if "\\" in text:
-        raise PathRefused("The path holds a backslash. Part folders with a slash (/).")
+        raise PathRefused("The path contains a backslash. Separate folders with a slash (/).")
     return text
 
 
 def _checked(name: str) -> str:
     size = len(name.encode("utf-8"))
     if size > MAX_NAME_BYTES:
-        raise PathRefused(f"A name in the path has {size} bytes; at most {MAX_NAME_BYTES} fit.")
+        raise PathRefused(f"A name in the path has {size} bytes; the maximum is {MAX_NAME_BYTES}.")
     if name.casefold() in _HIDDEN:
-        raise PathRefused(f"The name {name} is kept for the portal.")
+        raise PathRefused(f"The name {name} is reserved for the portal.")
     return name

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from portal.dropserver.paths import Path, shown
 
-NO_NEW_FOLDERS = "Folders are made by the portal; upload into one of those that are there."
+NO_NEW_FOLDERS = "Only the portal creates folders. Upload to one of the existing folders."
 NO_FOLDER_REMOVAL = "Folders belong to the portal and cannot be renamed or removed."
-NO_LINKS = "Links are not served."
+NO_LINKS = "Links are not supported."
 
 # What the portal appends to a file's name for the rows that it rejected; the sender corrects them
 # and puts the file back under this very name.
@@ -87,7 +87,7 @@ def refusal_to_upload(name: str, existing: Ownership | None, account: int) -> st
     An error attachment of the portal's may be replaced: corrected, it comes back under its name.
     """
     if is_state_file(name):
-        return f"Names ending in {_suffix(name)} are given by the portal only."
+        return f"Names ending in {_suffix(name)} are reserved for the portal."
     if existing is None or (existing.owner is None and name.endswith(ERRORS_ENDING)):
         return None
     return _refusal_to_touch(name, existing, account)
@@ -116,7 +116,7 @@ def is_state_file(name: str) -> bool:
 
 def _refusal_to_touch(name: str, ownership: Ownership, account: int) -> str | None:
     if is_state_file(name) or ownership.owner is None:
-        return f"{name} was made by the portal; read or remove it, but leave it as it is."
+        return f"{name} was created by the portal. You can read or remove it, but not change it."
     if ownership.owner != account:
         return f"{name} belongs to another account."
     return None

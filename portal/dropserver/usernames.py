@@ -28,8 +28,8 @@ def sftp_form(base: str, district: str, state: str) -> str:
     name = SFTP.join((_base(base), MARK, _district(district), _state(state))).lower()
     if len(name) > LONGEST:
         raise NameRefused(
-            f"The login name {name[:LONGEST]}… has {len(name)} characters; at most {LONGEST} fit. "
-            "Shorten the user name or the district."
+            f"The login name {name[:LONGEST]}… has {len(name)} characters; the maximum "
+            f"is {LONGEST}. Shorten the user name or the district."
         )
     return name
 
@@ -86,6 +86,6 @@ def _district(district: str) -> str:
 def _state(state: str) -> str:
     if not _STATE.fullmatch(state):
         raise NameRefused(
-            f"{state!r} is no abbreviation of a state. Expected two letters, such as tx."
+            f"{state!r} is not a state abbreviation. Expected two letters, such as tx."
         )
     return state

@@ -23,7 +23,7 @@ def parse(text: str | bytes) -> Any:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def object_text(text: str) -> str | None:
@@ -52,10 +52,10 @@ def payload_text(members: Mapping[str, Any], faults: list[Fault]) -> str:
         faults.append(_not_encodable(error))
         return ""
     if "\\u0000" in text and _has_nul(members):
-        message = "The payload holds a NUL character (\\u0000). Take it out."
+        message = "The payload contains a NUL character (\\u0000). Remove it."
         faults.append(Fault(_PATH, "nul_character", message))
     if size > LARGEST_PAYLOAD:
-        message = "The payload has %(size)s bytes, the most is %(most)s. Shorten it."
+        message = "The payload has %(size)s bytes; the maximum is %(most)s. Shorten it."
         sizes = {"size": f"{size:,}", "most": f"{LARGEST_PAYLOAD:,}"}
         faults.append(Fault(_PATH, "too_large", message, sizes))
     return text
@@ -64,9 +64,9 @@ def payload_text(members: Mapping[str, Any], faults: list[Fault]) -> str:
 def _not_encodable(error: ValueError) -> Fault:
     """Half a surrogate pair, or a number that JSON cannot write."""
     if isinstance(error, UnicodeEncodeError):
-        message = "The payload holds half a character. Correct it where it comes from."
+        message = "The payload contains an unpaired surrogate. Correct it at its source."
         return Fault(_PATH, "half_a_character", message)
-    message = "The payload holds too large a number. Correct it where it comes from."
+    message = "The payload contains too large a number. Correct it at its source."
     return Fault(_PATH, "number_too_large", message)
 
 

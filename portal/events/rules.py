@@ -82,12 +82,12 @@ def _text_fault(name: str, value: object, longest: int) -> Fault | None:
     if not isinstance(value, str):
         return _fault(name, "wrong_kind", "is %(kind)s, expected text.", kind=_kind(value))
     if not value or value != value.strip():
-        return _fault(name, "padded", "is empty or has blanks around it. Take them off.")
+        return _fault(name, "padded", "is empty or has spaces around it. Remove the spaces.")
     if len(value) > longest:
-        message = "has %(length)s characters, the most is %(most)d. Shorten it."
+        message = "has %(length)s characters; the maximum is %(most)d. Shorten it."
         return _fault(name, "too_long", message, length=f"{len(value):,}", most=longest)
     if _HIDDEN.search(value):
-        return _fault(name, "control_character", "holds a control character. Take it out.")
+        return _fault(name, "control_character", "contains a control character. Remove it.")
     return None
 
 
@@ -146,7 +146,7 @@ def _members(
         return rest
     payload = rest.pop("payload")
     for name in list(rest)[:5]:
-        message = 'stands beside "payload". Move it into it.'
+        message = 'is next to "payload". Move it into "payload".'
         faults.append(_fault(_short(name), "beside_payload", message))
     if isinstance(payload, dict):
         return payload

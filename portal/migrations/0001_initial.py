@@ -150,7 +150,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('path', models.CharField(max_length=1000)),
-                ('state', models.CharField(choices=[('open', 'Being uploaded'), ('complete', 'Complete'), ('partial', 'Cut off')], default='open', max_length=10)),
+                ('state', models.CharField(choices=[('open', 'Being uploaded'), ('complete', 'Complete'), ('partial', 'Interrupted')], default='open', max_length=10)),
                 ('size', models.BigIntegerField(default=0)),
                 ('started_at', models.DateTimeField(auto_now_add=True)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
@@ -200,7 +200,7 @@ class Migration(migrations.Migration):
             name='Notice',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event', models.CharField(choices=[('unmatched', 'No template of that name'), ('held', 'Held'), ('decided', 'Decided'), ('failed', 'Failed'), ('finished', 'Finished'), ('undone', 'Undone'), ('export_failed', 'Export failed'), ('given_up', 'Delivery given up'), ('refused', 'Delivery refused'), ('portal_fault', 'Fault of the portal')], max_length=20)),
+                ('event', models.CharField(choices=[('unmatched', 'No matching template'), ('held', 'Held'), ('decided', 'Decided'), ('failed', 'Failed'), ('finished', 'Finished'), ('undone', 'Undone'), ('export_failed', 'Export failed'), ('given_up', 'Delivery given up'), ('refused', 'Delivery refused'), ('portal_fault', 'Portal error')], max_length=20)),
                 ('key', models.CharField(max_length=200)),
                 ('title', models.CharField(max_length=300)),
                 ('text', models.TextField(blank=True)),

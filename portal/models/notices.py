@@ -21,8 +21,8 @@ class Notice(TenantOwned):
     """
 
     class Event(models.TextChoices):
-        UNMATCHED = "unmatched", "No template of that name"
-        NOT_TAKEN = "not_taken", "Delivery not taken"
+        UNMATCHED = "unmatched", "No matching template"
+        NOT_TAKEN = "not_taken", "Delivery not picked up"
         HELD = "held", "Held"
         DECIDED = "decided", "Decided"
         FAILED = "failed", "Failed"
@@ -31,7 +31,7 @@ class Notice(TenantOwned):
         EXPORT_FAILED = "export_failed", "Export failed"
         GIVEN_UP = "given_up", "Delivery given up"
         REFUSED = "refused", "Delivery refused"
-        PORTAL_FAULT = "portal_fault", "Fault of the portal"
+        PORTAL_FAULT = "portal_fault", "Portal error"
 
     event = models.CharField(max_length=20, choices=Event)
     key = models.CharField(max_length=200)

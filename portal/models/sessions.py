@@ -36,7 +36,7 @@ class Upload(TenantOwned):
     class State(models.TextChoices):
         OPEN = "open", _("Being uploaded")
         COMPLETE = "complete", _("Complete")
-        PARTIAL = "partial", _("Cut off")
+        PARTIAL = "partial", _("Interrupted")
 
     session = models.ForeignKey(
         DropSession, on_delete=models.SET_NULL, null=True, related_name="uploads"

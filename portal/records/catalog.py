@@ -93,8 +93,8 @@ def _dependency_order(types: Iterable[RecordType]) -> tuple[RecordType, ...]:
         sorter.prepare()
     except CycleError as fault:
         raise PackError(
-            f"record types refer to each other in a circle: {' → '.join(fault.args[1])};"
-            " take one of these references out"
+            "record types refer to each other in a circle: "
+            f"{' → '.join(fault.args[1])}; remove one of these references"
         ) from None
     return tuple(_by_rank(sorter, by_name))
 

@@ -26,7 +26,7 @@ class PackFault(Exception):
 
 def text(value: object, place: str) -> str:
     if not isinstance(value, str):
-        raise PackFault(place, f"{value!r} is no text; write it in quotes")
+        raise PackFault(place, f"{value!r} is not a text; write it in quotes")
     return value
 
 
@@ -38,19 +38,19 @@ def flag(value: object, place: str) -> bool:
 
 def count(value: object, place: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise PackFault(place, f"{value!r} is no whole number")
+        raise PackFault(place, f"{value!r} is not a whole number")
     return value
 
 
 def listed(value: object, place: str) -> Sequence[object]:
     if not isinstance(value, list):
-        raise PackFault(place, f"{value!r} is no list; write it as [..., ...]")
+        raise PackFault(place, f"{value!r} is not a list; write it as [..., ...]")
     return value
 
 
 def mapping(value: object, place: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
-        raise PackFault(place, f"{value!r} is no mapping of keys to values")
+        raise PackFault(place, f"{value!r} is not a mapping of keys to values")
     return {text(key, place): item for key, item in value.items()}
 
 

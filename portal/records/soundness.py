@@ -51,7 +51,7 @@ def feed_faults(feed: Feed, record_type: RecordType) -> Iterator[str]:
         missing = [name for name in record_type.key if name not in feed.columns]
         yield from (f'`columns` lacks the key field "{name}": add it' for name in missing)
     if feed.header_strict and not feed.columns:
-        yield "`header_strict` needs `columns`: they are the order that it asks for"
+        yield "`header_strict` needs `columns`: they give the required order"
 
 
 def reference_faults(record_type: RecordType, types: Mapping[str, RecordType]) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _strangers(place: str, named: Iterable[str], names: Iterable[str]) -> Iterat
     field_names = set(names)
     for name, times in Counter(named).items():
         if name not in field_names:
-            yield f'`{place}` names "{name}", which is no field of the record type'
+            yield f'`{place}` names "{name}", which is not a field of the record type'
         if times > 1:
             yield f'`{place}` names "{name}" {times} times: once is enough'
 
@@ -101,7 +101,7 @@ def _key_field_faults(field: Field) -> Iterator[str]:
 def _field_faults(field: Field) -> Iterator[str]:
     checks: tuple[tuple[bool, str], ...] = (
         (not field.name.strip() or field.name != field.name.strip(), "the name is blank or padded"),
-        (field.name.startswith("_"), "names that begin with _ are kept for error attachments"),
+        (field.name.startswith("_"), "names that begin with _ are reserved for error attachments"),
         (field.type is FieldType.ENUM and not field.values, "an enum needs `values`"),
         (field.type is not FieldType.ENUM and bool(field.values), "`values` are for enums only"),
         (field.max_length is not None and field.max_length < 1, "`max_length` must be 1 or more"),
@@ -119,9 +119,12 @@ def _field_faults(field: Field) -> Iterator[str]:
         ),
         (
             len({v.casefold() for v in field.values}) != len(field.values),
-            "`values` repeats a value (case does not count)",
+            "`values` repeats a value (case is ignored)",
         ),
-        (not _is_pattern(field.pattern), f'`pattern` "{field.pattern}" is no regular expression'),
+        (
+            not _is_pattern(field.pattern),
+            f'`pattern` "{field.pattern}" is not a regular expression',
+        ),
         (
             bool(_BEYOND_LINEAR.search(field.pattern or "")),
             "`pattern` may not look around or refer back: it must be matched in linear time",
@@ -143,7 +146,7 @@ def _rule_faults(rule: Rule, record_type: RecordType, names: set[str]) -> Iterat
         yield f"the kind is unknown; use one of {', '.join(sorted(_KINDS))}"
         return
     if rule.field not in names:
-        yield f'"{rule.field}" is no field of the record type'
+        yield f'"{rule.field}" is not a field of the record type'
         return
     if rule.severity not in ("error", "warning"):
         yield f'`severity` is "{rule.severity}"; use error or warning'

@@ -61,8 +61,8 @@ class DataDirectory:
             self.lock = (self.path / "launcher.lock").open("a+", encoding="utf-8")
         except OSError as error:
             raise DirectoryRefused(
-                f"{error.filename or self.path} cannot be used: {error.strerror}. Give a directory "
-                "that you may write to with --data DIR."
+                f"{error.filename or self.path} cannot be used: {error.strerror}. Choose a "
+                "directory that you can write to with --data DIR."
             ) from error
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,8 +76,9 @@ class DataDirectory:
         lock.seek(0)
         holder = lock.read(20).strip() or "unknown"
         return (
-            f"Another launcher (process {holder}) already runs with {self.path}. Stop it first "
-            f"(Ctrl-C, or kill {holder}), or give another directory with --data DIR."
+            f"Another launcher (process {holder}) already runs with {self.path}. Stop "
+            f"it first (Ctrl-C, or kill {holder}), or choose another directory with "
+            "--data DIR."
         )
 
 

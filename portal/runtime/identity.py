@@ -57,8 +57,9 @@ def for_postgres(cluster: Path) -> Identity:
     owner = cluster.stat().st_uid if cluster.exists() else uid
     if uid != 0 and owner != uid:
         raise ProgramFailed(
-            f"{cluster} belongs to user id {owner}, and you are {uid}. Start the launcher as the "
-            "user who made the data directory, or give another one with --data."
+            f"{cluster} belongs to user id {owner}, and you are {uid}. Start the "
+            "launcher as the user who created the data directory, or choose another "
+            "one with --data."
         )
     if uid != 0:
         return Identity((), uid)

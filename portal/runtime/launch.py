@@ -55,7 +55,7 @@ class Launch:
             pass
         finally:
             self.data.announcement.unlink(missing_ok=True)
-            self.supervisor.say("Stopping (again Ctrl-C: at once)")
+            self.supervisor.say("Stopping (press Ctrl-C again to stop immediately)")
             self.supervisor.stop()
             self.remove_sockets()
 
@@ -103,7 +103,9 @@ class Launch:
             self.supervisor.start(valkey.program())
         except ProgramFailed as error:
             self.supervisor.forget("valkey")
-            self.supervisor.say(f"{error}\nBeginning empty; kept as {valkey.set_aside()}")
+            self.supervisor.say(
+                f"{error}\nStarting empty; the old data was kept as {valkey.set_aside()}"
+            )
             self.supervisor.start(valkey.program())
 
     def set_up(self, environment: dict[str, str]) -> None:
@@ -131,8 +133,8 @@ class Launch:
             return
         if self.options.demo and self.supervisor.run(processes.demo(environment)) != 0:
             self.supervisor.say(
-                f"The demo could not be made; the product runs. See {self.data.log}/demo.log; "
-                "the next start tries it again."
+                "The demo could not be created; the product is running. See "
+                f"{self.data.log}/demo.log; the next start retries it."
             )
             return
         self.data.welcomed.touch(mode=0o600)

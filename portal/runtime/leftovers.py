@@ -33,7 +33,7 @@ def wait_until_free(directory: Path, seconds: float = WAIT_SECONDS) -> None:
     while left := processes_in(directory):
         if time.monotonic() > deadline:
             raise StillInUse(
-                f"A server of an earlier start still works in {directory} (process {left[0]}). "
-                f"End it with: kill -INT {left[0]}"
+                f"A server from an earlier start is still running in {directory} (process "
+                f"{left[0]}). Stop it with: kill -INT {left[0]}"
             )
         time.sleep(0.05)

@@ -68,7 +68,7 @@ def reserve(text: str, option: str) -> BindAddress:
 
 def refusal(host: str, port: int, option: str, error: OSError) -> str:
     """Why an address cannot be used, and what to do."""
-    advice = f"Give another with {option} HOST:PORT (port 0 takes a free one)."
+    advice = f"Choose another with {option} HOST:PORT (port 0 takes a free one)."
     if error.errno == errno.EADDRINUSE:
         return f"Port {port} on {host} is taken by another program. {advice}"
     if error.errno == errno.EACCES:

@@ -99,7 +99,7 @@ class PostgresServer:
             env=environment(), cwd="/",
         )  # fmt: skip
         if initdb.returncode != 0:
-            raise ProgramFailed(f"PostgreSQL cannot make {fresh}:\n{initdb.stderr.strip()}")
+            raise ProgramFailed(f"PostgreSQL cannot create {fresh}:\n{initdb.stderr.strip()}")
         fresh.rename(self.cluster)
 
     def clear_leftovers(self) -> None:

@@ -45,7 +45,7 @@ def check(path: Path, owners: set[int]) -> None:
     is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid in owners
     if not is_ours or stat.S_IMODE(status.st_mode) & 0o077:
         raise UnsafeSocketDirectory(
-            f"{path} should be a directory of your own that nobody else may enter, but it is "
-            f"{stat.filemode(status.st_mode)} of user id {status.st_uid}. Remove it, or set TMPDIR "
-            "to a directory of your own."
+            f"{path} should be a directory of your own that nobody else can enter, but "
+            f"it is {stat.filemode(status.st_mode)} of user id {status.st_uid}. Remove "
+            "it, or set TMPDIR to a directory of your own."
         )

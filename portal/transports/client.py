@@ -119,7 +119,7 @@ class Client(paramiko.SFTPClient):
                 return None
             raise
         if size is None:
-            raise Status(sftp.SFTP_OP_UNSUPPORTED, "it tells no sizes")
+            raise Status(sftp.SFTP_OP_UNSUPPORTED, "it does not report file sizes")
         return size
 
     def _attributes(self, path: str) -> SFTPAttributes:
@@ -194,7 +194,7 @@ class _Writes:
         answer = Message(data)
         length = self._open.pop(answer.get_int(), None)
         if length is None or kind != sftp.CMD_STATUS:
-            raise sftp.SFTPError("the server answered something that was not asked")
+            raise sftp.SFTPError("the server sent an unexpected answer")
         self._unanswered -= length
         self._client._convert_status(answer)
 

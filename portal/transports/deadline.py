@@ -76,8 +76,10 @@ class Deadline:
     def words(self) -> str:
         """The sentence for a time that is up."""
         if self._connecting:
-            return f"The server did not let us in within {_shown(self.connect_seconds)}."
-        return f"The transfer was not over within {_shown(self.transfer_seconds)}."
+            return (
+                f"The connection and login did not succeed within {_shown(self.connect_seconds)}."
+            )
+        return f"The transfer did not finish within {_shown(self.transfer_seconds)}."
 
     def _watch(self) -> None:
         with self._changed:

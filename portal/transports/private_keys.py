@@ -20,12 +20,12 @@ def read(text: str) -> paramiko.PKey:
             return kind.from_private_key(io.StringIO(text.strip() + "\n"))
         except paramiko.PasswordRequiredException:
             raise PrivateKeyRefused(
-                "The private key is protected by a passphrase; give it without one, it is stored "
-                "encrypted."
+                "The private key is protected by a passphrase; enter it without a "
+                "passphrase; it is stored encrypted."
             ) from None
         except (paramiko.SSHException, ValueError, IndexError, TypeError):
             continue
     raise PrivateKeyRefused(
-        "This is no private key that can be used. Expected an Ed25519, ECDSA or RSA key in OpenSSH "
-        "or PEM form, from its BEGIN line to its END line."
+        "This private key cannot be used. Expected an Ed25519, ECDSA or RSA key in "
+        "OpenSSH or PEM form, from its BEGIN line to its END line."
     )

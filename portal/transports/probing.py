@@ -11,9 +11,9 @@ from portal.transports.sftp import ConnectionLimits, ServerLogin, SftpSession, W
 _SENTENCES = {
     "resolve": "The host name was found.",
     "connect": "The server answers.",
-    "host_key": "The server shows the pinned host key.",
+    "host_key": "The server presents the pinned host key.",
     "login": "The login works.",
-    "folder": "The folder is there.",
+    "folder": "The folder exists.",
     "upload": "A probe file could be written.",
     "rename": "It could be renamed.",
     "remove": "It could be removed again.",
@@ -94,7 +94,8 @@ def _try_folder(opened: SftpSession, path: str, log: _Log) -> None:
         log.begin("remove")
         if not opened.remove(f"{name}.renamed"):
             raise PermanentRefusal(
-                f"The server does not let {name}.renamed be removed; have it removed."
+                f"The server does not allow {name}.renamed to be removed. Ask its owner to "
+                "remove it."
             )
     except TransportFault:
         opened.remove(name)

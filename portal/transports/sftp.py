@@ -45,10 +45,10 @@ def session(
         except TransportFault:
             raise
         except Status as status:
-            raise fault_of(status, "The server does not do what was asked.") from status
+            raise fault_of(status, "The server does not support the request.") from status
         except LOST as error:
             deadline.check()
-            raise Unreachable(f"The connection broke off. {quoted(error)}") from error
+            raise Unreachable(f"The connection was lost. {quoted(error)}") from error
 
 
 def _opened(transport: paramiko.Transport, deadline: Deadline) -> Client:
@@ -59,7 +59,7 @@ def _opened(transport: paramiko.Transport, deadline: Deadline) -> Client:
         if not transport.is_active():
             raise
         raise PermanentRefusal(
-            f"The login is good, but the server opens no SFTP session for it. {quoted(error)}"
+            f"The login works, but the server opens no SFTP session for it. {quoted(error)}"
         ) from error
 
 
@@ -87,8 +87,8 @@ class SftpSession:
         except Status as status:
             if status.is_missing:
                 raise PermanentRefusal(
-                    f"The folder {quoted(folder or '.')} does not exist on the server. Make it, or "
-                    f"correct the path. {status.words}"
+                    f"The folder {quoted(folder or '.')} does not exist on the server. Create "
+                    f"it, or correct the path. {status.words}"
                 ) from status
             if status.is_denied:
                 raise PermanentRefusal(
@@ -96,7 +96,7 @@ class SftpSession:
                 ) from status
             return
         if mode is not None and stat.S_IFMT(mode) and not stat.S_ISDIR(mode):
-            raise PermanentRefusal(f"{quoted(folder)} is no folder on the server.")
+            raise PermanentRefusal(f"{quoted(folder)} is not a folder on the server.")
 
     def size_of(self, path: str) -> int | None:
         """Bytes of a file; None if there is no file or the server does not answer the question."""
@@ -126,13 +126,16 @@ class SftpSession:
         try:
             stored = self._client.size_of(path)
         except Status as status:
-            return f"The server tells no sizes; it acknowledged all {size:,} bytes. {status.words}"
+            return (
+                f"The server does not report file sizes; it acknowledged all {size:,} "
+                f"bytes. {status.words}"
+            )
         if stored == size:
             return ""
         if stored is None:
             raise Unreachable(
-                "The file was stored, but cannot be found under its temporary name. Something on "
-                "the server takes away files whose names begin with a dot."
+                "The file was stored, but cannot be found under its temporary name. "
+                "Something on the server removes files whose names begin with a dot."
             )
         raise Unreachable(f"The server stored {stored:,} of {size:,} bytes. Is its disk full?")
 
@@ -187,8 +190,9 @@ class SftpSession:
 
 def _no_rename(final: str, status: Status) -> TransportFault:
     words = (
-        f"The file was stored, but the server does not let it be renamed to {quoted(final)}. "
-        "Deliveries need the right to rename, so that nobody reads half a file."
+        "The file was stored, but the server does not allow it to be renamed to "
+        f"{quoted(final)}. Deliveries need the right to rename, so that nobody "
+        "reads half a file."
     )
     kind = PermanentRefusal if status.is_denied or status.is_unsupported else Unreachable
     return kind(f"{words} {status.words}")
@@ -197,6 +201,7 @@ def _no_rename(final: str, status: Status) -> TransportFault:
 def foreign(final: str, size: int) -> str:
     """The sentence about a file under the final name that the portal did not put there."""
     return (
-        f"A file {quoted(final)} of {size:,} bytes lies there already, and this portal did not put "
-        "it there. It is not overwritten: have it moved, then send again."
+        f"A file {quoted(final)} of {size:,} bytes already exists there, and this "
+        "portal did not put it there. It is not overwritten. Ask its owner to move "
+        "it, then send again."
     )

@@ -167,8 +167,8 @@ def _greet(transport: paramiko.Transport, server: ServerLogin, deadline: Deadlin
         deadline.check()
         if transport.remote_version:
             raise Unreachable(
-                f"The server {quoted(transport.remote_version)} broke off while the connection was "
-                f"made. {quoted(error)}"
+                f"The server {quoted(transport.remote_version)} closed the connection while "
+                f"it was being established. {quoted(error)}"
             ) from error
         raise Unreachable(
             f"Port {server.port} of {server.host} does not answer as an SSH server. {quoted(error)}"
@@ -189,7 +189,7 @@ def _too_old(words: str) -> str:
                 f"The server offers no {what} that is still safe (SHA-1, CBC and MD5 are not "
                 f"used). It must be updated, or offer one of: {', '.join(ours)}."
             )
-    return f"The server speaks no SSH that is still safe. {quoted(words)}"
+    return f"The server does not support a version of SSH that is still safe. {quoted(words)}"
 
 
 def compare_host_key(key: paramiko.PKey, server: ServerLogin) -> None:
@@ -197,8 +197,8 @@ def compare_host_key(key: paramiko.PKey, server: ServerLogin) -> None:
     name, shown = key.get_name(), pinned(key.fingerprint)
     if not server.host_key:
         raise WrongHostKey(
-            f"No host key is pinned for {server.host}. It shows {name} {shown}: compare it with "
-            "what its owner says, then pin it.",
+            f"No host key is pinned for {server.host}. It presents {name} {shown}: "
+            "compare it with the one from its owner, then pin it.",
             *(name, shown),
         )
     try:
@@ -207,8 +207,9 @@ def compare_host_key(key: paramiko.PKey, server: ServerLogin) -> None:
         expected = server.host_key
     if expected != shown:
         raise WrongHostKey(
-            f"The server shows the host key {name} {shown}; pinned is {server.host_key_type} "
-            f"{expected}. It may be another server. Ask its owner, then pin the new key.",
+            f"The server presents the host key {name} {shown}; the pinned key is "
+            f"{server.host_key_type} {expected}. It may be another server. Ask its "
+            "owner, then pin the new key.",
             *(name, shown),
         )
 
@@ -224,7 +225,9 @@ def _log_in(transport: paramiko.Transport, server: ServerLogin, deadline: Deadli
         raise
     except (paramiko.SSHException, OSError, EOFError) as error:
         deadline.check()
-        raise Unreachable(f"The server broke off during the login. {quoted(error)}") from error
+        raise Unreachable(
+            f"The server closed the connection during the login. {quoted(error)}"
+        ) from error
     deadline.check()
     if not transport.is_authenticated():
         raise PermanentRefusal(_not_let_in(server, methods))

@@ -74,8 +74,8 @@ def resolve(host: str, port: int, allowed: Sequence[Network], seconds: float) ->
         if not is_allowed(address, allowed):
             where = host if host == address else f"{host} is at {address}, which"
             raise PermanentRefusal(
-                f"{where} is no public address, so nothing is sent there. "
-                "An operator can allow its network with EXPORT_ALLOWED_NETWORKS."
+                f"{where} is not a public address, so nothing is sent there. An operator "
+                "can allow its network with EXPORT_ALLOWED_NETWORKS."
             )
     return addresses[:_MOST_ADDRESSES]
 

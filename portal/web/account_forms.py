@@ -23,11 +23,11 @@ class AccountForm(forms.Form):
     username = forms.RegexField(
         label=gettext_lazy("User name"),
         regex=r"\A[a-z0-9][a-z0-9._-]{1,62}[a-z0-9]\Z",
-        help_text=gettext_lazy("Unique in this portal: small letters, digits, dot, - and _."),
+        help_text=gettext_lazy("Unique in this portal: lowercase letters, digits, dot, - and _."),
         error_messages={
             "invalid": gettext_lazy(
-                "Use 3 to 64 small letters, digits, dots, hyphens or underscores, beginning and "
-                "ending with a letter or digit."
+                "Use 3 to 64 lowercase letters, digits, dots, hyphens or underscores, beginning "
+                "and ending with a letter or digit."
             )
         },
         widget=forms.TextInput(
@@ -49,7 +49,7 @@ class KeyForm(forms.Form):
         label=gettext_lazy("Name"),
         max_length=200,
         required=False,
-        help_text=gettext_lazy("Such as the machine that uses it."),
+        help_text=gettext_lazy("For example, the machine that uses it."),
         widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
     )
     line = forms.CharField(
@@ -66,7 +66,7 @@ class KeyForm(forms.Form):
         text = str(self.cleaned_data["line"])
         if "PRIVATE KEY" in text:
             raise forms.ValidationError(
-                _("This is a private key. Never give it away: make a new pair of keys.")
+                _("This is a private key. Never share it: create a new key pair.")
             )
         return text
 
@@ -77,19 +77,19 @@ class TemplateAccountForm(forms.Form):
     base = forms.CharField(
         label=gettext_lazy("User name"),
         max_length=usernames.LONGEST,
-        help_text=gettext_lazy("Letters, digits and hyphens: no underscore and no dot."),
+        help_text=gettext_lazy("Letters, digits and hyphens; no underscores or dots."),
         widget=forms.TextInput(attrs={**_TEXT, "autocapitalize": "none"}),
     )
     district = forms.CharField(
         label=gettext_lazy("District"),
         max_length=usernames.LONGEST,
-        help_text=gettext_lazy("Its name, such as Harbor ISD. Spaces and dots are left out."),
+        help_text=gettext_lazy("Its name, such as Harbor ISD. Spaces and dots are removed."),
         widget=forms.TextInput(attrs=_TEXT),
     )
     state = forms.CharField(
         label=gettext_lazy("State"),
         max_length=20,
-        help_text=gettext_lazy("Its abbreviation of two letters, such as TX."),
+        help_text=gettext_lazy("Its two-letter abbreviation, such as TX."),
         widget=forms.TextInput(attrs=_TEXT),
     )
     endpoint = forms.ModelChoiceField(

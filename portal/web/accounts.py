@@ -102,7 +102,7 @@ def template_account_add(request: TenantRequest) -> HttpResponse:
         return _show_list(request, template_form=form, status=422)
     except OSError as exc:
         log.warning("home_not_made", error=repr(exc))
-        form.add_error(None, _("The folder could not be made. The operator must look at it."))
+        form.add_error(None, _("The folder could not be created. The operator must fix this."))
         return _show_list(request, template_form=form, status=503)
     return _show(request, account, KeyForm(), password=password)
 
@@ -185,7 +185,7 @@ def password_new(request: TenantRequest, number: int) -> HttpResponse:
         account.save(update_fields=["password"])
         _audit(request, "account.password", account, to="none" if keys_only else "new")
     if keys_only:
-        messages.success(request, _("The password is gone. Only keys may log in now."))
+        messages.success(request, _("The password was removed. Only keys can log in now."))
         return redirect("account", account.pk)
     return _show(request, account, KeyForm(), password=password)
 
@@ -200,9 +200,7 @@ def enabled_set(request: TenantRequest, number: int) -> HttpResponse:
         account.save(update_fields=["enabled"])
         _audit(request, "account.enable" if account.enabled else "account.disable", account)
     done = (
-        _("The account may log in.")
-        if account.enabled
-        else _("The account may not log in any more.")
+        _("The account can log in.") if account.enabled else _("The account can no longer log in.")
     )
     messages.success(request, done)
     return redirect("account", account.pk)
@@ -223,7 +221,7 @@ def key_add(request: TenantRequest, number: int) -> HttpResponse:
     except keys.PublicKeyRefused as exc:
         form.add_error("line", str(exc))
     except IntegrityError:
-        form.add_error("line", _("This key is in the list already."))
+        form.add_error("line", _("This key is already in the list."))
     if form.errors:
         return _show(request, account, form, status=422)
     messages.success(request, _("The key was added."))

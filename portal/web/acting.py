@@ -44,4 +44,4 @@ def changed_words(changed: ChangedMeanwhile, labels: Mapping[str, str] = _NO_LAB
     names = ", ".join(labels.get(name, name) for name in changed.differs)
     if not names:
         return str(changed)
-    return f"{changed} " + _("Yours differs in: %(names)s.") % {"names": names}
+    return f"{changed} " + _("Your version differs in: %(names)s.") % {"names": names}

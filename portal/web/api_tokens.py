@@ -37,11 +37,11 @@ class TokenForm(forms.Form):
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=200,
-        help_text=gettext_lazy("Such as the program that uses it."),
+        help_text=gettext_lazy("For example, the program that uses it."),
         widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(
-        label=gettext_lazy("May"),
+        label=gettext_lazy("Permissions"),
         choices=ApiToken.Scope.choices,
         initial=[ApiToken.Scope.EVENTS_WRITE],
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
@@ -97,7 +97,10 @@ def token_add(request: TenantRequest) -> HttpResponse:
     """Make a token and show it, once."""
     form = TokenForm(request.POST)
     if form.is_valid() and _live(request) >= _MOST_LIVE:
-        form.add_error("name", _("There are %(n)s live tokens. Revoke some.") % {"n": _MOST_LIVE})
+        form.add_error(
+            "name",
+            _("There are %(n)s active tokens, the maximum. Revoke some.") % {"n": _MOST_LIVE},
+        )
     if not form.is_valid():
         return _show(request, form, status=422)
     data = form.cleaned_data
@@ -125,7 +128,7 @@ def token_revoke(request: TenantRequest, number: int) -> HttpResponse:
     with transaction.atomic():
         if tokens.revoke(row):
             _audit(request, "token.revoke", row)
-    messages.success(request, _("The token “%(name)s” is not valid any more.") % {"name": row.name})
+    messages.success(request, _("The token “%(name)s” is no longer valid.") % {"name": row.name})
     return redirect("tokens")
 
 

@@ -40,9 +40,9 @@ class EventFilterForm(TimelineForm):
         widget=forms.TextInput(attrs=_TEXT),
     )
     source = forms.ChoiceField(
-        label=_("Came by"),
+        label=_("Received by"),
         required=False,
-        choices=[("", _("Any way")), *Event.Source.choices],
+        choices=[("", _("Any source")), *Event.Source.choices],
         widget=forms.Select(attrs={"class": "form-select"}),
     )
 

@@ -24,10 +24,9 @@ class PageForm(LoginForm):
 
     error_messages = {
         "invalid_login": _(
-            "This e-mail and password do not go together. Check both; capital and small letters "
-            "matter in the password."
+            "This e-mail and password do not match. Check both; the password is case-sensitive."
         ),
-        "inactive": _("This e-mail and password do not go together."),
+        "inactive": _("This e-mail and password do not match."),
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -23,31 +23,31 @@ from portal.web.permissions import TenantRequest, require
 _SWITCHES = (
     (
         "mail_unmatched",
-        gettext_lazy("A file that no template names"),
-        gettext_lazy("It waits in its folder until a template names it."),
+        gettext_lazy("A file that matches no template"),
+        gettext_lazy("It waits in its folder until a template has its name."),
     ),
     (
         "mail_not_taken",
-        gettext_lazy("A delivery that was not taken"),
+        gettext_lazy("A delivery that was not picked up"),
         gettext_lazy(
             "A manifest that cannot be read or has invalid lines, a file in a folder that feeds "
-            "nothing, or one that was overwritten before it was taken."
+            "nothing, or one that was overwritten before it was picked up."
         ),
     ),
     (
         "mail_held",
-        gettext_lazy("An import that waits for approval"),
-        gettext_lazy("And what was decided about it, by whom."),
+        gettext_lazy("An import that is waiting for approval"),
+        gettext_lazy("And what was decided, and by whom."),
     ),
     (
         "mail_failed",
         gettext_lazy("An import that failed"),
-        gettext_lazy("And one that was undone."),
+        gettext_lazy("And an import that was undone."),
     ),
     (
         "mail_completed",
-        gettext_lazy("An import that ended well"),
-        gettext_lazy("Every one of them; many at once come as one summary."),
+        gettext_lazy("A successful import"),
+        gettext_lazy("Every one of them. Several at once are sent as one summary."),
     ),
 )
 
@@ -63,7 +63,7 @@ class MailForm(forms.Form):
 
 
 def _choice(member: Membership, name: str, label: str, hint: str) -> forms.Field:
-    on, off = _("As my role has it: on"), _("As my role has it: off")
+    on, off = _("Default for my role: on"), _("Default for my role: off")
     asked: bool | None = getattr(member, name)
     return forms.TypedChoiceField(
         label=label,

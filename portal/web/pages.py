@@ -38,5 +38,5 @@ def switch_tenant(request: HttpRequest) -> HttpResponse:
     place = address.client(request) or None
     with tenancy.scope(tenant.pk):
         audit.record(tenant.pk, "person.enter", user=cast(User, request.user), address=place)
-    messages.success(request, _("You are now looking at %(name)s.") % {"name": tenant.name})
+    messages.success(request, _("You are now viewing %(name)s.") % {"name": tenant.name})
     return redirect("home")

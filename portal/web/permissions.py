@@ -61,7 +61,7 @@ def operator_only(view: View[P]) -> OpenView[P]:
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         tenant_request = cast(TenantRequest, request)
         if not tenant_request.user.is_operator:
-            raise PermissionDenied(_("Only the operator of this portal may see this page."))
+            raise PermissionDenied(_("Only the operator of this portal can see this page."))
         with timezone.override(zone(tenant_request.tenant)):
             return view(tenant_request, *args, **kwargs)
 

@@ -31,19 +31,19 @@ class TrailFilterForm(TimelineForm):
     """The act, who did it, what it was done to, and days in the tenant's zone."""
 
     action = forms.ChoiceField(
-        label=_("What was done"),
+        label=_("Action"),
         required=False,
         choices=[("", _("Anything")), *ACTIONS.items()],
         widget=forms.Select(attrs={"class": "form-select"}),
     )
     who = forms.CharField(
-        label=_("Who, by e-mail"),
+        label=_("E-mail of the person"),
         required=False,
         max_length=254,
         widget=forms.TextInput(attrs=_TEXT),
     )
     what = forms.CharField(
-        label=_("To what, by name"),
+        label=_("Name of the target"),
         required=False,
         max_length=200,
         widget=forms.TextInput(attrs=_TEXT),

@@ -325,8 +325,8 @@ def _ordinary(cast: Cast, arrival: Arrival, count: int) -> None:
 def _sightings(cast: Cast) -> Sighting:
     """Files in the folders; the first of them."""
     for path, verdict, reason in (
-        ("accounts.csv", "misplaced", "The file accounts.csv is in the root folder, from which "
-         "nothing is imported. Put it into Accounts/AccountImports."),
+        ("accounts.csv", "misplaced", "The file accounts.csv is in the root folder, "
+         "which is not imported. Put it into Accounts/AccountImports."),
         ("Core/Courses/courses_2026.csv", "waiting_for_manifest", "No manifest names this file "
          "yet. Put one beside it, such as courses_2026.done."),
         ("Core/Courses/courses.DONE.txt", "almost_manifest", "This looks like a manifest, but its "

@@ -76,7 +76,7 @@ def test_an_empty_tenant_is_shown_how_to_begin_exporting(visit: Visit, cast: Cas
     for name in ("exports", "deliveries", "servers"):
         visit.go(reverse(name))
         assert faults(visit) == []
-    assert visit.go(reverse("exports")).get_by_text("No export yet").is_visible()
+    assert visit.go(reverse("exports")).get_by_text("No exports yet").is_visible()
     assert visit.complaints == []
 
 

@@ -99,7 +99,7 @@ def test_every_page_is_accessible_quiet_and_within_the_width(
 
 def test_an_empty_tenant_is_shown_how_to_begin(visit: Visit, cast: Cast) -> None:
     visit.log_in(cast.outsider.email, PASSWORD)
-    assert visit.page.get_by_text("No file has come yet").is_visible()
+    assert visit.page.get_by_text("No files have arrived yet").is_visible()
     assert faults(visit) == []
     assert visit.complaints == []
 
@@ -153,7 +153,7 @@ def test_a_held_job_is_released_with_the_keyboard_alone(
     visit.log_in(cast.manager.email, PASSWORD)
     page = visit.go(reverse("job", args=[seeded["held"].uid]))
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
     page.keyboard.press("Enter")
     for _press in range(12):
         page.keyboard.press("Tab")
@@ -163,7 +163,7 @@ def test_a_held_job_is_released_with_the_keyboard_alone(
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent.trim()") == "Yes, release it"
     page.keyboard.press("Enter")
-    page.get_by_text("Released. The import goes on").wait_for()
+    page.get_by_text("Released. The import continues").wait_for()
 
 
 def test_a_poll_leaves_the_focus_where_it_is(

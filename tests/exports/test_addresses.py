@@ -58,19 +58,19 @@ def test_places_are_read(url: str, host: str, port: int, path: str) -> None:
     [
         ("", "does not begin with sftp://"),
         ("   ", "is empty"),
-        (" sftp://a:b@host/x", "begins with a blank"),
+        (" sftp://a:b@host/x", "begins with a space"),
         ("sftp://a:b@host/x\n", "ends with a line break"),
-        ("sftp://a:b @host/x", "Character 11 is a blank; remove it, or write %20"),
+        ("sftp://a:b @host/x", "Character 11 is a space; remove it, or write %20"),
         ("sftp://a:b@ho\u200bst/x", r"Character 14 is an invisible character \(U\+200B\)"),
         ("sftp://a:b\u00a0@host/x", r"invisible character \(U\+00A0\); remove it, or write %C2%A0"),
-        ("sftp://a:b<@host/x", "written %3C"),
+        ("sftp://a:b<@host/x", "as %3C"),
         ("ftp://a:b@host/x", "begins with ftp://"),
         ("host/x", "does not begin with sftp://"),
         ("sftp://host/x", "user name is missing"),
         ("sftp://:b@host/x", "user name is missing"),
-        ("sftp://a:p/q@host/x", "a / .* is written %2F|A / in a user name"),
-        ("sftp://a:p@q@host/x", "written %40"),
-        ("sftp://a:p:q@host/x", "written %3A"),
+        ("sftp://a:p/q@host/x", "/ as %2F|/ in a user name"),
+        ("sftp://a:p@q@host/x", "as %40"),
+        ("sftp://a:p:q@host/x", "as %3A"),
         ("sftp://a:p%zz@host/x", "In the password, character 2 is a %"),
         ("sftp://a:p%ff@host/x", "password are not UTF-8"),
         ("sftp://a:p%00@host/x", "control character"),
@@ -78,9 +78,9 @@ def test_places_are_read(url: str, host: str, port: int, path: str) -> None:
         ("sftp://a:b@host:0/x", "port is 0"),
         ("sftp://a:b@host:65536/x", "from 1 to 65535"),
         ("sftp://a:b@host:2x/x", "The port is 2x"),
-        ("sftp://a:b@ho_st..x/x", "no host name"),
+        ("sftp://a:b@ho_st..x/x", "not a host name"),
         ("sftp://a:b@[::1/x", "brackets"),
-        ("sftp://a:b@-host/x", "no host name"),
+        ("sftp://a:b@-host/x", "not a host name"),
         ("sftp://a:b@" + "h" * 5000, "5,011 characters"),
     ],
 )
@@ -91,7 +91,7 @@ def test_what_is_wrong_is_named(url: str, words: str) -> None:
 
 
 def test_a_host_alone_is_refused_with_a_path_of_its_own() -> None:
-    with pytest.raises(Refused, match="no host name") as caught:
+    with pytest.raises(Refused, match="not a host name") as caught:
         check_host("-host")
     (fault,) = caught.value.faults
     assert (fault.path, fault.code, fault.params) == (("host",), "bad_host", {"host": "-host"})

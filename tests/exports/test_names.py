@@ -88,7 +88,7 @@ def test_too_long_and_reserved_names_are_refused() -> None:
     assert [fault.code for fault in names.check("x" * 300 + "{date}", "csv", "")] == ["too_long"]
     assert names.check("x" * 180 + "{date}", "csv", "") == []
     (fault,) = names.check("x" * 180 + "{date}{event}", "csv", "")
-    assert str(fault) == "The name may grow to 274 bytes; 200 is the most."
+    assert str(fault) == "The name can be up to 274 bytes long; the maximum is 200."
 
 
 @settings(max_examples=examples(200), deadline=None)

@@ -63,7 +63,7 @@ def test_a_written_run_has_its_file_and_a_delivery_for_each_destination(house: H
     "values, words",
     [
         ({"columns": [{"name": "a"}]}, "needs either a path or a constant"),
-        ({"name_pattern": "../{date}"}, "cannot stand in a file name"),
+        ({"name_pattern": "../{date}"}, "is not allowed in a file name"),
         ({"source": {"records": "nobody"}, "format": "csv"}, "no record type “nobody”"),
         ({"columns": [{"name": n, "path": "x"} for n in ("a", "a.b")]}, "In JSON"),
     ],
@@ -97,7 +97,7 @@ def test_our_fault_is_tried_again_and_then_told(
         due_again(run)
     house.write()
     run.refresh_from_db()
-    assert (run.state, run.attempt) == (State.FAILED, 3) and "the portal's fault" in run.reason
+    assert (run.state, run.attempt) == (State.FAILED, 3) and "a portal error" in run.reason
     events = set(Notice.objects.filter(tenant=house.tenant).values_list("event", flat=True))
     assert events == {Notice.Event.EXPORT_FAILED, Notice.Event.PORTAL_FAULT}
     assert stored() == []
@@ -155,7 +155,7 @@ def test_a_run_whose_workers_die_is_given_up(house: House) -> None:
         ExportRun.objects.filter(pk=run.pk).update(lease_until=Now() - timedelta(seconds=1))
     assert pipeline.write_next(house.tenant.pk).endswith("nothing to write.")
     run.refresh_from_db()
-    assert run.state == State.FAILED and "without a word 3 times" in run.reason
+    assert run.state == State.FAILED and "without an error message 3 times" in run.reason
 
 
 def test_a_name_that_was_given_before_is_told_apart(house: House) -> None:

@@ -21,7 +21,7 @@ from portal.spool import Spool
 
 ERRORED, RUNNING = ImportJob.State.ERRORED, ImportJob.State.RUNNING
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_what_earlier_attempts_left_is_tidied_after_a_later_one(oak: Tenant) -> 
 def test_the_wait_before_the_next_attempt_grows(oak: Tenant, attempt: int, seconds: int) -> None:
     job = claimed(oak, attempt=attempt - 1)
     reason = lifecycle.try_again(job, LookupError(), to=ERRORED, allowed=[RUNNING])
-    assert reason == f"LookupError; the portal tries again in {seconds} seconds."
+    assert reason == f"LookupError. The portal retries in {seconds} seconds."
     job.refresh_from_db()
     assert (job.state, job.reason, job.owner, job.lease_until) == (ERRORED, reason, "", None)
     wait = timedelta(seconds=seconds)
@@ -126,7 +126,7 @@ def test_after_the_last_attempt_there_is_a_reason_to_give_up(oak: Tenant) -> Non
     job = claimed(oak, attempt=settings.MAX_ATTEMPTS - 2)
     assert lifecycle.out_of_attempts(job, LookupError()) == ""
     job.attempt += 1
-    expected = f"It went wrong {settings.MAX_ATTEMPTS} times; the last time: LookupError."
+    expected = f"It failed {settings.MAX_ATTEMPTS} times. The last error: LookupError."
     assert lifecycle.out_of_attempts(job, LookupError()) == expected
 
 

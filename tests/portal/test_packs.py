@@ -479,11 +479,11 @@ def test_a_sound_pack_is_read(tmp_path: Path) -> None:
     [
         ("required: true", "requird: true", ['field "Id"', '"requird" is unknown', "required"]),
         ("type: date", "type: dat", ["'dat' is unknown", "datetime"]),
-        ("key: [Id]", "key: [Idd]", ['record type "people"', '"Idd"', "no field"]),
+        ("key: [Id]", "key: [Idd]", ['record type "people"', '"Idd"', "not a field"]),
         ("key: [Id]", "key: [Hired]", ['"Hired" belongs to the key', "required: true"]),
         ("key: [Id]", "key: []", ["`key` is empty"]),
         ("name: Boss", "name: id", ['the header "id" belongs to 2 fields']),
-        ("name: Boss", "name: 7", ["7 is no text", "quotes"]),
+        ("name: Boss", "name: 7", ["7 is not a text", "quotes"]),
         ("    label: People\n    key", "    key", ['record type "people"', '"label" is missing']),
         ("repeat: 2", "repeat: 900", ["900 is not from 1 to 50"]),
         ("record_type: people", "record_type: persons", ['feed "people"', '"persons"', "people"]),
@@ -491,7 +491,7 @@ def test_a_sound_pack_is_read(tmp_path: Path) -> None:
         ("file_name: p.csv", "file_name: p.csv, columns: [Boss]", ['the key field "Id"']),
         ("required: true", "required: true, required: true", ['"required" is written 2 times']),
         ("required: true", "required: true, values: [a]", ["`values` are for enums only"]),
-        ("required: true", 'required: true, pattern: "("', ["no regular expression"]),
+        ("required: true", 'required: true, pattern: "("', ["not a regular expression"]),
         ("required: true", "required: true, pattern: '(?!x)y'", ["may not look around"]),
         ("pack: demo", "pack: [", ["not valid YAML"]),
         (

@@ -129,7 +129,7 @@ def test_the_printed_command_sends_another_file(product: dict[str, Any]) -> None
     result = folder / "more_accounts.csv.result.txt"
     wait(lambda: result.exists(), 60)
     assert result.read_text().startswith("complete: more_accounts.csv")
-    assert not (folder / "more_accounts.csv").exists()
+    wait(lambda: not (folder / "more_accounts.csv").exists(), 60)
     page = Person(product, "Data manager").read("/records/accounts/?q=00300001")
     assert "mira@riverbend.example" in page
 

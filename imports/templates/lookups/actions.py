@@ -48,7 +48,7 @@ def replace(
         lock_templates(table.tenant_id)
         current = _locked(table, based_on)
         if _same(current, content):
-            message = "This is what the table says already. Nothing was changed."
+            message = "The table already has this content. Nothing was changed."
             raise Refused(Fault((), "unchanged", message))
         refuse(_template_faults(table, content))
         version = _add_version(table, actor, content, current.number + 1, note)
@@ -69,7 +69,7 @@ def set_row(table: LookupTable, actor: Actor, row: Row, *, based_on: int) -> Loo
         note = f"Changed “{row[0]}”."
     changed = dataclasses.replace(content, rows=tuple(rows))
     if len(rows) > MOST_ROWS:
-        message = "The table has %(most)s rows already, the most it may have."
+        message = "The table already has %(most)s rows, the maximum."
         raise Refused(Fault((), "too_many_rows", message, {"most": f"{MOST_ROWS:,}"}))
     # The person sees one row, so that its line says nothing.
     refuse(row_faults(dataclasses.replace(content, rows=(row,)), [1]))
@@ -84,7 +84,7 @@ def remove_row(table: LookupTable, actor: Actor, key: str, *, based_on: int) -> 
         message = "The table has no key “%(key)s”."
         raise Refused(Fault(("key",), "no_key", message, {"key": key[:60]}))
     if len(content.rows) == 1:
-        message = "This is the last row, and a table has at least one. Delete the table."
+        message = "This is the last row, and a table needs at least one. Delete the table instead."
         raise Refused(Fault(("key",), "last_row", message))
     rows = (*content.rows[:at], *content.rows[at + 1 :])
     note = f"Removed “{content.rows[at][0]}”."[:300]
@@ -101,11 +101,11 @@ def delete(table: LookupTable, actor: Actor) -> None:
         if using:
             named = ", ".join(f"“{name}”" for name in using[:5])
             more = f" and {len(using) - 5} more" if len(using) > 5 else ""
-            message = "It is used by %(templates)s. Take it out of these templates first."
+            message = "It is used by %(templates)s. Remove it from these templates first."
             raise Refused(Fault((), "table_used", message, {"templates": f"{named}{more}"}))
         if count := queries.unfinished(table).count():
             jobs = "One import" if count == 1 else f"{count:,} imports"
-            message = "%(jobs)s that runs or waits uses it. Try again when it is done."
+            message = "%(jobs)s that runs or waits uses it. Try again later."
             raise Refused(Fault((), "table_in_jobs", message, {"jobs": jobs}))
         _audit(table, actor, "lookup.delete")
         table.delete()
@@ -117,10 +117,10 @@ def _name_faults(tenant: Tenant, name: str) -> list[Fault]:
         return [Fault(("name",), "name_length", message)]
     tables = LookupTable.objects.filter(tenant=tenant)
     if tables.filter(name=name).exists():
-        message = "There is a look-up table named “%(name)s” already. Choose another name."
+        message = "There is already a look-up table named “%(name)s”. Choose another name."
         return [Fault(("name",), "name_taken", message, {"name": name})]
     if tables.count() >= MOST_TABLES:
-        message = "There are %(most)s look-up tables already, the most there may be."
+        message = "There are %(most)s look-up tables already, the maximum."
         return [Fault((), "too_many_tables", message, {"most": MOST_TABLES})]
     return []
 
@@ -150,7 +150,7 @@ def _content(table: LookupTable) -> Table:
 
 
 def _deleted() -> Refused:
-    return Refused(Fault((), "deleted_meanwhile", "The table was deleted meanwhile."))
+    return Refused(Fault((), "deleted_meanwhile", "The table was deleted in the meantime."))
 
 
 def _same(version: LookupVersion, content: Table) -> bool:

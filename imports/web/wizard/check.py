@@ -163,7 +163,7 @@ class TemplateForm(forms.Form):
     file_names = forms.CharField(
         label=gettext_lazy("File names"),
         help_text=gettext_lazy(
-            "One a line. The name must be the same to the letter, capitals and ending included."
+            "One per line. Names must match exactly, including uppercase letters and the extension."
         ),
         required=False,
         max_length=10_000,
@@ -173,7 +173,7 @@ class TemplateForm(forms.Form):
         label=gettext_lazy("Files sent by"),
         queryset=Account.objects.none(),
         required=False,
-        empty_label=gettext_lazy("Nobody: only for uploads on this page"),
+        empty_label=gettext_lazy("Nobody: uploads on this page only"),
         widget=forms.Select(attrs={"class": "form-select"}),
     )
 
@@ -196,7 +196,7 @@ class TemplateForm(forms.Form):
         lines = str(self.cleaned_data["file_names"]).splitlines()
         names = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
         if any("/" in name or "\\" in name or len(name) > 255 for name in names):
-            raise forms.ValidationError(_("A file name has no folder, and at most 255 letters."))
+            raise forms.ValidationError(_("A file name has no folder and at most 255 characters."))
         if len(names) > 100:
             raise forms.ValidationError(_("At most 100 names."))
         return names
@@ -272,5 +272,5 @@ def process(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     except Refused as refused:
         frame.show_reasons(request, refused)
         return redirect("draft-check", uid)
-    messages.success(request, _("The file is imported in a moment."))
+    messages.success(request, _("The file will be imported in a moment."))
     return redirect("job", job.uid)

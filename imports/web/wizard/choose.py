@@ -31,7 +31,7 @@ def new(request: TenantRequest) -> HttpResponse:
         if _is_feed(feed):
             draft = keeping.new(request.tenant, request.user, feed)
             return redirect("draft-settings", draft.uid)
-        messages.error(request, _("Choose what the file holds."))
+        messages.error(request, _("Choose what the file contains."))
     context = {
         "section": "new",
         "packs": _packs(),
@@ -120,5 +120,5 @@ def discard(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Delete a draft."""
     draft = frame.draft_of(request, uid)
     running.discard(draft, acting.actor(request))
-    messages.success(request, _("Discarded. Nothing was changed in the store."))
+    messages.success(request, _("Discarded. Nothing in the store was changed."))
     return redirect("import-new")

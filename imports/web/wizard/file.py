@@ -56,15 +56,17 @@ def _count(label: Any, help_text: Any = "") -> forms.IntegerField:
 class ReadingForm(forms.Form):
     """How the file is read; the values are the spec's."""
 
-    encoding = _select(gettext_lazy("Encoding"), [("auto", gettext_lazy("Find out")), *_ENCODINGS])
+    encoding = _select(
+        gettext_lazy("Encoding"), [("auto", gettext_lazy("Auto-detect")), *_ENCODINGS]
+    )
     delimiter = _select(
-        gettext_lazy("Columns are parted by"),
+        gettext_lazy("Column separator"),
         [
-            ("auto", gettext_lazy("Find out")),
+            ("auto", gettext_lazy("Auto-detect")),
             (",", gettext_lazy("Comma")),
             (";", gettext_lazy("Semicolon")),
             ("tab", gettext_lazy("Tab")),
-            ("|", gettext_lazy("Bar |")),
+            ("|", gettext_lazy("Vertical bar |")),
         ],
     )
     quote = _select(
@@ -77,8 +79,8 @@ class ReadingForm(forms.Form):
     )
     skip_rows = _count(gettext_lazy("Lines to skip at the top"))
     header_row = _count(
-        gettext_lazy("Row with the names"),
-        gettext_lazy("Counted after the skipped lines; 0 for none."),
+        gettext_lazy("Header row"),
+        gettext_lazy("Counted after the skipped lines; 0 if there is none."),
     )
     skip_last = _count(gettext_lazy("Rows to skip at the end"))
 
@@ -203,8 +205,8 @@ def upload(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         return _refused(
             request,
             draft,
-            _("The file is larger than %(most)s, the most that may be uploaded here. Send it by"
-              " SFTP, or in parts.") % {"most": most},
+            _("The file is larger than %(most)s, the maximum for uploads here. Send it by SFTP,"
+              " or in parts.") % {"most": most},
         )  # fmt: skip
     if sent is None:
         return _refused(request, draft, _("Choose a file first."))
@@ -230,7 +232,7 @@ def pick(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     if (number := _number_of(chosen)) is not None:
         file = receiving.in_folders(request.tenant).filter(pk=number).first()
         if file is None:
-            return _refused(request, draft, _("This file no longer waits in its folder."))
+            return _refused(request, draft, _("This file is no longer waiting in its folder."))
         ask = partial(receiving.request, draft, request.user, file=file, step="file")
         return _taken(request, draft, ask)
     return _refused(request, draft, _("Choose a file first."))
@@ -267,7 +269,7 @@ def _taken(request: TenantRequest, draft: ImportDraft, take: Callable[[int], Non
         return _refused(request, fresh, _reasons(refused))
     except FileNotFoundError:
         fresh = frame.draft_of(request, draft.uid)
-        return _refused(request, fresh, _("That file is not kept any more. Choose another one."))
+        return _refused(request, fresh, _("That file is no longer kept. Choose another one."))
     except keeping.DraftChanged:
         frame.warn_changed(request, draft)
         return _refused(request, frame.draft_of(request, draft.uid), "", status=409)

@@ -133,9 +133,9 @@ def warn_changed(request: TenantRequest, draft: ImportDraft) -> None:
     messages.error(
         request,
         _(
-            "%(who)s saved this import while you worked on it, so yours was not saved. What you"
-            " entered is still below: save again to put it in place of theirs, or reload the page"
-            " to see theirs."
+            "%(who)s saved this import while you were working on it, so your changes were not"
+            " saved. What you entered is still below: save again to replace their version "
+            "with yours, or reload the page to see their version."
         )
         % {"who": fresh.changed_by or _("Somebody else")},
     )

@@ -254,6 +254,6 @@ def _own_field_faults(draft: ImportDraft, spec: dict[str, Any]) -> list[str]:
     names = {field.name.lower() for field in guessing.targets(draft)}
     if own[-1].name.lower() in names:
         return [
-            _("There is a field “%(name)s” already: choose another name.") % {"name": own[-1].name}
+            _("There is already a field “%(name)s”. Choose another name.") % {"name": own[-1].name}
         ]
     return []

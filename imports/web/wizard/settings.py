@@ -28,7 +28,7 @@ _MEASURES = {
     "updates": _("Records updated"),
     "removes": _("Records removed"),
     "rejects": _("Rows rejected"),
-    "size_change": _("Change of the file's size"),
+    "size_change": _("Change in file size"),
     "key_churn": _("New and missing identifiers"),
 }
 
@@ -55,45 +55,47 @@ class SettingsForm(forms.Form):
     operation = _select(
         _("What a row does"),
         [
-            ("", _("As usual for this kind of file")),
+            ("", _("Default for this file type")),
             ("upsert", _("Create the record, or update it")),
-            ("add_only", _("Only create; leave what is there")),
+            ("add_only", _("Only create; leave existing records unchanged")),
             ("update_only", _("Only update; a new record is an issue")),
             ("remove", _("Remove the record")),
         ],
     )
     absent = _select(
-        _("Records that the file does not name"),
-        [("", _("Nothing happens to them")), ("remove", _("They are removed"))],
-        help_text=_("Removing goes with “create or update” only, and the limits below guard it."),
+        _("Records that are not in the file"),
+        [("", _("Leave them unchanged")), ("remove", _("Remove them"))],
+        help_text=_(
+            "Removal is available only with “create or update”, and the limits below protect it."
+        ),
     )
     absent_scope = _select(
         _("Remove only within"),
-        help_text=_("Only records whose value of this field occurs in the file, such as a term."),
+        help_text=_("Only records whose value in this field appears in the file, such as a term."),
     )
     blank = _select(
         _("A blank cell"),
         [
-            ("", _("As usual for this kind of file")),
+            ("", _("Default for this file type")),
             ("keep", _("Keeps what is stored")),
             ("clear", _("Clears the field")),
             ("default", _("Takes the field's default")),
         ],
     )
     unknown_columns = _select(
-        _("A column that a later file has and this one does not"),
+        _("A column that a later file has and this file does not"),
         [
             ("warn", _("Tell me")),
-            ("ignore", _("Leave it out silently")),
-            ("hold", _("Hold the file for a person")),
+            ("ignore", _("Ignore it silently")),
+            ("hold", _("Hold the file until somebody decides")),
         ],
         required=True,
     )
     missing_columns = _select(
         _("A column that is renamed or missing"),
         [
-            ("suggest", _("Refuse the file and say what is near")),
-            ("hold", _("Hold the file for a person")),
+            ("suggest", _("Refuse the file and suggest similar names")),
+            ("hold", _("Hold the file until somebody decides")),
         ],
         required=True,
     )
@@ -108,7 +110,7 @@ class SettingsForm(forms.Form):
         required=False,
         min_value=1,
         max_value=3650,
-        help_text=_("Blank: as long as this portal usually does."),
+        help_text=_("If blank, the portal's default applies."),
         widget=forms.NumberInput(attrs=_TEXT),
     )
 
@@ -141,9 +143,11 @@ class SettingsForm(forms.Form):
         """Raises ValidationError where two answers do not go together."""
         given: dict[str, Any] = super().clean() or {}
         if given.get("absent") and given.get("operation") not in ("", "upsert"):
-            self.add_error("absent", _("This goes only with “Create the record, or update it”."))
+            self.add_error(
+                "absent", _("This is available only with “Create the record, or update it”.")
+            )
         if any(given.get(f"per_{name}") for name in _PER) and not given.get("limits_field"):
-            self.add_error("limits_field", _("Choose the field that these limits are for."))
+            self.add_error("limits_field", _("Choose the field that these limits apply to."))
         return given
 
     def written(self) -> dict[str, Any]:

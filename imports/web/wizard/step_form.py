@@ -14,12 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 # Kind of step: its label, and its initial parameters.
 KINDS: dict[str, tuple[Any, Any]] = {
-    "trim": (_("Trim blanks"), True),
-    "case": (_("Capitals and small letters"), "upper"),
+    "trim": (_("Trim spaces"), True),
+    "case": (_("Uppercase and lowercase"), "upper"),
     "replace": (_("Replace text"), {"find": " ", "with": "", "regex": False}),
-    "split": (_("Split, and take one part"), {"on": " ", "part": 1}),
+    "split": (_("Split and take one part"), {"on": " ", "part": 1}),
     "part": (_("Take some characters"), {"from": 1, "length": 4}),
-    "pad": (_("Fill up to a width"), {"width": 8, "with": "0", "side": "left"}),
+    "pad": (_("Pad to a width"), {"width": 8, "with": "0", "side": "left"}),
     "number": (_("Read a number"), {"decimal": ",", "thousands": "."}),
     "date": (_("Read a date"), {"formats": ["%d.%m.%Y"]}),
     "map": (_("Value map"), {"values": {}, "other": "reject"}),

@@ -53,7 +53,7 @@ class DropHandler(SFTPServerHandler):
     async def _process_packet(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
         self._files.last_request = time.monotonic()
         if pkttype in (FXP_OPEN, FXP_OPENDIR) and self._is_full():
-            refusal = asyncssh.SFTPFailure(f"At most {self._most} files may be open at a time.")
+            refusal = asyncssh.SFTPFailure(f"At most {self._most} files can be open at a time.")
             self.send_packet(FXP_STATUS, pktid, UInt32(pktid), refusal.encode(self._version))
             return
         await super()._process_packet(pkttype, pktid, packet)

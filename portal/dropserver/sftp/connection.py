@@ -104,7 +104,7 @@ class DropConnection(asyncssh.SSHServer):
             return
         if self._server.sessions_of(login.account_id) >= login.limits.sessions:
             log.warning("drop_login_refused", account=login.account_id, limit="sessions_of_account")
-            self.disconnect(f"This account has {login.limits.sessions} sessions already.")
+            self.disconnect(f"This account already has {login.limits.sessions} sessions.")
             return
         self.login = login
         client = str(conn.get_extra_info("client_version", ""))

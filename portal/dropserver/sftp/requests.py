@@ -24,7 +24,7 @@ from portal.dropserver.sftp.answers import attributes, names
 from portal.dropserver.sftp.uploads import OpenUpload, Uploads, Visit, refuse
 
 _WRITING = asyncssh.FXF_WRITE | asyncssh.FXF_APPEND
-_UNFINISHED = "Its upload was not finished; send it again, or resume it."
+_UNFINISHED = "Its upload was not finished. Send it again, or resume it."
 
 
 @dataclass(slots=True, eq=False)
@@ -112,7 +112,7 @@ class DropFiles(asyncssh.SFTPServer):
         """Write to an upload; after a failure (a full disk) it does not get its name."""
         writing = _writing(file_obj)
         if offset + len(data) > self._visit.login.limits.upload_bytes:
-            writing.part.fail("The file is larger than this account may send.")
+            writing.part.fail("The file is larger than this account is allowed to send.")
         return writing.write(offset, data)
 
     async def close(self, file_obj: object) -> None:
@@ -162,7 +162,9 @@ class DropFiles(asyncssh.SFTPServer):
         """Report chmod, chown and utime as done: WinSCP and FileZilla need that."""
         self.stat(path)
         if attrs.size is not None:
-            raise SFTPPermissionDenied("A file is not cut or lengthened here; send it again.")
+            raise SFTPPermissionDenied(
+                "Truncating or extending a file is not supported. Send it again."
+            )
 
     def lsetstat(self, path: bytes, attrs: SFTPAttrs) -> None:
         """The same as `setstat`."""
@@ -176,7 +178,7 @@ class DropFiles(asyncssh.SFTPServer):
     def mkdir(self, path: bytes, attrs: SFTPAttrs) -> None:
         """Refuse; lftp asks for folders that exist, and takes this failure for success."""
         if self._uploads.stat(_existing(path)) is not None:
-            raise FileExistsError(errno.EEXIST, "It is there already.")
+            raise FileExistsError(errno.EEXIST, "It already exists.")
         raise SFTPPermissionDenied(rights.NO_NEW_FOLDERS)
 
     def rmdir(self, path: bytes) -> None:
@@ -207,7 +209,7 @@ class DropFiles(asyncssh.SFTPServer):
             handle = OpenDownload(self._jail.open_read(path))
         except FileNotFoundError:
             if path and self._parts.stat(path):
-                raise SFTPNoSuchFile(f"{shown(path)} is not here. {_UNFINISHED}") from None
+                raise SFTPNoSuchFile(f"{shown(path)} does not exist. {_UNFINISHED}") from None
             raise
         self._open.append(handle)
         return handle

@@ -126,7 +126,7 @@ class Uploads:
         if existing is not None:
             refuse_directory(existing)
             if pflags & asyncssh.FXF_EXCL:
-                raise FileExistsError(errno.EEXIST, f"{shown(path)} exists already.")
+                raise FileExistsError(errno.EEXIST, f"{shown(path)} already exists.")
         elif not pflags & asyncssh.FXF_CREAT and self._parts.stat(path) is None:
             raise SFTPNoSuchFile(f"There is no file {shown(path)}.")
 

@@ -16,7 +16,7 @@ from portal.models import Account, Endpoint
 class Command(BaseCommand):
     """Make an account; without a key print a generated password once."""
 
-    help = "Make a sender's login on an institution's SFTP endpoint, and print its password once."
+    help = "Create a sender's login on an institution's SFTP endpoint, and print its password once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("tenant", metavar="SLUG", help="the institution")

@@ -15,11 +15,11 @@ from portal import provision
 class Command(BaseCommand):
     """Make tenant, endpoint, drops and folders, all or nothing."""
 
-    help = "Make an institution with its SFTP endpoint and the folders of every feed."
+    help = "Create an institution with its SFTP endpoint and the folders of every feed."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help='the institution, such as "Oak College"')
-        parser.add_argument("--slug", help="its short name (default: made from the name)")
+        parser.add_argument("--slug", help="its short name (default: derived from the name)")
         parser.add_argument(
             "--time-zone", default="America/New_York", help="IANA name (default: %(default)s)"
         )
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             raise CommandError(" ".join(error.messages)) from None
         except OSError as error:
             raise CommandError(
-                f"The folders cannot be made: {error}. Run this where DROPS_DIR is, as the drop "
-                "server's user."
+                f"The folders cannot be created: {error}. Run this where DROPS_DIR is, as "
+                "the drop server's user."
             ) from None
         self.stdout.write(f"{tenant.name} ({tenant.slug}) has the endpoint {endpoint.uid}.")

@@ -14,7 +14,7 @@ from portal.models import Role, Tenant
 class Command(BaseCommand):
     """Make a member of a tenant, or an operator; print a generated password once."""
 
-    help = "Make a person who logs in to the pages, and print their password once."
+    help = "Create a person who logs in to the pages, and print their password once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if bool(options["tenant"]) == options["operator"]:
-            raise CommandError("Give either --tenant SLUG or --operator.")
+            raise CommandError("Specify either --tenant SLUG or --operator.")
         password = provision.new_password()
         try:
             if options["operator"]:
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         if person.check_password(password):
             self.stdout.write(f"{person.email} logs in with the password {password}")
         else:
-            self.stdout.write(f"{person.email} was here already and keeps their password.")
+            self.stdout.write(f"{person.email} already exists and keeps their password.")
 
 
 def _tenant(slug: str) -> Tenant:

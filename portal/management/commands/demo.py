@@ -30,13 +30,13 @@ _WAIT_SECONDS = 90
 class Command(BaseCommand):
     """Make the demo institution once and send its sample files by SFTP."""
 
-    help = "Make the demo institution and send its sample files by SFTP. Done once."
+    help = "Create the demo institution and send its sample files by SFTP. This is done only once."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Make it, send, wait for the results, and write the logins to DATA_DIR/demo.json."""
         with tenancy.everyone("the demo makes a tenant"):
             if Tenant.objects.filter(slug=SLUG).exists():
-                self.stdout.write("The demo institution is there already.")
+                self.stdout.write("The demo institution already exists.")
                 return
             accounts = self._make()
         path = Path(settings.DATA_DIR) / "demo.json"

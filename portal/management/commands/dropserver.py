@@ -41,8 +41,8 @@ class Command(BaseCommand):
             key = hostkey.load(Path(settings.SFTP_HOST_KEY_FILE))
         except (OSError, asyncssh.KeyImportError) as error:
             raise CommandError(
-                f"The host key {settings.SFTP_HOST_KEY_FILE} cannot be read: {error}. "
-                "Set SFTP_HOST_KEY_FILE to a private key, or to a name that is free to make one."
+                f"The host key {settings.SFTP_HOST_KEY_FILE} cannot be read: {error}. Set "
+                "SFTP_HOST_KEY_FILE to a private key, or to an unused name to create one."
             ) from None
         asyncio.run(_serve(host, port, key, options["grace"]))
 
@@ -58,7 +58,7 @@ async def _serve(host: str, port: int, key: asyncssh.SSHKey, grace: float) -> No
     except OSError as error:
         ledger.close()
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise CommandError(f"{host}:{port} cannot be listened on: {reason}.") from None
+        raise CommandError(f"Cannot listen on {host}:{port}: {reason}.") from None
     reporting = asyncio.create_task(ledger.report_alive())
     log.info("drop_server_started", host=host, port=server.port, key=hostkey.fingerprint(key))
     await stopping.wait()
@@ -79,5 +79,5 @@ def _rules() -> Rules:
 def _address(bind: str) -> tuple[str, int]:
     host, _, port = bind.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
-        raise CommandError(f"SFTP_BIND is {bind!r}; HOST:PORT is needed, such as 0.0.0.0:2222.")
+        raise CommandError(f"SFTP_BIND is {bind!r}; expected HOST:PORT, such as 0.0.0.0:2222.")
     return host.strip("[]"), int(port)

@@ -40,7 +40,9 @@ class Command(BaseCommand):
             help="address of the SFTP server; port 0 takes a free one (default: %(default)s)",
         )  # fmt: skip
         parser.add_argument(
-            "--no-demo", action="store_true", help="make no demo institution on the first run"
+            "--no-demo",
+            action="store_true",
+            help="do not create the demo institution on the first run",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:

@@ -133,7 +133,7 @@ def test_our_own_unreadable_file_is_our_fault_and_costs_the_far_side_nothing(
     attempt = dispatch.deliver(delivery)
     assert (delivery.state, attempt.outcome) == (State.RETRYING, Outcome.ERRORED)
     assert (delivery.attempts, delivery.own_faults) == (0, 1)
-    assert attempt.words.startswith("The portal's fault, not the server's: ")
+    assert attempt.words.startswith("Portal error, not the server's: ")
     for _ in range(10):
         dispatch.deliver(delivery)
     assert delivery.state == State.GIVEN_UP
@@ -176,7 +176,7 @@ def test_a_cut_off_attempt_is_closed_and_what_it_left_is_removed(dispatch: Dispa
     attempt = dispatch.deliver(delivery)
     dead = delivery.log.get(number=1)
     assert dead.outcome == Outcome.CUT_OFF
-    assert "The portal's fault" in dead.words
+    assert "Portal error" in dead.words
     assert (attempt.number, attempt.outcome) == (2, Outcome.DELIVERED)
     assert (delivery.attempts, delivery.own_faults) == (0, 1)
     assert files(sshd) == {NAME: CONTENT}

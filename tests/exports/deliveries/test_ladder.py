@@ -169,6 +169,6 @@ def test_a_delivery_whose_process_dies_each_time_is_given_up_as_our_fault(
     deliveries.deliver_next(dispatch.tenant.pk)
     delivery.refresh_from_db()
     assert delivery.state == State.GIVEN_UP
-    assert delivery.reason.startswith("The portal's fault")
+    assert delivery.reason.startswith("Portal error")
     assert delivery.log.count() == 1
     assert Notice.objects.filter(event=Notice.Event.PORTAL_FAULT).exists()

@@ -53,7 +53,7 @@ def test_no_renaming_at_all_is_refused_with_the_servers_words(dispatch: Dispatch
     far.faults.rename = "denied"
     delivery, attempt = sent(dispatch, far)
     assert (delivery.state, attempt.step) == (State.REFUSED, Step.RENAME)
-    assert "does not let it be renamed" in delivery.reason
+    assert "does not allow it to be renamed" in delivery.reason
     assert "“no renaming here” (code 3)" in delivery.reason
     assert far.names() == []
 

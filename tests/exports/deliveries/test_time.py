@@ -72,7 +72,7 @@ def failing(place: ServerLogin, bounds: ConnectionLimits = SILENT) -> tuple[str,
 def test_a_server_that_says_nothing_of_use_is_left_in_time(says: bytes, again: float):
     with proxy.answering(says, again=again) as place:
         words, notes, took = failing(place)
-    assert words == "The server did not let us in within 1 s."
+    assert words == "The connection and login did not succeed within 1 s."
     assert notes.steps == ["resolve", "connect"]
     assert CONNECT - 0.1 <= took <= CONNECT + SLACK
 
@@ -82,13 +82,13 @@ def test_a_clock_that_is_set_shortens_no_time(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(time, "time", lambda: clock() + 3600 * next(hours))
     with proxy.answering(b"SSH-2.0-slow\r\n", again=0.0) as place:
         words, _, took = failing(place)
-    assert words == "The server did not let us in within 1 s."
+    assert words == "The connection and login did not succeed within 1 s."
     assert took >= CONNECT - 0.1
 
 
 def test_time_is_up_though_whoever_watches_it_comes_late():
     late = Deadline(0.0, TRANSFER)  # nobody watches
-    with pytest.raises(Unreachable, match="did not let us in within 0 s"):
+    with pytest.raises(Unreachable, match="did not succeed within 0 s"):
         late.check()
 
 
@@ -110,7 +110,7 @@ def test_what_is_no_ssh_server_is_said():
 def test_a_login_that_stands_still_is_left_in_time(sshd: Sshd, fault: str, after: int):
     with proxy.between(sshd.place, fault, after) as (place, _):
         words, notes, took = failing(place)
-    assert words == "The server did not let us in within 1 s."
+    assert words == "The connection and login did not succeed within 1 s."
     assert notes.steps[-1] in ("connect", "host_key", "login")
     assert took <= CONNECT + SLACK
 
@@ -119,7 +119,7 @@ def test_a_login_that_stands_still_is_left_in_time(sshd: Sshd, fault: str, after
 def test_a_transfer_that_stands_still_is_left_in_time(sshd: Sshd, fault: str):
     with proxy.between(sshd.place, fault, AFTER_LOGIN) as (place, _):
         words, notes, took = failing(place, STALLED)
-    assert words == "The transfer was not over within 3 s."
+    assert words == "The transfer did not finish within 3 s."
     assert notes.steps[-1] == "upload"
     assert 0 < notes.count < len(CONTENT)
     assert TRANSFER - 0.1 <= took <= TRANSFER + SLACK

@@ -27,13 +27,13 @@ def delivery(run: Any) -> Delivery:
 @pytest.mark.parametrize(
     ("run", "act", "message", "state"),
     [
-        ("given_up", "resend", "The file is sent again in a moment", "ready"),
-        ("sent", "resend", "The file is sent again in a moment", "ready"),
-        ("retrying", "resend", "The file is sent again in a moment", "ready"),
-        ("retrying", "cancel", "Cancelled. No further attempt is made.", "cancelled"),
+        ("given_up", "resend", "The file will be sent again in a moment", "ready"),
+        ("sent", "resend", "The file will be sent again in a moment", "ready"),
+        ("retrying", "resend", "The file will be sent again in a moment", "ready"),
+        ("retrying", "cancel", "Cancelled. No further attempt will be made.", "cancelled"),
         ("refused", "acknowledge", "Acknowledged. The incident is closed.", "refused"),
         ("sent", "cancel", "The delivery is delivered already.", "delivered"),
-        ("sent", "acknowledge", "There is no incident with this delivery any more.", "delivered"),
+        ("sent", "acknowledge", "This delivery no longer has an open incident.", "delivered"),
     ],
 )
 def test_a_manager_acts_and_is_told_what_became_of_it(

@@ -28,10 +28,10 @@ def rows(cast: Cast) -> dict[str, Any]:
 
 def test_an_empty_list_explains_and_offers_a_beginning(cast: Cast) -> None:
     page = words(get(cast, "exports"))
-    assert "No export yet" in page
+    assert "No exports yet" in page
     assert "New export" in page
     assert "Paste an SFTP address" in page
-    assert "A tenant admin makes the exports." in words(get(cast, "exports", person="viewer"))
+    assert "A tenant admin can create exports." in words(get(cast, "exports", person="viewer"))
 
 
 def test_the_list_tells_the_next_night_the_last_run_and_the_last_nights(
@@ -40,8 +40,8 @@ def test_the_list_tells_the_next_night_the_last_run_and_the_last_nights(
     page = get(cast, "exports", person="viewer")
     assert "Events: courseCompletion" in words(page)
     assert "02:00 C" in words(page)
-    assert "Under way" in words(page)
-    assert "The last 14 nights: 1 given up, 1 failed, 1 will be tried again" in page
+    assert "In progress" in words(page)
+    assert "The last 14 nights: 1 given up, 1 failed, 1 will be retried" in page
     assert "New export" not in words(page)
 
 
@@ -51,7 +51,7 @@ def test_the_strip_has_sixty_nights_each_with_words(cast: Cast, rows: dict[str, 
         'class="nights'
     ) == nights.STRIP  # fmt: skip
     assert ": Sent, 1,204 rows" in words(page)
-    for word in ("Given up", "Failed", "Will be tried again", "Nothing to send", "Not due"):
+    for word in ("Given up", "Failed", "Will be retried", "Nothing to send", "Not due"):
         assert f": {word}" in page
 
 
@@ -70,9 +70,9 @@ def test_a_night_that_has_no_run_leads_a_manager_to_make_its_file(
     [
         ({"state": "given_up"}, "Given up", "pill-good"),
         ({"state": "empty"}, "Nothing to send", "Send again"),
-        ({"kind": "backfill"}, "No run fits this filter", "pill-good"),
-        ({"since": "2999-01-01"}, "No run fits this filter", "pill-good"),
-        ({"since": "never", "state": "no-such"}, "Enter a valid date.", "No run fits"),
+        ({"kind": "backfill"}, "No runs match this filter", "pill-good"),
+        ({"since": "2999-01-01"}, "No runs match this filter", "pill-good"),
+        ({"since": "never", "state": "no-such"}, "Enter a valid date.", "No runs match"),
     ],
 )
 def test_runs_are_filtered(
@@ -114,9 +114,9 @@ def test_past_dates_are_filled_each_with_a_run(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("first", "last", "message"),
     [
-        (-70, -1, "at most 60 can be asked for at once"),
-        (-1, 0, "The last day that is over is"),
-        (-2, -5, "The first day is after the last one."),
+        (-70, -1, "the maximum is 60 at a time"),
+        (-1, 0, "The most recent complete day is"),
+        (-2, -5, "The first day is after the last day."),
         ("soon", -1, "Enter a valid date."),
         ("", "", "This field is required."),
     ],
@@ -192,7 +192,7 @@ def test_a_runs_page_tells_its_file_and_each_attempt(cast: Cast, rows: dict[str,
     assert "Connecting" in text
     assert rows["retrying"].sha256 in text
     assert "Late rows" in text
-    assert "A data manager may download the file." in text
+    assert "A data manager can download the file." in text
     assert "<script>window.hacked" not in page
     assert 'hx-trigger="every 5s"' in page
 
@@ -237,8 +237,8 @@ def test_deliveries_are_filtered_by_state(
 
 def test_deliveries_are_filtered_by_server_and_day(cast: Cast, rows: dict[str, Any]) -> None:
     other = str(rows["other"].uid)
-    assert "No delivery fits this filter" in get(cast, "deliveries", server=other)
-    assert "No delivery fits this filter" in get(cast, "deliveries", until="2001-01-01")
+    assert "No deliveries match this filter" in get(cast, "deliveries", server=other)
+    assert "No deliveries match this filter" in get(cast, "deliveries", until="2001-01-01")
     assert 'class="file"' in get(cast, "deliveries", server=str(rows["server"].uid))
 
 
@@ -259,7 +259,7 @@ def test_a_file_that_is_no_longer_kept_is_not_there(cast: Cast, rows: dict[str, 
         ExportRun.objects.filter(pk=rows["sent"].pk).update(kept_until=past)
     address = reverse("run-file", args=[rows["sent"].uid])
     assert as_person(cast, "manager").get(address).status_code == 404
-    assert "not kept any more" in words(get(cast, "run", rows["sent"].uid))
+    assert "no longer kept" in words(get(cast, "run", rows["sent"].uid))
 
 
 @pytest.mark.parametrize("name", ["export", "run"])

@@ -94,7 +94,7 @@ def test_types_that_are_still_to_come_can_be_named(cast: Cast) -> None:
     ("changes", "message"),
     [
         ({"name": ""}, "This field is required."),
-        ({"name_pattern": "../{date}"}, "cannot stand in a file name"),
+        ({"name_pattern": "../{date}"}, "is not allowed in a file name"),
         ({"name_pattern": "nightly"}, "would be the same every night"),
         ({"name_pattern": "{evnt}-{date}"}, "There is no part {evnt}"),
         ({"days": []}, "Choose at least one day."),
@@ -102,15 +102,15 @@ def test_types_that_are_still_to_come_can_be_named(cast: Cast) -> None:
         ({"at": "25:00"}, "Enter a valid time."),
         ({"keep_days": "0"}, "greater than or equal to 1"),
         ({"kind": "records", "types": []}, "Choose which records are sent."),
-        ({"more_types": "x" * 101}, "has 101 characters; an event type has 100 at most"),
+        ({"more_types": "x" * 101}, "has 101 characters; an event type has at most 100"),
         ({"place-0-server": "", "place-0-path": "/in"}, "Choose a server, or remove this row."),
         (columns(("a", "path", "x"), ("a", "path", "y")), "There are two columns “a”. Rename one."),
-        (columns(("", "path", "x")), "is empty, hidden or longer"),
+        (columns(("", "path", "x")), "is empty, invisible or longer"),
         (columns(("a", "path", "")), "The path of column “a” is empty."),
         (columns(("a", "path", "x..y")), "has nothing before, after or between its dots"),
         (
             {**columns(("a", "path", "x"), ("a.b", "path", "y")), "format": "json"},
-            "cannot be a value and hold",
+            "cannot be a value and contain",
         ),
     ],
 )
@@ -127,9 +127,9 @@ def test_each_bad_input_is_named_and_nothing_is_saved(
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        (" /in", "begins or ends with a blank"),
+        (" /in", "begins or ends with a space"),
         ("/in\u200b", "an invisible character"),
-        ("sftp://u:p@h.example/in", "This is a whole address"),
+        ("sftp://u:p@h.example/in", "This is a full address"),
         ("/" + "x" * 500, "longer than 500 characters"),
     ],
 )
@@ -144,7 +144,7 @@ def test_one_folder_named_twice_is_told(cast: Cast) -> None:
     uid = str(server(cast).uid)
     rows = {f"place-{n}-{name}": v for n in (0, 1) for name, v in (("server", uid), ("path", "/x"))}
     answer = post(cast, "export-new", **form(**rows))
-    assert "This folder is named twice." in words(answer)
+    assert "This folder appears twice." in words(answer)
 
 
 def test_a_name_that_is_taken_is_told_without_case(cast: Cast) -> None:
@@ -170,8 +170,8 @@ def test_of_two_people_who_save_the_second_is_told_what_differs(cast: Cast) -> N
     post(cast, "export-change", row.uid, **form(at="03:00", version="1"))
     answer = post(cast, "export-change", row.uid, **form(keep_days="7", version="1"))
     assert answer.status_code == 409
-    assert "Somebody saved this export meanwhile" in words(answer)
-    assert "Yours differs in: Time of day, Keep files for." in words(answer)
+    assert "Somebody saved this export in the meantime" in words(answer)
+    assert "Your version differs in: Time of day, Keep files for." in words(answer)
     fresh = export(cast)
     assert (fresh.at, fresh.keep_days, fresh.version) == (time(3), 30, 2)
     # Knowing that, saving again is a decision.
@@ -234,8 +234,8 @@ def test_a_path_that_no_event_has_is_named_with_what_was_meant(cast: Cast) -> No
     seed_exports.everything(cast, runs=0)
     rows = columns(("First", "path", "userdetail.firstname"), ("X", "path", "nothing.like.it"))
     text = words(post(cast, "export-new", **form(do="show", **rows)))
-    assert "None of the newest has this path. Did you mean userDetail.firstName?" in text
-    assert "None of the newest has this path: the column would be empty." in text
+    assert "None of the newest items has this path. Did you mean userDetail.firstName?" in text
+    assert "None of the newest items has this path: the column would be empty." in text
 
 
 def test_sample_values_are_shown_beside_a_path(cast: Cast) -> None:
@@ -258,7 +258,7 @@ def test_samples_come_from_ones_own_tenant_only(cast: Cast) -> None:
     [
         ("{event}_{date}", "courseCompletion_"),
         ("{date:%Y%m%d}", ".csv.gz"),
-        ("a/{date}", "“/” cannot stand in a file name"),
+        ("a/{date}", "“/” is not allowed in a file name"),
         ("", "The file name is empty."),
     ],
 )
@@ -288,7 +288,7 @@ def test_an_address_in_the_form_makes_a_server_and_a_destination(cast: Cast) -> 
 def test_a_stray_blank_in_an_address_is_named_with_its_place(cast: Cast) -> None:
     answer = post(cast, "export-new", **form(do="url", url="sftp://ada:x@h.example /in"))
     assert answer.status_code == 422
-    assert "is a blank; remove it" in words(answer)
+    assert "is a space; remove it" in words(answer)
     assert 'value="Completed courses"' in answer.content.decode()
 
 

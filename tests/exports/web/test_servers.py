@@ -65,12 +65,12 @@ def test_a_blank_password_keeps_the_one_that_is_set(cast: Cast) -> None:
     ("changes", "message"),
     [
         ({"host": "sftp://u:p@h.example/x"}, "Only the host"),
-        ({"host": "no host"}, "is no host name"),
+        ({"host": "no host"}, "is not a host name"),
         ({"port": "0"}, "greater than or equal to 1"),
         ({"port": "99999"}, "less than or equal to 65535"),
-        ({"password": " x"}, "begins or ends with a blank"),
-        ({"password": ""}, "Give a password or a private key"),
-        ({"private_key": "-----BEGIN NONSENSE-----"}, "This is no private key that can be used."),
+        ({"password": " x"}, "begins or ends with a space"),
+        ({"password": ""}, "Enter a password or a private key"),
+        ({"private_key": "-----BEGIN NONSENSE-----"}, "This private key cannot be used."),
         ({"username": ""}, "This field is required."),
     ],
 )
@@ -101,7 +101,7 @@ def test_taking_the_only_secret_away_is_refused(cast: Cast) -> None:
 def test_another_host_loses_the_pinned_key(cast: Cast) -> None:
     row = server(cast)
     answer = post(cast, "server", row.uid, **fields(host="elsewhere.example"))
-    assert "its key is to be pinned anew" in words(answer)
+    assert "its key must be pinned again" in words(answer)
     assert only(cast).host_key == ""
 
 
@@ -154,7 +154,7 @@ def test_a_changed_key_warns_before_it_can_be_pinned() -> None:
     probe = Probe(False, [ProbeStep("host_key", False, "Another key.")], "ssh-ed25519", KEY)
     row = Server(name="x", host="h.example", username="u")
     page = render_to_string("exports/_probe.html", {"probe": probe_context(probe), "server": row})
-    assert "It is not the pinned one." in page
+    assert "It is not the pinned key." in page
     assert "btn-danger" in page
 
 
@@ -162,7 +162,7 @@ def test_a_server_that_an_export_sends_to_cannot_be_deleted(cast: Cast) -> None:
     row, export = server(cast), make_export(cast)
     with tenancy.everyone("a test adds a destination"):
         Destination.objects.create(tenant=cast.home, export=export, server=row, path="")
-    assert "An export sends to this server" in words(post(cast, "server-delete", row.uid))
+    assert "An export uses this server" in words(post(cast, "server-delete", row.uid))
     assert only(cast) == row
     with tenancy.everyone("a test takes it away"):
         Destination.objects.all().delete()
@@ -185,14 +185,14 @@ def test_a_known_login_with_another_password_is_told(cast: Cast) -> None:
     post(cast, "export-url", url="sftp://ada:one@files.example/in")
     answer = post(cast, "export-url", url="sftp://ada:two@files.example/in")
     assert answer.status_code == 422
-    assert "has this login already, with another password" in words(answer)
+    assert "already has this login, with a different password" in words(answer)
 
 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("sftp://ada:x@files.example/in ", "ends with a blank; remove it"),
-        (" sftp://ada:x@files.example/in", "begins with a blank; remove it"),
+        ("sftp://ada:x@files.example/in ", "ends with a space; remove it"),
+        (" sftp://ada:x@files.example/in", "begins with a space; remove it"),
         ("ftp://ada:x@files.example/in", "begins with ftp://"),
         ("sftp://files.example/in", "The user name is missing"),
         ("sftp://ada:x@files.example:99999/in", "expected a number from 1 to 65535"),

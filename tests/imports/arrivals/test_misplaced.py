@@ -60,7 +60,8 @@ def test_it_suggests_the_nearest_folder(place: str, name: str, nearest: str) -> 
 def test_it_does_not_guess_where_nothing_speaks_for_a_folder(place: str, name: str) -> None:
     (file,) = find({place: folder(name)}, [*DROPS, "events"])
     assert file.reason.endswith(
-        "Send it again into the folder of its kind, data file and manifest into the same one."
+        "Send it again to the folder for its type, "
+        "with the data file and the manifest in the same folder."
     )
 
 
@@ -78,7 +79,7 @@ def test_folder_names_are_compared_exactly() -> None:
 
 def test_an_account_without_folders_gets_an_answer_too() -> None:
     (file,) = find({"": folder("a.csv")}, [])
-    assert "ask the portal's operator" in file.reason
+    assert "Ask the portal's operator" in file.reason
 
 
 def test_a_drop_in_the_root_takes_files_there() -> None:

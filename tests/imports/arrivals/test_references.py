@@ -28,7 +28,7 @@ def test_a_file_with_its_checksum_is_good() -> None:
     resolution = judge(f'<file name="accounts.csv" checksum="{MD5}" checksumhashtype="MD5"/>')
     assert resolution.problem is None
     assert resolution.entry == FOLDER.by_name["accounts.csv"]
-    assert "as announced" in resolution.reason
+    assert "matches the manifest" in resolution.reason
 
 
 def test_the_digest_is_compared_without_case() -> None:
@@ -111,7 +111,7 @@ def test_every_line_is_answered_in_order_and_only_the_first_of_a_name_counts() -
     resolutions = resolve(parse(f"<files>{lines}</files>".encode()), FOLDER, lambda entry: MD5)
     assert [f.reference.index for f in resolutions] == [0, 1, 2]
     assert [f.problem for f in resolutions] == [None, Problem.BAD_NAME, Problem.DUPLICATE]
-    assert "own folder only" in resolutions[1].reason
+    assert "only files in its own folder" in resolutions[1].reason
 
 
 def test_the_copy_is_compared_in_the_same_words() -> None:

@@ -104,14 +104,14 @@ def test_folders_are_no_files() -> None:
 @pytest.mark.parametrize(
     ("name", "meant", "words"),
     [
-        ("Users.CSV", "users.csv", "small and capital letters"),
+        ("Users.CSV", "users.csv", "uppercase and lowercase letters"),
         ("users.txt", "users.csv", "the file ends in .txt"),
         ("users", "users.csv", "has no extension"),
-        ("users.csv.txt", "users.csv", "spelled much alike"),
+        ("users.csv.txt", "users.csv", "spelling is similar"),
         ("Users2019.csv", "Users2018.csv", "a year, a number"),
         ("classes (1).csv", "classes.csv", "a year, a number"),
         ("class_es-2026-01-31.csv", "classes.csv", "a year, a number"),
-        ("clases.csv", "classes.csv", "spelled much alike"),
+        ("clases.csv", "classes.csv", "spelling is similar"),
     ],
 )
 def test_it_names_the_near_miss_and_what_differs(name: str, meant: str, words: str) -> None:

@@ -82,7 +82,10 @@ def test_it_names_every_missing_column_and_what_is_near() -> None:
             Code.MISSING_COLUMN,
             'The column "PersonIdentifier" is missing. The file has "Person Identifer": rename it.',
         ),
-        (Code.MISSING_COLUMN, 'The column "LastName" is missing. Add it, spelled like this.'),
+        (
+            Code.MISSING_COLUMN,
+            'The column "LastName" is missing. Add it with exactly this spelling.',
+        ),
         (Code.MISSING_COLUMN, 'The column "Email" is missing. The file has "Mail": rename it.'),
     ]
 
@@ -92,7 +95,7 @@ def test_a_column_whose_cells_may_be_blank_must_still_be_there() -> None:
     assert refusal(header, "org_units") == [
         (
             Code.MISSING_COLUMN,
-            'The column "ParentIdentifier" is missing. Add it, spelled like this.',
+            'The column "ParentIdentifier" is missing. Add it with exactly this spelling.',
         )
     ]
 
@@ -111,7 +114,7 @@ def test_it_refuses_columns_that_are_there_twice() -> None:
     refusals = refusal([*ACCOUNTS, "email", "Extra", "extra"])
     assert [code for code, _ in refusals] == [Code.DUPLICATE_COLUMN] * 2
     assert refusals[0][1] == (
-        'The column "Email" is there 2 times (case does not count). Keep one of them.'
+        'The column "Email" appears 2 times (case is ignored). Keep one of them.'
     )
 
 
@@ -119,21 +122,21 @@ def test_it_refuses_a_nameless_column_in_the_middle() -> None:
     assert refusal(["PersonIdentifier", " ", *ACCOUNTS[1:]]) == [
         (
             Code.UNREADABLE_HEADER,
-            "Column 2 has no name in the header. Name it, or take the column out.",
+            "Column 2 has no name in the header. Name it, or remove the column.",
         )
     ]
 
 
 @pytest.mark.parametrize("header", [[], [""], ["", " "]])
 def test_it_refuses_a_header_without_names(header: list[str]) -> None:
-    assert refusal(header) == [(Code.UNREADABLE_HEADER, "The header names no column at all.")]
+    assert refusal(header) == [(Code.UNREADABLE_HEADER, "The header has no column names.")]
 
 
 def test_nameless_columns_at_the_end_are_ignored_with_a_warning() -> None:
     mapping = matched([*ACCOUNTS, "", ""])
     assert len(mapping.header) == 6
     (warning,) = mapping.warnings
-    assert warning.message == "Ignored at the end, without a name: 2 columns."
+    assert warning.message == "Ignored at the end because they have no name: 2 columns."
 
 
 def test_an_error_attachment_imports_as_it_is() -> None:
@@ -157,7 +160,7 @@ def test_the_operation_column_has_its_place() -> None:
 
 def test_the_operation_column_must_be_there() -> None:
     assert refusal(["ExternalID", "AdvisorID"], "beacon_connections") == [
-        (Code.MISSING_COLUMN, 'The column "Action" is missing. Add it, spelled like this.')
+        (Code.MISSING_COLUMN, 'The column "Action" is missing. Add it with exactly this spelling.')
     ]
 
 

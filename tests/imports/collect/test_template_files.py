@@ -184,7 +184,7 @@ def test_a_file_that_no_template_names_is_shown_once_with_its_near_miss_and_stay
     assert desk.names() == {"Users.CSV", "Users.CSV.result.txt"}
     result = (desk.home / "Users.CSV.result.txt").read_text()
     assert result.startswith("unmatched: Users.CSV")
-    assert "small and capital letters differ" in result
+    assert "uppercase and lowercase letters differ" in result
     file = ArrivalFile.objects.get()
     assert default_storage.open(file.content).read().decode() == CAMPUS["accounts"]
     notice = Notice.objects.get()
@@ -253,9 +253,9 @@ def test_the_copy_of_an_unmatched_file_is_deleted_when_its_days_are_over(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"enabled": False}, "switched off"),
-        ({"account": None}, "belongs to no account"),
-        ({"current": None}, "never finished"),
+        ({"enabled": False}, "it is disabled"),
+        ({"account": None}, "not assigned to an account"),
+        ({"current": None}, "not finished"),
     ],
 )
 def test_a_template_that_does_not_count_is_named(

@@ -40,8 +40,8 @@ def test_changed_identifiers_are_asked_about(institution: Institution) -> None:
     job = institution.send("accounts", accounts(0, 1, 2) + accounts(*range(3, 50), prefix="N")[42:])
     assert (job.state, codes(job)) == ("held", ["identifiers_changed"])
     assert job.reason == (
-        "94 % of the identifiers are new, while 47 of 47 of these rows look like records that are "
-        "stored under other identifiers. Did the identifiers change?"
+        "94 % of the identifiers are new, while 47 of 47 of these rows look like "
+        "stored records with other identifiers. Did the identifiers change?"
     )
     assert len(institution.records("accounts")) == 50
 

@@ -164,7 +164,7 @@ def test_versions_that_a_waiting_job_runs_with_are_kept(
 def test_of_two_who_save_at_once_the_second_is_told(institution: Institution) -> None:
     lookup = table(institution)
     acts.set_row(lookup, actor(institution), ("w", "West", ""), based_on=1)
-    with pytest.raises(Refused, match=r"Version 2 was saved by .* meanwhile"):
+    with pytest.raises(Refused, match=r"Version 2 was saved by .* in the meantime"):
         acts.replace(lookup, actor(institution), content(("x", "Y", "")), based_on=1)
     assert lookup.current is not None
     assert lookup.current.row_count == 3
@@ -215,7 +215,7 @@ def test_no_template_is_left_without_the_column_that_it_takes(institution: Insti
 
 
 def test_a_template_is_not_saved_without_its_table(institution: Institution) -> None:
-    with pytest.raises(Refused, match='needs the look-up table "Schools", which is not there'):
+    with pytest.raises(Refused, match='needs the look-up table "Schools", which does not exist'):
         template(institution)
     lookup = table(institution)
     people = template(institution)
@@ -229,7 +229,7 @@ def test_a_template_is_not_saved_without_its_table(institution: Institution) -> 
 def test_a_job_whose_table_is_gone_is_told_so(institution: Institution) -> None:
     job = institution.send("accounts", FILE, spec=spec())
     assert (job.state, job.fault) == ("failed", "sender")
-    assert 'needs the look-up table "Schools", which is not there' in job.reason
+    assert 'needs the look-up table "Schools", which does not exist' in job.reason
 
 
 def test_a_template_in_yaml_names_its_table(institution: Institution) -> None:
@@ -264,7 +264,7 @@ def test_another_tenants_table_is_no_table_of_ours(institution: Institution) -> 
         )  # fmt: skip
         theirs.save()
     try:
-        with pytest.raises(Refused, match="which is not there"):
+        with pytest.raises(Refused, match="which does not exist"):
             template(institution)
         table(institution)
         send(institution, template(institution))

@@ -95,7 +95,7 @@ def test_our_own_fault_is_tried_again_and_then_given_up(
     institution.work()
     job.refresh_from_db()
     assert (job.state, job.fault, job.owner, job.lease_until) == ("failed", "portal", "", None)
-    assert "portal's fault" in job.reason
+    assert "a portal error" in job.reason
     assert states(job) == ["running", "errored", "running", "errored", "running", "failed"]
     assert not staging.leftovers()
 
@@ -213,4 +213,4 @@ def test_a_job_whose_worker_dies_each_time_is_given_up(institution: Institution)
     assert len(institution.work()) == 1
     job.refresh_from_db()
     assert (job.state, job.fault) == (State.FAILED, "portal")
-    assert "without a word 3 times" in job.reason
+    assert "without an error message 3 times" in job.reason

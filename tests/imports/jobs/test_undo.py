@@ -162,10 +162,10 @@ def test_a_dry_run_is_refused(institution: Institution) -> None:
 def test_it_is_refused_twice(institution: Institution) -> None:
     job = send(institution, "u1 Ada")
     actions.undo(job, institution.person())
-    with pytest.raises(actions.NotPossible, match="on its way"):
+    with pytest.raises(actions.NotPossible, match="already in progress"):
         actions.undo(job, institution.person())
     institution.work()
-    with pytest.raises(actions.NotPossible, match="undone already"):
+    with pytest.raises(actions.NotPossible, match="already been undone"):
         actions.undo(job, institution.person())
 
 
@@ -177,7 +177,7 @@ def test_an_undo_that_became_impossible_changes_nothing(institution: Institution
     second.refresh_from_db()
     first.refresh_from_db()
     assert (first.state, second.state, second.fault) == ("complete", "failed", "")
-    assert "undone already" in second.reason
+    assert "already been undone" in second.reason
     assert not RecordChange.objects.filter(job_id=second.pk).exists()
 
 

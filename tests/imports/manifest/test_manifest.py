@@ -167,8 +167,8 @@ def test_marks_do_not_make_a_manifest_too_large_to_be_read_again() -> None:
 @pytest.mark.parametrize(
     ("data", "reason", "at"),
     [
-        (SEED_LITERAL, "there must be a blank", 1),
-        (SEED_LITERAL.decode().encode("utf-16"), "there must be a blank", 1),
+        (SEED_LITERAL, "there must be a space", 1),
+        (SEED_LITERAL.decode().encode("utf-16"), "there must be a space", 1),
         (b"<files>\n<!DOCTYPE x>", "not well-formed", 2),
         (b"\n\n<files>\n<file/>", "not well-formed", 4),
         (b'<files>\n <file name="R&D.csv"/></files>', "At character 15 of the line", 2),
@@ -179,7 +179,7 @@ def test_marks_do_not_make_a_manifest_too_large_to_be_read_again() -> None:
         (b"<!DOCTYPE x><f/>", "Remove the <!DOCTYPE", 1),
         (b"<files/>", "no file element", None),
         (b"", "empty", None),
-        (b"x" * (256 * 1024 + 1), "262,145 bytes, at most 262,144", None),
+        (b"x" * (256 * 1024 + 1), "262,145 bytes; the maximum is 262,144", None),
         (b"<?xml version='1.0' encoding='klingon'?><f/>", "PowerShell", 1),
     ],
 )

@@ -147,7 +147,7 @@ def test_what_was_mapped_before_is_suggested_again() -> None:
     learned = {normal_form("Kdnr. 2"): {"PersonIdentifier": 3, "LastName": 1}}
     (suggestion,) = suggested("accounts", ["KDNR-2"], learned=learned)
     assert suggestion.field == "PersonIdentifier"
-    assert "mapped so 3 times" in suggestion.reason
+    assert "mapped this way 3 times" in suggestion.reason
 
 
 def test_a_mapping_that_was_made_before_goes_before_a_likeness() -> None:

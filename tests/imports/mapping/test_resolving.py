@@ -289,8 +289,8 @@ def test_a_missing_column_is_refused_with_what_is_near() -> None:
         (Code.MISSING_COLUMN, "Mail", "E-Mail"),
     ]
     assert refused.issues[1].message == (
-        'The column "Mail" is missing, from which the template takes "Email".'
-        ' The file has "E-Mail": rename it, or correct the template.'
+        'The column "Mail" is missing, which the template uses for "Email". The file '
+        'has "E-Mail": rename it, or correct the template.'
     )
 
 
@@ -314,7 +314,7 @@ def test_unknown_columns_are_ignored_told_or_held(rule: str, warned: int, held: 
     assert len(mapping.warnings) == warned
     assert bool(mapping.reasons) is held
     if held:
-        assert mapping.reasons[0].endswith('the template does not know: "Extras", "New".')
+        assert mapping.reasons[0].endswith('are not in the template: "Extras", "New".')
         assert mapping.warnings[0].message.endswith('Did you mean "Extra"?')
 
 
@@ -348,11 +348,11 @@ def test_a_spec_that_does_not_fit_is_refused_with_all_reasons() -> None:
         settings={"absent_scope": "School"},
     )
     assert list(map(str, unfit(template, FEED, PEOPLE, {}))) == [
-        'The own field "email" has the name of a field that is there: rename it.',
+        'The custom field "email" has the name of an existing field. Rename it.',
         'The template fills the field "Colour", which "People" does not have.',
-        'The template says no column for "Name", which is needed: map one to it.',
-        '"Id" needs the look-up table "ids", which is not there.',
-        '`absent_scope` names "School", which is no field of "People".',
+        'The template has no column for the required field "Name". Map a column to it.',
+        '"Id" needs the look-up table "ids", which does not exist.',
+        '`absent_scope` names "School", which is not a field of "People".',
     ]
     assert {issue.code for issue in refusal(HEADER, template).issues} == {Code.BAD_TEMPLATE}
 

@@ -280,7 +280,7 @@ ENTITY = '<!DOCTYPE a [<!ENTITY x "xxxx">]>'
     ("source", "words"),
     [
         (io.BytesIO(b"PK\x03\x04 and nothing more"), "damaged"),
-        (io.BytesIO(b"a,b\n1,2\n"), "no XLSX"),
+        (io.BytesIO(b"a,b\n1,2\n"), "not an XLSX file"),
         (io.BytesIO(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)), "old XLS"),
         (by_hand(ENTITY + data(ROW)), "entities"),
         (by_hand(data(ROW), book=ENTITY + BOOK), "entities"),
@@ -291,7 +291,7 @@ ENTITY = '<!DOCTYPE a [<!ENTITY x "xxxx">]>'
         (by_hand(data('<row r="2"/><row r="1"/>')), "out of order"),
         (by_hand(data('<row><c r="XFE1"><v>1</v></c></row>')), "16,384"),
         (by_hand(data('<row><c r="B1"><v>1</v></c><c r="A1"><v>1</v></c></row>')), "out of order"),
-        (by_hand(data('<row><c r="ÀÀ1"><v>1</v></c></row>')), "no column"),
+        (by_hand(data('<row><c r="ÀÀ1"><v>1</v></c></row>')), "which does not exist"),
         (by_hand(data(ROW), book=BOOK.replace("r1", "r9")), "no sheet"),
     ],
 )

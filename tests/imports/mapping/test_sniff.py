@@ -69,8 +69,8 @@ def test_the_first_rows_are_shown_without_title_and_footer() -> None:
         ("102", "MAT", "18,0"),
     )
     assert sniffed.notes == (
-        "Left out before the header: 2 lines.",
-        "Left out at the end, since they are no rows: 2 records.",
+        "Skipped before the header: 2 lines.",
+        "Skipped at the end because they are not rows: 2 records.",
     )
 
 

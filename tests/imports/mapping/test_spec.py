@@ -87,15 +87,18 @@ def test_it_names_all_faults_at_once() -> None:
     ("field", "expected"),
     [
         ({"columns": ["A", "B"]}, "expected join or first_non_blank as first step"),
-        ({"columns": ["A"], "steps": [{"trim": True}, {"join": ""}]}, "joining step further on"),
+        (
+            {"columns": ["A"], "steps": [{"trim": True}, {"join": ""}]},
+            "a join after the first step",
+        ),
         ({"columns": ["A", "A"], "steps": [{"join": ""}]}, "found a column twice"),
-        ({"columns": ["A"], "constant": "x"}, "expected a constant alone"),
+        ({"columns": ["A"], "constant": "x"}, "expected only a constant"),
         ({"constant": 3}, "found the number 3, expected a text"),
         ("A", 'found "A", expected a mapping'),
         ({"columns": "A"}, 'found "A", expected a list'),
         ({"columns": ["A"], "steps": {"trim": True}}, "found a mapping, expected a list"),
         ({"columns": ["A"], "default": "a\0b"}, "expected a text without NUL"),
-        ({"columns": ["A"], "default": "\ud800"}, "without halves of characters"),
+        ({"columns": ["A"], "default": "\ud800"}, "without unpaired surrogates"),
     ],
 )
 def test_it_refuses_a_field_that_makes_no_sense(field: Any, expected: str) -> None:
@@ -125,7 +128,7 @@ def test_it_refuses_a_field_that_makes_no_sense(field: Any, expected: str) -> No
         ({"part": {"from": 1, "length": 0}}, "part.length"),
         ({"pad": {"width": 10**9}}, "pad.width"),
         ({"pad": {"width": 3, "with": "ab"}}, "pad.with"),
-        ({"number": {"decimal": ",", "thousands": ","}}, "another sign than the decimal one"),
+        ({"number": {"decimal": ",", "thousands": ","}}, "a different sign from the decimal sign"),
         ({"date": {"formats": []}}, 'found none, expected one such as "%d.%m.%Y"'),
         ({"date": {"formats": ["%d.%m"]}}, "a year (%Y), a month (%m) and a day (%d)"),
         ({"date": {"formats": ["%Q %Y-%m-%d"]}}, "only the parts %Y"),
@@ -138,7 +141,10 @@ def test_it_refuses_a_field_that_makes_no_sense(field: Any, expected: str) -> No
         ({"map": {"values": {}, "other": "drop"}}, "expected one of keep, blank, reject"),
         ({"lookup": {}}, "the key table is missing"),
         ({"lookup": {"table": "t", "other": "default"}}, "expected the text that an unknown key"),
-        ({"lookup": {"table": "t", "default": "x"}}, 'expected "default", for a default is given'),
+        (
+            {"lookup": {"table": "t", "default": "x"}},
+            'expected "default", because a default is given',
+        ),
         ({"lookup": {"table": "t", "column": ""}}, "lookup.column"),
     ],
 )
@@ -148,15 +154,15 @@ def test_it_refuses_a_step_that_makes_no_sense(step: Any, expected: str) -> None
 
 def test_it_refuses_steps_that_would_blow_a_text_up() -> None:
     longer = {"replace": {"find": ".", "with": "x" * 50, "regex": True}}
-    assert "far longer" in faults(stepped(longer, longer))[0]
+    assert "far too long" in faults(stepped(longer, longer))[0]
     assert parse(stepped(longer))
 
 
 @pytest.mark.parametrize(
     ("own", "expected"),
     [
-        ({"name": "_x"}, "without _ first"),
-        ({"name": " x"}, "without blanks around"),
+        ({"name": "_x"}, "does not begin with _"),
+        ({"name": " x"}, "without spaces at either end"),
         ({"name": "x", "type": "enum"}, "expected one of text"),
         ({"label": "x"}, "the key name is missing"),
     ],
@@ -304,7 +310,7 @@ def test_differences_are_told_in_words() -> None:
     assert changes['Field "Email"'].after == '"Mail"; upper case'
     assert changes['Field "Sex", value "F"'] == Change('Field "Sex", value "F"', "Female", "Woman")
     assert changes['Field "Country"'] == Change('Field "Country"', 'always "MX"', "nothing")
-    assert changes['Own field "Locker"'].before == "integer Number of the locker"
+    assert changes['Custom field "Locker"'].before == "integer Number of the locker"
     assert changes["Operation"] == Change("Operation", "mirror", "as the feed says")
     assert changes["Limits"] == Change("Limits", "creates 100, removes 5.5%", "removes 7")
 

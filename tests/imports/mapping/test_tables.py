@@ -50,7 +50,10 @@ def test_a_download_of_ours_comes_back_as_it_was() -> None:
         (",b\n1,2\n", "A column has no name"),
         ("a,a\n1,2\n", '"a" is the name of two columns.'),
         ("a,b\n", "The table has no rows."),
-        ("a,b\n1,x\n\n 1 ,y\n", 'Line 4: the key "1" is on line 2 already. Each key may be there'),
+        (
+            "a,b\n1,x\n\n 1 ,y\n",
+            'Line 4: the key "1" is already on line 2. Each key can appear only',
+        ),
         ("a,b\n ,x\n", 'Line 2: "a" is blank'),
         ("a,b\n1,x\n2\n", "Line 3: "),
         ("a,b\n1," + "x" * 4_001 + "\n", 'Line 2: "b" has 4,001 characters'),
@@ -65,7 +68,7 @@ def test_it_says_what_is_wrong_with_a_table_and_where(text: str | bytes, expecte
 def test_keys_that_differ_in_capitals_only_are_one_where_capitals_do_not_count() -> None:
     text = "a,b\nx,1\nX,2\n"
     assert len(read_table(text.encode()).rows) == 2
-    assert 'Line 3: the key "X" is on line 2 already (capitals do not count).' in " ".join(
+    assert 'Line 3: the key "X" is already on line 2 (case is ignored).' in " ".join(
         refused(text, fold=True)
     )
 
@@ -73,7 +76,7 @@ def test_keys_that_differ_in_capitals_only_are_one_where_capitals_do_not_count()
 def test_it_is_bounded_in_rows_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = "".join(f"{n},x\n" for n in range(101))
     monkeypatch.setattr(table_files, "MOST_ROWS", 100)
-    assert refused("a,b\n" + rows) == ["The table has more than 100 rows, the most it may have."]
+    assert refused("a,b\n" + rows) == ["The table has more than 100 rows, the maximum."]
     assert len(read_table(("a,b\n" + rows.removesuffix("100,x\n")).encode()).rows) == 100
     monkeypatch.setattr(table_files, "MOST_BYTES", 1 << 20)
     assert "larger than 1 MB" in refused("a,b\n" + "x" * (1 << 20))[0]
@@ -81,7 +84,7 @@ def test_it_is_bounded_in_rows_and_bytes(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_many_faults_are_told_as_some_and_a_number() -> None:
     sentences = refused("a,b\n" + "1,x\n" * 101)
-    assert (len(sentences), sentences[-1]) == (21, "And 80 more of the kind.")
+    assert (len(sentences), sentences[-1]) == (21, "And 80 more similar problems.")
 
 
 def test_the_digest_changes_with_the_content_only() -> None:

@@ -171,9 +171,7 @@ def test_malformed_records_keep_what_fits_and_say_where_the_rest_is():
     assert [row[:2] for row in rows] == [
         ["1", ""], ["1", "2,3,4"], ["1", "open"], ["1", "caf\ufffd\ufffd"], ["", ""]
     ]  # fmt: skip
-    assert (
-        rows[1][5] == "It is blank. | The 2 surplus cells are at the end of the last column here."
-    )
+    assert rows[1][5] == "It is blank. | The 2 extra cells are at the end of the last column here."
 
 
 def test_an_attachment_that_fails_again_has_the_report_columns_once():

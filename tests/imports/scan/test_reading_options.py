@@ -171,7 +171,7 @@ def test_without_quotes_every_line_is_a_record(
 def test_a_quote_in_the_wrong_place_is_named_as_it_is() -> None:
     (chunk,) = scan(io.BytesIO(b"A,B\nO'Hara,1\n'open,2\n"), dialect(quote="'"), 2)
     first, second = chunk.malformed
-    assert first.message.startswith("A single quote (') stands in the wrong place")
+    assert first.message.startswith("A single quote (') is in the wrong place")
     assert second.message.startswith("A single quote (') opens a value")
     code, message = refusal(b"'A,B\n1,2\n", dialect(quote="'"))
     assert code is Code.UNREADABLE_HEADER

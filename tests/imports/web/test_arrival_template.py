@@ -1,4 +1,4 @@
-"""A file that no template names, from its page through the wizard to its import."""
+"""A file that matches no template, from its page through the wizard to its import."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_one_click_leads_from_an_unmatched_file_to_its_import(
     admin: Admin, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrival = arrived(home, "staff.csv")
-    assert "Make a template from this file" in page(admin, arrival)
+    assert "Create a template from this file" in page(admin, arrival)
     assert click(admin, "arrival-template", arrival.uid).endswith("/choose/")
     draft = admin.draft()
     assert (draft.feed, draft.file_name) == ("accounts", "staff.csv")
@@ -77,7 +77,7 @@ def test_one_click_leads_from_an_unmatched_file_to_its_import(
 def test_the_page_shows_the_near_misses_of_the_present_name(admin: Admin, home: Home) -> None:
     home.template("Staff.csv")
     text = words(page(admin, arrived(home, "staff.csv")))
-    assert "Names that nearly fit Staff.csv" in text
+    assert "Similar names Staff.csv" in text
 
 
 def test_the_columns_say_what_the_file_is_likely_for(admin: Admin, home: Home) -> None:
@@ -116,8 +116,8 @@ def test_a_copy_that_is_gone_is_told(admin: Admin, home: Home) -> None:
     arrival = arrived(home, "staff.csv")
     ArrivalFile.objects.filter(arrival=arrival).update(content="")
     text = page(admin, arrival)
-    assert "not kept any more" in text
-    assert "Make a template from this file" not in text
+    assert "no longer kept" in text
+    assert "Create a template from this file" not in text
     assert click(admin, "arrival-template", arrival.uid).endswith(f"/{arrival.uid}/")
 
 
@@ -156,7 +156,7 @@ def test_the_wizard_does_not_take_a_name_that_another_template_of_the_account_ha
     click(admin, "arrival-template", arrived(home, "people.csv").uid)
     fields = {"name": "Mine", "file_names": "people.csv\nstaff.csv"}
     text = admin.send("draft-finish", status=422, account=str(home.account.pk), **fields)
-    assert "takes staff.csv from this account already." in words(text)
+    assert "already imports staff.csv from this account." in words(text)
     assert ImportTemplate.objects.count() == 1
     admin.send("draft-finish", account="", **fields)
     assert ImportTemplate.objects.count() == 2

@@ -57,7 +57,7 @@ def test_one_click_fetches_a_waiting_file_into_the_wizard_and_leaves_it_where_it
     monkeypatch.setattr(bell, "ring", lambda task, tenant: rung.append((task, tenant)))
     assert click(admin, "sighting-template", file.pk).endswith("/file/")
     assert rung == [(bell.POLL, sender.institution.tenant.pk)]
-    assert "The file is being fetched" in admin.page("draft-file")
+    assert "The file is being copied" in admin.page("draft-file")
     asked = reverse("draft-fetched", args=[admin.uid])
     assert admin.client.get(asked, headers={"HX-Request": "true"}).status_code == 204
 
@@ -65,7 +65,7 @@ def test_one_click_fetches_a_waiting_file_into_the_wizard_and_leaves_it_where_it
     answer = admin.client.get(asked, headers={"HX-Request": "true"})
     assert answer.headers["HX-Redirect"] == reverse("draft-file", args=[admin.uid])
     shown = admin.page("draft-file")
-    assert "being fetched" not in shown
+    assert "being copied" not in shown
     assert "Lovelace" in shown
     draft = admin.draft()
     assert (draft.feed, draft.file_name, draft.requested) == ("accounts", "people.csv", None)
@@ -107,7 +107,7 @@ def test_a_file_that_is_gone_before_it_is_fetched_is_told(admin: Admin, sender: 
     sender.poll()
     text = words(admin.page("draft-file"))
     assert "no longer in its folder" in text
-    assert "being fetched" not in text
+    assert "being copied" not in text
     assert stored(admin.draft()) == set()
 
 
@@ -140,7 +140,7 @@ def test_only_who_may_make_a_template_is_offered_one(admin: Admin, sender: Folde
     sender.put("people.csv", CSV)
     sender.put("notes.done.bak", "x")
     sender.poll()
-    words_of = "Make a template from this file"
+    words_of = "Create a template from this file"
     assert admin.client.get(reverse("sightings")).content.decode().count(words_of) == 1
     sender.institution.person().memberships.update(role="manager")
     assert words_of not in admin.client.get(reverse("sightings")).content.decode()
@@ -164,7 +164,7 @@ def test_a_fault_of_ours_is_not_told_as_the_senders_and_is_tried_again(
     sender.poll()
     assert "Lovelace" in admin.page("draft-file")  # the second, whatever became of the first
     admin.uid = first.rsplit("/", 3)[1]
-    assert "being fetched" in admin.page("draft-file")
+    assert "being copied" in admin.page("draft-file")
     monkeypatch.undo()
     sender.poll()
     assert "Lovelace" in admin.page("draft-file")
@@ -178,7 +178,7 @@ def test_what_cannot_be_fetched_is_not_offered(admin: Admin, sender: Folders) ->
     assert admin.page("draft-file").count('value="lies-') == 1
     type(sender.endpoint).objects.update(enabled=False)
     assert 'value="lies-' not in admin.page("draft-file")
-    assert "no longer waits" in admin.send("draft-pick", status=422, job=f"lies-{file.pk}")
+    assert "no longer waiting" in admin.send("draft-pick", status=422, job=f"lies-{file.pk}")
     assert "Choose a file" in admin.send("draft-pick", status=422, job="lies-²")
 
 

@@ -51,11 +51,11 @@ def trail(job: ImportJob) -> list[tuple[str, str]]:
         ("complete", "All 8 rows were accepted"),
         ("incomplete", "41 of 48,211 rows were rejected"),
         ("failed", "the file cannot be imported as it is"),
-        ("our_fault", "The fault is ours"),
-        ("held", "waits for a person to decide"),
+        ("our_fault", "The problem is on our side"),
+        ("held", "is waiting for somebody to decide"),
         ("running", "is being imported"),
-        ("waiting", "waits for its turn"),
-        ("errored", "tried again by itself"),
+        ("waiting", "is waiting for its turn"),
+        ("errored", "retried automatically"),
     ],
 )
 def test_the_outcome_is_one_sentence(
@@ -111,7 +111,7 @@ def test_the_second_of_two_decisions_changes_nothing_and_says_so(
     cast: Cast, rows: dict[str, Any]
 ) -> None:
     act(cast, "job-discard", rows["held"])
-    assert "has moved on meanwhile" in act(cast, "job-release", rows["held"])
+    assert "state has changed in the meantime" in act(cast, "job-release", rows["held"])
     assert fresh(rows["held"]).state == State.DISCARDED
     assert len(trail(rows["held"])) == 1
 
@@ -132,12 +132,12 @@ def test_no_other_state_can_be_decided(
     cast: Cast, rows: dict[str, Any], name: str, action: str
 ) -> None:
     before = fresh(rows[name]).state
-    assert "has moved on meanwhile" in act(cast, action, rows[name])
+    assert "state has changed in the meantime" in act(cast, action, rows[name])
     assert fresh(rows[name]).state == before
 
 
 def test_our_fault_can_be_tried_again(cast: Cast, rows: dict[str, Any]) -> None:
-    assert "need not send it again" in page(cast, rows["our_fault"])
+    assert "do not need to send it again" in page(cast, rows["our_fault"])
     act(cast, "job-retry", rows["our_fault"])
     job = fresh(rows["our_fault"])
     assert (job.state, job.fault, job.reason, job.asked_by) == (State.READY, "", "", "retry")
@@ -195,7 +195,7 @@ def test_misplaced_files_stand_first_with_their_reason(cast: Cast, rows: dict[st
     assert [row.verdict == "misplaced" for row in rows] == [True, True, False, False, False]
     answer = client.get(reverse("sightings"), {"verdict": "misplaced", "name": "accounts"})
     assert [row.path for row in answer.context["page"]] == ["accounts.csv"]
-    assert "from which nothing is imported" in answer.content.decode()
+    assert "which is not imported" in answer.content.decode()
 
 
 def test_a_delivery_is_found_by_the_name_of_a_file_in_it(cast: Cast, rows: dict[str, Any]) -> None:

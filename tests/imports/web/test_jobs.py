@@ -156,7 +156,7 @@ def test_the_csv_file_is_whole_beyond_one_slice(cast: Cast) -> None:
 
 def test_a_tenant_without_a_job_is_shown_how_to_send_one(cast: Cast) -> None:
     page = as_person(cast, "viewer").get(reverse("jobs")).content.decode()
-    assert "No file has come yet" in page
+    assert "No files have arrived yet" in page
     assert "harbor-sis@" in page
     assert "Accounts/AccountImports" in page
 
@@ -164,8 +164,8 @@ def test_a_tenant_without_a_job_is_shown_how_to_send_one(cast: Cast) -> None:
 def test_a_filter_that_fits_nothing_says_so_and_not_that_there_is_nothing(cast: Cast) -> None:
     job(cast, "a.csv")
     page = as_person(cast, "viewer").get(reverse("jobs"), {"name": "zzz"}).content.decode()
-    assert "No job fits this filter" in page
-    assert "No file has come yet" not in page
+    assert "No jobs match this filter" in page
+    assert "No files have arrived yet" not in page
 
 
 def test_foreign_text_is_shown_as_text(cast: Cast) -> None:

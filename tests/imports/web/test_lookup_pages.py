@@ -24,12 +24,12 @@ def looking_up(**step: Any) -> dict[str, Any]:
 
 
 def test_without_a_table_it_says_what_one_is_for(desk: Desk) -> None:
-    assert "No look-up table yet" in desk.get("lookups")
+    assert "No look-up tables yet" in desk.get("lookups")
 
 
 def test_a_table_is_pasted_or_uploaded(desk: Desk) -> None:
     text = desk.post("lookup-create", name="Pasted", pasted="code\tschool\n1\tNorth\n")
-    assert "The table was made." in text
+    assert "Table created." in text
     text = desk.post("lookup-create", name="Sent", file=file("t.csv", CSV), key="school")
     assert "2 rows · version 1" in text
     sent = LookupTable.objects.get(name="Sent")
@@ -42,11 +42,11 @@ def test_a_table_is_pasted_or_uploaded(desk: Desk) -> None:
 
 def test_what_is_wrong_with_a_table_is_said_and_what_was_typed_stays(desk: Desk) -> None:
     text = desk.post("lookup-create", name="Schools", pasted="a,b\n1,x\n1,y\n", status=422)
-    assert "Line 3: the key &quot;1&quot; is on line 2 already" in text
+    assert "Line 3: the key &quot;1&quot; is already on line 2" in text
     assert "1,y" in text
     assert "Choose a file, or paste" in desk.post("lookup-create", name="S", status=422)
     both = desk.post("lookup-create", name="S", pasted=CSV, file=file("t.csv", CSV), status=422)
-    assert "send one of them" in both
+    assert "Send only one of them" in both
     assert not LookupTable.objects.filter(tenant=desk.institution.tenant).exists()
 
 
@@ -67,7 +67,7 @@ def test_the_page_shows_the_rows_and_finds_some(desk: Desk) -> None:
     page = desk.get("lookup", table.uid, find="NORTH")
     assert 'aria-label="Remove 1"' in page
     assert 'aria-label="Remove 2"' not in page
-    assert "No row has this text." in desk.get("lookup", table.uid, find="zzz")
+    assert "No rows contain this text." in desk.get("lookup", table.uid, find="zzz")
 
 
 def test_a_row_is_changed_added_and_removed(desk: Desk) -> None:

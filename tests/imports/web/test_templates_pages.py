@@ -29,7 +29,7 @@ def upper() -> dict[str, Any]:
 
 
 def test_without_a_template_it_says_what_one_is_for(desk: Desk) -> None:
-    assert "No template yet" in desk.get("templates")
+    assert "No templates yet" in desk.get("templates")
 
 
 def test_it_lists_templates_with_their_files_and_last_use(desk: Desk) -> None:
@@ -43,7 +43,7 @@ def test_it_lists_templates_with_their_files_and_last_use(desk: Desk) -> None:
     assert "<time" in desk.get("templates")
     page = desk.get("templates", name="peop")
     assert "People" in page
-    assert "No template fits this filter" in desk.get("templates", name="zzz")
+    assert "No templates match this filter" in desk.get("templates", name="zzz")
 
 
 def test_the_page_says_the_mapping_and_the_settings_in_words(desk: Desk) -> None:
@@ -62,7 +62,9 @@ def test_two_versions_are_compared(desk: Desk) -> None:
     desk.version(template)
     text = desk.get("template", template.uid)
     assert "Field &quot;LastName&quot;" in text
-    assert "Nothing: the two are the same." in desk.get("template", template.uid, older=1, newer=3)
+    assert "Nothing: the two versions are the same." in desk.get(
+        "template", template.uid, older=1, newer=3
+    )
     assert desk.get("template", template.uid, older="x", newer="99999999999")
 
 
@@ -134,7 +136,7 @@ def test_a_template_leaves_and_comes_back_as_yaml(desk: Desk) -> None:
         "template-upload", file=file("t.yaml", text), status=422
     )
     other = text.replace("name: People", "name: Others", 1)
-    assert "The template was made." in desk.post("template-upload", file=file("t.yaml", other))
+    assert "Template created." in desk.post("template-upload", file=file("t.yaml", other))
     again = ImportTemplate.objects.get(name="Others")
     assert again.current.spec == template.current.spec
     assert again.file_names == ["people.csv"]
@@ -148,14 +150,14 @@ def test_an_upload_names_every_fault(desk: Desk) -> None:
     text = desk.post("template-upload", file=file("t.yaml", bad), status=422)
     assert "colums" in text
     assert "spec" in text or "version" in text
-    assert "Nothing was changed, for these" in text
+    assert "Nothing was changed because of these" in text
     assert not ImportTemplate.objects.exists()
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"\xff\xfe\x00", "found bytes that are no text at byte 1"),
+        (b"\xff\xfe\x00", "found bytes that are not text at byte 1"),
         (b"", "submitted file is empty"),
         (b"a: &x 1\nb: *x\n", "anchor or alias"),
         (b"x" * (300 << 10), "expected at most"),
@@ -213,7 +215,7 @@ def test_one_file_of_an_account_is_imported_by_one_template(desk: Desk) -> None:
     assert (template.file_names, template.account) == (["people.csv", "People.csv"], mine)
     clash = {"name": "Others", "account": mine.pk, "file_names": "people.csv"}
     text = desk.post("template-change", other.uid, status=422, **clash)
-    assert "The template “People” takes people.csv from this account already." in text
+    assert "The template “People” already imports people.csv from this account." in text
     desk.post("template-enabled", template.uid, to="disabled")
     desk.post("template-change", other.uid, **clash)
     assert "already" in desk.post("template-enabled", template.uid, to="enabled", status=422)
@@ -223,7 +225,7 @@ def test_one_file_of_an_account_is_imported_by_one_template(desk: Desk) -> None:
 def test_a_name_no_file_can_come_under_is_refused(desk: Desk, name: str) -> None:
     template = desk.template()
     text = desk.post("template-change", template.uid, name="P", file_names=name, status=422)
-    assert "is no name that a file can come under" in text
+    assert "is not a valid file name" in text
     template.refresh_from_db()
     assert template.file_names == ["people.csv"]
 
@@ -232,7 +234,7 @@ def test_a_template_that_files_ran_with_is_not_deleted(desk: Desk) -> None:
     template, unused = desk.template(), desk.template("Unused")
     job = desk.send(template)
     text = desk.post("template-delete", template.uid, status=422)
-    assert "One file ran with it" in text
+    assert "One file was processed with this template" in text
     assert "was deleted" in desk.post("template-delete", unused.uid)
     assert list(ImportTemplate.objects.values_list("name", flat=True)) == ["People"]
     assert "People" in desk.get("job", job.uid)
@@ -271,7 +273,7 @@ def test_a_file_that_is_not_kept_or_not_ours_cannot_be_tried(desk: Desk) -> None
     past = desk.send(template)
     ImportJob.objects.filter(pk=past.pk).update(content="")
     text = desk.post("template-replay", template.uid, file=past.uid, version=1, status=422)
-    assert "Select a valid choice" in text or "No file of this type" in text
+    assert "Select a valid choice" in text or "No files of this type" in text
     assert ImportJob.objects.count() == 1
 
 

@@ -46,7 +46,7 @@ def test_the_page_says_beforehand_what_it_will_do_and_then_it_does_it(desk: Desk
     page = desk.get("job", undo.uid)
     assert "Undo of" in page
     assert f"/jobs/{job.uid}/" in page
-    assert "Left as they are" in page
+    assert "Left unchanged" in page
     assert f"/jobs/{undo.uid}/" in desk.get("job", job.uid)
 
 
@@ -66,10 +66,10 @@ def test_an_undo_is_undone(desk: Desk) -> None:
 def test_what_is_undone_already_says_so(desk: Desk) -> None:
     job = send(desk, row("1", "Ada"))
     desk.post("job-undo-confirm", job.uid)
-    assert "on its way already" in desk.get("job-undo", job.uid)
-    assert "on its way already" in desk.post("job-undo-confirm", job.uid)
+    assert "already in progress" in desk.get("job-undo", job.uid)
+    assert "already in progress" in desk.post("job-undo-confirm", job.uid)
     desk.institution.work()
-    assert "undone already" in desk.get("job-undo", job.uid)
+    assert "already been undone" in desk.get("job-undo", job.uid)
     assert "Undo this import" not in desk.get("job", job.uid)
     assert ImportJob.objects.count() == 2
 
@@ -89,7 +89,7 @@ def test_corrected_rows_run_alone(desk: Desk) -> None:
     fixed = attached(job).replace(b"2,,B", b"2,Bo,B")
     assert fixed != attached(job)
     text = desk.post("job-correct", job.uid, file=file("accounts-errors.csv", fixed))
-    assert "The corrected file was taken" in text
+    assert "The corrected file was received" in text
     desk.institution.work()
     correction = desk.newest()
     assert (correction.state, counts(correction)) == ("complete", {"read": 1, "created": 1}), (
@@ -163,5 +163,5 @@ def test_a_complete_job_takes_no_correction(desk: Desk) -> None:
     job = send(desk, row("1", "Ada"))
     assert "Upload the corrected file" not in desk.get("job", job.uid)
     text = desk.post("job-correct", job.uid, file=file("e.csv", b"x"))
-    assert "no rows that wait" in text
+    assert "no rows to correct" in text
     assert ImportJob.objects.count() == 1

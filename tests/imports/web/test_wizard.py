@@ -112,8 +112,8 @@ def test_a_file_goes_from_upload_to_records(admin: Admin) -> None:
     assert "LOVELACE" in shown
     assert '<option value=";" selected>' in shown
     mapped = words(admin.page("draft-map"))
-    assert "Every needed field has a column" in mapped
-    assert "1 column feeds nothing" in mapped
+    assert "Every required field has a column" in mapped
+    assert "1 column has no field" in mapped
 
     number = admin.number("LastName")
     admin.send("draft-field", number, **{
@@ -166,12 +166,12 @@ def test_of_two_admins_who_save_at_once_the_second_is_told_and_loses_nothing(adm
         "draft-settings", status=409, version=old, unknown_columns="ignore",
         missing_columns="suggest", keep_days="77",
     )  # fmt: skip
-    assert "saved this import while you worked on it" in words(text)
+    assert "saved this import while you were working on it" in words(text)
     assert 'value="77"' in text
     assert admin.draft().spec["settings"]["unknown_columns"] == "hold"
     assert f'name="version" value="{admin.draft().version}"' in text
     text = admin.send("draft-map", status=409, version=old, **{"column-0": ""})
-    assert "saved this import while you worked on it" in words(text)
+    assert "saved this import while you were working on it" in words(text)
     assert "PersonIdentifier" in admin.draft().spec["fields"]
 
 
@@ -206,7 +206,7 @@ def test_two_columns_of_one_name_are_told_apart_by_a_number(admin: Admin) -> Non
         "2,c@d.example,Alan,Turing,wrong,\n"
     )
     shown = words(admin.page("draft-file"))
-    assert "is there more than once" in shown
+    assert "appears more than once" in shown
     assert "email (2)" in shown
     admin.send("draft-field", admin.number("Email"), **{"column-0": "4", "do": "done"})
     admin.send("draft-validate")
@@ -224,7 +224,7 @@ def test_two_columns_of_one_name_are_told_apart_by_a_number(admin: Admin) -> Non
 def test_a_header_on_line_7_is_found_and_can_be_moved(admin: Admin) -> None:
     admin.begin()
     admin.upload("Report\nof the\nschool\n\n\n\n" + PEOPLE)
-    assert "Every needed field has a column" in words(admin.page("draft-map"))
+    assert "Every required field has a column" in words(admin.page("draft-map"))
     form = {"encoding": "auto", "delimiter": ";", "quote": '"', "skip_last": "0"}
     moved = admin.client.get(
         reverse("draft-file", args=[admin.uid]),
@@ -278,7 +278,7 @@ def test_a_count_of_values_that_was_ended_for_its_time_says_so(
     number = admin.number("Type")
     admin.send("draft-field", number, **{"column-0": "2", "do": "add", "kind": "map"})
     text = words(admin.page("draft-field", number))
-    assert re.search(r"Counted in the first [\d,]+ rows\. Counting was ended there", text)
+    assert re.search(r"Counted in the first [\d,]+ rows\. Counting stopped there", text)
     assert "Counted in the first 20,000 rows" not in text
 
 
@@ -324,7 +324,7 @@ def test_what_was_mapped_once_is_suggested_the_next_time(admin: Admin) -> None:
     admin.begin()
     admin.upload(odd)
     assert admin.draft().spec["fields"]["LastName"] == {"columns": ["Kennwort XY"]}
-    assert "was mapped so" in words(admin.page("draft-map"))
+    assert "was mapped this way" in words(admin.page("draft-map"))
 
 
 def test_the_template_file_of_every_feed_can_be_downloaded(admin: Admin) -> None:
@@ -345,7 +345,7 @@ def test_five_hundred_columns_open_with_few_queries_and_a_small_page(
     with django_assert_max_num_queries(12):
         text = admin.page("draft-map")
     assert text.count("<option") < 600
-    assert "Every needed field has a column" in words(text)
+    assert "Every required field has a column" in words(text)
     assert "50 of 500" in words(admin.page("draft-columns"))
 
 
@@ -384,7 +384,7 @@ def test_what_would_be_held_needs_a_yes(admin: Admin) -> None:
     admin.upload(PEOPLE)
     admin.send("draft-validate")
     admin.work()
-    assert "A person would be asked first" in words(admin.page("draft-check"))
+    assert "The file would be held for a decision" in words(admin.page("draft-check"))
     admin.send("draft-process")
     admin.work()
     assert ImportJob.objects.get(dry_run=False).state == "held"
@@ -440,7 +440,7 @@ def test_a_file_that_cannot_be_read_leaves_the_mapping_as_it_was(admin: Admin) -
     assert admin.draft().spec["fields"] == before
     admin.send("draft-file", skip_rows="0", header_row="1", **form)
     assert admin.draft().spec["fields"] == before
-    assert "Every needed field has a column" in words(admin.page("draft-map"))
+    assert "Every required field has a column" in words(admin.page("draft-map"))
 
 
 def test_ten_thousand_values_are_paged_and_more_are_said(admin: Admin) -> None:

@@ -12,7 +12,6 @@ from imports.templates import actions
 from portal.changes import Actor
 from portal.models import User
 from tests.imports.conftest import institution as institution
-from tests.imports.conftest import transactional_db as transactional_db
 from tests.imports.institution import PERSON
 from tests.imports.web.test_wizard import PEOPLE, Admin, words
 from tests.imports.web.test_wizard import admin as admin
@@ -68,7 +67,9 @@ def test_a_version_that_somebody_else_saved_meanwhile_is_not_replaced(saved: Adm
     bob_saves()
     page = saved.send("draft-finish", status=409, **FORM, based_on=shown)
     assert f"Version 2 was saved by {PERSON} meanwhile" in words(page)
-    assert "Yours differs in: Columns of the sample, Field &quot;FirstName&quot;." in words(page)
+    assert "Your version differs in: Columns of the sample, Field &quot;FirstName&quot;." in words(
+        page
+    )
     assert numbers() == [1, 2]
     assert template().current.spec["fields"]["FirstName"] == {"columns": ["Vorname"]}
     assert saved.draft().template_version == 1

@@ -27,16 +27,16 @@ def test_it_reads_a_path_from_the_root_down(raw, names):
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        ("..", "above your folder"),
-        ("/a/../..", "above your folder"),
+        ("..", "outside your folder"),
+        ("/a/../..", "outside your folder"),
         ("a\0b", "NUL"),
         ("a\\b", "backslash"),
         (b"caf\xe9.csv", "UTF-8"),
         ("x" * 256, "256 bytes"),
         ("é" * 128, "256 bytes"),
         ("d/" * 2048 + "x", "4097 bytes"),
-        ("/.parts/x", "kept for the portal"),
-        ("/Courses/.PARTS", "kept for the portal"),
+        ("/.parts/x", "reserved for the portal"),
+        ("/Courses/.PARTS", "reserved for the portal"),
         ("\udcff", "UTF-8"),
     ],
 )

@@ -21,7 +21,7 @@ def test_it_lets_a_sender_write_a_new_name_and_write_it_again():
 
 def test_it_does_not_let_a_sender_write_over_others_files():
     assert "another account" in refusal_to_upload("accounts.csv", THEIRS, ME)
-    assert "made by the portal" in refusal_to_upload("accounts.errors.csv", PORTALS, ME)
+    assert "created by the portal" in refusal_to_upload("accounts.errors.csv", PORTALS, ME)
 
 
 @pytest.mark.parametrize("suffix", STATE_SUFFIXES)

@@ -78,7 +78,7 @@ def test_either_form_of_the_name_opens_the_home_as_the_root(running, home, name)
         sftp.putfo(io.BytesIO(b"a,b\n"), "/users.csv.filepart")
         sftp.rename("/users.csv.filepart", "/users.csv")
         assert sftp.listdir("/") == ["users.csv"]
-        with pytest.raises(PermissionError, match="above your folder"):
+        with pytest.raises(PermissionError, match="outside your folder"):
             sftp.stat("/../x")
     assert (home / "users.csv").read_bytes() == b"a,b\n"
 
@@ -98,10 +98,10 @@ def test_it_removes_own_files_and_results_but_makes_no_folder(running, account, 
         sftp.rename("users.csv", "Users.csv")
         sftp.remove("Users.csv")
         (home / "users.csv.result.txt").write_text("users.csv: complete")
-        with pytest.raises(PermissionError, match="made by the portal"):
+        with pytest.raises(PermissionError, match="created by the portal"):
             sftp.putfo(io.BytesIO(b"x"), "users.csv.result.txt")
         sftp.remove("users.csv.result.txt")
-        with pytest.raises(PermissionError, match="Folders are made by the portal"):
+        with pytest.raises(PermissionError, match="Only the portal creates folders"):
             sftp.mkdir("new")
         with pytest.raises(PermissionError, match="Folders belong to the portal"):
             sftp.rmdir("/")

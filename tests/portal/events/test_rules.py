@@ -78,7 +78,7 @@ def test_a_fault_is_a_value_that_leads_to_its_member_and_tells_what_to_do() -> N
         (("percent",), "wrong_kind"),
     ]
     assert str(refused.value) == (
-        '"id" has 201 characters, the most is 200. Shorten it. '
+        '"id" has 201 characters; the maximum is 200. Shorten it. '
         '"kind" is "begin 100%". Use one of: start, progress, complete. '
         '"percent" is text, expected a number or null.'
     )

@@ -166,9 +166,7 @@ def test_operators_are_told_of_the_portals_faults_and_of_what_nobody_else_hears(
     tell(oak, Event.FAILED, key="3")
     sending.send(oak.pk)
     assert addresses() == ["root@portal.example"]
-    assert outgoing.outbox[0].subject == (
-        "[Oak College] fault of the portal: 1, no template of that name: 1"
-    )
+    assert outgoing.outbox[0].subject == ("[Oak College] portal error: 1, no matching template: 1")
 
 
 def test_nobody_of_another_tenant_is_told(oak: Tenant) -> None:

@@ -62,7 +62,7 @@ def test_a_name_with_one_address_inside_is_refused_whole(monkeypatch: pytest.Mon
     ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: rows)
     with pytest.raises(
-        PermanentRefusal, match=r"rebind.example is at 10\.0\.0\.1, which is no public address"
+        PermanentRefusal, match=r"rebind.example is at 10\.0\.0\.1, which is not a public address"
     ):
         targets.resolve("rebind.example", 22, [], 5)
 

@@ -23,7 +23,7 @@ def uids(text: str) -> list[str]:
 
 def test_an_institution_without_events_is_told_how_they_come(cast: Cast) -> None:
     text = page(cast)
-    assert "No event yet" in text
+    assert "No events yet" in text
     assert "curl" in text
     assert "/api/v1/events/" in text
 
@@ -58,7 +58,7 @@ def test_filters_narrow_the_list(cast: Cast, values: dict[str, str], count: int)
     seed.everything(cast, jobs=0)
     text = page(cast, **values)
     assert len(uids(text)) == count
-    assert ("No event fits" in text) is (count == 0)
+    assert ("No events match" in text) is (count == 0)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_a_wrong_password_and_an_unknown_person_get_the_same_words(cast: Cast) -
         assert answer.status_code == 200
         words.add(str(answer.context["form"].non_field_errors()))
     assert len(words) == 1
-    assert "do not go together" in words.pop()
+    assert "do not match" in words.pop()
 
 
 def test_too_many_failures_are_told_to_wait(cast: Cast, settings: LazySettings) -> None:
@@ -83,7 +83,7 @@ def test_pages_have_the_strict_policy_and_obey_it(cast: Cast) -> None:
 def test_error_pages_have_the_products_look(cast: Cast) -> None:
     missing = as_person(cast, "viewer").get("/nothing/here/")
     assert missing.status_code == 404
-    assert "There is nothing here" in missing.content.decode()
+    assert "Page not found" in missing.content.decode()
     denied = as_person(cast, "viewer").get(reverse("accounts"))
     assert "Tenant admin" in denied.content.decode()
     assert "Your files are safe" in render_to_string("500.html")

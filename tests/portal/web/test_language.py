@@ -181,7 +181,7 @@ def test_a_person_chooses_the_language_in_the_menu(cast: Cast) -> None:
     assert re.search(r"English\s*</button>", page)  # each language in its own words
     assert "Aún no ha llegado ningún archivo" in page
     client.post(reverse("set-language"), {"language": "en-us", "next": "https://evil.example/"})
-    assert "No file has come yet" in client.get(reverse("jobs")).content.decode()
+    assert "No files have arrived yet" in client.get(reverse("jobs")).content.decode()
 
 
 def test_the_choice_leads_to_no_foreign_address(cast: Cast) -> None:

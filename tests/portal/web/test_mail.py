@@ -43,10 +43,10 @@ def chosen(text: str, name: str) -> str:
 @pytest.mark.parametrize(("name", "held"), [("viewer", "off"), ("manager", "on")])
 def test_nothing_chosen_shows_what_the_role_has(cast: Cast, name: str, held: str) -> None:
     text = page(cast, name)
-    assert chosen(text, "mail_held") == f"As my role has it: {held}"
-    assert chosen(text, "mail_failed") == f"As my role has it: {held}"
-    assert chosen(text, "mail_unmatched") == "As my role has it: off"
-    assert chosen(text, "mail_completed") == "As my role has it: off"
+    assert chosen(text, "mail_held") == f"Default for my role: {held}"
+    assert chosen(text, "mail_failed") == f"Default for my role: {held}"
+    assert chosen(text, "mail_unmatched") == "Default for my role: off"
+    assert chosen(text, "mail_completed") == "Default for my role: off"
 
 
 def test_a_choice_is_kept_shown_and_heeded(cast: Cast) -> None:
@@ -78,7 +78,7 @@ def test_nobody_switches_for_anybody_else(cast: Cast) -> None:
 def test_an_admin_cannot_switch_the_mail_about_unmatched_files_off(cast: Cast) -> None:
     text = page(cast, "admin")
     assert 'name="mail_unmatched"' not in text
-    assert "Always: a tenant admin is told of it" in text
+    assert "Always on: a tenant admin is notified" in text
     save(cast, "admin", mail_unmatched="off")
     assert switches(cast, "admin") == [None] * 4
 
@@ -89,7 +89,7 @@ def test_a_choice_that_does_not_exist_is_refused(cast: Cast) -> None:
 
 
 def test_an_operator_who_is_no_member_is_told_so(cast: Cast) -> None:
-    assert "You are no member of this institution" in page(cast, "operator")
+    assert "You are not a member of this institution" in page(cast, "operator")
     assert save(cast, "operator", mail_held="on").status_code == 200
 
 

@@ -269,4 +269,4 @@ def test_a_person_without_an_institution_is_told_so(cast: Cast) -> None:
     cast.viewer.memberships.all().delete()
     page = as_person(cast, "viewer").get(reverse("jobs"))
     assert page.status_code == 403
-    assert "belong to no institution" in page.content.decode()
+    assert "do not belong to an institution" in page.content.decode()

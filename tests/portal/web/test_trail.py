@@ -36,7 +36,7 @@ def acts(text: str) -> list[str]:
 
 
 def test_an_empty_trail_says_what_will_stand_there(cast: Cast) -> None:
-    assert "Nothing was done yet" in page(cast)
+    assert "No actions yet" in page(cast)
 
 
 def test_an_act_stands_there_with_who_did_it_to_what_and_from_where(cast: Cast) -> None:

@@ -162,7 +162,7 @@ def test_it_limits_the_size_of_a_file(running):
         sftp = paramiko.SFTPClient.from_transport(transport)
         with sftp.open(f"{HERE}/a.csv", "wb") as file:
             file.write(b"x" * 100_000)
-            with pytest.raises(OSError, match="larger than this account may send"):
+            with pytest.raises(OSError, match="larger than this account is allowed to send"):
                 file.write(b"x")
         sftp.putfo(io.BytesIO(b"x" * 100_000), f"{HERE}/b.csv")
     assert [file.name for file in running.drop.iterdir()] == ["b.csv"]
