@@ -118,8 +118,9 @@ def _unmatched(
     name = shown(entry.name)
     facts = " ".join([f"No import template has the file name {name}.", *(n.reason for n in near)])
     advice = (
-        "Send it under a name that a template has, or ask a tenant admin of your institution to "
-        "create a template from it in the portal. Names must match exactly, including the extension."
+        "Send it under a name that a template has, or ask a tenant admin of your institution "
+        "to create a template from it in the portal. Names must match exactly, including the "
+        "extension."
     )
     return Unmatched(entry, near, f"{facts} {advice}")
 
@@ -146,8 +147,8 @@ _KINDS: tuple[Kind, ...] = (
     (
         Verdict.RESULT,
         is_result,
-        "{name} was written by the portal for the sender. Correct the rows of an error attachment and "
-        "send it under its own name.",
+        "{name} was written by the portal for the sender. Correct the rows of an error attachment "
+        "and send it under its own name.",
     ),
     (
         Verdict.NAME_TOO_LONG,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from imports.arrivals.names import ERRORS_ENDING, corrected_name
+from imports.arrivals.names import corrected_name
 from imports.jobs import corrections
 from imports.models import ArrivalFile, ImportJob, TemplateVersion
+from portal.dropserver.rights import ERRORS_ENDING
 from portal.records.definitions import Feed
 
 

@@ -9,10 +9,11 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from imports.arrivals.listing import Listing
-from imports.arrivals.names import ERRORS_ENDING, is_temporary
+from imports.arrivals.names import is_temporary
 from imports.collect import folders
 from imports.collect.deliveries import Folder
 from imports.collect.folders import source_of_entry
+from portal.dropserver.rights import ERRORS_ENDING
 from portal.models import Upload
 
 # An upload whose server was lost is ended by another one's sign of life; so long it may take.

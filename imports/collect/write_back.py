@@ -13,7 +13,7 @@ from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
 from imports.arrivals.decisions import Verdict
-from imports.arrivals.names import ERRORS_ENDING, errors_name
+from imports.arrivals.names import errors_name
 from imports.collect import advice, folders, receipt_files, receipts, replaced, uploads
 from imports.collect.deliveries import Folder
 from imports.collect.folders import source_of_entry
@@ -28,6 +28,7 @@ from imports.manifest import (
 )
 from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import logs
+from portal.dropserver.rights import ERRORS_ENDING
 from portal.models import Drop
 
 log = logs.get(__name__)

@@ -36,6 +36,6 @@ def _named(names: set[str]) -> set[str]:
     )
     named: set[str] = set()
     for model, column in uses:
-        rows = model.objects.filter(**{f"{column}__in": sorted(names)})  # type: ignore[attr-defined]
+        rows = model.objects.filter(**{f"{column}__in": sorted(names)})
         named |= {*rows.values_list(column, flat=True)}
     return named

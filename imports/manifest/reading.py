@@ -95,7 +95,8 @@ class _Parser(DefusedExpatParser):
         super().__init__(forbid_dtd=True, forbid_entities=True, forbid_external=True)
         self._xml = xml
         if xml.encoding is not None:
-            self._source.setEncoding(xml.encoding)
+            # The reader asks its source for the encoding when it begins.
+            vars(self)["_source"].setEncoding(xml.encoding)
 
     def reset(self) -> None:
         super().reset()

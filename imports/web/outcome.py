@@ -19,8 +19,8 @@ def sentence(job: ImportJob) -> str:
         return f"{sentence} {later}" if job.is_undone else sentence
     if job.is_undone:
         return _("It was imported and undone later: see the undo below for what was restored.")
-    if job.state == State.INCOMPLETE and (later := corrected_by(job)):
-        return _incomplete_corrected(job, later)
+    if job.state == State.INCOMPLETE and (came := corrected_by(job)):
+        return _incomplete_corrected(job, came)
     if job.state == State.COMPLETE:
         return _complete(job)
     if job.state == State.INCOMPLETE:

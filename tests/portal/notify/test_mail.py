@@ -122,14 +122,20 @@ def test_a_tenant_that_is_not_quiet_waits_but_not_for_ever(
 @pytest.mark.parametrize(
     ("role", "switches", "expected"),
     [
-        (Role.ADMIN, {}, {"unmatched", "held", "decided", *FAILED}),
-        (Role.MANAGER, {}, {"held", "decided", *FAILED}),
+        (Role.ADMIN, {}, {"unmatched", "not_taken", "held", "decided", *FAILED}),
+        (Role.MANAGER, {}, {"not_taken", "held", "decided", *FAILED}),
         (Role.VIEWER, {}, set()),
         (Role.VIEWER, {"mail_failed": True}, FAILED),
-        (Role.MANAGER, {"mail_held": False}, FAILED),
+        (Role.MANAGER, {"mail_held": False, "mail_not_taken": False}, FAILED),
+        (Role.VIEWER, {"mail_not_taken": True}, {"not_taken"}),
         (
             Role.ADMIN,
-            {"mail_unmatched": False, "mail_failed": False, "mail_held": False},
+            {
+                "mail_unmatched": False,
+                "mail_not_taken": False,
+                "mail_failed": False,
+                "mail_held": False,
+            },
             {"unmatched"},
         ),
         (Role.VIEWER, {"mail_completed": True}, {"finished"}),
