@@ -13,7 +13,7 @@ from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
 from imports.arrivals.decisions import Verdict
-from imports.arrivals.names import errors_name
+from imports.arrivals.names import errors_name, result_name
 from imports.collect import advice, folders, receipt_files, receipts, replaced, uploads
 from imports.collect.deliveries import Folder
 from imports.collect.folders import source_of_entry
@@ -98,18 +98,25 @@ def _write_back_manifest(folder: Folder, arrival: Arrival) -> None:
     problems = {f.index: Problem(f.problem) for f in files if f.problem}
     if problems and arrival.current_name.endswith(ManifestState.PROCESSING):
         _annotate_manifest(folder, arrival, problems)
+        _write_invalid(folder, arrival, files)
     finished = [_write_back_file(folder, file) for file in files if not file.problem]
     if not all(finished):
         return
     if problems and arrival.state == Arrival.State.INVALID_FILES:
         _close(arrival, Arrival.State.INVALID_FILES)  # written already; a file of it was undone
     elif problems:
-        lines = tuple(file for file in files if file.problem)
-        _write_manifest_receipt(folder, arrival, "invalid", advice.INVALID_LINES, lines)
+        if not folder.jail.exists(folder.file(result_name(arrival.name))):
+            _write_invalid(folder, arrival, files)  # the round that marked it was cut off
         _close(arrival, Arrival.State.INVALID_FILES)
     else:
         _remove_manifest(folder, arrival)
         _close(arrival, Arrival.State.DONE)
+
+
+def _write_invalid(folder: Folder, arrival: Arrival, files: list[ArrivalFile]) -> None:
+    """Say beside a marked manifest what is wrong with each of its marked lines."""
+    lines = tuple(file for file in files if file.problem)
+    _write_manifest_receipt(folder, arrival, "invalid", advice.INVALID_LINES, lines)
 
 
 def _write_refusal(folder: Folder, arrival: Arrival) -> None:

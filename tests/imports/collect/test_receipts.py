@@ -103,7 +103,7 @@ def test_a_misplaced_file_has_a_receipt_that_goes_with_it(sender: Folders) -> No
         sender.poll()
     receipt = (sender.root / "accounts.csv.result.txt").read_text()
     assert receipt.startswith("misplaced: accounts.csv")
-    assert "from which nothing is imported" in receipt
+    assert "is in the root folder, which is not imported" in receipt
     jsonschema.validate(json.loads((sender.root / "accounts.csv.result.json").read_text()), SCHEMA)
     assert [notice.event for notice in Notice.objects.all()] == ["not_taken"]
     assert Sighting.objects.get().verdict == "misplaced"
@@ -258,4 +258,4 @@ def test_moments_in_sentences_are_in_the_institutions_zone(sender: Folders) -> N
     sender.poll()
     reason = Sighting.objects.get().reason
     tokyo = datetime.now(UTC) + timedelta(hours=9)
-    assert re.search(rf"since {tokyo:%Y-%m-%d} \d\d:\d\d Asia/Tokyo and waits", reason)
+    assert re.search(rf"since {tokyo:%Y-%m-%d} \d\d:\d\d Asia/Tokyo and is waiting", reason)
