@@ -30,6 +30,10 @@ class Code(enum.StrEnum):
     CELL_TOO_LARGE = "cell_too_large"
     ROW_TOO_LARGE = "row_too_large"
     NOT_JSON = "not_json"
+    BLANK_ROWS = "blank_rows"  # left out, a warning
+    FOOTER = "footer"  # likewise
+    REPEATED_HEADER = "repeated_header"  # likewise
+    UNLIKELY_LETTERS = "unlikely_letters"  # a warning
     # one row, by the field and row rules
     REQUIRED = "required"
     TOO_LONG = "too_long"
@@ -60,6 +64,7 @@ class Code(enum.StrEnum):
     WRONG_COLUMN_ORDER = "wrong_column_order"
     TOO_MANY_COLUMNS = "too_many_columns"
     UNKNOWN_COLUMN = "unknown_column"
+    OTHER_LAYOUT = "other_layout"  # a warning: the file was read in another way than expected
     BAD_TEMPLATE = "bad_template"  # the template does not fit what it is for
 
 

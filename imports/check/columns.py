@@ -57,6 +57,12 @@ class ColumnMapping:
         """All fields that have a value in the file."""
         return (*(field for _, field in self.columns), *(each.field for each in self.computed))
 
+    def positions_of(self, names: Collection[str]) -> tuple[int, ...]:
+        """The positions in the file of the columns from which these fields are taken."""
+        plain = [at for at, field in self.columns if field.name in names]
+        parts = [each.positions for each in self.computed if each.field.name in names]
+        return tuple(sorted({*plain, *chain.from_iterable(parts)}))
+
     @property
     def spelled(self) -> dict[str, str]:
         """Field name to its columns' names as the file spells them."""

@@ -279,7 +279,8 @@ def _source(attempt: JobAttempt, readable: Readable) -> Source:
     dialect, mapping = opened(file, size, feed, record_type, readable.spec, tables)
     _update(attempt.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
     absorb_extra = attempt.feed.absorb_extra
-    return Source(file, size, dialect, mapping, absorb_extra, readable.json_lines)
+    key = mapping.positions_of(attempt.record_type.key)
+    return Source(file, size, dialect, mapping, absorb_extra, readable.json_lines, key)
 
 
 def _target(job: ImportJob, record_type: RecordType) -> Target:

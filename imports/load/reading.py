@@ -21,13 +21,13 @@ from imports.issues import Issue, Severity
 from imports.load.staging import Writer
 from imports.load.stored import StoredRecords
 from imports.report.rejects import Reject, RejectSpool, reject_of
-from imports.report.summary import Summary
+from imports.report.summary import Summary, left_out, unlikely_letters
 from imports.scan.cells import QUOTE
 from imports.scan.dialect import Dialect
 from imports.scan.json_lines import explained
 from imports.scan.prefetch import prefetched
 from imports.scan.rereading import records_of, records_on
-from imports.scan.scanner import Chunk, merged, record_hashes, scan
+from imports.scan.scanner import Chunk, FooterRule, merged, record_hashes, scan
 
 _PROGRESS_SECONDS = 0.7
 _MOST_KEPT = 4 << 20
@@ -38,7 +38,8 @@ _ENOUGH = 1 << 20  # bytes of records worth a round of all rules
 class Source:
     """The job's file, how it is written, and what its columns are.
 
-    json_lines: the file is the CSV form of JSON lines (`imports/scan/json_lines.py`).
+    json_lines: the file is the CSV form of JSON lines (`imports/scan/json_lines.py`). key: the
+    positions of the key's columns.
     """
 
     file: BinaryIO
@@ -47,6 +48,7 @@ class Source:
     mapping: ColumnMapping
     absorb_extra: bool = False
     json_lines: bool = False
+    key: tuple[int, ...] = ()
 
     @property
     def width(self) -> int:
@@ -66,8 +68,12 @@ class Source:
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks of the file from its beginning."""
-        chunks = scan(self.file, self.dialect, self.width, absorb_extra=self.absorb_extra)
-        return explained(chunks) if self.json_lines else chunks
+        if self.json_lines:
+            return explained(scan(self.file, self.dialect, self.width))
+        footer = FooterRule(self.key, self.dialect.skip_last)
+        return scan(
+            self.file, self.dialect, self.width, absorb_extra=self.absorb_extra, footer=footer
+        )
 
 
 @dataclass(slots=True)
@@ -116,7 +122,7 @@ def read(
 ) -> None:
     """Run the whole file through. progress is called about once a second and may raise to stop."""
     last_progress = time.monotonic()
-    pending = _Pending()
+    pending = _Pending(source.mapping.header)
     for chunk in prefetched(source.chunks()):
         _skip_stored(chunk, source, reading, pending)
         if pending.weight >= _ENOUGH:
@@ -135,6 +141,7 @@ class _Pending:
     Where nearly all is stored already, most of the time would otherwise go into tiny rounds.
     """
 
+    header: tuple[str, ...]
     chunks: list[Chunk] = field(default_factory=list)
     hashes: list[npt.NDArray[np.int64]] = field(default_factory=list)
     weight: int = 0
@@ -143,6 +150,8 @@ class _Pending:
 def _skip_stored(chunk: Chunk, source: Source, reading: FileReading, pending: _Pending) -> None:
     reading.consumed = chunk.consumed
     reading.seen += len(chunk.lines) + len(chunk.malformed)
+    reading.warnings += left_out(chunk, reading.summary)
+    reading.warnings += unlikely_letters(chunk, reading.summary)
     hashes = record_hashes(chunk, source.layout)
     rest, hashes = reading.stored.skip(chunk, hashes)
     pending.chunks.append(rest)
@@ -155,7 +164,7 @@ def _check(pending: _Pending, validator: Validator, reading: FileReading, writer
         return
     rest, hashes = merged(pending.chunks), np.concatenate(pending.hashes)
     pending.chunks, pending.hashes, pending.weight = [], [], 0
-    rejects = [reject_of(cut) for cut in rest.malformed]
+    rejects = [reject_of(cut, pending.header) for cut in rest.malformed]
     for reject in rejects:
         reading.summary.add(reject.issues[0])
     if len(rest.lines):

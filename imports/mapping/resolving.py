@@ -11,7 +11,7 @@ import xxhash
 from imports.check import columns
 from imports.check.columns import ATTACHMENT_COLUMNS, near_names
 from imports.check.computed import ComputedField
-from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
+from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue, counted
 from imports.mapping.definitions import FieldSpec, Missing, Spec, Unknown
 from imports.mapping.effective import applied, blank_value, extended, unfit
 from imports.mapping.parsing import as_json
@@ -230,6 +230,13 @@ def _reasons(spec: Spec, header: Sequence[str], free: Sequence[int]) -> Iterator
         named = ", ".join(f'"{header[i].strip()[:SHOWN_CHARACTERS]}"' for i in free[:_NAMED])
         more = f" and {len(free) - _NAMED} more" if len(free) > _NAMED else ""
         yield f"The file has columns that are not in the template: {named}{more}."
+    if not spec.reading.header_row and spec.columns and len(header) != len(spec.columns):
+        yield (
+            f"The file has {counted(len(header), 'column')}, the template was made with"
+            f" {len(spec.columns)}. Without a header nobody can tell which are new or gone, and a"
+            " value may be in the wrong field. Look at the rows; then release the file, or correct"
+            " the template."
+        )
 
 
 def _fingerprint(

@@ -374,7 +374,7 @@ def test_corrected_json_lines_come_back_where_they_stand_in_the_attachment(
     second = ImportJob.objects.order_by("pk").last()
     assert second is not None
     assert (second.state, second.rows_rejected) == ("incomplete", 1)
-    assert {found.uid: found.payload for found in sent()} == {"a": {}, "b": {"n": 1.5}}
+    assert {event.uid: event.payload for event in sent()} == {"a": {}, "b": {"n": 1.5}}
     (group,) = second.issue_groups.all()
     assert group.code == "not_json"
     line = 1 + out.getvalue().replace("\r\n", "\n").split("nonsense")[0].count("\n")
