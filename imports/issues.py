@@ -43,6 +43,11 @@ class Code(enum.StrEnum):
     NOT_A_DATE = "not_a_date"
     NOT_A_BOOLEAN = "not_a_boolean"
     BAD_FORMAT = "bad_format"
+    SPREADSHEET_DAMAGE = "spreadsheet_damage"  # a value that a spreadsheet changed
+    RESTORED = "restored"  # read without what a spreadsheet put around it
+    MISSING_WORD = "missing_word"  # NULL, NA and the like
+    DATE_ORDER = "date_order"  # which of two numbers is the day
+    DECIMAL_SIGN = "decimal_sign"  # what the comma of a number means
     SAME_AS = "same_as"
     AFTER = "after"
     MUST_BE_BLANK = "must_be_blank"
@@ -52,6 +57,7 @@ class Code(enum.StrEnum):
     UNKNOWN_KEY = "unknown_key"
     ONLY_ONE = "only_one"
     CYCLE = "cycle"
+    OUTSIDE_PARENT = "outside_parent"
     # the file
     EMPTY_FILE = "empty_file"
     NO_ROWS = "no_rows"

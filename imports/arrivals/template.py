@@ -6,6 +6,7 @@ name of one of the account's templates, extension included, and the file is stab
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -65,10 +66,11 @@ def detect(
     files and get no decision.
     """
     detection = TemplateDetection()
+    composed = {_composed(name): template for name, template in names.items()}
     for entry in listing:
         if entry.is_dir:
             continue
-        template = _template(entry.name, names, sent)
+        template = _template(entry.name, names, composed, sent)
         if decision := _left_alone(entry, names, sent) or _unstable(entry, now, quiet):
             detection.decisions.append(decision)
         elif template is not None:
@@ -81,9 +83,19 @@ def detect(
     return detection
 
 
-def _template(name: str, names: Mapping[str, int], sent: Collection[str]) -> int | None:
-    template = names.get(name)
-    return names.get(corrected_name(name)) if template is None and name in sent else template
+def _composed(name: str) -> str:
+    """The name in normal form C: Macs send the letters and their accents apart."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _template(
+    name: str, names: Mapping[str, int], composed: Mapping[str, int], sent: Collection[str]
+) -> int | None:
+    """The template of that name; of an attachment that was sent, of the name it is called after."""
+    template = names.get(name, composed.get(_composed(name)))
+    if template is None and name in sent:
+        return composed.get(_composed(corrected_name(name)))
+    return template
 
 
 def _left_alone(

@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 from imports.check.row_numbers import RowNumbers
 from imports.check.validation import Validator
 from imports.issues import FileRefused
-from imports.jobs import attachment, instructions, outcome, pinned_lookups, queue, undo
+from imports.jobs import attachment, instructions, locales, outcome, pinned_lookups, queue, undo
 from imports.jobs.instructions import Instructions
 from imports.load import apply, as_events, diff, file_rules, limits, measure, staging, stored
 from imports.load.file_rules import FileRejects
@@ -277,10 +277,13 @@ def _source(attempt: JobAttempt, readable: Readable) -> Source:
     tables = pinned_lookups.pinned(attempt.job.tenant_id, attempt.job.lookups)
     file, size = readable.file, readable.size
     dialect, mapping = opened(file, size, feed, record_type, readable.spec, tables)
-    _update(attempt.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
     absorb_extra = attempt.feed.absorb_extra
     key = mapping.positions_of(attempt.record_type.key)
-    return Source(file, size, dialect, mapping, absorb_extra, readable.json_lines, key)
+    source = Source(file, size, dialect, mapping, absorb_extra, readable.json_lines, key)
+    proven = source.settle_locales(lambda: locales.proven_before(attempt.job))
+    facts = {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
+    _update(attempt.job, dialect={**facts, **({"proven": proven} if proven else {})})
+    return source
 
 
 def _target(job: ImportJob, record_type: RecordType) -> Target:

@@ -7,13 +7,14 @@ through the spool; what the rules across rows need is collected as numbers.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
+from imports.check import locales
 from imports.check.columns import ColumnMapping
 from imports.check.row_numbers import RowNumbers
 from imports.check.validation import CheckedChunk, Validator
@@ -31,6 +32,7 @@ from imports.scan.scanner import Chunk, FooterRule, merged, record_hashes, scan
 
 _PROGRESS_SECONDS = 0.7
 _MOST_KEPT = 4 << 20
+_BLOCK = 1 << 20
 _ENOUGH = 1 << 20  # bytes of records worth a round of all rules
 
 
@@ -59,6 +61,28 @@ class Source:
         """Seed of the records' hashes: the same bytes mean the same only in the same layout."""
         quote = 0 if self.dialect.quote == QUOTE else 1 + ord(self.dialect.quote or "\0")
         return self.mapping.fingerprint ^ ord(self.dialect.delimiter) ^ quote << 8
+
+    def settle_locales(self, before: Callable[[], Mapping[str, bool]]) -> dict[str, bool]:
+        """Look how the file writes its dates and numbers, where no template says it.
+
+        before: what the last file proved, asked only where it is needed. Returns what this one
+        proves, by column.
+        """
+        asked = locales.questions(self.mapping)
+        if not asked or not locales.may_need_a_look(
+            self._blocks(), asked.values(), self.dialect.encoding
+        ):
+            return {}
+        chunks = ((chunk.data, chunk.lines) for chunk in self.chunks())
+        delimiter, quote = self.dialect.delimiter, self.dialect.quote
+        evidence = locales.look(chunks, self.mapping, asked, delimiter, quote)
+        self.mapping = locales.decided(self.mapping, evidence, before())
+        return evidence.proven
+
+    def _blocks(self) -> Iterator[bytes]:
+        self.file.seek(0)
+        while block := self.file.read(_BLOCK):
+            yield block
 
     def records_on(self, lines: npt.NDArray[np.int64]) -> Iterator[tuple[int, bytes]]:
         """The well-formed records that begin on these lines, in order."""

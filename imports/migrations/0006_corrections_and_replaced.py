@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('imports', '0004_drafts_note_the_version_they_saved'),
+        ('imports', '0005_keys_as_people_read_them'),
     ]
 
     operations = [
