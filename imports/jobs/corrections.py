@@ -10,11 +10,11 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
 from imports.issues import FileRefused
-from imports.jobs import instructions, making, outcome
-from imports.models import ImportJob
+from imports.jobs import instructions, making
+from imports.models import ImportJob, TemplateVersion
 from portal import audit
 from portal.models import User
-from portal.records.definitions import Operation
+from portal.records.definitions import Feed, Operation
 from portal.storage import HashedFile
 
 State = ImportJob.State
@@ -71,15 +71,30 @@ def _job(
             absent_scope=job.absent_scope,
             limits=job.limits,
             limits_per=job.limits_per,
-        )
-        outcome.record_state(
-            job, job.state, f"Corrected file sent: job {correction.uid}.", str(user)
+            corrects=job,
         )
         audit.record(
             job.tenant_id, "job.correct", str(job.uid),
             user=user, address=address, file=correction.file_name, job=str(correction.uid),
         )  # fmt: skip
     return correction
+
+
+def operation_of_part(
+    original: ImportJob | None, feed: Feed, version: TemplateVersion | None
+) -> str:
+    """The operation of a correction that came through a folder.
+
+    original: the job that it corrects, if that is there. A file that only is named like an error
+    attachment is taken for a part too: it must never remove what it does not name.
+    """
+    job = original or ImportJob(
+        feed=feed.name,
+        record_type=feed.record_type,
+        template_version=version,
+        state=State.INCOMPLETE,
+    )
+    return _operation(job)
 
 
 def _operation(job: ImportJob) -> str:

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from imports.issues import Issue, headline
 from imports.jobs import mail
 from imports.load.limits import Hold, Plan
-from imports.models import ImportJob, IssueGroup, JobEvent
+from imports.models import Arrival, ImportJob, IssueGroup, JobEvent
 from imports.report.summary import Summary
 from portal import lifecycle, logs
 from portal.events import recording
@@ -80,7 +80,7 @@ def hold(
             job,
             State.HELD,
             plan=plan,
-            reason=" ".join(hold.sentence for hold in holds[:_MOST_REASONS]),
+            reason=_first_few([hold.sentence for hold in holds], "reasons"),
             hold_reasons=[hold.as_json() for hold in holds],
             plan_detail=detail,
             attachment=attachment,
@@ -95,6 +95,8 @@ def finish_undo(
     state = State.INCOMPLETE if left else State.COMPLETE
     _close(undo, state, plan=plan, reason=reason, plan_detail={"left": left})
     record_state(job, job.state, f"Undone by job {undo.uid}. {reason}")
+    # The receipt in the folder says what holds now; the collector writes it again.
+    Arrival.objects.filter(files__job=job).update(settled_at=None)
     _announce(undo, state, plan)
 
 
@@ -116,6 +118,7 @@ def refuse(job: ImportJob, issues: Sequence[Issue], attachment: str) -> None:
             reason=reason,
             fault=ImportJob.Fault.SENDER,
             attachment=attachment,
+            rows_rejected=0,  # its attachment lists the problems, and has no rows to correct
         )
         write_groups(job, summary)
 
@@ -148,6 +151,14 @@ def give_up(job: ImportJob, why: str = "") -> None:
     log.error("import_gave_up", job_id=job.pk, tenant_id=job.tenant_id, reason=why)
     with transaction.atomic():
         _close(job, State.FAILED, reason=reason, fault=ImportJob.Fault.PORTAL)
+
+
+def _first_few(sentences: Sequence[str], noun: str) -> str:
+    """The sentences in one; where there are many, how many more the job's list has."""
+    shown = sentences if len(sentences) <= _MOST_REASONS else sentences[: _MOST_REASONS - 1]
+    left = len(sentences) - len(shown)
+    more = [f"And {left:,} more {noun}; the list has them all."] if left else []
+    return " ".join([*shown, *more])
 
 
 def verdict(plan: Plan) -> tuple[str, str]:

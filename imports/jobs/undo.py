@@ -123,7 +123,7 @@ def refusal(job: ImportJob, *, waiting: bool = True) -> str:
 
 def in_force(undo: ImportJob) -> bool:
     """Whether an undo holds: it was not itself undone."""
-    return not any(in_force(later) for later in undo.undos.filter(state__in=APPLIED))
+    return not undo.is_undone
 
 
 def preview(job: ImportJob) -> UndoPreview:

@@ -22,7 +22,8 @@ class ImportJob(TenantOwned, Leased):
     with fault "portal". A dry run ends PLANNED.
 
     spec: how a job of the wizard reads its file, where no template is saved; template_version says
-    so otherwise. undoes: the job that this one takes back; such a job has no file
+    so otherwise. corrects: the job whose rejected rows this one's file brings again.
+    undoes: the job that this one takes back; such a job has no file
     (`imports/jobs/undo.py`).
     What follows is filled from the template's settings at the start, where the job does not say it
     (`imports/jobs/instructions.py`).
@@ -84,6 +85,9 @@ class ImportJob(TenantOwned, Leased):
     )
     spec = models.JSONField(null=True)
     lookups = models.JSONField(default=dict)
+    corrects = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, related_name="corrections"
+    )
     undoes = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="undos")
     dry_run = models.BooleanField(default=False)
     operation = models.CharField(max_length=20, blank=True)
@@ -135,6 +139,12 @@ class ImportJob(TenantOwned, Leased):
     @property
     def is_final(self) -> bool:
         return self.state in self.FINAL_STATES
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether what it did was taken back, by an undo that was not undone itself."""
+        applied = self.undos.filter(state__in=(self.State.COMPLETE, self.State.INCOMPLETE))
+        return any(not undo.is_undone for undo in applied)
 
     @property
     def percent(self) -> int:

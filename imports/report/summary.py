@@ -16,7 +16,11 @@ EXAMPLES = 5
 
 _MOST_GROUPS = 2_000
 
-_Key = tuple[Severity, Code, str | None]
+# So many different messages of one code are causes of their own.
+_MOST_MESSAGES = 20
+_OWN_MESSAGES = frozenset({Code.NOT_JSON})
+
+_Key = tuple[Severity, Code, str | None, str]
 
 
 @dataclass(slots=True)
@@ -32,7 +36,7 @@ class IssueTally:
 
 
 class Summary:
-    """Counts issues by severity, code and column.
+    """Counts issues by severity, code and column, and by message where a code has several.
 
     Beyond 2,000 groups (a file may have 1,000 columns) further columns of a code share one group
     without a column.
@@ -72,12 +76,19 @@ class Summary:
             self._groups.values(), key=lambda g: (-g.count, g.severity, g.code, g.column or "")
         )
 
+    def _own_message(self, code: Code, message: str) -> str:
+        """The message where each of a code's messages is a cause of its own; up to some of them."""
+        if code not in _OWN_MESSAGES:
+            return ""
+        messages = {key[3] for key in self._groups if key[1] == code}
+        return message if message in messages or len(messages) < _MOST_MESSAGES else ""
+
     def _group(
         self, code: Code, column: str | None, severity: Severity, message: str
     ) -> IssueTally:
-        key: _Key = (severity, code, column)
+        key: _Key = (severity, code, column, self._own_message(code, message))
         if key not in self._groups and len(self._groups) >= _MOST_GROUPS:
-            key = (severity, code, None)
+            key = (severity, code, None, "")
         return self._groups.setdefault(key, IssueTally(severity, code, key[2], message))
 
 

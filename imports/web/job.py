@@ -14,12 +14,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from imports.issues import Code
 from imports.jobs import actions, corrections, queries, undo
 from imports.load.ceilings import MEASURES
 from imports.models import ImportJob, IssueGroup
 from imports.web import outcome, progress
 from portal import audit
-from portal.models import Role, User
+from portal.models import Drop, Role, User
 from portal.web import address, live
 from portal.web.acting import or_404
 from portal.web.downloads import stored_file
@@ -35,13 +36,14 @@ def job_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     job = or_404(queries.job(request.tenant, uid))
     # A job that waits for a person or has ended is not polled.
     moving = job.state in queries.UNFINISHED
+    groups = [_group(group) for group in queries.issue_groups(job)]
     context = {
         "section": "jobs",
         "job": job,
         "outcome": outcome.sentence(job),
         "progress": progress.of(job, timezone.now()),
         "events": _timeline(job),
-        "groups": [_group(group) for group in queries.issue_groups(job)],
+        "groups": groups,
         "counts": _counts(job),
         "every": (2 if job.state == State.RUNNING else 5) if moving else 0,
         "upload": queries.upload(job),
@@ -50,6 +52,10 @@ def job_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "can_undo": is_applied(job) and not undo.refusal(job),
         "can_correct": corrections.expected(job),
         "undos": list(job.undos.order_by("pk")),
+        "corrections": outcome.corrected_by(job),
+        "has_rows": bool(job.attachment and job.rows_rejected),
+        "by_manifest": by_manifest(job),
+        "needs_template": any(g["group"].code == Code.BAD_TEMPLATE for g in groups),
         "raisable": raisable(job),
         "lacks_columns": job.state == State.HELD and actions.lacks_columns(job),
         "plan": plan_of(job),
@@ -72,7 +78,22 @@ def _group(group: IssueGroup) -> dict[str, Any]:
     return {"group": group, "examples": pairs[:5]}
 
 
+def by_manifest(job: ImportJob) -> bool:
+    """Whether the job's file came with a manifest, and not as itself or from a person."""
+    row = job.arrival_file
+    return row is not None and row.arrival.drop.protocol == Drop.Protocol.MANIFEST
+
+
 def _counts(job: ImportJob) -> list[tuple[str, str, int]]:
+    if job.state in (State.HELD, State.DISCARDED, State.PLANNED):
+        return [
+            ("read", _("Read"), job.rows_read),
+            ("created", _("Would be created"), job.rows_created),
+            ("updated", _("Would be updated"), job.rows_updated),
+            ("unchanged", _("Unchanged"), job.rows_unchanged),
+            ("removed", _("Would be removed"), job.rows_removed),
+            ("rejected", _("Rejected"), job.rows_rejected),
+        ]
     return [
         ("read", _("Read"), job.rows_read),
         ("created", _("Created"), job.rows_created),

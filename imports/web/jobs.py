@@ -70,6 +70,7 @@ def _overview(request: TenantRequest) -> dict[str, Any]:
     day = today.date().isoformat()
     unfinished = sum(counts.get(state, 0) for state in queries.UNFINISHED)
     return {
+        "not_taken": queries.not_taken(request.tenant, today),
         "cards": [
             {"state": "complete", "label": _("Complete today"), "since": day},
             {"state": "incomplete", "label": _("Incomplete today"), "since": day},

@@ -14,7 +14,13 @@ State = ImportJob.State
 def sentence(job: ImportJob) -> str:
     """What happened to the file, as short as a data manager reads it."""
     if job.undoes_id is not None and job.is_final:
-        return job.reason or _("The undo failed. Nothing was changed.")
+        sentence = job.reason or _("The undo failed. Nothing was changed.")
+        later = _("This undo was undone itself later.")
+        return f"{sentence} {later}" if job.is_undone else sentence
+    if job.is_undone:
+        return _("It was imported and undone later: see the undo below for what was restored.")
+    if job.state == State.INCOMPLETE and (came := corrected_by(job)):
+        return _incomplete_corrected(job, came)
     if job.state == State.COMPLETE:
         return _complete(job)
     if job.state == State.INCOMPLETE:
@@ -22,6 +28,21 @@ def sentence(job: ImportJob) -> str:
     if job.state == State.FAILED:
         return _failed(job)
     return str(_WORDS[State(job.state)]())
+
+
+def corrected_by(job: ImportJob) -> list[ImportJob]:
+    """The jobs of corrected files that came for this one, oldest first."""
+    return list(job.corrections.order_by("pk"))
+
+
+def _incomplete_corrected(job: ImportJob, later: list[ImportJob]) -> str:
+    rejected = ngettext(
+        "One row was rejected; the others are in the store.",
+        "%(n)s of %(all)s rows were rejected; the others are in the store.",
+        job.rows_rejected,
+    ) % {"n": intcomma(job.rows_rejected), "all": intcomma(job.rows_read)}
+    state = later[-1].get_state_display()
+    return f"{rejected} " + _("A corrected file came later: %(state)s.") % {"state": state}
 
 
 def _complete(job: ImportJob) -> str:
