@@ -22,12 +22,15 @@ from django.db.models.functions import Now
 from imports.check.row_numbers import RowNumbers
 from imports.check.validation import Validator
 from imports.issues import FileRefused
-from imports.jobs import attachment, instructions, outcome, pinned_lookups, queue, undo
+from imports.jobs import attachment, holding, instructions, outcome, pinned_lookups, queue, undo
 from imports.jobs.instructions import Instructions
-from imports.load import apply, as_events, diff, file_rules, limits, measure, staging, stored
+from imports.load import apply, as_events, file_rules, limits, staging, stored
 from imports.load.file_rules import FileRejects
+from imports.load.measure import PlannedFile
+from imports.load.measured import Plan
 from imports.load.plan import Absent
 from imports.load.reading import FileReading, Source, read
+from imports.load.released import differences
 from imports.load.stored import StoredRecords, Target
 from imports.mapping.opening import opened
 from imports.mapping.readable import Readable, readable
@@ -74,7 +77,7 @@ class ReadyPlan:
     source: Source
     reading: FileReading
     stage: staging.StagingTable
-    plan: limits.Plan
+    plan: Plan
     attachment: Future[str]
     absent: Absent | None
 
@@ -121,7 +124,8 @@ def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
     """End the job of a file that cannot be read, or hold it where the template asks for that."""
     if isinstance(refusal, HoldNeeded) and not (job.released_plan or job.dry_run):
         holds = limits.of_header(refusal.reasons, limits.MISSING_COLUMNS)
-        outcome.hold(job, limits.Plan(0, 0, 0, 0, 0, 0), Summary(), "", {}, holds)
+        nothing = outcome.ShownPlan({})
+        outcome.hold(job, Plan(0, 0, 0, 0, 0, 0), Summary(), "", nothing, holds)
         return
     outcome.refuse(job, refusal.issues, attachment.of_refusal(job, folder, refusal.issues))
 
@@ -187,21 +191,23 @@ def _conclude(
 
 def _carry_out(attempt: JobAttempt, ready: ReadyPlan) -> None:
     """Stop after the plan, hold, or apply."""
-    job, target, plan, reading = attempt.job, attempt.target, ready.plan, ready.reading
-    holds = measure.holds(
-        job, attempt.record_type, target, ready.stage, plan, reading.stored, ready.absent
-    )
-    if not job.released_plan:
-        holds = [*limits.of_header(ready.source.mapping.reasons), *holds]
-    if changed := limits.differences(plan, job.released_plan or {}):
-        outcome.record_state(job, ImportJob.State.RUNNING, changed)
+    job, plan, reading = attempt.job, ready.plan, ready.reading
+    file = PlannedFile(
+        attempt.record_type, attempt.target, ready.stage, reading.staged, plan, reading.stored,
+        ready.absent,
+    )  # fmt: skip
+    digests = holding.digests_to_compare(job, file)
+    holds = holding.reasons(job, attempt.instructions, file, ready.source.mapping.reasons, digests)
     if not (job.dry_run or holds):
+        if grown := differences(plan, job.released_plan or {}):
+            note = f"The plan has changed within the limits of the release: {grown}."
+            outcome.record_state(job, ImportJob.State.RUNNING, note)
         _apply(attempt, ready)
         return
     _stage(attempt, Stage.REPORTING)
-    detail = diff.detail(ready.stage, target, reading.staged, ready.absent)
+    shown = holding.shown(job, file, digests)
     stop = outcome.finish_dry_run if job.dry_run else outcome.hold
-    stop(job, plan, reading.summary, ready.attachment.result(), detail, holds)
+    stop(job, plan, reading.summary, ready.attachment.result(), shown, holds)
 
 
 def _absent(attempt: JobAttempt, reading: FileReading, file_rejects: FileRejects) -> Absent | None:
@@ -213,7 +219,7 @@ def _absent(attempt: JobAttempt, reading: FileReading, file_rejects: FileRejects
     rejected = reading.rejected + int(file_rejects.lines.size)
     if attempt.feed.operation != Operation.MIRROR or rejected == reading.seen > 0:
         return None
-    return Absent(attempt.job.absent_scope)
+    return Absent(attempt.instructions.absent_scope)
 
 
 def _apply(attempt: JobAttempt, ready: ReadyPlan) -> None:

@@ -19,7 +19,17 @@ AUTO = "auto"
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "cp1252")
 DELIMITERS: Mapping[str, str] = MappingProxyType({",": ",", ";": ";", "tab": "\t", "|": "|"})
 QUOTES: Mapping[str, str] = MappingProxyType({'"': '"', "'": "'", "none": ""})
-MEASURES = ("creates", "updates", "removes", "rejects", "size_change", "key_churn")
+MEASURES = (
+    "creates",
+    "updates",
+    "removes",
+    "rejects",
+    "size_change",
+    "key_churn",
+    "same_field",
+    "reused_keys",
+    "lost_zeros",
+)
 
 Limits = Mapping[str, int | str]
 
