@@ -167,7 +167,9 @@ def test_only_files_of_the_same_folder_are_newer(desk: Desk) -> None:
         arrival = Arrival.objects.create(
             tenant=tenant, drop=drop, name="x.done", identity=f"{len(jobs)}"
         )
-        file = ArrivalFile.objects.create(tenant=tenant, arrival=arrival, index=0, name="x.csv")
+        file = ArrivalFile.objects.create(
+            tenant=tenant, arrival=arrival, index=0, name="x.csv", source=str(len(jobs))
+        )
         jobs.append(desk.institution.send("accounts", rows(1), limits=limits, arrival_file=file))
     held, _other, newer = jobs
     assert held.state == "held"
