@@ -30,6 +30,10 @@ class Code(enum.StrEnum):
     CELL_TOO_LARGE = "cell_too_large"
     ROW_TOO_LARGE = "row_too_large"
     NOT_JSON = "not_json"
+    BLANK_ROWS = "blank_rows"  # left out, a warning
+    FOOTER = "footer"  # likewise
+    REPEATED_HEADER = "repeated_header"  # likewise
+    UNLIKELY_LETTERS = "unlikely_letters"  # a warning
     # one row, by the field and row rules
     REQUIRED = "required"
     TOO_LONG = "too_long"
@@ -39,6 +43,11 @@ class Code(enum.StrEnum):
     NOT_A_DATE = "not_a_date"
     NOT_A_BOOLEAN = "not_a_boolean"
     BAD_FORMAT = "bad_format"
+    SPREADSHEET_DAMAGE = "spreadsheet_damage"  # a value that a spreadsheet changed
+    RESTORED = "restored"  # read without what a spreadsheet put around it
+    MISSING_WORD = "missing_word"  # NULL, NA and the like
+    DATE_ORDER = "date_order"  # which of two numbers is the day
+    DECIMAL_SIGN = "decimal_sign"  # what the comma of a number means
     SAME_AS = "same_as"
     AFTER = "after"
     MUST_BE_BLANK = "must_be_blank"
@@ -48,6 +57,7 @@ class Code(enum.StrEnum):
     UNKNOWN_KEY = "unknown_key"
     ONLY_ONE = "only_one"
     CYCLE = "cycle"
+    OUTSIDE_PARENT = "outside_parent"
     # the file
     EMPTY_FILE = "empty_file"
     NO_ROWS = "no_rows"
@@ -60,6 +70,7 @@ class Code(enum.StrEnum):
     WRONG_COLUMN_ORDER = "wrong_column_order"
     TOO_MANY_COLUMNS = "too_many_columns"
     UNKNOWN_COLUMN = "unknown_column"
+    OTHER_LAYOUT = "other_layout"  # a warning: the file was read in another way than expected
     BAD_TEMPLATE = "bad_template"  # the template does not fit what it is for
 
 

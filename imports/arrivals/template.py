@@ -6,6 +6,7 @@ name of one of the account's templates, extension included, and the file is stab
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -62,19 +63,25 @@ def detect(
     `near_misses`. Folders are not files and get no decision.
     """
     detection = TemplateDetection()
+    composed = {_composed(name): template for name, template in names.items()}
     for entry in listing:
         if entry.is_dir:
             continue
         if decision := _left_alone(entry, names) or _unstable(entry, now, quiet):
             detection.decisions.append(decision)
-        elif entry.name in names:
-            detection.matches.append(Match(entry, names[entry.name]))
+        elif (template := names.get(entry.name, composed.get(_composed(entry.name)))) is not None:
+            detection.matches.append(Match(entry, template))
         else:
             unmatched = _unmatched(entry, names, elsewhere)
             detection.unmatched.append(unmatched)
             decision = DecisionEntry(entry.name, Verdict.UNMATCHED, unmatched.reason)
             detection.decisions.append(decision)
     return detection
+
+
+def _composed(name: str) -> str:
+    """The name in normal form C: Macs send the letters and their accents apart."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _left_alone(entry: Entry, names: Mapping[str, int]) -> DecisionEntry | None:

@@ -8,6 +8,7 @@ import xxhash
 
 from imports.check.columns import (
     ATTACHMENT_COLUMNS,
+    WAY_OF_READING,
     ColumnMapping,
     fields_of,
     folded_names,
@@ -119,5 +120,5 @@ def _fingerprint(
 ) -> int:
     """Hash the whole definitions, so that a change without a new version counts as well."""
     taken = [(i, field.name) for i, field in columns]
-    facts = repr((list(header), feed, record_type, taken, operation))
+    facts = repr((list(header), feed, record_type, taken, operation, WAY_OF_READING))
     return xxhash.xxh3_64_intdigest(facts.encode("utf-8", "surrogatepass"))

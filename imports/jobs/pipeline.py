@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import resource
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -22,7 +21,16 @@ from django.db.models.functions import Now
 from imports.check.row_numbers import RowNumbers
 from imports.check.validation import Validator
 from imports.issues import FileRefused
-from imports.jobs import attachment, holding, instructions, outcome, pinned_lookups, queue, undo
+from imports.jobs import (
+    attachment,
+    holding,
+    instructions,
+    locales,
+    outcome,
+    pinned_lookups,
+    queue,
+    undo,
+)
 from imports.jobs.instructions import Instructions
 from imports.load import apply, as_events, file_rules, limits, staging, stored
 from imports.load.file_rules import FileRejects
@@ -231,21 +239,7 @@ def _apply(attempt: JobAttempt, ready: ReadyPlan) -> None:
         if plan.created or plan.updated or plan.removed or reading.staged:
             apply.apply(ready.stage, target, job.pk, reading.staged, ready.absent)
             as_events.pass_on(attempt.record_type, ready.stage, target, ready.source.mapping)
-        outcome.finish(job, plan, reading.summary, _attachment_name(ready))
-
-
-def _attachment_name(ready: ReadyPlan) -> str:
-    """The attachment's name in storage, once its pass over the file has ended too.
-
-    It nearly always ends before the records are written. Where it does not, the transaction waits
-    for it, and sends queries meanwhile: the database ends one that is idle for longer than a lease
-    (`portal/settings.py`).
-    """
-    while True:
-        try:
-            return ready.attachment.result(settings.HEARTBEAT_SECONDS)
-        except FutureTimeoutError:
-            lifecycle.keep_transaction_alive()
+        outcome.finish(job, plan, reading.summary, attachment.name_of(ready.attachment))
 
 
 def _start(job: ImportJob) -> None:
@@ -283,9 +277,13 @@ def _source(attempt: JobAttempt, readable: Readable) -> Source:
     tables = pinned_lookups.pinned(attempt.job.tenant_id, attempt.job.lookups)
     file, size = readable.file, readable.size
     dialect, mapping = opened(file, size, feed, record_type, readable.spec, tables)
-    _update(attempt.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
     absorb_extra = attempt.feed.absorb_extra
-    return Source(file, size, dialect, mapping, absorb_extra, readable.json_lines)
+    key = mapping.positions_of(attempt.record_type.key)
+    source = Source(file, size, dialect, mapping, absorb_extra, readable.json_lines, key)
+    proven = source.settle_locales(lambda: locales.proven_before(attempt.job))
+    facts = {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
+    _update(attempt.job, dialect={**facts, **({"proven": proven} if proven else {})})
+    return source
 
 
 def _target(job: ImportJob, record_type: RecordType) -> Target:

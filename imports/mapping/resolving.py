@@ -11,7 +11,7 @@ import xxhash
 from imports.check import columns
 from imports.check.columns import ATTACHMENT_COLUMNS, near_names
 from imports.check.computed import ComputedField
-from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
+from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue, counted
 from imports.mapping.definitions import FieldSpec, Missing, Spec, Unknown
 from imports.mapping.effective import applied, blank_value, extended, unfit
 from imports.mapping.parsing import as_json
@@ -52,7 +52,7 @@ def resolve(
     rule = feed.row_operation
     _refuse_missing(spec, header, at, [rule.column] if rule and not own and place is None else [])
     neutralised = columns.is_attachment(folded)
-    binder = _Binder(header, at, lookups, neutralised)
+    binder = _Binder(header, at, lookups)
     plain, computed = _bound(spec, binder, feed, record_type)
     operation = None
     if own is not None and rule is not None:
@@ -134,15 +134,14 @@ def _missing(name: str, fields: Sequence[str], candidates: Sequence[str]) -> Iss
     near = near_names(name, candidates)
     taken = ", ".join(f'"{field}"' for field in fields[:_NAMED])
     why = f", which the template uses for {taken}" if fields else ""
-    named = " and ".join(f'"{candidate[:SHOWN_CHARACTERS]}"' for candidate in near)
+    named = " and ".join(f'"{columns.short(candidate)}"' for candidate in near)
     which = "it" if len(near) == 1 else "the right one"
     advice = (
         f"The file has {named}: rename {which}" if near else "Add it with exactly this spelling"
     )
     return Issue(
         Code.MISSING_COLUMN,
-        f'The column "{name[:SHOWN_CHARACTERS]}" is missing{why}.'
-        f" {advice}, or correct the template.",
+        f'The column "{columns.short(name)}" is missing{why}. {advice}, or correct the template.',
         column=name,
         value=", ".join(near)[:SHOWN_CHARACTERS],
     )
@@ -167,7 +166,6 @@ class _Binder:
     header: Sequence[str]
     at: Mapping[str, int]
     lookups: Tables
-    neutralised: bool
 
     def computed(
         self, source: FieldSpec, field: Field, number: int, default: str | None
@@ -180,7 +178,6 @@ class _Binder:
             [self.at[name] for name in source.columns],
             slot=len(self.header) + number,
             lookups=self.lookups,
-            neutralised=self.neutralised,
             default=default,
         )
 
@@ -227,9 +224,16 @@ def _warnings(
 
 def _reasons(spec: Spec, header: Sequence[str], free: Sequence[int]) -> Iterator[str]:
     if free and spec.settings.unknown_columns is Unknown.HOLD:
-        named = ", ".join(f'"{header[i].strip()[:SHOWN_CHARACTERS]}"' for i in free[:_NAMED])
+        named = ", ".join(f'"{columns.short(header[i])}"' for i in free[:_NAMED])
         more = f" and {len(free) - _NAMED} more" if len(free) > _NAMED else ""
         yield f"The file has columns that are not in the template: {named}{more}."
+    if not spec.reading.header_row and spec.columns and len(header) != len(spec.columns):
+        yield (
+            f"The file has {counted(len(header), 'column')}, the template was made with"
+            f" {len(spec.columns)}. Without a header nobody can tell which are new or gone, and a"
+            " value may be in the wrong field. Look at the rows; then release the file, or correct"
+            " the template."
+        )
 
 
 def _fingerprint(
@@ -238,5 +242,5 @@ def _fingerprint(
     """A hash of everything that decides a row's values; the order of JSON's keys does not."""
     written = json.dumps(as_json(spec), sort_keys=True)
     tables = [(name, lookups[name].digest) for name in named_in(spec)]
-    facts = repr((list(header), feed, record_type, written, tables))
+    facts = repr((list(header), feed, record_type, written, tables, columns.WAY_OF_READING))
     return xxhash.xxh3_64_intdigest(facts.encode("utf-8", "surrogatepass"))

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from imports.issues import SHOWN_CHARACTERS, Code, Issue, Severity
+from imports.scan.chunks import Chunk
+from imports.scan.encoding import unlikely
 
 EXAMPLES = 5
 
@@ -94,6 +96,42 @@ def warn(summary: Summary, warnings: Sequence[Issue]) -> None:
         warnings = [w for w in warnings if w.code != Code.UNKNOWN_COLUMN]
     for warning in warnings:
         summary.add(warning)
+
+
+def left_out(chunk: Chunk, summary: Summary) -> int:
+    """Add what the scanner left out, since it is no row: a warning a line. Returns their number."""
+    blank = chunk.blank
+    if blank.size:
+        message = "These rows have no value in any cell; they were left out."
+        summary.add_many(Code.BLANK_ROWS, None, Severity.WARNING, message, blank, [""] * EXAMPLES)
+    if chunk.repeated.size:
+        message = "These rows are the header once more; they were left out."
+        lines, nothing = chunk.repeated, [""] * EXAMPLES
+        summary.add_many(Code.REPEATED_HEADER, None, Severity.WARNING, message, lines, nothing)
+    if chunk.footers:
+        texts = "; ".join(f'line {each.line:,}: "{each.text}"' for each in chunk.footers)
+        message = f"Left out at the file's end, since it is a footer and no row: {texts}."
+        ends = [each.line for each in chunk.footers]
+        values = [each.text for each in chunk.footers]
+        summary.add_many(Code.FOOTER, None, Severity.WARNING, message, ends, values)
+    return int(blank.size + chunk.repeated.size) + len(chunk.footers)
+
+
+def unlikely_letters(chunk: Chunk, summary: Summary) -> int:
+    """Add a warning for each record with letters that names do not have. Returns their number."""
+    places = list(unlikely(chunk.data))
+    if not places:
+        return 0
+    at = np.searchsorted(chunk.offsets, [offset for offset, _ in places], side="right") - 1
+    records, first = np.unique(at, return_index=True)
+    message = (
+        "This row has letters that names do not have. Check the encoding of the file and, in a"
+        " template, of its reading; or correct the value where it comes from."
+    )
+    values = [places[index][1] for index in first[:EXAMPLES].tolist()]
+    lines = chunk.lines[records]
+    summary.add_many(Code.UNLIKELY_LETTERS, None, Severity.WARNING, message, lines, values)
+    return int(records.size)
 
 
 def no_rows() -> Issue:

@@ -224,3 +224,31 @@ def test_any_header_is_mapped_or_refused(header: list[str]) -> None:
 )
 def test_names_that_are_there_again_get_a_number(header: list[str], names: list[str]) -> None:
     assert numbered(header) == names
+
+
+@pytest.mark.parametrize(
+    "name", ["\u200bPersonIdentifier", "Person\u00adIdentifier", "\ufeffPERSONIDENTIFIER\u00a0"]
+)
+def test_what_nobody_sees_in_a_header_does_not_count(name: str) -> None:
+    feed = catalog().feed("accounts")
+    header = [name, "FirstName", "LastName", "Email"]
+    mapping = match(header, feed, catalog().record_type("accounts"))
+    assert mapping.columns[0][1].name == "PersonIdentifier"
+    assert mapping.warnings == ()
+
+
+def test_a_message_shows_what_nobody_sees_in_a_header() -> None:
+    feed = catalog().feed("accounts")
+    header = ["PersonIdentifier", "First\u2060Name2", "LastName", "Email"]
+    with pytest.raises(FileRefused) as refusal:
+        match(header, feed, catalog().record_type("accounts"))
+    assert 'The file has "FirstU+2060Name2"' in str(refusal.value)
+
+
+def test_a_column_that_holds_only_what_nobody_sees_has_no_name() -> None:
+    feed = catalog().feed("accounts")
+    header = ["PersonIdentifier", "FirstName", "LastName", "Email", "\u200b"]
+    mapping = match(header, feed, catalog().record_type("accounts"))
+    assert [issue.message for issue in mapping.warnings] == [
+        "Ignored at the end because they have no name: 1 column."
+    ]

@@ -225,7 +225,7 @@ def test_a_header_on_line_7_is_found_and_can_be_moved(admin: Admin) -> None:
     admin.begin()
     admin.upload("Report\nof the\nschool\n\n\n\n" + PEOPLE)
     assert "Every required field has a column" in words(admin.page("draft-map"))
-    form = {"encoding": "auto", "delimiter": ";", "quote": '"', "skip_last": "0"}
+    form = {"encoding": "auto", "delimiter": ";", "quote": '"'}
     moved = admin.client.get(
         reverse("draft-file", args=[admin.uid]),
         {**form, "skip_rows": "0", "header_row": "1"}, headers={"HX-Request": "true"},
@@ -434,7 +434,7 @@ def test_a_file_that_cannot_be_read_leaves_the_mapping_as_it_was(admin: Admin) -
     admin.begin()
     admin.upload(PEOPLE)
     before = admin.draft().spec["fields"]
-    form = {"encoding": "auto", "delimiter": ";", "quote": '"', "skip_last": "0"}
+    form = {"encoding": "auto", "delimiter": ";", "quote": '"'}
     text = admin.send("draft-file", status=422, skip_rows="900", header_row="1", **form)
     assert "notice-error" in text
     assert admin.draft().spec["fields"] == before

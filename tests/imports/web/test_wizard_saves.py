@@ -66,7 +66,7 @@ def test_a_version_that_somebody_else_saved_meanwhile_is_not_replaced(saved: Adm
     shown = based_on(saved.page("draft-finish"))
     bob_saves()
     page = saved.send("draft-finish", status=409, **FORM, based_on=shown)
-    assert f"Version 2 was saved by {PERSON} meanwhile" in words(page)
+    assert f"Version 2 was saved by {PERSON} in the meantime" in words(page)
     assert "Your version differs in: Columns of the sample, Field &quot;FirstName&quot;." in words(
         page
     )

@@ -22,7 +22,7 @@ SELECT set_config('app.tenant', '', true);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("imports", "0004_drafts_note_the_version_they_saved")]
+    dependencies = [("imports", "0005_keys_as_people_read_them")]
 
     operations = [
         migrations.AddField(
