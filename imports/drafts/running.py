@@ -64,7 +64,7 @@ def process(draft: ImportDraft, actor: Actor, version: int, *, agreed: bool) -> 
     spec = ready_spec(draft)
     plan = None
     if agreed or not checked.hold_reasons:
-        plan = {**actions.plan_counts(checked), "holds": checked.hold_reasons}
+        plan = actions.plan_shown(checked)
     with transaction.atomic():
         job = _job(draft, actor.user, spec, released_plan=plan)
         keeping.save(draft, actor.user, version, job=job, step="done", checked=version + 1)
@@ -84,7 +84,6 @@ def is_current(draft: ImportDraft) -> bool:
 
 def _job(draft: ImportDraft, user: User, spec: Spec, **more: Any) -> ImportJob:
     feed = catalog().feed(draft.feed)
-    per = spec.settings.limits_per
     return making.for_person(
         draft.tenant_id,
         user,
@@ -92,9 +91,6 @@ def _job(draft: ImportDraft, user: User, spec: Spec, **more: Any) -> ImportJob:
         making.JobFile(draft.file_name, draft.file_size, draft.sha256, draft.content),
         "Requested on the page “New import”.",
         spec=as_json(spec),
-        absent_scope=spec.settings.absent_scope or "",
-        limits=dict(spec.settings.limits),
-        limits_per=per and {"field": per.field, "limits": dict(per.limits)},
         kept_until=making.keep_until(spec.settings.keep_days),
         **more,
     )

@@ -7,6 +7,7 @@ Their data (*failed* with fault "sender") and our fault (*errored*, later *faile
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from django.db.models.functions import Now
 
 from imports.issues import Issue, headline
 from imports.jobs import mail
-from imports.load.limits import Hold, Plan
+from imports.load.measured import Hold, Plan
 from imports.models import Arrival, ImportJob, IssueGroup, JobEvent
 from imports.report.summary import Summary
 from portal import lifecycle, logs
@@ -25,6 +26,14 @@ log = logs.get(__name__)
 State = ImportJob.State
 # Reasons in the job's one sentence; its list has all of them.
 _MOST_REASONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPlan:
+    """What a page shows of a plan, and the digests by which a release knows it again."""
+
+    detail: Mapping[str, Any]
+    digests: Mapping[str, str] | None = None
 
 
 def record_state(job: ImportJob, state: str, note: str = "", actor: str = "Import engine") -> None:
@@ -49,7 +58,7 @@ def finish_dry_run(
     plan: Plan,
     summary: Summary,
     attachment: str,
-    detail: Mapping[str, Any],
+    shown: ShownPlan,
     holds: Sequence[Hold] = (),
 ) -> None:
     """A dry run stops after the plan, and records what would hold the real job."""
@@ -60,7 +69,8 @@ def finish_dry_run(
             plan=plan,
             reason="",
             hold_reasons=[hold.as_json() for hold in holds],
-            plan_detail=detail,
+            plan_detail=shown.detail,
+            plan_digests=shown.digests,
             attachment=attachment,
         )
         write_groups(job, summary)
@@ -71,7 +81,7 @@ def hold(
     plan: Plan,
     summary: Summary,
     attachment: str,
-    detail: Mapping[str, Any],
+    shown: ShownPlan,
     holds: Sequence[Hold],
 ) -> None:
     """Wait for a person; nothing is applied before."""
@@ -82,7 +92,8 @@ def hold(
             plan=plan,
             reason=_first_few([hold.sentence for hold in holds], "reasons"),
             hold_reasons=[hold.as_json() for hold in holds],
-            plan_detail=detail,
+            plan_detail=shown.detail,
+            plan_digests=shown.digests,
             attachment=attachment,
         )
         write_groups(job, summary)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import resource
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -25,6 +24,7 @@ from imports.issues import FileRefused
 from imports.jobs import (
     astray,
     attachment,
+    holding,
     instructions,
     locales,
     outcome,
@@ -33,10 +33,13 @@ from imports.jobs import (
     undo,
 )
 from imports.jobs.instructions import Instructions
-from imports.load import apply, as_events, diff, file_rules, limits, measure, staging, stored
+from imports.load import apply, as_events, file_rules, limits, staging, stored
 from imports.load.file_rules import FileRejects
+from imports.load.measure import PlannedFile
+from imports.load.measured import Plan
 from imports.load.plan import Absent
 from imports.load.reading import FileReading, Source, read
+from imports.load.released import differences
 from imports.load.stored import StoredRecords, Target
 from imports.mapping.opening import opened
 from imports.mapping.readable import Readable, readable
@@ -83,7 +86,7 @@ class ReadyPlan:
     source: Source
     reading: FileReading
     stage: staging.StagingTable
-    plan: limits.Plan
+    plan: Plan
     attachment: Future[str]
     absent: Absent | None
 
@@ -130,7 +133,8 @@ def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
     """End the job of a file that cannot be read, or hold it where the template asks for that."""
     if isinstance(refusal, HoldNeeded) and not (job.released_plan or job.dry_run):
         holds = limits.of_header(refusal.reasons, limits.MISSING_COLUMNS)
-        outcome.hold(job, limits.Plan(0, 0, 0, 0, 0, 0), Summary(), "", {}, holds)
+        nothing = outcome.ShownPlan({})
+        outcome.hold(job, Plan(0, 0, 0, 0, 0, 0), Summary(), "", nothing, holds)
         return
     issues = astray.advised(job, refusal)
     outcome.refuse(job, issues, attachment.of_refusal(job, folder, issues))
@@ -197,22 +201,24 @@ def _conclude(
 
 def _carry_out(attempt: JobAttempt, ready: ReadyPlan) -> None:
     """Stop after the plan, hold, or apply."""
-    job, target, plan, reading = attempt.job, attempt.target, ready.plan, ready.reading
-    holds = measure.holds(
-        job, attempt.record_type, target, ready.stage, plan, reading.stored, ready.absent
-    )
-    if not job.released_plan:
-        reasons = (*ready.source.mapping.reasons, *astray.doubts(job, ready.source.mapping))
-        holds = [*limits.of_header(reasons), *holds]
-    if changed := limits.differences(plan, job.released_plan or {}):
-        outcome.record_state(job, ImportJob.State.RUNNING, changed)
+    job, plan, reading = attempt.job, ready.plan, ready.reading
+    file = PlannedFile(
+        attempt.record_type, attempt.target, ready.stage, reading.staged, plan, reading.stored,
+        ready.absent,
+    )  # fmt: skip
+    digests = holding.digests_to_compare(job, file)
+    header = (*ready.source.mapping.reasons, *astray.doubts(job, ready.source.mapping))
+    holds = holding.reasons(job, attempt.instructions, file, header, digests)
     if not (job.dry_run or holds):
+        if grown := differences(plan, job.released_plan or {}):
+            note = f"The plan has changed within the limits of the release: {grown}."
+            outcome.record_state(job, ImportJob.State.RUNNING, note)
         _apply(attempt, ready)
         return
     _stage(attempt, Stage.REPORTING)
-    detail = diff.detail(ready.stage, target, reading.staged, ready.absent)
+    shown = holding.shown(job, file, digests)
     stop = outcome.finish_dry_run if job.dry_run else outcome.hold
-    stop(job, plan, reading.summary, ready.attachment.result(), detail, holds)
+    stop(job, plan, reading.summary, ready.attachment.result(), shown, holds)
 
 
 def _absent(attempt: JobAttempt, reading: FileReading, file_rejects: FileRejects) -> Absent | None:
@@ -224,7 +230,7 @@ def _absent(attempt: JobAttempt, reading: FileReading, file_rejects: FileRejects
     rejected = reading.rejected + int(file_rejects.lines.size)
     if attempt.feed.operation != Operation.MIRROR or rejected == reading.seen > 0:
         return None
-    return Absent(attempt.job.absent_scope)
+    return Absent(attempt.instructions.absent_scope)
 
 
 def _apply(attempt: JobAttempt, ready: ReadyPlan) -> None:
@@ -236,21 +242,7 @@ def _apply(attempt: JobAttempt, ready: ReadyPlan) -> None:
         if plan.created or plan.updated or plan.removed or reading.staged:
             apply.apply(ready.stage, target, job.pk, reading.staged, ready.absent)
             as_events.pass_on(attempt.record_type, ready.stage, target, ready.source.mapping)
-        outcome.finish(job, plan, reading.summary, _attachment_name(ready))
-
-
-def _attachment_name(ready: ReadyPlan) -> str:
-    """The attachment's name in storage, once its pass over the file has ended too.
-
-    It nearly always ends before the records are written. Where it does not, the transaction waits
-    for it, and sends queries meanwhile: the database ends one that is idle for longer than a lease
-    (`portal/settings.py`).
-    """
-    while True:
-        try:
-            return ready.attachment.result(settings.HEARTBEAT_SECONDS)
-        except FutureTimeoutError:
-            lifecycle.keep_transaction_alive()
+        outcome.finish(job, plan, reading.summary, attachment.name_of(ready.attachment))
 
 
 def _start(job: ImportJob) -> None:

@@ -148,6 +148,22 @@ def upload(job: ImportJob) -> Upload | None:
     return uploads.select_related("session").order_by("-started_at").first()
 
 
+def applied_since(job: ImportJob) -> QuerySet[ImportJob]:
+    """Imports of newer files than the job's that were applied and hold, the last one first.
+
+    Newer ones of the same template, else of the same folder, else of the same feed.
+    """
+    applied = (ImportJob.State.COMPLETE, ImportJob.State.INCOMPLETE)
+    rows = ImportJob.objects.filter(
+        tenant_id=job.tenant_id, feed=job.feed, pk__gt=job.pk, state__in=applied, undoes=None
+    )
+    if job.template_version is not None:
+        rows = rows.filter(template_version__template=job.template_version.template_id)
+    elif job.arrival_file is not None:
+        rows = rows.filter(arrival_file__arrival__drop=job.arrival_file.arrival.drop_id)
+    return rows.exclude(undos__state__in=applied).order_by("-finished_at", "-pk")
+
+
 def counts_by_state(tenant: Tenant, since: datetime) -> dict[str, int]:
     """Jobs received since then by state; held and unfinished jobs whenever they were received."""
     waiting = (*UNFINISHED, ImportJob.State.HELD)

@@ -10,6 +10,8 @@ Source: design.md section 7 (undone, field values included); seeds/003.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, LiteralString
 
@@ -18,13 +20,15 @@ from django.utils import translation
 from psycopg import sql
 
 from imports.jobs import outcome
-from imports.load.limits import Plan
+from imports.load.diff import shown_key
+from imports.load.measured import Plan
 from imports.load.plan import choose_join
 from imports.load.staging import StagingTable
 from imports.models import ImportJob
 from portal import lifecycle, logs
 from portal.lifecycle import Heartbeat
 from portal.models import RecordKind
+from portal.records.catalog import catalog
 
 log = logs.get(__name__)
 State = ImportJob.State
@@ -69,7 +73,7 @@ _COUNT = sql.SQL(
     "count(*) FILTER (WHERE NOT ours) FROM {touched} touched"
 )
 _EXAMPLES = sql.SQL(
-    "SELECT r.key, j.uid::text, coalesce(j.file_name, '') FROM {touched} touched "
+    "SELECT r.key, r.data, j.uid::text, coalesce(j.file_name, '') FROM {touched} touched "
     "JOIN portal_record r ON r.id = touched.id LEFT JOIN imports_importjob j "
     "ON j.id = touched.changed_job WHERE NOT ours "
     "ORDER BY touched.id LIMIT {limit}"
@@ -130,7 +134,7 @@ def preview(job: ImportJob) -> UndoPreview:
     """What an undo of the job would do now. Reads only; a million records take some seconds."""
     with transaction.atomic():
         choose_join(_size(job))
-        return _count(sql.SQL("({})").format(_touched(job)), _values(job))
+        return _count(sql.SQL("({})").format(_touched(job)), _values(job), _key(job))
 
 
 def _touched(job: ImportJob) -> sql.Composed:
@@ -140,8 +144,11 @@ def _touched(job: ImportJob) -> sql.Composed:
     return _BROUGHT_BACK if applied.exists() else _PLAIN
 
 
-def _count(touched: sql.Composable, values: dict[str, Any]) -> UndoPreview:
-    """The counts and the first records that are left. touched: a table as _BROUGHT_BACK has it."""
+def _count(touched: sql.Composable, values: dict[str, Any], key: Sequence[str]) -> UndoPreview:
+    """The counts and the first records that are left.
+
+    touched: a table as _BROUGHT_BACK has it. key: the names of the type's key fields.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_COUNT.format(touched=touched), values)
         restored, removed, left = cursor.fetchone()
@@ -149,7 +156,10 @@ def _count(touched: sql.Composable, values: dict[str, Any]) -> UndoPreview:
             return UndoPreview(restored, removed, left)
         limit = sql.Literal(EXAMPLES)
         cursor.execute(_EXAMPLES.format(touched=touched, limit=limit), values)
-        examples = tuple(Left(*row) for row in cursor.fetchall())
+        examples = tuple(
+            Left(shown_key(key, stored, json.loads(data)), *origin)
+            for stored, data, *origin in cursor.fetchall()
+        )
     return UndoPreview(restored, removed, left, examples)
 
 
@@ -181,7 +191,7 @@ def _put_back(undo: ImportJob, undone: ImportJob) -> UndoPreview:
     create = table.statement("CREATE UNLOGGED TABLE {undo} AS {touched}", touched=_touched(undone))
     _run(create, values)
     _run(table.statement("ANALYZE {undo}"), values)
-    done = _count(table.undo, values)
+    done = _count(table.undo, values, _key(undone))
     logged = _run(table.statement(_LOG), values)
     written = _run(table.statement(_RESTORE), values) + _run(table.statement(_REMOVE), values)
     if not logged == written == done.restored + done.removed:
@@ -219,6 +229,14 @@ def _sentence(done: UndoPreview) -> str:
 def _values(job: ImportJob) -> dict[str, Any]:
     kind = RecordKind.objects.get(name=job.record_type)
     return {"tenant": job.tenant_id, "kind": kind.pk, "job": job.pk}
+
+
+def _key(job: ImportJob) -> Sequence[str]:
+    """The names of the type's key fields; none where the catalog has lost the type since."""
+    try:
+        return catalog().record_type(job.record_type).key
+    except KeyError:
+        return ()
 
 
 def _size(job: ImportJob) -> int:

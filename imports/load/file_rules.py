@@ -16,7 +16,7 @@ from imports.check import across_rows
 from imports.check.across_rows import RejectedRows
 from imports.issues import Code, Issue, Severity
 from imports.load import plan, spans, stored
-from imports.load.limits import Plan
+from imports.load.measured import Plan
 from imports.load.plan import Absent
 from imports.load.reading import FileReading
 from imports.load.staging import StagingTable

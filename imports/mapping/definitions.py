@@ -21,7 +21,17 @@ DELIMITERS: Mapping[str, str] = MappingProxyType(
     {",": ",", ";": ";", "tab": "\t", "|": "|", "space": " ", ":": ":", "^": "^", "~": "~"}
 )
 QUOTES: Mapping[str, str] = MappingProxyType({'"': '"', "'": "'", "none": ""})
-MEASURES = ("creates", "updates", "removes", "rejects", "size_change", "key_churn")
+MEASURES = (
+    "creates",
+    "updates",
+    "removes",
+    "rejects",
+    "size_change",
+    "key_churn",
+    "same_field",
+    "reused_keys",
+    "lost_zeros",
+)
 
 Limits = Mapping[str, int | str]
 

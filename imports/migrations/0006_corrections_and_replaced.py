@@ -19,6 +19,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='arrival',
             name='state',
-            field=models.CharField(choices=[('collecting', 'Being collected'), ('processing', 'Files are being imported'), ('done', 'Done'), ('invalid_files', 'Some references are invalid'), ('invalid_schema', 'The manifest is not valid'), ('config_missing', 'Configuration missing'), ('unmatched', 'No template of that name'), ('replaced', 'Replaced before it was taken')], default='collecting', max_length=20),
+            field=models.CharField(choices=[('collecting', 'Being collected'), ('processing', 'Files are being imported'), ('done', 'Done'), ('invalid_files', 'Some references are invalid'), ('invalid_schema', 'The manifest is not valid'), ('config_missing', 'Configuration missing'), ('unmatched', 'No matching template'), ('replaced', 'Replaced before it was picked up')], default='collecting', max_length=20),
         ),
     ]

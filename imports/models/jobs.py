@@ -25,12 +25,14 @@ class ImportJob(TenantOwned, Leased):
     so otherwise. corrects: the job whose rejected rows this one's file brings again.
     undoes: the job that this one takes back; such a job has no file
     (`imports/jobs/undo.py`).
-    What follows is filled from the template's settings at the start, where the job does not say it
+    What follows is what a drop or a person says, before the template's settings
     (`imports/jobs/instructions.py`).
     operation: what the file does, where that is not the feed's. absent_scope: a mirror removes only
-    records whose value of this field occurs in the file. limits, limits_per: `load/limits.py`;
-    released_plan: what a person agreed to. hold_reasons: a list of `limits.Hold`. plan_detail: the
-    first rows of a held or dry plan (`imports/load/diff.py`), or what an undo left alone.
+    records whose value of this field occurs in the file. limits, limits_per: `load/limits.py`.
+
+    hold_reasons: a list of `measured.Hold`. plan_detail: the first rows of a held or dry plan
+    (`imports/load/diff.py`), or what an undo left alone; plan_digests: which plan that is
+    (`load/digests.py`). released_plan: what a person agreed to (`load/released.py`).
     """
 
     class State(models.TextChoices):
@@ -96,6 +98,7 @@ class ImportJob(TenantOwned, Leased):
     limits_per = models.JSONField(null=True)
     released_plan = models.JSONField(null=True)
     plan_detail = models.JSONField(null=True)
+    plan_digests = models.JSONField(null=True)
 
     file_name = models.CharField(max_length=300)
     file_size = models.BigIntegerField(default=0)

@@ -16,9 +16,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from imports.issues import Code
 from imports.jobs import actions, corrections, queries, undo
-from imports.load.ceilings import MEASURES
 from imports.models import ImportJob, IssueGroup
 from imports.web import outcome, progress
+from imports.web.limits import LABELS
 from portal import audit
 from portal.models import Drop, Role, User
 from portal.web import address, live
@@ -27,6 +27,7 @@ from portal.web.downloads import stored_file
 from portal.web.permissions import TenantRequest, require
 
 State = ImportJob.State
+_NEWER = 3  # newer files that a held job names
 
 
 @require_GET
@@ -44,7 +45,7 @@ def job_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "progress": progress.of(job, timezone.now()),
         "events": _timeline(job),
         "groups": groups,
-        "counts": _counts(job),
+        "counts": outcome.counts(job),
         "every": (2 if job.state == State.RUNNING else 5) if moving else 0,
         "upload": queries.upload(job),
         "can_retry": can_retry(job),
@@ -59,6 +60,7 @@ def job_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "raisable": raisable(job),
         "lacks_columns": job.state == State.HELD and actions.lacks_columns(job),
         "plan": plan_of(job),
+        "newer": list(queries.applied_since(job)[:_NEWER]) if job.state == State.HELD else [],
     }
     return live.page(request, "imports/job.html", "imports/_job.html", context)
 
@@ -84,26 +86,6 @@ def by_manifest(job: ImportJob) -> bool:
     return row is not None and row.arrival.drop.protocol == Drop.Protocol.MANIFEST
 
 
-def _counts(job: ImportJob) -> list[tuple[str, str, int]]:
-    if job.state in (State.HELD, State.DISCARDED, State.PLANNED):
-        return [
-            ("read", _("Read"), job.rows_read),
-            ("created", _("Would be created"), job.rows_created),
-            ("updated", _("Would be updated"), job.rows_updated),
-            ("unchanged", _("Unchanged"), job.rows_unchanged),
-            ("removed", _("Would be removed"), job.rows_removed),
-            ("rejected", _("Rejected"), job.rows_rejected),
-        ]
-    return [
-        ("read", _("Read"), job.rows_read),
-        ("created", _("Created"), job.rows_created),
-        ("updated", _("Updated"), job.rows_updated),
-        ("unchanged", _("Unchanged"), job.rows_unchanged),
-        ("removed", _("Removed"), job.rows_removed),
-        ("rejected", _("Rejected"), job.rows_rejected),
-    ]
-
-
 def can_retry(job: ImportJob) -> bool:
     """Whether the job failed by our fault and its file is still there."""
     ours = job.state == State.FAILED and job.fault == ImportJob.Fault.PORTAL
@@ -120,16 +102,15 @@ def raisable(job: ImportJob) -> list[dict[str, Any]]:
     """The limits that hold the job and may be raised for it, with the value that is needed."""
     if job.state != State.HELD:
         return []
-    words = _measures()
-    holds = [hold for hold in job.hold_reasons if hold.get("code") in words]
+    # One limit may hold the job for several fields: the largest number is what is needed.
+    holds: dict[str, dict[str, Any]] = {}
+    for hold in job.hold_reasons:
+        code = hold.get("code")
+        if code in LABELS and hold["count"] >= holds.get(code, hold)["count"]:
+            holds[code] = hold
     return [
-        {
-            "name": hold["code"],
-            "label": words[hold["code"]],
-            "now": hold["limit"],
-            "needed": _needed(hold),
-        }
-        for hold in holds
+        {"name": name, "label": LABELS[name], "now": hold["limit"], "needed": _needed(hold)}
+        for name, hold in holds.items()
     ]
 
 
@@ -139,32 +120,35 @@ def _needed(hold: dict[str, Any]) -> str:
     return f"{hold['count']}%" if in_percent else str(hold["count"])
 
 
-def _measures() -> dict[str, str]:
-    return {
-        "creates": _("Records created"),
-        "updates": _("Records updated"),
-        "removes": _("Records removed"),
-        "rejects": _("Rows rejected"),
-        "size_change": _("Change in file size"),
-        "key_churn": _("New and missing identifiers"),
-    }
-
-
 def plan_of(job: ImportJob) -> list[dict[str, Any]]:
     """The first rows of the plan of a held job or a dry run, by what would happen to them."""
     detail = job.plan_detail
     if job.state not in (State.HELD, State.PLANNED) or not isinstance(detail, dict):
         return []
     titles = (
+        ("zeros", _("New, but only leading zeros differ from a stored identifier"), None),
+        ("reused", _("The same identifier, but somebody or something else"), None),
         ("removes", _("Would be removed"), job.rows_removed),
         ("updates", _("Would be updated"), job.rows_updated),
         ("creates", _("Would be created"), job.rows_created),
     )
+    counts = {hold.get("code"): hold.get("count") for hold in job.hold_reasons}
+    of_doubts = {"zeros": counts.get("lost_zeros"), "reused": counts.get("reused_keys")}
     return [
-        {"name": name, "title": title, "rows": detail[name], "count": count}
+        {
+            "name": name,
+            "title": title,
+            "rows": [_readable(row) for row in detail[name]],
+            "count": count if count is not None else of_doubts.get(name) or len(detail[name]),
+        }
         for name, title, count in titles
         if detail.get(name)
     ]
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    """Plans of an older portal have the parts of a key as the store separates them."""
+    return {**row, "key": str(row.get("key", "")).replace("\x1f", " / ")}
 
 
 def has_original(job: ImportJob) -> bool:
@@ -205,7 +189,7 @@ def _act(request: TenantRequest, uid: uuid.UUID, act: Act, done: str) -> HttpRes
 @require(Role.MANAGER)
 def job_release(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Release a held job; with `limit_…` in the form, with these limits for this job only."""
-    given = {name: request.POST.get(f"limit_{name}", "").strip() for name in MEASURES}
+    given = {name: request.POST.get(f"limit_{name}", "").strip() for name in LABELS}
     limits: dict[str, str | int] = {name: text for name, text in given.items() if text}
 
     def act(job: ImportJob, user: User, address: str | None) -> None:

@@ -45,6 +45,34 @@ def _incomplete_corrected(job: ImportJob, later: list[ImportJob]) -> str:
     return f"{rejected} " + _("A corrected file came later: %(state)s.") % {"state": state}
 
 
+def is_plan(job: ImportJob) -> bool:
+    """Whether the job's numbers are of a plan: nothing was done, or nothing yet."""
+    return job.state in (State.HELD, State.DISCARDED, State.PLANNED)
+
+
+def counts(job: ImportJob) -> list[tuple[str, str, int]]:
+    """The job's numbers of rows with their words: of what was done, or only of what would be."""
+    if job.state == State.DISCARDED:
+        effects = (
+            _("Would have been created"),
+            _("Would have been updated"),
+            _("Would have been removed"),
+        )
+    elif is_plan(job):
+        effects = _("Create"), _("Update"), _("Remove")
+    else:
+        effects = _("Created"), _("Updated"), _("Removed")
+    created, updated, removed = effects
+    return [
+        ("read", _("Read"), job.rows_read),
+        ("created", created, job.rows_created),
+        ("updated", updated, job.rows_updated),
+        ("unchanged", _("Unchanged"), job.rows_unchanged),
+        ("removed", removed, job.rows_removed),
+        ("rejected", _("Rejected"), job.rows_rejected),
+    ]
+
+
 def _complete(job: ImportJob) -> str:
     changed = job.rows_created + job.rows_updated + job.rows_removed
     if job.rows_read and not changed:

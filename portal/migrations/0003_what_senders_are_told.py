@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='notice',
             name='event',
-            field=models.CharField(choices=[('unmatched', 'No template of that name'), ('not_taken', 'Delivery not taken'), ('held', 'Held'), ('decided', 'Decided'), ('failed', 'Failed'), ('finished', 'Finished'), ('undone', 'Undone'), ('export_failed', 'Export failed'), ('given_up', 'Delivery given up'), ('refused', 'Delivery refused'), ('portal_fault', 'Fault of the portal')], max_length=20),
+            field=models.CharField(choices=[('unmatched', 'No matching template'), ('not_taken', 'Delivery not picked up'), ('held', 'Held'), ('decided', 'Decided'), ('failed', 'Failed'), ('finished', 'Finished'), ('undone', 'Undone'), ('export_failed', 'Export failed'), ('given_up', 'Delivery given up'), ('refused', 'Delivery refused'), ('portal_fault', 'Portal error')], max_length=20),
         ),
         migrations.AddIndex(
             model_name='upload',

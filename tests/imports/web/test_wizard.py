@@ -138,7 +138,7 @@ def test_a_file_goes_from_upload_to_records(admin: Admin) -> None:
         "0001": "Lovelace", "0002": "Noether",
     }  # fmt: skip
     job = ImportJob.objects.get(dry_run=False)
-    assert (job.state, job.limits) == ("incomplete", {"rejects": 50})
+    assert (job.state, job.spec["settings"]["limits"]) == ("incomplete", {"rejects": 50})
     assert AuditEntry.objects.filter(action="import.process").count() == 1
     assert LearnedMapping.objects.get(header="surname").field == "LastName"
 
@@ -372,8 +372,8 @@ def test_the_store_changed_meanwhile_is_said(admin: Admin) -> None:
     admin.send("draft-process")
     admin.work()
     job = ImportJob.objects.get(dry_run=False, user__email=PERSON)
-    notes = " ".join(job.events.values_list("note", flat=True))
-    assert "planned again: created 1 instead of 2" in notes
+    assert (job.state, job.hold_reasons[0]["code"]) == ("held", "plan_changed")
+    assert "created 1 instead of 2" in job.reason
 
 
 def test_what_would_be_held_needs_a_yes(admin: Admin) -> None:
