@@ -70,10 +70,12 @@ def becomes_another(identity: Identity) -> sql.Composed:
               for name in identity.all_differ]  # fmt: skip
     apart = [_compared(name, "{old} <> {new} OR {old} = '' OR {new} = ''", "true")
              for name in identity.none_same]  # fmt: skip
-    known = [_compared(name, "{old} <> '' AND {new} <> ''", "false") for name in identity.none_same]
+    present = [
+        _compared(name, "{old} <> '' AND {new} <> ''", "false") for name in identity.none_same
+    ]
     conditions = [*differ, *apart]
-    if len(differ) == 1 and known:
-        conditions.append(sql.SQL("({})").format(sql.SQL(" OR ").join(known)))
+    if len(differ) == 1 and present:
+        conditions.append(sql.SQL("({})").format(sql.SQL(" OR ").join(present)))
     return sql.SQL(" AND ").join(conditions)
 
 

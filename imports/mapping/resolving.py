@@ -63,10 +63,9 @@ def resolve(
     free = _free(at, folded, place, neutralised)
     kept = columns.kept_columns(header, free, feed, spec.fields)
     free = [i for i in free if i not in dict(kept)]
-    every = tuple(sorted((*plain, *kept), key=lambda column: column[0]))
     return columns.ColumnMapping(
         header=tuple(header),
-        columns=every,
+        columns=tuple(sorted((*plain, *kept), key=lambda column: column[0])),
         operation_column=place,
         ignored=tuple(header[i] for i in free),
         warnings=tuple(_warnings(spec, header, free, at, feed, record_type)),
