@@ -7,9 +7,14 @@ a clear answer). Codes are stable: senders' scripts may test them. Pure.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 SHOWN_CHARACTERS = 200  # of one value of a file (a cell, a column's name) in an issue or on a page
+
+_IN_FULL = 3  # issues whose messages a headline has
+_NAMED = 20  # columns that a headline names
 
 
 class Severity(enum.StrEnum):
@@ -30,6 +35,10 @@ class Code(enum.StrEnum):
     CELL_TOO_LARGE = "cell_too_large"
     ROW_TOO_LARGE = "row_too_large"
     NOT_JSON = "not_json"
+    BLANK_ROWS = "blank_rows"  # left out, a warning
+    FOOTER = "footer"  # likewise
+    REPEATED_HEADER = "repeated_header"  # likewise
+    UNLIKELY_LETTERS = "unlikely_letters"  # a warning
     # one row, by the field and row rules
     REQUIRED = "required"
     TOO_LONG = "too_long"
@@ -39,6 +48,11 @@ class Code(enum.StrEnum):
     NOT_A_DATE = "not_a_date"
     NOT_A_BOOLEAN = "not_a_boolean"
     BAD_FORMAT = "bad_format"
+    SPREADSHEET_DAMAGE = "spreadsheet_damage"  # a value that a spreadsheet changed
+    RESTORED = "restored"  # read without what a spreadsheet put around it
+    MISSING_WORD = "missing_word"  # NULL, NA and the like
+    DATE_ORDER = "date_order"  # which of two numbers is the day
+    DECIMAL_SIGN = "decimal_sign"  # what the comma of a number means
     SAME_AS = "same_as"
     AFTER = "after"
     MUST_BE_BLANK = "must_be_blank"
@@ -51,6 +65,7 @@ class Code(enum.StrEnum):
     UNKNOWN_KEY = "unknown_key"
     ONLY_ONE = "only_one"
     CYCLE = "cycle"
+    OUTSIDE_PARENT = "outside_parent"
     # the file
     EMPTY_FILE = "empty_file"
     NO_ROWS = "no_rows"
@@ -63,6 +78,8 @@ class Code(enum.StrEnum):
     WRONG_COLUMN_ORDER = "wrong_column_order"
     TOO_MANY_COLUMNS = "too_many_columns"
     UNKNOWN_COLUMN = "unknown_column"
+    OTHER_FEED = "other_feed"  # the columns are those of another feed than the file was sent for
+    OTHER_LAYOUT = "other_layout"  # a warning: the file was read in another way than expected
     BAD_TEMPLATE = "bad_template"  # the template does not fit what it is for
 
 
@@ -90,6 +107,24 @@ class FileRefused(Exception):
     def __init__(self, *issues: Issue) -> None:
         super().__init__("; ".join(issue.message for issue in issues))
         self.issues = issues
+
+    def with_issues(self, *issues: Issue) -> Self:
+        """The same refusal in other words."""
+        return type(self)(*issues)
+
+
+def headline(issues: Sequence[Issue]) -> str:
+    """The first reasons in full, and what the others are: a reader mends all of them at once."""
+    first, others = issues[:_IN_FULL], issues[_IN_FULL:]
+    sentences = [issue.message for issue in first]
+    if others and all(issue.code is Code.MISSING_COLUMN and issue.column for issue in others):
+        named = ", ".join(f'"{(issue.column or "")[:60]}"' for issue in others[:_NAMED])
+        more = f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
+        verb = "is" if len(others) == 1 else "are"
+        sentences.append(f"{counted(len(others), 'more column')} {verb} missing: {named}{more}.")
+    elif others:
+        sentences.append(f"There {'is' if len(others) == 1 else 'are'} {len(others):,} more.")
+    return " ".join(sentences)
 
 
 def counted(number: int, noun: str) -> str:

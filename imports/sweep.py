@@ -8,13 +8,12 @@ from __future__ import annotations
 import random
 
 from django.conf import settings
-from django.core.files.storage import default_storage
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 from django.db.models.functions import Now
 
 from imports.collect.template_files import forget_unmatched
 from imports.drafts import files
-from imports.jobs import queue
+from imports.jobs import queue, stored_files
 from imports.load import staging
 from imports.models import ArrivalFile, ImportJob
 from portal import beats, bell, logs
@@ -69,12 +68,17 @@ def _drop(table: str) -> bool:
 
 
 def forget_old_files() -> int:
-    """Delete originals and attachments whose days are over (design.md: keep files for N days)."""
+    """Forget originals and attachments whose days are over (design.md: keep files for N days).
+
+    A file that another job, a draft or a delivery names stays until their days are over too.
+    """
     due = ImportJob.objects.filter(kept_until__lt=Now()).exclude(content="", attachment="")
-    jobs = list(due.filter(state__in=ImportJob.FINAL_STATES)[:100])
-    for job in jobs:
-        for name in filter(None, (job.content, job.attachment)):
-            default_storage.delete(name)
-        ArrivalFile.objects.filter(job=job).update(content="")
-        ImportJob.objects.filter(pk=job.pk).update(content="", attachment="")
+    final = due.filter(state__in=ImportJob.FINAL_STATES)
+    with transaction.atomic():
+        jobs = list(final.select_for_update(skip_locked=True, no_key=True, of=("self",))[:100])
+        rows = ImportJob.objects.filter(pk__in=[job.pk for job in jobs])
+        rows.update(content="", attachment="")
+        ArrivalFile.objects.filter(job__in=jobs).update(content="")
+        # While the rows are locked, nobody makes another job of their files.
+        stored_files.delete_unnamed(name for job in jobs for name in (job.content, job.attachment))
     return len(jobs)

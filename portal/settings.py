@@ -165,6 +165,7 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 KEEP_FILES_DAYS = env.number("KEEP_FILES_DAYS", 30)
+SHARE_LEARNED_MAPPINGS = env.flag("SHARE_LEARNED_MAPPINGS")
 TEMPLATE_QUIET_SECONDS = env.number("TEMPLATE_QUIET_SECONDS", 5)
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT", str(DATA_DIR / "static")))

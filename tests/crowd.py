@@ -138,13 +138,14 @@ def _lookup(cast: Cast, user: User, number: int) -> LookupTable:
 def _template(
     cast: Cast, user: User, account: Account, lookup: LookupTable, number: int
 ) -> ImportTemplate:
-    identity = TemplateIdentity(
-        name=f"People {number}", account=account, file_names=(f"people{number}.csv",)
-    )
+    identity = TemplateIdentity(name=f"People {number}", file_names=(f"people{number}.csv",))
     fields = {**SPEC["fields"]}
     fields["LastName"] = {"columns": ["Last"], "steps": [{"lookup": {"table": lookup.name}}]}
     spec = parse({**SPEC, "fields": fields})
-    return template_actions.create(cast.home, Actor(user), identity, "accounts", spec)
+    template = template_actions.create(cast.home, Actor(user), identity, "accounts", spec)
+    template.account = account
+    template.save(update_fields=["account"])
+    return template
 
 
 def _arrival(cast: Cast, account: Account, number: int) -> Arrival:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -38,6 +38,8 @@ class Verdict(enum.StrEnum):
     TAKEN_BEFORE = "taken_before"
     NEAR_MISS = "near_miss"
     NAME_NOT_TEXT = "name_not_text"
+    REPLACED = "replaced"
+    UPLOAD_OPEN = "upload_open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,6 @@ def shown(name: str) -> str:
     return visible if len(visible) <= _MAX_SHOWN else visible[: _MAX_SHOWN - 1] + "…"
 
 
-def utc_minute(moment: datetime) -> str:
-    """Write a moment for a sentence: to the minute, in UTC."""
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+def minute(moment: datetime, zone: tzinfo | None) -> str:
+    """Write a moment for a sentence: to the minute, in that zone, which is named."""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M} {zone or 'UTC'}"

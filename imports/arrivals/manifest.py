@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from imports.arrivals.decisions import DecisionEntry, Verdict, shown, utc_minute
+from imports.arrivals.decisions import DecisionEntry, Verdict, minute, shown
 from imports.arrivals.kinds import HIDDEN, LEFTOVER, TEMPORARY, Kind
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.names import is_hidden, is_result
@@ -45,12 +45,14 @@ def detect(
     now: datetime,
     *,
     named: Collection[str] = (),
+    sent: Collection[str] = (),
     retry_after: timedelta = RETRY_AFTER,
     lease: timedelta = LEASE,
 ) -> ManifestDetection:
     """Decide about every file of a drop at the moment `now` (aware).
 
-    named: data files that a manifest under way names; they are not waiting for one.
+    The moments in sentences are in the zone of `now`. named: data files that a manifest under way
+    names; they are not waiting for one. sent: error attachments that a sender has put there.
     retry_after: how long a manifest rests in IMPORTCONFIGMISSING. lease: how long a claim holds.
     Folders are not files and get no decision, except one that is named like a manifest.
     """
@@ -63,7 +65,7 @@ def detect(
         elif is_manifest(entry.name) and not is_hidden(entry.name):
             _claim_or_refuse(entry, detection)
         else:
-            detection.decisions.append(_decision_about_file(entry, named))
+            detection.decisions.append(_decision_about_file(entry, now, named, sent))
     return detection
 
 
@@ -118,7 +120,8 @@ def _decide_about_state(
             "The configuration of this folder could not be read {since}. It is being retried now."
         )
     sentence = reason.format(
-        since=f"at {utc_minute(entry.changed)}", retry=utc_minute(now - age + retry_after)
+        since=f"at {minute(entry.changed, now.tzinfo)}",
+        retry=minute(now - age + retry_after, now.tzinfo),
     )
     detection.decisions.append(DecisionEntry(entry.name, verdict, sentence))
 
@@ -150,7 +153,9 @@ _MEANING: dict[ManifestState, tuple[Verdict, str]] = {
 }
 
 
-def _decision_about_file(entry: Entry, named: Collection[str]) -> DecisionEntry:
+def _decision_about_file(
+    entry: Entry, now: datetime, named: Collection[str], sent: Collection[str]
+) -> DecisionEntry:
     name = shown(entry.name)
     if entry.name in named:
         return DecisionEntry(
@@ -159,13 +164,13 @@ def _decision_about_file(entry: Entry, named: Collection[str]) -> DecisionEntry:
             f"{name} is named by a manifest that is being processed.",
         )
     for verdict, applies, reason in _KINDS:
-        if applies(entry.name):
+        if applies(entry.name) and not (verdict == Verdict.RESULT and entry.name in sent):
             return DecisionEntry(entry.name, verdict, reason.format(name=name))
     return DecisionEntry(
         entry.name,
         Verdict.WAITING_FOR_MANIFEST,
         f"{name} ({entry.size:,} bytes) has been here since "
-        f"{utc_minute(entry.written)} and is waiting for a manifest. Put a file "
+        f"{minute(entry.written, now.tzinfo)} and is waiting for a manifest. Put a file "
         "with the extension .done that names it in this folder.",
     )
 

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import re
 
+from portal.dropserver.rights import ERRORS_ENDING
+
 RESULT_ENDING = ".result.txt"
-ERRORS_ENDING = ".errors.csv"
+DATA_ENDING = ".result.json"
 
 _TEMPORARY = re.compile(
     r".\.(?:filepart|part|partial|tmp|temp|upload|crdownload)$", re.I | re.DOTALL
 )
+_NUMBER = re.compile(r"(?<=.)\.\d{1,4}$")
 _LEFTOVER = re.compile(r"thumbs\.db|desktop\.ini|~\$.*|.*~|.*\.(?:bak|swp|lnk)", re.I | re.DOTALL)
 
 
 def result_name(name: str) -> str:
     """Return the name of the text that tells the sender the outcome of the file of that name."""
     return name + RESULT_ENDING
+
+
+def data_name(name: str) -> str:
+    """Return the name of the same outcome as data, for scripts (docs/result.schema.json)."""
+    return name + DATA_ENDING
 
 
 def errors_name(name: str) -> str:
@@ -25,7 +33,19 @@ def errors_name(name: str) -> str:
 
 def is_result(name: str) -> bool:
     """Return whether the portal gives such a name to what it writes for the sender."""
-    return name.endswith((RESULT_ENDING, ERRORS_ENDING))
+    return name.endswith((RESULT_ENDING, DATA_ENDING, ERRORS_ENDING))
+
+
+def corrected_name(name: str) -> str:
+    """Return the name of the file whose rejected rows an attachment brings; empty for others.
+
+    A correction whose rows were rejected again has an attachment too, and a second attachment of
+    one name has a number.
+    """
+    base = name
+    while base.endswith(ERRORS_ENDING):
+        base = _NUMBER.sub("", base.removesuffix(ERRORS_ENDING))
+    return base if base != name else ""
 
 
 def is_hidden(name: str) -> bool:

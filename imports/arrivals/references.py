@@ -44,8 +44,9 @@ def resolve(
 def _resolve(reference: Reference, listing: Listing, digest: Callable[[Entry], str]) -> Resolution:
     name = shown(reference.name)
     if reference.problem is Problem.BAD_NAME:
-        reason = " ".join(bad_name(reference.name))
-        return Resolution(reference, None, Problem.BAD_NAME, f"{name} cannot be used. {reason}")
+        facts = " ".join(bad_name(reference.name))
+        reason = f"{name} cannot be used. {facts}" if reference.name.strip() else facts
+        return Resolution(reference, None, Problem.BAD_NAME, reason)
     if reference.problem is Problem.DUPLICATE:
         reason = f"{name} is named in an earlier line of this manifest; only that line is used."
         return Resolution(reference, None, Problem.DUPLICATE, reason)

@@ -6,14 +6,15 @@ name of one of the account's templates, extension included, and the file is stab
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from imports.arrivals.decisions import DecisionEntry, Verdict, shown
 from imports.arrivals.kinds import HIDDEN, LEFTOVER, TEMPORARY, Kind
 from imports.arrivals.listing import Entry, Listing
-from imports.arrivals.names import errors_name, is_result, result_name
+from imports.arrivals.names import corrected_name, data_name, errors_name, is_result, result_name
 from imports.arrivals.near import NearMiss, near_misses
 from portal.dropserver.paths import MAX_NAME_BYTES
 
@@ -54,21 +55,26 @@ def detect(
     names: Mapping[str, int],
     quiet: timedelta,
     elsewhere: Mapping[str, str] | None = None,
+    sent: Collection[str] = (),
 ) -> TemplateDetection:
     """Decide about every file of a home at the moment `now` (aware).
 
     names: exact file name to the id of the account's template. quiet: how long a file must have
     been neither written nor renamed; the drop server shows closed files only. elsewhere: see
-    `near_misses`. Folders are not files and get no decision.
+    `near_misses`. sent: error attachments that the sender has put there: they bring corrected
+    rows of the file that they are named after, and are imported by its template. Folders are not
+    files and get no decision.
     """
     detection = TemplateDetection()
+    composed = {_composed(name): template for name, template in names.items()}
     for entry in listing:
         if entry.is_dir:
             continue
-        if decision := _left_alone(entry, names) or _unstable(entry, now, quiet):
+        template = _template(entry.name, names, composed, sent)
+        if decision := _left_alone(entry, names, sent) or _unstable(entry, now, quiet):
             detection.decisions.append(decision)
-        elif entry.name in names:
-            detection.matches.append(Match(entry, names[entry.name]))
+        elif template is not None:
+            detection.matches.append(Match(entry, template))
         else:
             unmatched = _unmatched(entry, names, elsewhere)
             detection.unmatched.append(unmatched)
@@ -77,11 +83,31 @@ def detect(
     return detection
 
 
-def _left_alone(entry: Entry, names: Mapping[str, int]) -> DecisionEntry | None:
+def _composed(name: str) -> str:
+    """The name in normal form C: Macs send the letters and their accents apart."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _template(
+    name: str, names: Mapping[str, int], composed: Mapping[str, int], sent: Collection[str]
+) -> int | None:
+    """The template of that name; of an attachment that was sent, of the name it is called after."""
+    template = names.get(name, composed.get(_composed(name)))
+    if template is None and name in sent:
+        return composed.get(_composed(corrected_name(name)))
+    return template
+
+
+def _left_alone(
+    entry: Entry, names: Mapping[str, int], sent: Collection[str]
+) -> DecisionEntry | None:
     """Why the file is not a delivery, whatever templates there are; None where it may be one."""
     name = entry.name
     for verdict, applies, reason in _KINDS:
-        if applies(name) and not (verdict == Verdict.IGNORED and name in names):
+        taken_anyway = (verdict == Verdict.IGNORED and name in names) or (
+            verdict == Verdict.RESULT and name in sent
+        )
+        if applies(name) and not taken_anyway:
             return DecisionEntry(name, verdict, reason.format(name=shown(name)))
     return None
 
@@ -104,8 +130,9 @@ def _unmatched(
     name = shown(entry.name)
     facts = " ".join([f"No import template has the file name {name}.", *(n.reason for n in near)])
     advice = (
-        "Send it under a name that a template has, or create a template from it. "
-        "Names must match exactly, including the extension."
+        "Send it under a name that a template has, or ask a tenant admin of your institution "
+        "to create a template from it in the portal. Names must match exactly, including the "
+        "extension."
     )
     return Unmatched(entry, near, f"{facts} {advice}")
 
@@ -116,7 +143,7 @@ def _is_no_text(name: str) -> bool:
 
 
 def _is_too_long(name: str) -> bool:
-    longest = max(result_name(name), errors_name(name), key=len)
+    longest = max(result_name(name), data_name(name), errors_name(name), key=len)
     return len(longest.encode(errors="surrogateescape")) > MAX_NAME_BYTES
 
 
@@ -132,8 +159,8 @@ _KINDS: tuple[Kind, ...] = (
     (
         Verdict.RESULT,
         is_result,
-        "{name} was written by the portal for the sender. Send corrected rows under "
-        "the name of the original file.",
+        "{name} was written by the portal for the sender. Correct the rows of an error attachment "
+        "and send it under its own name.",
     ),
     (
         Verdict.NAME_TOO_LONG,

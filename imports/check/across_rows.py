@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from imports.check import moments
 from imports.check.row_numbers import Ints, RowNumbers
 from imports.check.validation import ReferenceSet
 from imports.issues import Code
@@ -155,6 +156,34 @@ def _looped(tree: dict[int, int]) -> Iterator[int]:
             chain = list(path)
             yield from chain[chain.index(node) :]
         safe.update(path)
+
+
+def outside_parents(
+    rows: pl.DataFrame, parents: pl.DataFrame, column: str, names: Sequence[str]
+) -> Iterator[RejectedRows]:
+    """Rows that begin before their parent begins, or end after it ends.
+
+    rows: line, parent, begin, end. parents: key, begin, end, each key once; keys as hashes. names:
+    of the two fields. A row whose parent is not there has been rejected for that.
+    """
+    both = rows.join(parents, left_on="parent", right_on="key", suffix="_of_parent")
+    early = moments.later(pl.col("begin_of_parent"), pl.col("begin"))
+    late = moments.later(pl.col("end"), pl.col("end_of_parent"))
+    for failed, name, word, of in (
+        (early, names[0], "earlier", "begin"),
+        (late, names[1], "later", "end"),
+    ):
+        bad = both.filter(failed.fill_null(False)).sort("line")
+        if not bad.height:
+            continue
+        limits = bad[f"{of}_of_parent"].unique(maintain_order=True)
+        limit = f", {limits[0]}" if limits.len() == 1 else ""
+        message = (
+            f'"{name}" is {word} than that of the record which "{column}" names{limit}.'
+            " Correct the date, or the other record's."
+        )
+        lines = bad["line"].to_numpy()
+        yield RejectedRows(Code.OUTSIDE_PARENT, name, message, lines, lines)
 
 
 def more_than_one(

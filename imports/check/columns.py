@@ -1,22 +1,28 @@
 """Which column of a file is which field: the header against the feed. Pure.
 
-A header matches a field's name first, then its aliases, both without case and surrounding blanks
-(Core Data dictionary, research notes 1.5). What is missing is named together with what is near.
+A header matches a field's name first, then its aliases, both without case, surrounding blanks and
+characters that nobody sees (Core Data dictionary, research notes 1.5).
+What is missing is named together with what is near.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 
+from imports.check.characters import comparable, visible
 from imports.check.computed import ComputedField
 from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue, Severity, counted
 from portal.records.definitions import Feed, Field, RecordType
 
 ATTACHMENT_COLUMNS = ("_line", "_column", "_code", "_error")
+
+# Part of the seed of records' hashes: rows that were stored are read again where it changes.
+# 2: without what nobody sees and what spreadsheets put around a value; NA may be a name.
+WAY_OF_READING = 2
 
 _NEAR = 0.6  # difflib's ratio
 _COMPARED = 100  # characters of a header, and headers: both are the sender's and may be huge
@@ -57,6 +63,12 @@ class ColumnMapping:
         """All fields that have a value in the file."""
         return (*(field for _, field in self.columns), *(each.field for each in self.computed))
 
+    def positions_of(self, names: Collection[str]) -> tuple[int, ...]:
+        """The positions in the file of the columns from which these fields are taken."""
+        plain = [at for at, field in self.columns if field.name in names]
+        parts = [each.positions for each in self.computed if each.field.name in names]
+        return tuple(sorted({*plain, *chain.from_iterable(parts)}))
+
     @property
     def spelled(self) -> dict[str, str]:
         """Field name to its columns' names as the file spells them."""
@@ -86,7 +98,7 @@ def numbered(header: Sequence[str]) -> list[str]:
     seen: set[str] = set()
     names = []
     for position, cell in enumerate(header[:width], start=1):
-        name = cell.strip()
+        name = comparable(cell) and cell.strip()
         if not name or fold(name) in seen:
             name = _free_name(name, position, own | seen)
         seen.add(fold(name))
@@ -107,14 +119,14 @@ def is_attachment(folded: Iterable[str]) -> bool:
 
 
 def fold(name: str) -> str:
-    """Return a column's name as it is compared: in lower case, without surrounding blanks."""
-    return name.strip().lower()
+    """Return a column's name as it is compared: as keys are, in lower case."""
+    return comparable(name).lower()
 
 
 def _named_width(header: Sequence[str]) -> int:
     """Count the columns without the nameless ones at the end, which spreadsheets leave."""
     width = len(header)
-    while width and not header[width - 1].strip():
+    while width and not comparable(header[width - 1]):
         width -= 1
     return width
 
@@ -187,16 +199,16 @@ def _repeated(name: str, times: int) -> Issue:
 
 
 def unknown_columns(
-    header: Sequence[str], free: Sequence[int], unused: Sequence[str]
+    header: Sequence[str], free: Sequence[int], partners: Mapping[str, str]
 ) -> Iterator[Issue]:
-    """Warn about each free column, and name which of the unused names may be meant."""
-    for number, i in enumerate(free):
+    """Warn about each free column. partners: an unused name to the free column that may mean it."""
+    meant = {column: name for name, column in partners.items()}
+    for i in free:
         name = header[i].strip()
-        near = near_names(name, unused) if number < _COMPARED else []
-        meant = f' Did you mean "{near[0]}"?' if near else ""
+        question = f' Did you mean "{short(meant[name])}"?' if name in meant else ""
         yield Issue(
             Code.UNKNOWN_COLUMN,
-            f'The column "{short(name)}" is unknown and was ignored.{meant}',
+            f'The column "{short(name)}" is unknown and was ignored.{question}',
             column=header[i],
             value=short(name),
             severity=Severity.WARNING,
@@ -222,4 +234,4 @@ def near_names(name: str, candidates: Sequence[str]) -> list[str]:
 
 def short(name: str) -> str:
     """As much of a column's name as an issue shows."""
-    return name.strip()[:SHOWN_CHARACTERS]
+    return visible(name.strip()[:SHOWN_CHARACTERS])

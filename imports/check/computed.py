@@ -18,6 +18,9 @@ class ComputedField:
     issues. positions: the columns that it is computed from. stages: named expressions, each over
     the previous ones and the first over the raw columns r + position; the last is the cell,
     c + slot. faults: over the stages, where a value could not be read (the cell is null there).
+    constant: what the template writes instead of a column. taken_as_it_is: no step gives a cell
+    another meaning. missing: what counts as blank in its columns. own_format: a
+    step says how dates or numbers are written.
     """
 
     field: Field
@@ -26,3 +29,7 @@ class ComputedField:
     positions: tuple[int, ...]
     stages: tuple[pl.Expr, ...]
     faults: tuple[Check, ...] = ()
+    constant: str | None = None
+    taken_as_it_is: bool = False
+    missing: tuple[str, ...] = ("",)
+    own_format: bool = False

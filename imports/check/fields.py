@@ -12,27 +12,35 @@ from types import MappingProxyType
 
 import polars as pl
 
-from imports.check import moments
+from imports.check import hints, moments
+from imports.check.characters import comparable
 from imports.issues import Code
 from portal.events import payloads
-from portal.people_csv import ACTIVE, PLAIN_NUMBER
 from portal.records.definitions import Field, FieldType
 
-# Compared with their case: "Null" is a family name.
+# What counts as blank where the field cannot be such a word (dictionary, research notes 1.5).
 MISSING = ("", "NULL", "NA", "N/A", "na", "n/a")
+# No identifier, and no part of a name that is joined; NA may be both.
+NO_NAME = ("", "NULL", "N/A", "n/a")
+_BLANK = ("",)
+# Words that programs write for a missing value, and that a text may be.
+MISSING_WORDS = (*MISSING[1:], "None", "none", "null", "nan", "NaN")
 
 _DIGITS = r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)"
 _INTEGER = rf"^-?{_DIGITS}(?:\.0*)?$"
 _NUMBER = rf"^-?(?:{_DIGITS}(?:\.[0-9]*)?|\.[0-9]+)$"
-_CREDIT = r"^[0-9]{1,2}(?:\.[0-9]{0,2})?$"
+# Which could be a number with thousands, or one with decimals; and which only has a decimal comma.
+_EITHER_NUMBER = r"^-?[1-9][0-9]{0,2}[.,][0-9]{3}$"
+_COMMA_NUMBER = r"^-?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),(?:[0-9]{1,2}|[0-9]{4,}|[0-9]*)$"
+_CREDIT = r"^[0-9]{1,2}(?:[.,][0-9]{0,2})?$"
 _ATOM = r"[^\s\x00-\x1f\x7f@,;<>()\"]"
 _EMAIL = rf"^{_ATOM}+@(?:[^\s\x00-\x1f\x7f@,;<>()\".]+\.)+[^\s\x00-\x1f\x7f@,;<>()\".]{{2,}}$"
-_CIP = r"^[0-9]{2}(?:\.[0-9]{2}(?:[0-9]{2})?)?$"
+# The families of CIP 2010 and 2020 (NCES); of the codes within a family only the form is checked.
+_CIP_FAMILIES = "0[13459]|1[0-6]|19|2[2-9]|3[0-9]|4[0-9]|5[0-4]|6[01]"
+_CIP = rf"^(?:{_CIP_FAMILIES})(?:\.[0-9]{{2}}(?:[0-9]{{2}})?)?$"
 _ZIP = r"^[0-9]{5}(?:-[0-9]{4})?$"
 _GUID = r"^[A-Za-z0-9.\-_/@]{1,255}$"
-_CONTROL = r"[\x00-\x1f\x7f]"
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
-_WHOLLY_A_NUMBER = rf"^{PLAIN_NUMBER}$"
 _NAMED_VALUES = 12
 
 
@@ -41,36 +49,32 @@ class Check:
     """One way in which a cell may fail.
 
     failed: Boolean, true where the cell is wrong; null counts as false. message: the cell, and
-    what was expected; `{column}` and `{value}` stand for the header and the cell.
+    what was expected; `{column}` and `{value}` stand for the header and the cell. hint: what one
+    wrong cell may have been meant as, a sentence after a blank, or nothing.
     """
 
     code: Code
     failed: pl.Expr
     message: str
+    hint: Callable[[str], str] | None = None
 
 
-def clean(
-    raw: pl.Expr, *, neutralised: bool = False, missing: Collection[str] = MISSING
-) -> pl.Expr:
-    """Return the cell without surrounding white space; null where it is blank or a missing token.
+def missing_in(field: Field) -> tuple[str, ...]:
+    """What counts as blank in a field: in a text only nothing, for NULL and NA may be names."""
+    if field.references is not None:
+        return NO_NAME if field.type is FieldType.TEXT else MISSING
+    return _BLANK if field.type in (FieldType.TEXT, FieldType.GUID) else MISSING
 
-    neutralised: the file is one of our error attachments, in whose cells an apostrophe keeps
-    spreadsheets from seeing a formula; it is removed again.
-    """
-    text = (_restored(raw) if neutralised else raw).str.strip_chars()
+
+def clean(raw: pl.Expr, missing: Collection[str] = _BLANK) -> pl.Expr:
+    """Return the cell without surrounding white space; null where it is one of the missing ones."""
+    text = raw.str.strip_chars()
     return pl.when(~text.is_in(list(missing))).then(text)
-
-
-def _restored(raw: pl.Expr) -> pl.Expr:
-    """The cell that `portal.people_csv.neutralise` was given, whole columns at a time."""
-    core = raw.str.strip_chars_start("'")
-    active = core.str.slice(0, 1).is_in(list(ACTIVE)) & ~core.str.contains(_WHOLLY_A_NUMBER)
-    return pl.when(active & raw.str.starts_with("'")).then(raw.str.slice(1)).otherwise(raw)
 
 
 def parse(field: Field, cell: pl.Expr) -> pl.Expr:
     """Return what is stored for a cleaned cell; null where it is blank or cannot be read."""
-    return _elements(cell) if field.many else _PARSERS[field.type](field, cell)
+    return _elements(field, cell) if field.many else _PARSERS[field.type](field, cell)
 
 
 def is_blank(field: Field, cell: pl.Expr, value: pl.Expr) -> pl.Expr:
@@ -78,23 +82,22 @@ def is_blank(field: Field, cell: pl.Expr, value: pl.Expr) -> pl.Expr:
     return value.is_null() if field.many else cell.is_null()
 
 
-def checks(field: Field, cell: pl.Expr, value: pl.Expr, *, key: bool = False) -> tuple[Check, ...]:
+def checks(field: Field, cell: pl.Expr, value: pl.Expr) -> tuple[Check, ...]:
     """All ways in which a cleaned cell of that field may fail by itself, except by being blank.
 
-    value: the column that `parse` made of the cell. key: the field is part of the record's key.
+    value: the column that `parse` made of the cell. What spreadsheets do to cells, and characters
+    that no key holds, are looked for in `cell_notes`.
     """
     cell_checks = []
     if field.type is not FieldType.TEXT:
         code, expected = _EXPECTED[field.type]
         unread = cell.is_not_null() & value.is_null()
-        cell_checks.append(Check(code, unread, f'"{{column}}" is "{{value}}". {expected(field)}'))
+        message = f'"{{column}}" is "{{value}}". {expected(field)}'
+        cell_checks.append(Check(code, unread, message, hints.hint_of(field)))
     if field.max_length is not None:
         cell_checks.append(_length_check(field, cell, value))
     if field.pattern is not None:
         cell_checks.append(_pattern_check(field, cell, value))
-    if key:
-        message = 'The key "{column}" contains a control character: "{value}". Remove it.'
-        cell_checks.append(Check(Code.BAD_FORMAT, cell.str.contains(_CONTROL), message))
     return tuple(cell_checks)
 
 
@@ -114,15 +117,21 @@ def _pattern_check(field: Field, cell: pl.Expr, value: pl.Expr) -> Check:
     if field.many:
         failed = value.list.eval(~pl.element().str.contains(pattern)).list.any()
     else:
-        failed = ~cell.str.contains(pattern)
-    message = f'"{{column}}" is "{{value}}". It must match the regular expression {field.pattern}.'
-    return Check(Code.BAD_FORMAT, failed, message)
+        failed = ~cell.str.contains(pattern) & value.is_not_null()  # told once, as what it is not
+    form = field.pattern_words or (
+        "It does not have the form that the column asks for; the column's description says which."
+    )
+    return Check(Code.BAD_FORMAT, failed, f'"{{column}}" is "{{value}}". {form}')
 
 
-def _elements(cell: pl.Expr) -> pl.Expr:
+def _elements(field: Field, cell: pl.Expr) -> pl.Expr:
     """The list in a cell, separated by comma, semicolon or bar, without blanks and repetitions."""
     parts = cell.str.replace_all(r"[;|]", ",").str.split(",")
-    kept = parts.list.eval(clean(pl.element())).list.drop_nulls().list.unique(maintain_order=True)
+    kept = (
+        parts.list.eval(clean(pl.element(), missing_in(field)))
+        .list.drop_nulls()
+        .list.unique(maintain_order=True)
+    )
     return pl.when(kept.list.len() > 0).then(kept)
 
 
@@ -138,8 +147,8 @@ def _shaped(shape: str) -> Callable[[Field, pl.Expr], pl.Expr]:
 
 
 def _enum(field: Field, cell: pl.Expr) -> pl.Expr:
-    spellings = {alias.lower(): canonical for alias, canonical in field.value_aliases.items()}
-    spellings |= {value.lower(): value for value in field.values}
+    spellings = {comparable(a).lower(): value for a, value in field.value_aliases.items()}
+    spellings |= {comparable(value).lower(): value for value in field.values}
     return cell.str.to_lowercase().replace_strict(spellings, default=None, return_dtype=pl.String)
 
 
@@ -152,21 +161,39 @@ def _integer(_: Field, cell: pl.Expr) -> pl.Expr:
     return shaped.str.replace_all(r",|\..*", "").cast(pl.Int64, strict=False)
 
 
-def _number(shape: str) -> Callable[[Field, pl.Expr], pl.Expr]:
-    def parser(_: Field, cell: pl.Expr) -> pl.Expr:
-        shaped = pl.when(cell.str.contains(shape)).then(cell)
-        number = shaped.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
-        return pl.when(number.is_finite()).then(number)
-
-    return parser
-
-
-def _date(_: Field, cell: pl.Expr) -> pl.Expr:
-    return moments.date(cell)
+def _number(field: Field, cell: pl.Expr) -> pl.Expr:
+    text = cell
+    if field.decimal_comma is None:
+        text = pl.when(~cell.str.contains(_EITHER_NUMBER)).then(cell)
+        commas = text.str.contains(_COMMA_NUMBER)
+        text = pl.when(commas).then(_exchanged(text)).otherwise(text)
+    elif field.decimal_comma:
+        text = _exchanged(cell)
+    return _as_number(pl.when(text.str.contains(_NUMBER)).then(text))
 
 
-def _moment(_: Field, cell: pl.Expr) -> pl.Expr:
-    return moments.moment(cell)
+def _exchanged(text: pl.Expr) -> pl.Expr:
+    """Commas for points and points for commas."""
+    return text.str.replace_many([",", "."], [".", ","])
+
+
+def _credit(_: Field, cell: pl.Expr) -> pl.Expr:
+    """Credits are too small to have thousands: a comma can only be the decimal one."""
+    shaped = pl.when(cell.str.contains(_CREDIT)).then(cell)
+    return _as_number(shaped.str.replace(",", ".", literal=True))
+
+
+def _as_number(text: pl.Expr) -> pl.Expr:
+    number = text.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
+    return pl.when(number.is_finite()).then(number)
+
+
+def _date(field: Field, cell: pl.Expr) -> pl.Expr:
+    return moments.date(cell, field.day_first)
+
+
+def _moment(field: Field, cell: pl.Expr) -> pl.Expr:
+    return moments.moment(cell, field.day_first)
 
 
 def _object(_: Field, cell: pl.Expr) -> pl.Expr:
@@ -189,8 +216,8 @@ _PARSERS: Mapping[FieldType, Callable[[Field, pl.Expr], pl.Expr]] = MappingProxy
         FieldType.EMAIL: _shaped(_EMAIL),
         FieldType.ENUM: _enum,
         FieldType.INTEGER: _integer,
-        FieldType.NUMBER: _number(_NUMBER),
-        FieldType.CREDIT: _number(_CREDIT),
+        FieldType.NUMBER: _number,
+        FieldType.CREDIT: _credit,
         FieldType.BOOLEAN: _boolean,
         FieldType.DATE: _date,
         FieldType.DATETIME: _moment,
@@ -233,7 +260,7 @@ _EXPECTED: Mapping[FieldType, tuple[Code, Callable[[Field], str]]] = MappingProx
         ),
         FieldType.CIP: (
             Code.BAD_FORMAT,
-            _sentence("Expected a CIP code such as 26, 26.01 or 26.0101."),
+            _sentence("Expected a CIP code such as 26, 26.01 or 26.0101, of a family that exists."),
         ),
         FieldType.ZIP: (
             Code.BAD_FORMAT,

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import polars_hash
+
+from imports.check.characters import compared
 
 # A database index takes at most 2,700 bytes; a longer key becomes its beginning and its SHA-256.
 _LONGEST = 2_000
@@ -21,14 +24,26 @@ SEPARATOR = "\x1f"  # no key holds it: `fields.checks` refuses control character
 
 
 def key_text(parts: Sequence[pl.Expr], fold: bool) -> pl.Expr:
-    """The parts of a key joined to one text, in lower case where the type folds its keys.
+    """The parts of a key joined to one text, as keys are compared (`characters.compared`).
 
-    A text of more than 2,000 bytes is shortened to its beginning and its digest.
+    fold: in lower case. A text of more than 2,000 bytes is shortened to its beginning and its
+    digest.
     """
     joined = pl.concat_str([part.cast(pl.String) for part in parts], separator=SEPARATOR)
-    folded = joined.str.to_lowercase() if fold else joined
-    shortened = pl.concat_str(folded.str.slice(0, _KEPT), pl.lit("…"), _digest(folded))
-    return pl.when(folded.str.len_bytes() > _LONGEST).then(shortened).otherwise(folded)
+    return joined.map_batches(
+        partial(_stored, fold=fold), return_dtype=pl.String, is_elementwise=True
+    )
+
+
+def _stored(texts: pl.Series, *, fold: bool) -> pl.Series:
+    keys = compared(texts, fold=fold)
+    at = (keys.str.len_bytes() > _LONGEST).fill_null(False).arg_true()
+    if not at.len():
+        return keys
+    key = pl.col("key")
+    shortened = pl.concat_str(key.str.slice(0, _KEPT), pl.lit("…"), _digest(key))
+    frame = pl.DataFrame({"key": keys.gather(at)})
+    return keys.clone().scatter(at, frame.select(shortened).to_series())
 
 
 def _digest(text: pl.Expr) -> pl.Expr:

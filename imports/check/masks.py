@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from imports.check.characters import visible
 from imports.check.columns import ColumnMapping
 from imports.check.computed import ComputedField
-from imports.check.fields import Check, checks, is_blank
+from imports.check.fields import Check, checks, is_blank, missing_in
 from imports.check.keys import ReferenceSet, key_hash
 from imports.check.row_rules import Cell, row_check
 from imports.issues import Code, Severity
@@ -28,7 +29,8 @@ class Mask:
     """A check with its column.
 
     name: of its Boolean column in a frame. positions: columns of the file whose cells an issue
-    shows as the wrong value. others: those that it was compared with.
+    shows as the wrong value. others: those that it was compared with. slot: of the cell, which is
+    shown where the file has none. constant: as `Cell` has it.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Mask:
     positions: tuple[int, ...]
     others: tuple[int, ...] = ()
     severity: Severity = Severity.ERROR
+    slot: int | None = None
+    constant: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +68,14 @@ def cells_of(mapping: ColumnMapping) -> dict[str, Cell]:
 
 
 def _computed_cell(computed: ComputedField) -> Cell:
-    return _cell(
+    cell = _cell(
         computed.field, computed.header, computed.slot, computed.positions, computed.faults
+    )
+    return replace(
+        cell,
+        constant=computed.constant,
+        taken_as_it_is=computed.taken_as_it_is,
+        missing=computed.missing,
     )
 
 
@@ -76,7 +86,8 @@ def _cell(
     blank = is_blank(field, cell, value)
     for fault in faults:
         blank &= ~fault.failed
-    return Cell(field, header, slot, positions, cell, value, blank, faults)
+    missing = missing_in(field)
+    return Cell(field, header, slot, positions, cell, value, blank, faults, missing=missing)
 
 
 def operation_of(feed: Feed, mapping: ColumnMapping) -> pl.Expr:
@@ -141,8 +152,7 @@ def _reference(cell: Cell, target: RecordType, stored: ReferenceSet) -> Referenc
         f'"{{column}}" is "{{value}}", but there is no such record in "{target.label}".'
         f' Correct the cell, or send the "{target.label}" file with it first.'
     )
-    check = _named(Check(Code.UNKNOWN_REFERENCE, pl.col(name), message), cell.header)
-    mask = Mask(name=name, check=check, header=cell.header, positions=cell.positions)
+    mask = replace(_mask(Check(Code.UNKNOWN_REFERENCE, pl.col(name), message), cell), name=name)
     hashes = hashes_of(cell, target.fold_key).alias(name)
     return ReferenceCheck(mask=mask, cell=cell, looked_up=stored.missing, hashes=hashes)
 
@@ -190,7 +200,7 @@ def _operation_masks(rule: RowOperation, operation: Cell) -> Iterator[Mask]:
         message = f'"{{column}}" is blank. It must say what to do with the row: {named}.'
         operation_checks.append(Check(Code.REQUIRED, operation.blank, message))
     for check in operation_checks:
-        yield _mask(check, operation.header, operation.positions)
+        yield _mask(check, operation)
 
 
 def _cell_masks(cell: Cell, record_type: RecordType, loads: pl.Expr | None) -> Iterator[Mask]:
@@ -199,17 +209,15 @@ def _cell_masks(cell: Cell, record_type: RecordType, loads: pl.Expr | None) -> I
     if not key and loads is None:
         return
     cell_checks = [*cell.faults, *([_required(cell)] if field.required or key else [])]
-    cell_checks += checks(field, cell.cell, cell.value, key=key)
+    cell_checks += checks(field, cell.cell, cell.value)
     for check in cell_checks:
-        limited = check if key else _only_where(check, loads)
-        yield _mask(limited, cell.header, cell.positions)
+        yield _mask(check if key else _only_where(check, loads), cell)
 
 
 def _required(cell: Cell) -> Check:
-    message = (
-        '"{column}" is blank, but every row needs a value here. Fill it in (NULL, NA '
-        "and N/A count as blank)."
-    )
+    words = [word for word in missing_in(cell.field)[1:] if word.isupper()]
+    counted = f" ({', '.join(words[:-1])} and {words[-1]} count as blank)" if words else ""
+    message = f'"{{column}}" is blank, but every row needs a value here. Fill it in{counted}.'
     return Check(Code.REQUIRED, cell.blank, message)
 
 
@@ -222,14 +230,21 @@ def _rule_masks(
             continue
         subject, other = cells[rule.field], cells[rule.other]
         yield replace(
-            _mask(_only_where(check, loads), subject.header, subject.positions),
+            _mask(_only_where(check, loads), subject),
             others=other.positions,
             severity=Severity(rule.severity),
         )
 
 
-def _mask(check: Check, header: str, positions: tuple[int, ...]) -> Mask:
-    return Mask(name="", check=_named(check, header), header=header, positions=positions)
+def _mask(check: Check, cell: Cell) -> Mask:
+    return Mask(
+        name="",
+        check=_named(check, cell.header),
+        header=cell.header,
+        positions=cell.positions,
+        slot=cell.slot,
+        constant=cell.constant,
+    )
 
 
 def _only_where(check: Check, condition: pl.Expr | None) -> Check:
@@ -237,7 +252,7 @@ def _only_where(check: Check, condition: pl.Expr | None) -> Check:
 
 
 def _named(check: Check, header: str) -> Check:
-    return replace(check, message=check.message.replace("{column}", header))
+    return replace(check, message=check.message.replace("{column}", visible(header)))
 
 
 def _without_nulls(mask: Mask) -> Check:

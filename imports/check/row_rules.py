@@ -24,7 +24,9 @@ class Cell:
     header: its columns as the file spells them. positions: of these columns; none for a constant.
     slot: number of its columns in the frame. cell, value, blank: the cleaned text, what is stored
     for it, and whether it has no value. faults: where a step could not read it; the cell is null
-    there without being blank.
+    there without being blank. constant: what the template writes instead of a column.
+    taken_as_it_is: no step of a template changes what the file's cell says. missing: what counts
+    as blank in its columns.
     """
 
     field: Field
@@ -35,6 +37,9 @@ class Cell:
     value: pl.Expr
     blank: pl.Expr
     faults: tuple[Check, ...] = ()
+    constant: str | None = None
+    taken_as_it_is: bool = True
+    missing: tuple[str, ...] = ("",)
 
 
 def row_check(rule: Rule, cells: Mapping[str, Cell]) -> Check | None:

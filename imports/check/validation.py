@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from imports.check import documents, fields, masks
+from imports.check import documents, fields, masks, plain_columns
 from imports.check.batches import IssueBatch
+from imports.check.cell_notes import CellNotes, Census, prepared
+from imports.check.characters import visible
 from imports.check.columns import ColumnMapping
 from imports.check.computed import ComputedField
 from imports.check.keys import ReferenceSet, key_hash, key_text
@@ -46,11 +48,14 @@ class _Evaluation:
     """A chunk with its rules evaluated.
 
     raw: cells as the file has them, r + position. frame: c, v, the operation and the masks.
-    elements: the unknown elements of a list, by the name of their mask.
+    elements: the unknown elements of a list, by the name of their mask. notes: further masks, which
+    few chunks have.
     """
 
     raw: pl.DataFrame
     frame: pl.DataFrame
+    census: Census
+    notes: list[Mask] = field(default_factory=list)
     elements: dict[str, pl.Series] = field(default_factory=dict)
 
 
@@ -75,13 +80,9 @@ class Validator:
         self._delimiter, self._quote = delimiter, quote or None
         self._schema = {f"r{i}": pl.String() for i in range(len(mapping.header))}
         cells = masks.cells_of(mapping)
-        read = {position for position, _ in mapping.columns}
-        if mapping.operation_column is not None:
-            read.add(mapping.operation_column)
-        self._cleaned = [
-            fields.clean(pl.col(f"r{i}"), neutralised=mapping.neutralised).alias(f"c{i}")
-            for i in sorted(read)
-        ]
+        self._cleaned = plain_columns.cleaned(mapping)
+        self._read = plain_columns.strictness(mapping, record_type)
+        self._notes = CellNotes(feed, record_type, cells, mapping.neutralised)
         self._stages = _by_stage(mapping.all_computed)
         self._scratch = [
             stage.meta.output_name()
@@ -111,7 +112,8 @@ class Validator:
         evaluation = self._evaluate(data, len(lines))
         for reference in self._references:
             _look_up(reference, evaluation)
-        bad = self._failing(evaluation.frame)
+        self._add_notes(evaluation)
+        bad = self._failing(evaluation)
         good = self._good_rows(evaluation.frame, ~bad, lines, source_hashes)
         rejected = bad.arg_true().to_numpy().astype(np.int64)
         if good.height + rejected.size != len(lines):
@@ -137,7 +139,8 @@ class Validator:
         )
         if raw.height != height:
             raise AssertionError(f"{height} records came, {raw.height} were read")
-        lazy = raw.lazy().with_columns(self._cleaned)
+        census = Census.of(data, height)
+        lazy = prepared(raw, census, self._read).lazy().with_columns(self._cleaned)
         for stage in self._stages:
             lazy = lazy.with_columns(stage)
         frame = (
@@ -150,15 +153,28 @@ class Validator:
             .drop(*raw.columns, *self._scratch)
             .collect()
         )
-        return _Evaluation(raw, frame)
+        return _Evaluation(raw, frame, census)
+
+    def _add_notes(self, evaluation: _Evaluation) -> None:
+        """Add what few chunks have; a damaged cell is told once, not also as no e-mail address."""
+        notes = self._notes.of(evaluation.census, evaluation.raw, evaluation.frame)
+        evaluation.notes = [note.mask for note in notes]
+        columns = {note.mask.name: note.rows for note in notes}
+        for note in notes:
+            for mask in self._all_masks():
+                if note.mask.severity is Severity.ERROR and mask.slot == note.mask.slot:
+                    before = columns.get(mask.name, evaluation.frame[mask.name])
+                    columns[mask.name] = (before & ~note.rows).alias(mask.name)
+        evaluation.frame = evaluation.frame.with_columns(columns.values())
 
     def _all_masks(self) -> Iterator[Mask]:
         yield from self._masks
         yield from (reference.mask for reference in self._references)
 
-    def _failing(self, frame: pl.DataFrame) -> pl.Series:
-        names = [mask.name for mask in self._all_masks() if mask.severity is Severity.ERROR]
-        return frame.select(pl.any_horizontal(names)).to_series()
+    def _failing(self, evaluation: _Evaluation) -> pl.Series:
+        all_masks = (*self._all_masks(), *evaluation.notes)
+        names = [mask.name for mask in all_masks if mask.severity is Severity.ERROR]
+        return evaluation.frame.select(pl.any_horizontal(names)).to_series()
 
     def _good_rows(
         self,
@@ -182,10 +198,10 @@ class Validator:
     def _batches(
         self, evaluation: _Evaluation, lines: npt.NDArray[np.int64]
     ) -> Iterator[IssueBatch]:
-        for mask in self._all_masks():
+        for mask in (*self._all_masks(), *evaluation.notes):
             failing = evaluation.frame[mask.name].arg_true()
-            if failing.len():
-                yield _batch(mask, failing, evaluation, lines)
+            for hint, rows in _by_hint(mask, failing, evaluation):
+                yield _batch(mask, hint, rows, evaluation, lines)
 
 
 def _by_stage(computed_fields: Sequence[ComputedField]) -> list[list[pl.Expr]]:
@@ -197,21 +213,49 @@ def _by_stage(computed_fields: Sequence[ComputedField]) -> list[list[pl.Expr]]:
     ]
 
 
+def _by_hint(
+    mask: Mask, failing: pl.Series, evaluation: _Evaluation
+) -> Iterator[tuple[str, pl.Series]]:
+    """The failing rows by what each may have been meant as, in the order of their first."""
+    hint = mask.check.hint
+    if hint is None or not failing.len():
+        yield from [("", failing)] if failing.len() else []
+        return
+    hints = pl.Series(
+        [hint(value) for value in _values(mask, failing, evaluation)], dtype=pl.String
+    )
+    for text in hints.unique(maintain_order=True):
+        yield text, failing.filter(hints == text)
+
+
 def _batch(
-    mask: Mask, failing: pl.Series, evaluation: _Evaluation, lines: npt.NDArray[np.int64]
+    mask: Mask,
+    hint: str,
+    failing: pl.Series,
+    evaluation: _Evaluation,
+    lines: npt.NDArray[np.int64],
 ) -> IssueBatch:
-    elements = evaluation.elements.get(mask.name)
     return IssueBatch(
         code=mask.check.code,
         column=mask.header,
         severity=mask.severity,
-        message=mask.check.message,
+        message=mask.check.message + hint,
         lines=tuple(lines[failing.to_numpy()].tolist()),
-        values=_raw_cells(evaluation, mask.positions, failing)
-        if elements is None
-        else _shortened(elements, failing),
-        others=_raw_cells(evaluation, mask.others, failing),
+        values=tuple(map(visible, _values(mask, failing, evaluation))),
+        others=tuple(map(visible, _raw_cells(evaluation, mask.others, failing))),
     )
+
+
+def _values(mask: Mask, rows: pl.Series, evaluation: _Evaluation) -> tuple[str, ...]:
+    """The wrong values: as the file has them, or else as the template writes them."""
+    elements = evaluation.elements.get(mask.name)
+    if elements is not None:
+        return _shortened(elements, rows)
+    cells = _raw_cells(evaluation, mask.positions, rows)
+    if mask.slot is None or all(cells):
+        return cells
+    filled = evaluation.frame[f"c{mask.slot}"].gather(rows).fill_null(mask.constant or "")
+    return tuple(cell or text[:SHOWN_CHARACTERS] for cell, text in zip(cells, filled, strict=True))
 
 
 def _raw_cells(

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from imports.arrivals.decisions import shown
 from imports.arrivals.listing import Entry, Listing
 from portal import logs
-from portal.dropserver.jail import Jail, open_plain
+from portal.dropserver.jail import Jail, open_plain, source_of
 from portal.dropserver.paths import PARTS_DIRECTORY, Path
 
 log = logs.get(__name__)
@@ -83,13 +83,8 @@ def _entry(name: str, status: os.stat_result) -> Entry:
     )
 
 
-def source_of(status: os.stat_result) -> str:
-    """What makes a file this very file: inode, mtime in nanoseconds, size in bytes."""
-    return f"{status.st_ino}:{status.st_mtime_ns}:{status.st_size}"
-
-
 def source_of_entry(entry: Entry) -> str:
-    """The same of a listed file."""
+    """The `source_of` a listed file."""
     return f"{entry.inode}:{entry.mtime_ns}:{entry.size}"
 
 

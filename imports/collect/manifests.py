@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from imports.arrivals.decisions import DecisionEntry, shown
 from imports.arrivals.listing import Entry
 from imports.arrivals.references import Resolution, resolve
-from imports.collect import folders, snapshot
+from imports.collect import corrected, folders, snapshot
 from imports.collect.copies import Copies
 from imports.collect.deliveries import (
     ROUND,
@@ -138,6 +138,8 @@ def _storage(arrival: Arrival) -> str:
 def _refuse(arrival: Arrival, refused: InvalidSchema) -> None:
     with transaction.atomic():
         log_decision(arrival, DecisionEntry(arrival.name, "invalid_schema", str(refused)))
+        title = f"{shown(arrival.name)} is not a manifest that can be read"
+        mail.not_taken(arrival, title, str(refused))
         lifecycle.advance(
             arrival, to=State.INVALID_SCHEMA, allowed=[State.COLLECTING], **lifecycle.released()
         )
@@ -196,9 +198,17 @@ def _take_all(
         lifecycle.fence(arrival)
         for resolution in judged:
             _take(folder, arrival, resolution, copies, feed)
+        _notify_of_invalid_lines(arrival, judged)
         lifecycle.advance(
             arrival, to=State.PROCESSING, allowed=[State.COLLECTING], **lifecycle.released()
         )
+
+
+def _notify_of_invalid_lines(arrival: Arrival, judged: list[Resolution]) -> None:
+    reasons = [resolution.reason for resolution in judged if resolution.problem is not None]
+    if reasons:
+        count = f"{len(reasons):,} of its {len(judged):,} lines"
+        mail.not_taken(arrival, f"{shown(arrival.name)}: {count} not valid", " ".join(reasons))
 
 
 def _judged(resolution: Resolution, copies: Copies) -> Resolution:
@@ -269,6 +279,7 @@ def _take(
     if save_unless_duplicate(row):
         log_decision(arrival, DecisionEntry(name, "accepted", resolution.reason))
         named = f"Named by {row.arrival.name}."
-        making.for_arrival(row, feed, named, wait=ROUND, limits=folder.drop.limits)
+        correction = corrected.columns(row, feed, None)
+        making.for_arrival(row, feed, named, wait=ROUND, limits=folder.drop.limits, **correction)
     else:
         log_decision(arrival, DecisionEntry(name, "duplicate", row.reason))

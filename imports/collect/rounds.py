@@ -8,7 +8,7 @@ An error never stops the round: each drop and each manifest fails alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +20,18 @@ from imports.arrivals.decisions import Verdict
 from imports.arrivals.listing import Listing
 from imports.arrivals.manifest import ManifestDetection, detect
 from imports.arrivals.names import is_result
-from imports.collect import account_templates, fetch, folders, sightings, template_files
+from imports.collect import (
+    account_templates,
+    fetch,
+    folders,
+    misplaced_files,
+    overtaking,
+    receipt_files,
+    recognise,
+    sightings,
+    template_files,
+    uploads,
+)
 from imports.collect.deliveries import ROUND, Folder
 from imports.collect.manifests import claim, collect
 from imports.collect.sightings import Seen
@@ -98,8 +109,10 @@ def _endpoint(endpoint: Endpoint) -> None:
                 seen.extend(_drop(Folder(drop, jail)))
             except Exception as exc:  # a folder that fails stops no other
                 log.exception("drop_failed", drop_id=drop.pk, exc_info=exc)
-        seen += _misplaced(folders.tree(jail), drops)
+        tree = folders.tree(jail)
+        seen += _misplaced(jail, tree, drops)
         sightings.record(endpoint, seen)
+        misplaced_files.write_back(endpoint, jail, tree, {drop.path for drop in drops})
 
 
 def _rank(drop: Drop) -> tuple[int, str]:
@@ -126,7 +139,9 @@ def _template_files(folder: Folder) -> Iterator[Seen]:
 def _manifests(folder: Folder) -> Iterator[Seen]:
     write_back(folder)
     listing = folder.listing()
-    detection = detect(listing, datetime.now(UTC), named=_under_way(folder))
+    detection = _detect(folder, listing)
+    waiting = overtaking.waiting(folder, detection.claims)
+    detection.claims = [entry for entry in detection.claims if entry.name not in waiting]
     for name in _claimed(folder, detection, listing):
         try:
             collect(folder, name)
@@ -134,7 +149,16 @@ def _manifests(folder: Folder) -> Iterator[Seen]:
             log.exception("collect_failed", manifest=name, drop_id=folder.drop.pk, exc_info=exc)
     _forget_old_results(folder, listing)
     write_back(folder)
-    return _seen(folder, {entry.name for entry in detection.claims})
+    return _seen(folder, {entry.name for entry in detection.claims}, waiting)
+
+
+def _detect(folder: Folder, listing: Listing) -> ManifestDetection:
+    return detect(
+        listing,
+        datetime.now(folder.drop.tenant.zone),
+        named=_under_way(folder),
+        sent=uploads.sent_attachments(folder, listing),
+    )
 
 
 def _claimed(folder: Folder, detection: ManifestDetection, listing: Listing) -> Iterator[str]:
@@ -165,22 +189,31 @@ def _is_text(name: str) -> bool:
 def _under_way(folder: Folder) -> set[str]:
     """Data files that unsettled manifests of the drop name."""
     arrivals = Arrival.objects.filter(drop=folder.drop, settled_at=None)
-    return set(arrivals.filter(files__problem="").values_list("files__name", flat=True)) - {None}
+    names = set(arrivals.filter(files__problem="").values_list("files__name", flat=True))
+    # Without a configuration nothing was taken yet; the manifest itself says what it names.
+    waiting = arrivals.filter(state=Arrival.State.CONFIG_MISSING)
+    for manifest in waiting.values_list("current_name", flat=True):
+        names |= overtaking.named_in(folder, manifest)
+    return names - {None}
 
 
-def _seen(folder: Folder, tried: Collection[str]) -> Iterator[Seen]:
-    """What is in the folder now. tried: manifests that this round tried to claim."""
+def _seen(folder: Folder, tried: Collection[str], waiting: Mapping[str, str]) -> Iterator[Seen]:
+    """What is in the folder now. tried: manifests that this round tried to claim. waiting: those
+    that it left, with the reason."""
     listing = folder.listing()
-    detection = detect(listing, datetime.now(UTC), named=_under_way(folder))
+    detection = _detect(folder, listing)
     for decision in detection.decisions:
         entry = listing.by_name[decision.subject]
         path = f"{folder.drop.path}/{decision.subject}"
         yield Seen(path, entry.size, decision.verdict, decision.reason, folder.drop)
 
     for entry in detection.claims:
+        path = f"{folder.drop.path}/{entry.name}"
         if entry.name in tried:
-            path = f"{folder.drop.path}/{entry.name}"
             yield Seen(path, entry.size, Verdict.NOT_CLAIMED, _NOT_CLAIMED, folder.drop)
+        elif entry.name in waiting:
+            reason = waiting[entry.name]
+            yield Seen(path, entry.size, Verdict.UPLOAD_OPEN, reason, folder.drop)
 
 
 _NOT_CLAIMED = (
@@ -190,11 +223,14 @@ _NOT_CLAIMED = (
 )
 
 
-def _misplaced(tree: dict[str, Listing], drops: list[Drop]) -> Iterator[Seen]:
-    for file in misplaced.find(tree, [drop.path for drop in drops]):
+def _misplaced(jail: Jail, tree: Mapping[str, Listing], drops: list[Drop]) -> Iterator[Seen]:
+    files = misplaced.find(tree, [drop.path for drop in drops])
+    sizes = {}
+    for file in files:
         folder, _, name = file.path.rpartition("/")
-        size = tree[folder].by_name[name].size
-        yield Seen(file.path, size, "misplaced", file.reason, None)
+        sizes[file.path] = tree[folder].by_name[name].size
+    for file in recognise.misplaced(jail, files, drops, sizes):
+        yield Seen(file.path, sizes[file.path], "misplaced", file.reason, None)
 
 
 def _forget_old_results(folder: Folder, listing: Listing) -> None:
@@ -202,11 +238,14 @@ def _forget_old_results(folder: Folder, listing: Listing) -> None:
 
     So do files that a killed collector left half-written, after a day.
     """
+    receipt_files.remove_stale(folder.jail, folder.path, listing)
+    sent = uploads.sent_attachments(folder, listing)
     oldest = datetime.now(UTC) - timedelta(days=settings.KEEP_FILES_DAYS)
     yesterday = datetime.now(UTC) - timedelta(days=1)
     for entry in listing:
         age = oldest if is_result(entry.name) else yesterday
-        ours = is_result(entry.name) or _HALF_WRITTEN.fullmatch(entry.name)
+        ours = is_result(entry.name) and entry.name not in sent
+        ours = ours or _HALF_WRITTEN.fullmatch(entry.name) is not None
         if ours and not entry.is_dir and entry.written < age:
             _remove(folder, entry.name)
 

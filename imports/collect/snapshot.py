@@ -13,7 +13,7 @@ from django.core.files.storage import default_storage
 
 from imports.collect import folders
 from portal import storage
-from portal.dropserver.jail import Jail
+from portal.dropserver.jail import Jail, source_of
 from portal.dropserver.paths import Path
 from portal.storage import HashedFile
 
@@ -22,7 +22,7 @@ _BLOCK = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The copy. content: its storage name. source: which file it was (`folders.source_of`)."""
+    """The copy. content: its storage name. source: which file it was (`source_of`)."""
 
     content: str
     size: int
@@ -64,8 +64,8 @@ def take(jail: Jail, path: Path, name: str) -> Snapshot:
         hashed = HashedFile(file, with_md5=True)
         content = default_storage.save(name, hashed)
         after = os.fstat(file.fileno())
-    source = folders.source_of(before)
-    if folders.source_of(after) != source or hashed.size_read != before.st_size:
+    source = source_of(before)
+    if source_of(after) != source or hashed.size_read != before.st_size:
         default_storage.delete(content)
         raise ChangedWhileCopied(path[-1])
     return Snapshot(

@@ -19,9 +19,16 @@ from django.db.models.functions import Now
 
 from imports.arrivals.decisions import DecisionEntry, Verdict, shown
 from imports.arrivals.listing import Entry, Listing
-from imports.arrivals.names import result_name
 from imports.arrivals.template import Match, TemplateDetection, Unmatched, detect
-from imports.collect import account_templates, snapshot
+from imports.collect import (
+    account_templates,
+    corrected,
+    receipt_files,
+    recognise,
+    replaced,
+    snapshot,
+    uploads,
+)
 from imports.collect.account_templates import AccountTemplates
 from imports.collect.deliveries import ROUND, Folder, log_decision, save_unless_duplicate, uploader
 from imports.collect.folders import source_of_entry
@@ -46,8 +53,9 @@ Decide = Callable[[Arrival, ArrivalFile], str]
 def collect(folder: Folder) -> None:
     """Take the home's new files. A file that fails stops no other."""
     templates = account_templates.of_drop(folder.drop)
+    replaced.record(folder, templates)
     listing = folder.listing()
-    detection = _detect(listing, templates)
+    detection = _detect(folder, listing, templates)
     rows = _stored_files(folder, listing)
     for match in detection.matches:
         row = rows.get(source_of_entry(match.entry))
@@ -62,7 +70,7 @@ def collect(folder: Folder) -> None:
 def seen(folder: Folder) -> Iterator[Seen]:
     """Files that are in the home now and were not taken, with the reason."""
     listing = folder.listing()
-    detection = _detect(listing, account_templates.of_drop(folder.drop))
+    detection = _detect(folder, listing, account_templates.of_drop(folder.drop))
     rows = _stored_files(folder, listing)
     decisions = {decision.subject: decision for decision in detection.decisions}
     for entry in listing:
@@ -84,9 +92,10 @@ def forget_unmatched() -> int:
     return len(rows)
 
 
-def _detect(listing: Listing, templates: AccountTemplates) -> TemplateDetection:
-    quiet = timedelta(seconds=settings.TEMPLATE_QUIET_SECONDS)
-    return detect(listing, datetime.now(UTC), templates.names, quiet, templates.elsewhere)
+def _detect(folder: Folder, listing: Listing, templates: AccountTemplates) -> TemplateDetection:
+    quiet, now = timedelta(seconds=settings.TEMPLATE_QUIET_SECONDS), datetime.now(UTC)
+    sent = uploads.sent_attachments(folder, listing)
+    return detect(listing, now, templates.names, quiet, templates.elsewhere, sent)
 
 
 def _stored_files(folder: Folder, listing: Listing) -> dict[str, ArrivalFile]:
@@ -208,16 +217,8 @@ def _decided(folder: Folder, arrival: Arrival, entry: Entry, copy: Snapshot, dec
     if old_content and old_content != row.content:
         default_storage.delete(old_content)
     if reported_name and reported_name != entry.name:
-        _remove_result(folder, reported_name)
+        receipt_files.remove(folder.jail, folder.path, reported_name)
     return row.content
-
-
-def _remove_result(folder: Folder, name: str) -> None:
-    """Remove the result that was written for the file under its former name."""
-    try:
-        folder.jail.remove(folder.file(result_name(name)))
-    except FileNotFoundError:
-        pass
 
 
 def _importing(folder: Folder, match: Match) -> Decide:
@@ -244,6 +245,7 @@ def _importing(folder: Folder, match: Match) -> Decide:
             wait=ROUND,
             limits=folder.drop.limits,
             template_version=version,
+            **corrected.columns(row, feed, version),
         )
         return State.PROCESSING
 
@@ -254,9 +256,12 @@ def _showing(unmatched: Unmatched) -> Decide:
     """Show people the file that no template names, and keep a copy to make a template from."""
 
     def decide(arrival: Arrival, row: ArrivalFile) -> str:
-        row.problem, row.reason = Verdict.UNMATCHED, unmatched.reason
+        feeds = recognise.feeds_of_stored(row.content, row.size or 0, row.name)
+        hint = recognise.template_hint(feeds, arrival.account_id)
+        reason = f"{unmatched.reason} {hint}".strip()
+        row.problem, row.reason = Verdict.UNMATCHED, reason
         row.save()
-        log_decision(arrival, DecisionEntry(row.name, Verdict.UNMATCHED, unmatched.reason))
+        log_decision(arrival, DecisionEntry(row.name, Verdict.UNMATCHED, reason))
         for miss in unmatched.near:
             log_decision(arrival, DecisionEntry(miss.name, Verdict.NEAR_MISS, miss.reason))
         mail.unmatched(arrival, row)

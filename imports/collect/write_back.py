@@ -6,16 +6,18 @@ data file is removed (only if it still is the one that was taken), the manifest 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import itertools
+from collections.abc import Callable, Iterator
 
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
 from imports.arrivals.decisions import Verdict
 from imports.arrivals.names import errors_name, result_name
-from imports.collect import folders, receipts
+from imports.collect import advice, folders, receipt_files, receipts, replaced, uploads
 from imports.collect.deliveries import Folder
 from imports.collect.folders import source_of_entry
+from imports.collect.receipts import Receipt
 from imports.manifest import (
     InvalidSchema,
     ManifestState,
@@ -26,8 +28,8 @@ from imports.manifest import (
 )
 from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import logs
-from portal.dropserver.paths import Path
-from portal.models import Drop, Upload
+from portal.dropserver.rights import ERRORS_ENDING
+from portal.models import Drop
 
 log = logs.get(__name__)
 _BLOCK = 1 << 20
@@ -57,7 +59,10 @@ def _template_file_step(folder: Folder) -> Callable[[Folder, Arrival], None]:
     def step(folder: Folder, arrival: Arrival) -> None:
         file = arrival.files.select_related("job", "duplicate_of__job").first()
         if file is None or file.problem:
-            if file is None or not _report_problem(folder, file, sources):
+            is_there = file is not None and file.source in sources
+            if file is not None:
+                _report_problem(folder, arrival, file, is_there)
+            if not is_there:
                 _set_current_name(arrival, "")
                 _close(arrival, arrival.state)
         elif _write_back_file(folder, file):
@@ -67,33 +72,73 @@ def _template_file_step(folder: Folder) -> Callable[[Folder, Arrival], None]:
     return step
 
 
-def _report_problem(folder: Folder, file: ArrivalFile, sources: Collection[str]) -> bool:
-    """Write the result of a file that was not taken, once. Returns whether it is still there."""
-    if file.problem == Verdict.UNMATCHED and not file.reported_state:
-        text = receipts.unmatched(file.name, file.reason)
-        folders.write(folder.jail, folder.file(result_name(file.name)), iter([text.encode()]))
+def _report_problem(folder: Folder, arrival: Arrival, file: ArrivalFile, is_there: bool) -> None:
+    """Write the receipt of a file that no template names, once; it goes with the file."""
+    if file.problem != Verdict.UNMATCHED:
+        return
+    if is_there and not file.reported_state:
+        receipt = Receipt(
+            arrival.tenant, Arrival.State.UNMATCHED.value, file.name, file.reason, file=file
+        )
+        receipt_files.write(folder.jail, folder.path, receipt)
         ArrivalFile.objects.filter(pk=file.pk).update(reported_state=Arrival.State.UNMATCHED)
-    return file.source in sources
+    if file.reported_state and not is_there:
+        receipt_files.remove(folder.jail, folder.path, file.name, arrival.ready_at)
 
 
 def _write_back_manifest(folder: Folder, arrival: Arrival) -> None:
     if shown := _SHOWN.get(Arrival.State(arrival.state)):
         _rename(folder, arrival, shown)
         if shown == ManifestState.INVALIDSCHEMA:
+            _write_refusal(folder, arrival)
             _close(arrival, Arrival.State.INVALID_SCHEMA)
         return
+    receipt_files.remove(folder.jail, folder.path, arrival.name, arrival.created_at)
     files = list(arrival.files.select_related("job", "duplicate_of__job").order_by("index"))
     problems = {f.index: Problem(f.problem) for f in files if f.problem}
     if problems and arrival.current_name.endswith(ManifestState.PROCESSING):
         _annotate_manifest(folder, arrival, problems)
+        _write_invalid(folder, arrival, files)
     finished = [_write_back_file(folder, file) for file in files if not file.problem]
     if not all(finished):
         return
-    if problems:
+    if problems and arrival.state == Arrival.State.INVALID_FILES:
+        _close(arrival, Arrival.State.INVALID_FILES)  # written already; a file of it was undone
+    elif problems:
+        if not folder.jail.exists(folder.file(result_name(arrival.name))):
+            _write_invalid(folder, arrival, files)  # the round that marked it was cut off
         _close(arrival, Arrival.State.INVALID_FILES)
     else:
         _remove_manifest(folder, arrival)
         _close(arrival, Arrival.State.DONE)
+
+
+def _write_invalid(folder: Folder, arrival: Arrival, files: list[ArrivalFile]) -> None:
+    """Say beside a marked manifest what is wrong with each of its marked lines."""
+    lines = tuple(file for file in files if file.problem)
+    _write_manifest_receipt(folder, arrival, "invalid", advice.INVALID_LINES, lines)
+
+
+def _write_refusal(folder: Folder, arrival: Arrival) -> None:
+    """Say beside a manifest that cannot be read why that is."""
+    decisions = arrival.decisions.filter(verdict=Verdict.INVALID_SCHEMA).order_by("-pk")
+    reason = decisions.values_list("reason", flat=True).first() or ""
+    _write_manifest_receipt(folder, arrival, "refused", advice.UNREADABLE_MANIFEST, (), reason)
+
+
+def _write_manifest_receipt(
+    folder: Folder,
+    arrival: Arrival,
+    state: str,
+    todo: str,
+    lines: tuple[ArrivalFile, ...],
+    reason: str = "",
+) -> None:
+    if not reason:
+        count = len(lines)
+        reason = f"{count:,} {'line is' if count == 1 else 'lines are'} not valid."
+    receipt = Receipt(arrival.tenant, state, arrival.name, reason, todo, lines=lines)
+    receipt_files.write(folder.jail, folder.path, receipt)
 
 
 def _rename(folder: Folder, arrival: Arrival, shown: ManifestState) -> None:
@@ -158,8 +203,10 @@ def _write_back_file(folder: Folder, file: ArrivalFile) -> bool:
     """Write the result and remove the data file. Returns whether nothing is left to do."""
     job = _job_of(file)
     if job is None or not (job.is_final or job.state == ImportJob.State.HELD):
+        if not file.reported_state:  # what is here is an earlier delivery's
+            receipt_files.remove(folder.jail, folder.path, file.name, file.arrival.created_at)
         return False
-    if file.reported_state != job.state:
+    if file.reported_state != receipts.state_of(job) and not _is_outdated(file):
         _write_result(folder, file, job)
     if file.removed_at is None:
         removed = folders.remove_same(folder.jail, folder.file(file.name), file.source)
@@ -173,24 +220,44 @@ def _job_of(file: ArrivalFile) -> ImportJob | None:
     return getattr(source, "job", None)
 
 
+def _is_outdated(file: ArrivalFile) -> bool:
+    """Whether a later delivery of that name has a receipt here, which must not be overwritten."""
+    if not file.reported_state:
+        return False
+    later = ArrivalFile.objects.filter(arrival__drop=file.arrival.drop_id, name=file.name)
+    return later.filter(pk__gt=file.pk).exclude(reported_state="").exists()
+
+
 def _write_result(folder: Folder, file: ArrivalFile, job: ImportJob) -> None:
-    """Write the result beside the data file, and the error attachment or remove an older one."""
-    errors = folder.file(errors_name(file.name))
-    if _was_sent(folder, errors, file):
-        pass  # a corrected attachment on its way: it gets a result of its own
-    elif job.attachment:
-        folders.write(folder.jail, errors, _blocks(job.attachment))
-    elif folder.jail.exists(errors):
-        folder.jail.remove(errors)
-    text = receipts.text(job, errors_name(file.name) if job.attachment else "")
-    folders.write(folder.jail, folder.file(result_name(file.name)), iter([text.encode()]))
-    ArrivalFile.objects.filter(pk=file.pk).update(reported_state=job.state)
+    """Write the receipt beside the data file, and the error attachment or remove an older one."""
+    attachment = _write_attachment(folder, file, job)
+    receipt = receipts.of_job(file, job, attachment, lost=replaced.lost_before(file))
+    receipt_files.write(folder.jail, folder.path, receipt)
+    ArrivalFile.objects.filter(pk=file.pk).update(reported_state=receipt.state)
 
 
-def _was_sent(folder: Folder, path: Path, file: ArrivalFile) -> bool:
-    """Whether a sender has put a file there since the delivery came."""
-    uploads = Upload.objects.filter(endpoint_id=folder.drop.endpoint_id, path="/".join(path))
-    return uploads.filter(started_at__gt=file.arrival.created_at).exists()
+def _write_attachment(folder: Folder, file: ArrivalFile, job: ImportJob) -> str:
+    """Write the rejected rows; return the name that they have, empty where there are none.
+
+    A correction that the sender has put there, and that nobody has taken yet, is left alone: the
+    rows get another name.
+    """
+    name = errors_name(file.name)
+    if uploads.is_sent(folder, name):
+        taken = folders.taken(folder.jail, folder.path)
+        names = (f"{file.name}.{number}{ERRORS_ENDING}" for number in itertools.count(2))
+        name = next(candidate for candidate in names if candidate not in taken)
+    elif not has_rows(job) and folder.jail.exists(folder.file(name)):
+        folder.jail.remove(folder.file(name))
+    if not has_rows(job):
+        return ""
+    folders.write(folder.jail, folder.file(name), _blocks(job.attachment))
+    return name
+
+
+def has_rows(job: ImportJob) -> bool:
+    """Whether the job has rejected rows for the sender to correct, and they are still true."""
+    return bool(job.attachment and job.rows_rejected) and receipts.state_of(job) != receipts.UNDONE
 
 
 def _blocks(content: str) -> Iterator[bytes]:

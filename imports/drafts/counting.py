@@ -16,7 +16,7 @@ from imports.issues import FileRefused
 from imports.mapping.opening import read_start
 from imports.models import ImportDraft
 from imports.scan import cells
-from imports.scan.scanner import Chunk, scan
+from imports.scan.scanner import Chunk, FooterRule, scan
 
 MOST_VALUES = 10_000
 SECONDS = 4.0
@@ -45,7 +45,7 @@ def _counted(draft: ImportDraft, column: str) -> dict[str, Any]:
             if column not in names:
                 return {"values": [], "rows": 0, "whole": True, "full": False}
             place = names.index(column)
-            for chunk in scan(file, dialect, len(names)):
+            for chunk in scan(file, dialect, len(names), footer=FooterRule()):
                 rows += _count(chunk, counts, place, dialect.delimiter, dialect.quote)
                 late = time.monotonic() > until
                 if late or len(counts) > MOST_VALUES:

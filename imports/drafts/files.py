@@ -11,7 +11,8 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
-from imports.models import ImportDraft, ImportJob
+from imports.jobs import stored_files
+from imports.models import ImportDraft
 
 _AT_ONCE = 100
 
@@ -26,14 +27,9 @@ def names_of(draft: ImportDraft) -> list[str]:
     return [draft.content, draft.table, draft.fetched.get("content", "")]
 
 
-def release(tenant_id: int, *names: str) -> None:
-    """Delete files that a draft no longer needs, except those that a job still keeps."""
-    idle = {*filter(None, names)}
-    if not idle:
-        return
-    held = ImportJob.objects.filter(tenant_id=tenant_id, content__in=idle)
-    for name in idle - {*held.values_list("content", flat=True)}:
-        default_storage.delete(name)
+def release(*names: str) -> None:
+    """Delete files that a draft no longer needs, except those that something else still names."""
+    stored_files.delete_unnamed(names)
 
 
 def release_all(draft: ImportDraft) -> None:
@@ -46,7 +42,7 @@ def release_all(draft: ImportDraft) -> None:
         _folders, names = default_storage.listdir(folder)
     except FileNotFoundError:
         names = []
-    release(draft.tenant_id, *(f"{folder}/{name}" for name in names), *names_of(draft))
+    release(*(f"{folder}/{name}" for name in names), *names_of(draft))
 
 
 def forget_old() -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeAlias
 
-from django.db.models import F, Sum
+from django.conf import settings
+from django.db.models import F, QuerySet, Sum
 
 from imports.drafts import keeping, sampling
 from imports.mapping import automatch
@@ -18,6 +19,8 @@ from portal.records.catalog import catalog
 from portal.records.definitions import Feed, Field, RecordType
 
 _LONGEST = 200  # characters of a remembered header
+
+Remembered: TypeAlias = dict[str, dict[str, int]]
 
 
 def target(draft: ImportDraft) -> tuple[Feed, RecordType]:
@@ -62,8 +65,9 @@ def mapped(draft: ImportDraft, facts: dict[str, Any]) -> dict[str, Any]:
         return {"sample": {**facts, "header": [], "ideas": []}, "spec": draft.spec}
     feed, record_type = target(draft)
     rows = [cells for _, cells in taken.rows]
-    learned = remembered(record_type.name, taken.header)
-    ideas = automatch.suggest(taken.header, rows, feed, record_type, learned)
+    learned = remembered(draft.tenant_id, record_type.name, taken.header)
+    shared = remembered_elsewhere(draft.tenant_id, record_type.name, taken.header)
+    ideas = automatch.suggest(taken.header, rows, feed, record_type, learned, shared)
     sample = {
         **facts,
         "header": list(taken.header),
@@ -94,23 +98,29 @@ def _kept(fields: dict[str, Any], columns: set[str]) -> dict[str, Any]:
     }
 
 
-def remembered(record_type: str, header: Sequence[str]) -> dict[str, dict[str, int]]:
-    """The fields that columns of these names were mapped to before: normal form, field, times.
+def remembered(tenant_id: int, record_type: str, header: Sequence[str]) -> Remembered:
+    """The fields that the tenant mapped columns of these names to: normal form, field, times."""
+    return _by_header(LearnedMapping.objects.filter(tenant_id=tenant_id), record_type, header)
 
-    A tenant's own mappings count three times as much as those of others.
-    """
+
+def remembered_elsewhere(tenant_id: int, record_type: str, header: Sequence[str]) -> Remembered:
+    """What other tenants mapped columns of these names to, where the operator shares that."""
+    if not settings.SHARE_LEARNED_MAPPINGS:
+        return {}
+    with tenancy.everyone("what others mapped: counts of columns' names, as the operator allows"):
+        rows = LearnedMapping.objects.exclude(tenant_id=tenant_id)
+        return _by_header(rows, record_type, header)
+
+
+def _by_header(
+    rows: QuerySet[LearnedMapping], record_type: str, header: Sequence[str]
+) -> Remembered:
     forms = {automatch.normal_form(name)[:_LONGEST] for name in header} - {""}
-    rows = LearnedMapping.objects.filter(record_type=record_type, header__in=forms)
-    own = rows.values_list("header", "field").annotate(n=Sum(F("count") * 2))
-    learned: dict[str, dict[str, int]] = {}
-    for name, field, times in own:
-        learned.setdefault(name, {})[field] = times
-    with tenancy.everyone("what other tenants of the type mapped: counts only, no names or values"):
-        everybody = rows.values_list("header", "field").annotate(n=Sum("count"))
-        for name, field, times in everybody:
-            fields = learned.setdefault(name, {})
-            fields[field] = fields.get(field, 0) + times
-    return learned
+    rows = rows.filter(record_type=record_type, header__in=forms)
+    remembered: Remembered = {}
+    for name, field, times in rows.values_list("header", "field").annotate(n=Sum("count")):
+        remembered.setdefault(name, {})[field] = times
+    return remembered
 
 
 def learn(tenant_id: int, record_type: str, spec: Spec) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ from imports.arrivals.decisions import Verdict
 from imports.drafts import files, guessing, keeping, sampling
 from imports.drafts.files import folder_of
 from imports.issues import FileRefused
+from imports.jobs import making
 from imports.models import Arrival, ArrivalFile, ImportDraft, ImportJob, Sighting
 from portal import bell
 from portal.models import Tenant, User
@@ -69,7 +71,7 @@ def request(draft: ImportDraft, user: User, version: int, file: Sighting, **more
     """Ask the collector for a copy of a file in the folders. Raises keeping.DraftChanged."""
     before = draft.fetched.get("content", "")
     keeping.save(draft, user, version, requested=file, fetched={}, **more)
-    files.release(draft.tenant_id, before)
+    files.release(before)
     bell.ring(bell.POLL, draft.tenant_id)
 
 
@@ -91,18 +93,18 @@ def take_fetched(draft: ImportDraft, user: User) -> None:
         })  # fmt: skip
     except (FileRefused, FileNotFoundError):
         if keeping.withdraw_request(draft, fetched):
-            files.release(draft.tenant_id, fetched.get("content", ""))
+            files.release(fetched.get("content", ""))
         raise
 
 
 def pick(draft: ImportDraft, user: User, version: int, job: ImportJob) -> None:
-    """Use the file of an earlier job. Raises FileRefused, keeping.DraftChanged."""
+    """Use the file of an earlier job. Raises FileRefused, FileNotFoundError, DraftChanged."""
     _take(draft, user, version, {
         "content": job.content,
         "file_name": job.file_name,
         "file_size": job.file_size,
         "sha256": job.sha256,
-    })  # fmt: skip
+    }, past=job)  # fmt: skip
 
 
 def take_arrived(draft: ImportDraft, user: User, version: int, row: ArrivalFile) -> None:
@@ -131,7 +133,14 @@ def sender(draft: ImportDraft) -> int | None:
     return rows.order_by("-pk").values_list("arrival__account_id", flat=True).first()
 
 
-def _take(draft: ImportDraft, user: User, version: int, file: dict[str, Any]) -> None:
+def _take(
+    draft: ImportDraft,
+    user: User,
+    version: int,
+    file: dict[str, Any],
+    past: ImportJob | None = None,
+) -> None:
+    """past: the job whose stored file it is; it must still name it when the draft does too."""
     before = files.names_of(draft)
     try:
         names = sampling.sheet_names(file["content"])
@@ -140,16 +149,19 @@ def _take(draft: ImportDraft, user: User, version: int, file: dict[str, Any]) ->
         raise FileNotFoundError from gone
     file |= {"requested": None, "fetched": {}, "sheets": names}
     try:
-        keeping.save(draft, user, version, step="file", **file, **examined)
-    except keeping.DraftChanged:
-        files.release(draft.tenant_id, examined["table"])
+        with transaction.atomic():
+            if past is not None:
+                making.lock_past(past)
+            keeping.save(draft, user, version, step="file", **file, **examined)
+    except (FileNotFoundError, keeping.DraftChanged):
+        files.release(examined["table"])
         raise
     _release(draft, before)
 
 
 def _release(draft: ImportDraft, before: list[str]) -> None:
     """Delete the former files that are no longer the draft's."""
-    files.release(draft.tenant_id, *{*before} - {*files.names_of(draft)})
+    files.release(*{*before} - {*files.names_of(draft)})
 
 
 def choose_sheet(draft: ImportDraft, user: User, version: int, sheet: str) -> None:
@@ -168,7 +180,7 @@ def _examined(
     try:
         reading, notes, sure = sampling.likely_reading(table or content, sheet)
     except FileRefused:
-        files.release(draft.tenant_id, table)
+        files.release(table)
         raise
     draft.table, draft.content = table, content
     draft.spec = keeping.with_part(draft, reading=reading)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from django.db import transaction
@@ -10,11 +11,11 @@ from django.db.models import Max
 from imports.drafts import files, guessing, keeping
 from imports.jobs import actions, making
 from imports.mapping.spec import Spec, as_json, parse
-from imports.models import ImportDraft, ImportJob, TemplateVersion, sources
+from imports.models import ImportDraft, ImportJob, ImportTemplate, TemplateVersion, sources
 from imports.templates import actions as templates
 from imports.templates.rules import TemplateIdentity, spec_faults
 from portal import audit
-from portal.changes import Actor
+from portal.changes import Actor, ChangedMeanwhile
 from portal.faults import Fault, Refused
 from portal.models import User
 from portal.records.catalog import catalog
@@ -63,7 +64,7 @@ def process(draft: ImportDraft, actor: Actor, version: int, *, agreed: bool) -> 
     spec = ready_spec(draft)
     plan = None
     if agreed or not checked.hold_reasons:
-        plan = {**actions.plan_counts(checked), "holds": checked.hold_reasons}
+        plan = actions.plan_shown(checked)
     with transaction.atomic():
         job = _job(draft, actor.user, spec, released_plan=plan)
         keeping.save(draft, actor.user, version, job=job, step="done", checked=version + 1)
@@ -83,7 +84,6 @@ def is_current(draft: ImportDraft) -> bool:
 
 def _job(draft: ImportDraft, user: User, spec: Spec, **more: Any) -> ImportJob:
     feed = catalog().feed(draft.feed)
-    per = spec.settings.limits_per
     if draft.template_id is not None:
         more["source"] = sources.of_template(draft.template_id)
     return making.for_person(
@@ -93,24 +93,50 @@ def _job(draft: ImportDraft, user: User, spec: Spec, **more: Any) -> ImportJob:
         making.JobFile(draft.file_name, draft.file_size, draft.sha256, draft.content),
         "Requested on the page “New import”.",
         spec=as_json(spec),
-        absent_scope=spec.settings.absent_scope or "",
-        limits=dict(spec.settings.limits),
-        limits_per=per and {"field": per.field, "limits": dict(per.limits)},
         kept_until=making.keep_until(spec.settings.keep_days),
         **more,
     )
 
 
+def doubt(draft: ImportDraft) -> Fault | None:
+    """Why a person must say that the draft is to be a template; None where it was tried out."""
+    job = draft.dry_run
+    if job is None or not is_current(draft) or job.state not in (State.PLANNED, State.FAILED):
+        message = "The file was not validated as it is mapped now."
+        return Fault((), "not_validated", message)
+    if job.state == State.FAILED or (job.rows_read and job.rows_rejected == job.rows_read):
+        message = "The validation failed: no row of the file can be imported as it is mapped now."
+        return Fault((), "nothing_valid", message)
+    return None
+
+
+def identity_digest(draft: ImportDraft) -> str:
+    """The name, account and file names of the draft's template, to be compared only."""
+    if draft.template is None:
+        return ""
+    template = ImportTemplate.objects.get(pk=draft.template.pk)
+    facts = (template.name, template.account_id, sorted(template.file_names))
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
 def save_template(
-    draft: ImportDraft, actor: Actor, version: int, identity: TemplateIdentity, *, based_on: int
+    draft: ImportDraft,
+    actor: Actor,
+    version: int,
+    identity: TemplateIdentity,
+    *,
+    based_on: int,
+    identity_seen: str,
 ) -> TemplateVersion:
     """Save the draft as an import template, or as the next version of the one it became.
 
-    based_on: the template's version that the person saw; for a new template it does not count.
+    based_on: the template's version that the person saw, identity_seen: the digest of its name,
+    account and file names; for a new template they do not count.
     Raises NotReady, BadSpec, keeping.DraftChanged, ChangedMeanwhile, Refused.
     """
     with transaction.atomic():
         spec = ready_spec(draft)
+        _refuse_stale_identity(draft, identity, based_on, identity_seen)
         saved = _saved_version(draft, actor, identity, spec, based_on)
         keeping.save(
             draft,
@@ -126,6 +152,24 @@ def save_template(
             jobs.update(source=sources.of_template(saved.template_id))
         guessing.learn(draft.tenant_id, catalog().feed(draft.feed).record_type, spec)
     return saved
+
+
+def _refuse_stale_identity(
+    draft: ImportDraft, identity: TemplateIdentity, based_on: int, identity_seen: str
+) -> None:
+    """Raises ChangedMeanwhile where an old page would rename or rebind the template unasked."""
+    if draft.template is None or identity_seen == identity_digest(draft):
+        return
+    template = ImportTemplate.objects.select_for_update(of=("self",)).get(pk=draft.template.pk)
+    if templates.identity_of(template) != identity and based_on == templates.current_number(
+        template
+    ):
+        message = (
+            "The template's name, account or file names were changed meanwhile: it is “%(name)s”"
+            " now. Yours were not saved; save again to put them in place."
+        )
+        fault = Fault((), "renamed_meanwhile", message, {"name": template.name})
+        raise ChangedMeanwhile(fault, number=based_on)
 
 
 def _saved_version(

@@ -15,7 +15,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from imports.check.columns import folded_names, numbered
-from imports.issues import Code, FileRefused
+from imports.issues import Code, FileRefused, headline
+from imports.mapping.definitions import AUTO, DELIMITERS
 from imports.mapping.opening import read_start
 from imports.mapping.parsing import parse
 from imports.mapping.readable import is_zip
@@ -25,7 +26,7 @@ from imports.mapping.spec import ReadingOptions
 from imports.models import ImportDraft
 from imports.scan import cells
 from imports.scan.dialect import Dialect, detect
-from imports.scan.scanner import Chunk, scan
+from imports.scan.scanner import Chunk, FooterRule, scan
 
 ROWS = 160
 TABLE_ROWS = 5_000  # of a workbook are looked at
@@ -75,7 +76,7 @@ def take(draft: ImportDraft, reading: ReadingOptions) -> Sample:
         with opened(draft) as (file, size):
             return _taken(file, size, reading)
     except FileRefused as refused:
-        return Sample(refusal=" ".join(issue.message for issue in refused.issues[:3]))
+        return Sample(refusal=headline(refused.issues))
     except OSError:
         return Sample(refusal="The file is no longer kept. Choose or upload it again.")
 
@@ -84,7 +85,8 @@ def _taken(file: BinaryIO, size: int, reading: ReadingOptions) -> Sample:
     dialect, header = read_start(file, size, reading)
     names = tuple(numbered(header.cells))
     folded_names(names)
-    chunk = next(scan(file, dialect, len(header.cells), chunk_bytes=_CHUNK), None)
+    chunks = scan(file, dialect, len(header.cells), chunk_bytes=_CHUNK, footer=FooterRule())
+    chunk = next(chunks, None)
     if chunk is None:
         return Sample(header=names, encoding=dialect.encoding, delimiter=dialect.delimiter)
     return Sample(
@@ -141,14 +143,15 @@ def likely_reading(name: str, sheet: str | int | None) -> tuple[dict[str, Any], 
     """
     with default_storage.open(name, "rb") as file:
         sniffed = sniff(cast(BinaryIO, file), default_storage.size(name))
-    delimiter = {"\t": "tab"}.get(sniffed.dialect.delimiter, sniffed.dialect.delimiter)
+    delimiter = {sign: name for name, sign in DELIMITERS.items()}.get(
+        sniffed.dialect.delimiter, AUTO
+    )
     reading = {
         "encoding": "auto",
         "delimiter": delimiter,
         "quote": sniffed.quote,
         "header_row": sniffed.header_row,
         "skip_rows": sniffed.skip_rows,
-        "skip_last": sniffed.skip_last,
         "sheet": sheet,
     }
     return reading, list(sniffed.notes), sniffed.confidence

@@ -30,6 +30,10 @@ _AGAIN: dict[str, Any] = {
     "ready_at": Now(),
     "finished_at": None,
 }
+# What was planned is not what was done.
+_NO_COUNTS = {
+    f"rows_{name}": 0 for name in ("created", "updated", "unchanged", "removed", "rejected")
+}
 
 
 class NotPossible(Exception):
@@ -40,39 +44,48 @@ class BadLimits(NotPossible):
     """A limit that cannot be read. Nothing was changed."""
 
 
-def plan_counts(job: ImportJob) -> dict[str, int]:
-    """What the job's plan will do: the counts a person agrees to when releasing it."""
+def plan_shown(job: ImportJob) -> dict[str, Any]:
+    """The plan of a held job or a dry run as a person agrees to it (`imports/load/released.py`)."""
     return {
         "created": job.rows_created,
         "updated": job.rows_updated,
         "unchanged": job.rows_unchanged,
         "removed": job.rows_removed,
         "rejected": job.rows_rejected,
+        "holds": job.hold_reasons,
+        "digests": job.plan_digests,
+        "planned_at": job.started_at.isoformat() if job.started_at else None,
     }
 
 
 def release(
     job: ImportJob, user: User, address: str | None = None, limits: LimitValues | None = None
 ) -> None:
-    """Apply the plan that the page of a held job shows, and no more than that.
+    """Apply the very plan that the page of a held job shows; a plan that changed is held again.
 
     limits: higher ones for this job only, for a plan that may grow up to them until it is applied.
     A file that lacked columns has no plan yet: it runs again with its template's newest version.
     Raises NotPossible, also for a limit that cannot be read.
     """
+    raised = dict(_readable(limits))
     if lacks_columns(job):
         plan, note = None, "Run again with the newest version of its template."
+        changes = {**_AGAIN, "limits": {**job.limits, **raised}, **_newest_version(job)}
     else:
-        plan, note = {**plan_counts(job), "holds": job.hold_reasons}, _released(limits)
-    changes = {**_AGAIN, "released_plan": plan, "limits": {**job.limits, **_readable(limits)}}
-    if plan is None and job.template_version is not None:
-        changes["template_version"] = job.template_version.template.current
-    detail = {"plan": plan, "limits": dict(limits or {})}
+        plan, note = {**plan_shown(job), "limits": raised}, _released(limits)
+        changes = {**_AGAIN, **_NO_COUNTS}
     with transaction.atomic():
-        _change(job, State.HELD, changes)
-        _record(job, user, address, "job.release", State.READY, note, **detail)
+        _change(job, State.HELD, {**changes, "released_plan": plan})
+        _record(job, user, address, "job.release", State.READY, note, plan=plan, limits=raised)
         mail.decided(job, user, "released")
         bell.ring_on_commit(bell.IMPORT, job.tenant_id)
+
+
+def _newest_version(job: ImportJob) -> dict[str, Any]:
+    """The newest version of the job's template, with the look-up tables as they are now."""
+    if job.template_version is None:
+        return {}
+    return {"template_version": job.template_version.template.current, "lookups": {}}
 
 
 def lacks_columns(job: ImportJob) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import BinaryIO
 
+from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 
@@ -15,7 +18,7 @@ from imports.load.reading import FileReading, Source
 from imports.models import ImportJob
 from imports.report.attachment_rows import write_attachment
 from imports.report.rejects import Reject, merge
-from portal import storage
+from portal import lifecycle, storage
 
 
 def of_rejects(
@@ -63,3 +66,17 @@ def _save(job: ImportJob, folder: Path, fill: Callable[[BinaryIO], None]) -> str
         fill(target)
     with path.open("rb") as written:
         return default_storage.save(f"{_folder(job)}/{job.token}.errors.csv", File(written))
+
+
+def name_of(attachment: Future[str]) -> str:
+    """The attachment's name in storage, once its pass over the file has ended too.
+
+    It nearly always ends before the records are written. Where it does not, the transaction waits
+    for it, and sends queries meanwhile: the database ends one that is idle for longer than a lease
+    (`portal/settings.py`).
+    """
+    while True:
+        try:
+            return attachment.result(settings.HEARTBEAT_SECONDS)
+        except FutureTimeoutError:
+            lifecycle.keep_transaction_alive()

@@ -14,10 +14,10 @@ from django.db import transaction
 from imports.issues import FileRefused
 from imports.jobs import instructions, making, outcome
 from imports.jobs.waiting import has_come_since
-from imports.models import ImportJob
+from imports.models import ImportJob, TemplateVersion
 from portal import audit
 from portal.models import User
-from portal.records.definitions import Operation
+from portal.records.definitions import Feed, Operation
 from portal.storage import HashedFile
 
 State = ImportJob.State
@@ -136,6 +136,23 @@ def _make(job: ImportJob, file: making.JobFile, user: User, note: str, **values:
         limits_per=job.limits_per,
         **values,
     )
+
+
+def operation_of_part(
+    original: ImportJob | None, feed: Feed, version: TemplateVersion | None
+) -> str:
+    """The operation of a correction that came through a folder.
+
+    original: the job that it corrects, if that is there. A file that only is named like an error
+    attachment is taken for a part too: it must never remove what it does not name.
+    """
+    job = original or ImportJob(
+        feed=feed.name,
+        record_type=feed.record_type,
+        template_version=version,
+        state=State.INCOMPLETE,
+    )
+    return _operation(job)
 
 
 def _operation(job: ImportJob) -> str:

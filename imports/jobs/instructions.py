@@ -1,18 +1,22 @@
 """How a job is to be carried out: its feed and record type, as its template's version has them.
 
 A job of the wizard that has no saved template carries its spec itself. What the job has of its own
-(limits of a drop or a person, another operation) takes precedence over the template.
+(limits of a drop or a person, another operation) takes precedence over the template. The template's
+settings are never copied into the job: run again with a corrected version, it has that one's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
+
 from imports.issues import Code, FileRefused, Issue
 from imports.jobs import pinned_lookups
-from imports.mapping.definitions import BadSpec, Spec
+from imports.mapping.definitions import BadSpec, Settings, Spec
 from imports.mapping.effective import applied, extended
 from imports.mapping.parsing import parse
 from imports.models import ImportJob, TemplateVersion
@@ -23,13 +27,18 @@ from portal.records.definitions import Feed, Operation, RecordType
 @dataclass(frozen=True, slots=True)
 class Instructions:
     """feed, record_type: with the template's settings and own fields. plain_feed, plain_type: the
-    catalog's, with the job's operation. spec: None for a file that is matched by its names."""
+    catalog's, with the job's operation. spec: None for a file that is matched by its names.
+
+    limits, limits_per, absent_scope: the template's and the job's own, as the model has them."""
 
     feed: Feed
     record_type: RecordType
     plain_feed: Feed
     plain_type: RecordType
     spec: Spec | None = None
+    limits: Mapping[str, str | int] = field(default_factory=dict)
+    limits_per: Mapping[str, Any] | None = None
+    absent_scope: str = ""
 
 
 def of_job(job: ImportJob) -> Instructions:
@@ -39,11 +48,30 @@ def of_job(job: ImportJob) -> Instructions:
     operation = Operation(job.operation) if job.operation else None
     if spec is None:
         feed = replace(feed, operation=operation) if operation else feed
-        return Instructions(feed, record_type, feed, record_type)
+        return Instructions(feed, record_type, feed, record_type, **_guards(job, None))
     if operation is not None:
         spec = replace(spec, settings=replace(spec.settings, operation=operation))
     applied_feed, extended_type = applied(spec, feed), extended(record_type, spec.own_fields)
-    return Instructions(applied_feed, extended_type, feed, record_type, spec)
+    guards = _guards(job, spec.settings)
+    return Instructions(applied_feed, extended_type, feed, record_type, spec, **guards)
+
+
+def _guards(job: ImportJob, written: Settings | None) -> dict[str, Any]:
+    """What bounds the job: the template's settings, a drop's or person's before them.
+
+    The limits that a person raised at the release come before both.
+    """
+    raised = (job.released_plan or {}).get("limits", {})
+    if written is None:
+        limits = {**job.limits, **raised}
+        return {"limits": limits, "limits_per": job.limits_per, "absent_scope": job.absent_scope}
+    per = written.limits_per
+    template_per = {"field": per.field, "limits": dict(per.limits)} if per else None
+    return {
+        "limits": {**written.limits, **job.limits, **raised},
+        "limits_per": job.limits_per or template_per,
+        "absent_scope": job.absent_scope or written.absent_scope or "",
+    }
 
 
 def _spec(job: ImportJob) -> Spec | None:
@@ -60,28 +88,22 @@ def _spec(job: ImportJob) -> Spec | None:
 
 
 def columns_from_template(job: ImportJob, spec: Spec | None) -> dict[str, Any]:
-    """The columns of the job that its template's settings fill, where the job has no value itself.
+    """The columns of the job that its template's version fills: look-up tables, and days to keep.
 
-    Filling them twice changes nothing. A dry run keeps its file as long as its original does.
+    Filling them twice changes nothing. A dry run keeps its file as long as its original does, and
+    a job of the wizard as long as it was made for.
     """
     if spec is None:
         return {}
-    settings = spec.settings
-    per = settings.limits_per
-    columns: dict[str, Any] = {
-        "absent_scope": job.absent_scope or settings.absent_scope or "",
-        "limits": {**settings.limits, **job.limits},
-        "limits_per": job.limits_per
-        or ({"field": per.field, "limits": dict(per.limits)} if per else None),
-        "lookups": pinned_lookups.versions_of(job, spec),
-    }
-    if settings.keep_days is not None and not job.dry_run:
-        columns["kept_until"] = job.created_at + timedelta(days=settings.keep_days)
+    columns: dict[str, Any] = {"lookups": pinned_lookups.versions_of(job, spec)}
+    if job.template_version_id is not None and not job.dry_run:
+        days = spec.settings.keep_days or settings.KEEP_FILES_DAYS
+        columns["kept_until"] = job.created_at + timedelta(days=days)
     return columns
 
 
 def settings_of(version: TemplateVersion) -> dict[str, Any]:
     """The version's settings; empty where it has none."""
     spec = version.spec if isinstance(version.spec, dict) else {}
-    settings = spec.get("settings")
-    return settings if isinstance(settings, dict) else {}
+    written = spec.get("settings")
+    return written if isinstance(written, dict) else {}

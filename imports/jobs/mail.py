@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from imports.arrivals.decisions import shown
 from imports.jobs.instructions import settings_of
-from imports.models import Arrival, ArrivalFile, ImportJob
+from imports.models import Arrival, ArrivalFile, ImportJob, Sighting
 from portal.models import Notice, User
 from portal.notify import audience, outbox
 
@@ -31,6 +31,30 @@ def unmatched(arrival: Arrival, row: ArrivalFile) -> None:
         f"{shown(row.name)}: no import template has this file name",
         row.reason,
         reverse("arrival", args=[arrival.uid]),
+    )
+
+
+def not_taken(arrival: Arrival, title: str, reason: str) -> None:
+    """A delivery, or a part of it, that is not imported and leaves no job: once."""
+    outbox.add(
+        arrival.tenant_id,
+        Event.NOT_TAKEN,
+        f"not_taken:{arrival.uid}",
+        title,
+        reason,
+        reverse("arrival", args=[arrival.uid]),
+    )
+
+
+def misplaced(file: Sighting) -> None:
+    """A file in a folder that feeds nothing: once for each file."""
+    outbox.add(
+        file.tenant_id,
+        Event.NOT_TAKEN,
+        f"misplaced:{file.pk}",
+        f"{shown(file.path)} is in a folder that feeds nothing",
+        file.reason,
+        f"{reverse('sightings')}?verdict=misplaced",
     )
 
 

@@ -41,11 +41,13 @@ def for_arrival(
     wait: timedelta,
     limits: dict[str, Any],
     template_version: TemplateVersion | None = None,
+    **columns: Any,
 ) -> ImportJob:
     """The job of a collected file. It may start after `wait`, or when the collector releases it.
 
-    limits: the drop's. note: why the file was taken, for the timeline. What the template's version
-    says of limits and days is filled in when the job runs (`imports/jobs/instructions.py`).
+    limits: the drop's. columns: more of the job's. note: why the file was taken, for the timeline.
+    What the template's version says of limits and days is filled in when the job runs
+    (`imports/jobs/instructions.py`).
     """
     file = JobFile(row.name, row.size or 0, row.sha256, row.content)
     return _make(
@@ -60,6 +62,7 @@ def for_arrival(
         source=source_of(feed.name, template_version, row.arrival.drop_id),
         limits=limits,
         ready_at=Now() + wait,
+        **columns,
     )
 
 
@@ -98,6 +101,16 @@ def for_undo(job: ImportJob, user: User) -> ImportJob:
     return undo
 
 
+def lock_past(past: ImportJob) -> None:
+    """Keep a past job's stored file until the transaction ends, so that another row may name it.
+
+    Raises FileNotFoundError where its days are over.
+    """
+    rows = ImportJob.objects.filter(pk=past.pk, content=past.content).exclude(content="")
+    if not rows.select_for_update(no_key=True, of=("self",)).exists():
+        raise FileNotFoundError(past.content)
+
+
 def of_feed(feed: Feed) -> dict[str, Any]:
     """The columns that a job takes from its feed."""
     return {"feed": feed.name, "record_type": feed.record_type, "rank": feed.rank}
@@ -126,4 +139,7 @@ def _of_file(file: JobFile) -> dict[str, Any]:
 def _make(tenant_id: int, asked_by: AskedBy, note: str, actor: str, **columns: Any) -> ImportJob:
     job = ImportJob.objects.create(tenant_id=tenant_id, asked_by=asked_by, **columns)
     outcome.record_state(job, ImportJob.State.READY, note, actor)
+    if job.corrects is not None:
+        sentence = f"Corrected file sent: job {job.uid}."
+        outcome.record_state(job.corrects, job.corrects.state, sentence, actor)
     return job

@@ -7,6 +7,7 @@ Their data (*failed* with fault "sender") and our fault (*errored*, later *faile
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -15,10 +16,10 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest, Now
 
-from imports.issues import Issue, counted
+from imports.issues import Issue, counted, headline
 from imports.jobs import mail, waiting
-from imports.load.limits import Hold, Plan
-from imports.models import ImportJob, IssueGroup, JobEvent
+from imports.load.measured import Hold, Plan
+from imports.models import Arrival, ImportJob, IssueGroup, JobEvent
 from imports.report.summary import Summary
 from portal import lifecycle, logs
 from portal.events import recording
@@ -27,6 +28,14 @@ log = logs.get(__name__)
 State = ImportJob.State
 # Reasons in the job's one sentence; its list has all of them.
 _MOST_REASONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPlan:
+    """What a page shows of a plan, and the digests by which a release knows it again."""
+
+    detail: Mapping[str, Any]
+    digests: Mapping[str, str] | None = None
 
 
 def record_state(job: ImportJob, state: str, note: str = "", actor: str = "Import engine") -> None:
@@ -51,7 +60,7 @@ def finish_dry_run(
     plan: Plan,
     summary: Summary,
     attachment: str,
-    detail: Mapping[str, Any],
+    shown: ShownPlan,
     holds: Sequence[Hold] = (),
 ) -> None:
     """A dry run stops after the plan, and records what would hold the real job."""
@@ -62,7 +71,8 @@ def finish_dry_run(
             plan=plan,
             reason="",
             hold_reasons=[hold.as_json() for hold in holds],
-            plan_detail=detail,
+            plan_detail=shown.detail,
+            plan_digests=shown.digests,
             attachment=attachment,
         )
         write_groups(job, summary)
@@ -73,7 +83,7 @@ def hold(
     plan: Plan,
     summary: Summary,
     attachment: str,
-    detail: Mapping[str, Any],
+    shown: ShownPlan,
     holds: Sequence[Hold],
 ) -> None:
     """Wait for a person; nothing is applied before."""
@@ -82,9 +92,10 @@ def hold(
             job,
             State.HELD,
             plan=plan,
-            reason=" ".join(hold.sentence for hold in holds[:_MOST_REASONS]),
+            reason=_first_few([hold.sentence for hold in holds], "reasons"),
             hold_reasons=[hold.as_json() for hold in holds],
-            plan_detail=detail,
+            plan_detail=shown.detail,
+            plan_digests=shown.digests,
             attachment=attachment,
         )
         write_groups(job, summary)
@@ -97,6 +108,8 @@ def finish_undo(
     state = State.INCOMPLETE if detail["left"] else State.COMPLETE
     _close(undo, state, plan=plan, reason=reason, plan_detail=detail)
     record_state(job, job.state, f"Undone by job {undo.uid}. {reason}")
+    # The receipt in the folder says what holds now; the collector writes it again.
+    Arrival.objects.filter(files__job=job).update(settled_at=None)
     _announce(undo, state, plan)
 
 
@@ -131,7 +144,7 @@ def refuse(job: ImportJob, issues: Sequence[Issue], attachment: str) -> None:
     summary = Summary()
     for issue in issues:
         summary.add(issue)
-    reason = " ".join(issue.message for issue in issues[:3])
+    reason = headline(issues)
     with transaction.atomic():
         _close(
             job,
@@ -139,6 +152,7 @@ def refuse(job: ImportJob, issues: Sequence[Issue], attachment: str) -> None:
             reason=reason,
             fault=ImportJob.Fault.SENDER,
             attachment=attachment,
+            rows_rejected=0,  # its attachment lists the problems, and has no rows to correct
         )
         write_groups(job, summary)
 
@@ -171,6 +185,14 @@ def give_up(job: ImportJob, why: str = "") -> None:
     log.error("import_gave_up", job_id=job.pk, tenant_id=job.tenant_id, reason=why)
     with transaction.atomic():
         _close(job, State.FAILED, reason=reason, fault=ImportJob.Fault.PORTAL)
+
+
+def _first_few(sentences: Sequence[str], noun: str) -> str:
+    """The sentences in one; where there are many, how many more the job's list has."""
+    shown = sentences if len(sentences) <= _MOST_REASONS else sentences[: _MOST_REASONS - 1]
+    left = len(sentences) - len(shown)
+    more = [f"And {left:,} more {noun}; the list has them all."] if left else []
+    return " ".join([*shown, *more])
 
 
 def verdict(plan: Plan) -> tuple[str, str]:

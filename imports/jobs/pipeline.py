@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import resource
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -22,23 +21,27 @@ from django.db.models.functions import Now
 from imports.check.row_numbers import RowNumbers
 from imports.check.validation import Validator
 from imports.issues import FileRefused
-from imports.jobs import attachment, instructions, outcome, pinned_lookups, queue, undo, waiting
+from imports.jobs import (
+    astray,
+    attachment,
+    holding,
+    instructions,
+    locales,
+    outcome,
+    pinned_lookups,
+    queue,
+    undo,
+    waiting,
+)
 from imports.jobs.instructions import Instructions
 from imports.jobs.targets import absent_of, target_of
-from imports.load import (
-    apply,
-    as_events,
-    dependents,
-    diff,
-    file_rules,
-    limits,
-    measure,
-    staging,
-    stored,
-)
+from imports.load import apply, as_events, dependents, file_rules, limits, measure, staging, stored
 from imports.load.file_rejects import FileRejects
+from imports.load.measure import PlannedFile
+from imports.load.measured import Plan
 from imports.load.plan import Absent
 from imports.load.reading import FileReading, Source, read
+from imports.load.released import differences
 from imports.load.stored import StoredRecords, Target
 from imports.mapping.opening import opened
 from imports.mapping.readable import Readable, readable
@@ -84,7 +87,7 @@ class ReadyPlan:
     source: Source
     reading: FileReading
     stage: staging.StagingTable
-    plan: limits.Plan
+    plan: Plan
     attachment: Future[str]
     absent: Absent | None
 
@@ -132,9 +135,11 @@ def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
     """End the job of a file that cannot be read, or hold it where the template asks for that."""
     if isinstance(refusal, HoldNeeded) and not (job.released_plan or job.dry_run):
         holds = limits.of_header(refusal.reasons, limits.MISSING_COLUMNS)
-        outcome.hold(job, limits.Plan(0, 0, 0, 0, 0, 0), Summary(), "", {}, holds)
+        nothing = outcome.ShownPlan({})
+        outcome.hold(job, Plan(0, 0, 0, 0, 0, 0), Summary(), "", nothing, holds)
         return
-    outcome.refuse(job, refusal.issues, attachment.of_refusal(job, folder, refusal.issues))
+    issues = astray.advised(job, refusal)
+    outcome.refuse(job, issues, attachment.of_refusal(job, folder, issues))
 
 
 def _import(attempt: JobAttempt) -> None:
@@ -195,34 +200,34 @@ def _conclude(
         attached = executor.submit(
             attachment.of_rejects, job, attempt.folder, source, reading, file_rejects
         )
-        absent = absent_of(job, attempt.feed, reading, file_rejects)
+        absent = absent_of(job, attempt.instructions, reading, file_rejects)
         plan = file_rules.planned(attempt.target, reading, stage, file_rejects, absent)
         _carry_out(attempt, ReadyPlan(source, reading, stage, plan, attached, absent))
 
 
 def _carry_out(attempt: JobAttempt, ready: ReadyPlan) -> None:
     """Stop after the plan, hold, or apply."""
-    job, target, plan, reading = attempt.job, attempt.target, ready.plan, ready.reading
-    holds = measure.holds(
-        job, attempt.record_type, target, ready.stage, plan, reading.stored, ready.absent
-    )
-    if not job.released_plan:
-        holds = [*limits.of_header(ready.source.mapping.reasons), *holds]
-    if changed := limits.differences(plan, job.released_plan or {}):
-        outcome.record_state(job, ImportJob.State.RUNNING, changed)
-    depending = dependents.of_plan(
-        attempt.record_type, target, ready.stage, plan, ready.absent, reading.summary
-    )
-    if left := measure.others_left(ready.stage, target, ready.absent):
+    job, plan, reading = attempt.job, ready.plan, ready.reading
+    file = PlannedFile(
+        attempt.record_type, attempt.target, ready.stage, reading.staged, plan, reading.stored,
+        ready.absent,
+    )  # fmt: skip
+    digests = holding.digests_to_compare(job, file)
+    header = (*ready.source.mapping.reasons, *astray.doubts(job, ready.source.mapping))
+    holds = holding.reasons(job, attempt.instructions, file, header, digests)
+    depending = dependents.of_plan(file, reading.summary)
+    if left := measure.others_left(file):
         outcome.record_state(job, ImportJob.State.RUNNING, left)
     if not (job.dry_run or holds):
+        if grown := differences(plan, job.released_plan or {}):
+            note = f"The plan has changed within the limits of the release: {grown}."
+            outcome.record_state(job, ImportJob.State.RUNNING, note)
         _apply(attempt, ready)
         return
     _stage(attempt, Stage.REPORTING)
-    detail = diff.detail(ready.stage, target, reading.staged, ready.absent)
-    detail["dependents"] = dependents.as_json(depending)
+    shown = holding.shown(job, file, digests, depending)
     stop = outcome.finish_dry_run if job.dry_run else outcome.hold
-    stop(job, plan, reading.summary, ready.attachment.result(), detail, holds)
+    stop(job, plan, reading.summary, ready.attachment.result(), shown, holds)
 
 
 def _apply(attempt: JobAttempt, ready: ReadyPlan) -> None:
@@ -234,21 +239,7 @@ def _apply(attempt: JobAttempt, ready: ReadyPlan) -> None:
         if plan.created or plan.updated or plan.removed or reading.staged:
             apply.apply(ready.stage, target, job.pk, reading.staged, ready.absent)
             as_events.pass_on(attempt.record_type, ready.stage, target, ready.source.mapping)
-        outcome.finish(job, plan, reading.summary, _attachment_name(ready))
-
-
-def _attachment_name(ready: ReadyPlan) -> str:
-    """The attachment's name in storage, once its pass over the file has ended too.
-
-    It nearly always ends before the records are written. Where it does not, the transaction waits
-    for it, and sends queries meanwhile: the database ends one that is idle for longer than a lease
-    (`portal/settings.py`).
-    """
-    while True:
-        try:
-            return ready.attachment.result(settings.HEARTBEAT_SECONDS)
-        except FutureTimeoutError:
-            lifecycle.keep_transaction_alive()
+        outcome.finish(job, plan, reading.summary, attachment.name_of(ready.attachment))
 
 
 def _start(job: ImportJob) -> None:
@@ -286,9 +277,13 @@ def _source(attempt: JobAttempt, readable: Readable) -> Source:
     tables = pinned_lookups.pinned(attempt.job.tenant_id, attempt.job.lookups)
     file, size = readable.file, readable.size
     dialect, mapping = opened(file, size, feed, record_type, readable.spec, tables)
-    _update(attempt.job, dialect={"encoding": dialect.encoding, "delimiter": dialect.delimiter})
     absorb_extra = attempt.feed.absorb_extra
-    return Source(file, size, dialect, mapping, absorb_extra, readable.json_lines)
+    key = mapping.positions_of(attempt.record_type.key)
+    source = Source(file, size, dialect, mapping, absorb_extra, readable.json_lines, key)
+    proven = source.settle_locales(lambda: locales.proven_before(attempt.job))
+    facts = {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
+    _update(attempt.job, dialect={**facts, **({"proven": proven} if proven else {})})
+    return source
 
 
 def _stored(attempt: JobAttempt) -> StoredRecords:

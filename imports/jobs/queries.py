@@ -107,7 +107,13 @@ def job(tenant: Tenant, uid: uuid.UUID) -> ImportJob | None:
     """The tenant's job with everything its page shows of its origin; None where there is none."""
     origin = "arrival_file__arrival__drop__endpoint"
     rows = ImportJob.objects.filter(tenant=tenant, uid=uid)
-    related = ("arrival_file__arrival__account", "user", "undoes", "template_version__template")
+    related = (
+        "arrival_file__arrival__account",
+        "user",
+        "undoes",
+        "corrects",
+        "template_version__template",
+    )
     return rows.select_related(origin, *related).first()
 
 
@@ -142,12 +148,45 @@ def upload(job: ImportJob) -> Upload | None:
     return uploads.select_related("session").order_by("-started_at").first()
 
 
+def applied_since(job: ImportJob) -> QuerySet[ImportJob]:
+    """Imports of newer files than the job's that were applied and hold, the last one first.
+
+    Newer ones of the same template, else of the same folder, else of the same feed.
+    """
+    applied = (ImportJob.State.COMPLETE, ImportJob.State.INCOMPLETE)
+    rows = ImportJob.objects.filter(
+        tenant_id=job.tenant_id, feed=job.feed, pk__gt=job.pk, state__in=applied, undoes=None
+    )
+    if job.template_version is not None:
+        rows = rows.filter(template_version__template=job.template_version.template_id)
+    elif job.arrival_file is not None:
+        rows = rows.filter(arrival_file__arrival__drop=job.arrival_file.arrival.drop_id)
+    return rows.exclude(undos__state__in=applied).order_by("-finished_at", "-pk")
+
+
 def counts_by_state(tenant: Tenant, since: datetime) -> dict[str, int]:
     """Jobs received since then by state; held and unfinished jobs whenever they were received."""
     waiting = (*UNFINISHED, ImportJob.State.HELD)
     rows = ImportJob.objects.filter(tenant=tenant)
     rows = rows.filter(Q(created_at__gte=since) | Q(state__in=waiting))
     return dict(rows.order_by().values_list("state").annotate(n=Count("id")))
+
+
+# Deliveries that leave no job, or not one for each of their files.
+NOT_TAKEN = (
+    Arrival.State.INVALID_SCHEMA,
+    Arrival.State.INVALID_FILES,
+    Arrival.State.CONFIG_MISSING,
+    Arrival.State.UNMATCHED,
+    Arrival.State.REPLACED,
+)
+
+
+def not_taken(tenant: Tenant, since: datetime) -> int:
+    """Deliveries since then that were refused as a whole or in part, and misplaced files now."""
+    refused = Arrival.objects.filter(tenant=tenant, state__in=NOT_TAKEN, created_at__gte=since)
+    misplaced = Sighting.objects.filter(tenant=tenant, gone_at=None, verdict=MISPLACED)
+    return refused.count() + misplaced.count()
 
 
 def has_jobs(tenant: Tenant) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from imports.jobs.instructions import Instructions
 from imports.load.file_rejects import FileRejects
 from imports.load.plan import Absent
 from imports.load.reading import FileReading
 from imports.load.stored import Overtaken, Target
 from imports.models import ImportJob
 from portal.models import RecordKind
-from portal.records.definitions import Feed, Operation, RecordType
+from portal.records.definitions import Operation, RecordType
 
 
 def target_of(job: ImportJob, record_type: RecordType) -> Target:
@@ -25,7 +26,7 @@ def _overtaken(job: ImportJob) -> Overtaken | None:
 
 
 def absent_of(
-    job: ImportJob, feed: Feed, reading: FileReading, file_rejects: FileRejects
+    job: ImportJob, guards: Instructions, reading: FileReading, file_rejects: FileRejects
 ) -> Absent | None:
     """Which records a mirror removes because its file does not name them.
 
@@ -33,6 +34,6 @@ def absent_of(
     were, the plan is held (`imports/load/limits.py`), for their records are not absent.
     """
     rejected = reading.rejected + int(file_rejects.lines.size)
-    if feed.operation != Operation.MIRROR or rejected == reading.seen > 0:
+    if guards.feed.operation != Operation.MIRROR or rejected == reading.seen > 0:
         return None
-    return Absent(job.source, job.absent_scope)
+    return Absent(job.source, guards.absent_scope)

@@ -10,6 +10,8 @@ Source: design.md section 7 (undone, field values included); seeds/003.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, LiteralString
 
@@ -20,7 +22,8 @@ from psycopg import sql
 from imports.jobs import outcome
 from imports.load import dependents
 from imports.load.dependents import Dependents
-from imports.load.limits import Plan
+from imports.load.diff import shown_key
+from imports.load.measured import Plan
 from imports.load.plan import choose_join
 from imports.load.staging import StagingTable
 from imports.models import ImportJob
@@ -72,7 +75,7 @@ _COUNT = sql.SQL(
     "count(*) FILTER (WHERE NOT ours) FROM {touched} touched"
 )
 _EXAMPLES = sql.SQL(
-    "SELECT r.key, j.uid::text, coalesce(j.file_name, '') FROM {touched} touched "
+    "SELECT r.key, r.data, j.uid::text, coalesce(j.file_name, '') FROM {touched} touched "
     "JOIN portal_record r ON r.id = touched.id LEFT JOIN imports_importjob j "
     "ON j.id = touched.changed_job WHERE NOT ours "
     "ORDER BY touched.id LIMIT {limit}"
@@ -128,7 +131,7 @@ def refusal(job: ImportJob, *, waiting: bool = True) -> str:
 
 def in_force(undo: ImportJob) -> bool:
     """Whether an undo holds: it was not itself undone."""
-    return not any(in_force(later) for later in undo.undos.filter(state__in=APPLIED))
+    return not undo.is_undone
 
 
 def preview(job: ImportJob) -> UndoPreview:
@@ -136,7 +139,7 @@ def preview(job: ImportJob) -> UndoPreview:
     with transaction.atomic():
         choose_join(_size(job))
         touched, values = sql.SQL("({})").format(_touched(job)), _values(job)
-        return _with_dependents(job, _count(touched, values), touched, values)
+        return _with_dependents(job, _count(touched, values, _key(job)), touched, values)
 
 
 def _touched(job: ImportJob) -> sql.Composed:
@@ -146,8 +149,11 @@ def _touched(job: ImportJob) -> sql.Composed:
     return _BROUGHT_BACK if applied.exists() else _PLAIN
 
 
-def _count(touched: sql.Composable, values: dict[str, Any]) -> UndoPreview:
-    """The counts and the first records that are left. touched: a table as _BROUGHT_BACK has it."""
+def _count(touched: sql.Composable, values: dict[str, Any], key: Sequence[str]) -> UndoPreview:
+    """The counts and the first records that are left.
+
+    touched: a table as _BROUGHT_BACK has it. key: the names of the type's key fields.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_COUNT.format(touched=touched), values)
         restored, removed, left = cursor.fetchone()
@@ -155,7 +161,10 @@ def _count(touched: sql.Composable, values: dict[str, Any]) -> UndoPreview:
             return UndoPreview(restored, removed, left)
         limit = sql.Literal(EXAMPLES)
         cursor.execute(_EXAMPLES.format(touched=touched, limit=limit), values)
-        examples = tuple(Left(*row) for row in cursor.fetchall())
+        examples = tuple(
+            Left(shown_key(key, stored, json.loads(data)), *origin)
+            for stored, data, *origin in cursor.fetchall()
+        )
     return UndoPreview(restored, removed, left, examples)
 
 
@@ -204,7 +213,8 @@ def _put_back(undo: ImportJob, undone: ImportJob) -> UndoPreview:
     create = table.statement("CREATE UNLOGGED TABLE {undo} AS {touched}", touched=_touched(undone))
     _run(create, values)
     _run(table.statement("ANALYZE {undo}"), values)
-    done = _with_dependents(undone, _count(table.undo, values), table.undo, values)
+    counts = _count(table.undo, values, _key(undone))
+    done = _with_dependents(undone, counts, table.undo, values)
     logged = _run(table.statement(_LOG), values)
     written = _run(table.statement(_RESTORE), values) + _run(table.statement(_REMOVE), values)
     if not logged == written == done.restored + done.removed:
@@ -245,6 +255,14 @@ def _sentence(done: UndoPreview) -> str:
 def _values(job: ImportJob) -> dict[str, Any]:
     kind = RecordKind.objects.get(name=job.record_type)
     return {"tenant": job.tenant_id, "kind": kind.pk, "job": job.pk}
+
+
+def _key(job: ImportJob) -> Sequence[str]:
+    """The names of the type's key fields; none where the catalog has lost the type since."""
+    try:
+        return catalog().record_type(job.record_type).key
+    except KeyError:
+        return ()
 
 
 def _size(job: ImportJob) -> int:

@@ -18,10 +18,9 @@ from psycopg import sql
 
 from imports.check.keys import ReferenceSet
 from imports.issues import Code, Severity, counted
-from imports.load.limits import Plan
-from imports.load.plan import Absent, removed
-from imports.load.staging import StagingTable
-from imports.load.stored import BUCKET_BITS, SEPARATOR, Target, hashed
+from imports.load.measure import PlannedFile
+from imports.load.plan import removed
+from imports.load.stored import BUCKET_BITS, SEPARATOR, hashed
 from imports.report.summary import EXAMPLES, IssueTally, Summary
 from portal.models import RecordKind
 from portal.records.catalog import catalog
@@ -78,19 +77,12 @@ def of_removed(
     return sorted((of for of in each if of.count), key=lambda of: (-of.count, of.label))
 
 
-def of_plan(
-    record_type: RecordType,
-    target: Target,
-    staging: StagingTable,
-    plan: Plan,
-    absent: Absent | None,
-    summary: Summary,
-) -> list[Dependents]:
+def of_plan(file: PlannedFile, summary: Summary) -> list[Dependents]:
     """The dependents of what the plan removes; an issue of the summary names them."""
-    if not plan.removed:
+    if not file.plan.removed:
         return []
-    removing, values = removed(staging, target, absent)
-    depending = of_removed(target.tenant_id, record_type, removing, values)
+    removing, values = removed(file.staging, file.target, file.absent)
+    depending = of_removed(file.target.tenant_id, file.record_type, removing, values)
     if depending:
         summary.add_tally(warning(depending))
     return depending

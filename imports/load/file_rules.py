@@ -13,9 +13,9 @@ import numpy as np
 from imports.check import across_rows
 from imports.check.across_rows import RejectedRows
 from imports.issues import Code
-from imports.load import plan, repetitions, stored
+from imports.load import plan, repetitions, spans, stored
 from imports.load.file_rejects import FileRejects, Ints, RulesContext, summarise
-from imports.load.limits import Plan
+from imports.load.measured import Plan
 from imports.load.owners import count_owned
 from imports.load.plan import Absent
 from imports.load.reading import FileReading
@@ -120,10 +120,20 @@ def _between_rows(context: RulesContext, duplicates: Ints) -> None:
                 parents = stored.parents(context.target, record_type, rule.field)
                 gone = np.union1d(duplicates, context.rejects.lines)
                 context.reject(across_rows.cycles(gathered, rule.field, parents, gone))
+            if rule.kind == "within_parent" and rule.field in gathered.own:
+                _within_parents(context, rule)
         for column in gathered.own:
             gone = np.union1d(duplicates, context.rejects.lines)
             label = record_type.label
             context.reject(across_rows.unknown_own(gathered, column, label, keys, gone))
+
+
+def _within_parents(context: RulesContext, rule: Rule) -> None:
+    """Reject the rows outside the dates of the record that they name, in the file or the store."""
+    rows, parents = spans.spans(context.stage, context.target, context.record_type, rule)
+    header = context.headers.get(rule.field, rule.field)
+    for batch in across_rows.outside_parents(rows, parents, header, rule.values):
+        context.reject(batch)
 
 
 def _only_one(rule: Rule, context: RulesContext, gone: Ints) -> RejectedRows | None:

@@ -6,14 +6,19 @@ identifiers came and went that it is worth a second.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from psycopg import sql
 
 from imports.issues import counted
-from imports.load import limits
-from imports.load.limits import Hold, Measured, Plan, ValueCounts
+from imports.load import changes, doubts, limits
+from imports.load.ceilings import DEFAULTS, LimitValues, ceiling
+from imports.load.measured import Hold, Measured, Plan, ValueCounts
 from imports.load.plan import Absent, choose_join, removed
 from imports.load.staging import StagingTable
 from imports.load.stored import StoredRecords, Target
@@ -23,49 +28,106 @@ from portal.records.definitions import FieldType, RecordType
 # How many of the new rows are looked up: enough to distinguish half of them from none.
 _SAMPLE = 10_000
 _IDENTIFY_NOBODY = (FieldType.ENUM, FieldType.BOOLEAN)
+_MOST_CHANGERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """A file's plan with the tables that it was counted in. absent: see `Absent`; staged: rows."""
+
+    record_type: RecordType
+    target: Target
+    staging: StagingTable
+    staged: int
+    plan: Plan
+    stored: StoredRecords
+    absent: Absent | None
 
 
 def holds(
-    job: ImportJob,
-    record_type: RecordType,
-    target: Target,
-    staging: StagingTable,
-    plan: Plan,
-    stored: StoredRecords,
-    absent: Absent | None,
+    job: ImportJob, file: PlannedFile, limit_values: LimitValues, per: Mapping[str, Any] | None
 ) -> list[Hold]:
-    """Why the plan must wait for a person, by the job's limits. Raises BadLimit."""
+    """Why the plan must wait for a person, by the job's limits. Raises BadLimit.
+
+    per: {"field": name, "limits": {…}}, or None.
+    """
+    plan, staging = file.plan, file.staging
     missing, looked_up, recognised = 0, 0, 0
-    if "key_churn" in job.limits or limits.identifiers_suspect(plan, plan.stored):
-        missing = plan.stored - matched(staging) - stored.skipped
-    if limits.identifiers_suspect(plan, missing):
-        names = identifying_fields(record_type)
-        looked_up, recognised = recognise(staging, target, names)
-    per = job.limits_per
-    measured = Measured(
-        plan=plan,
-        size=job.file_size,
-        last_size=last_size(job) if "size_change" in job.limits else None,
-        missing=missing,
-        looked_up=looked_up,
-        recognised=recognised,
-        others=_others(staging, target, absent) if absent and absent.scope else {},
-        per_value=per_value(staging, target, str(per["field"]), absent) if per else {},
+    if "key_churn" in limit_values or doubts.identifiers_suspect(plan, plan.stored):
+        missing = plan.stored - matched(staging) - file.stored.skipped
+    if doubts.identifiers_suspect(plan, missing):
+        names = identifying_fields(file.record_type)
+        looked_up, recognised = recognise(staging, file.target, names)
+    with transaction.atomic():
+        choose_join(file.staged)
+        allowed = {name: ceiling(limit, plan.stored) for name, limit in DEFAULTS.items()} | {
+            name: ceiling(limit, plan.stored)
+            for name, limit in limit_values.items()
+            if name in DEFAULTS
+        }
+        measured = Measured(
+            plan=plan,
+            size=job.file_size,
+            last_size=last_size(job) if "size_change" in limit_values else None,
+            missing=missing,
+            looked_up=looked_up,
+            recognised=recognised,
+            others=_others(file) if file.absent and file.absent.scope else {},
+            per_value=per_value(staging, file.target, str(per["field"]), file.absent)
+            if per
+            else {},
+            **_of_records(file, allowed),
+        )
+    return limits.holds(measured, limit_values, per, job.released_plan)
+
+
+def _of_records(file: PlannedFile, allowed: Mapping[str, int]) -> dict[str, Any]:
+    """What happens to single records, counted only where it could be more than is allowed."""
+    plan, counts = file.plan, dict[str, Any]()
+    if plan.updated > allowed["reused_keys"]:
+        counts["reused"] = changes.count_reused(file.staging, file.record_type)
+    if plan.updated > allowed["same_field"]:
+        key = file.record_type.key
+        names = [field.name for field in file.record_type.fields if field.name not in key]
+        counts["fields"] = changes.count_fields(file.staging, names)
+    if plan.stored and plan.created > allowed["lost_zeros"]:
+        counts["zeros"] = changes.count_zeros(
+            file.staging, file.target, file.record_type, plan.created
+        )
+    return counts
+
+
+def changers(file: PlannedFile, since: datetime) -> list[tuple[str, int]]:
+    """The files whose import has changed records of the plan since then, and how many."""
+    removing, values = removed(file.staging, file.target, file.absent)
+    statement = file.staging.statement(
+        "SELECT coalesce(j.file_name, '?'), count(*) FROM portal_record r "
+        "LEFT JOIN imports_importjob j ON j.id = r.changed_job "
+        "WHERE r.tenant_id = %s AND r.changed_at > %s "
+        "AND r.id IN (SELECT id FROM {matches} WHERE id IS NOT NULL UNION ALL {removed}) "
+        "GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {most}",
+        removed=removing,
+        most=sql.Literal(_MOST_CHANGERS),
     )
-    return limits.holds(measured, job.limits, per, job.released_plan)
+    with transaction.atomic(), connection.cursor() as cursor:
+        choose_join(file.staged)
+        cursor.execute(statement, [file.target.tenant_id, since, *values])
+        return [(str(name), int(count)) for name, count in cursor.fetchall()]
 
 
-def _others(staging: StagingTable, target: Target, absent: Absent) -> dict[str, int]:
-    counts = absent.by_other_sources(staging, target)
+def _others(file: PlannedFile) -> dict[str, int]:
+    if file.absent is None:
+        return {}
+    counts = file.absent.by_other_sources(file.staging, file.target)
     named = sources.names(counts)
     return {named[source]: count for source, count in counts.items()}
 
 
-def others_left(staging: StagingTable, target: Target, absent: Absent | None) -> str:
+def others_left(file: PlannedFile) -> str:
     """What a mirror leaves because other sources brought it, as a sentence; empty for nothing."""
-    if absent is None or absent.scope:
+    if file.absent is None or file.absent.scope:
         return ""
-    counts = _others(staging, target, absent)
+    counts = _others(file)
     if not counts:
         return ""
     each = "; ".join(f"{name}: {count:,}" for name, count in counts.items())
@@ -86,11 +148,17 @@ def matched(staging: StagingTable) -> int:
 
 
 def last_size(job: ImportJob) -> int | None:
-    """The size of the last file of this feed and template that was applied, in bytes."""
+    """The size of the last file of this feed and template that was applied, in bytes.
+
+    An undo has no file, and a file whose import was undone says nothing about the next one.
+    """
     applied = (ImportJob.State.COMPLETE, ImportJob.State.INCOMPLETE)
+    undos = ImportJob.objects.filter(state__in=applied)
+    undone_again = Exists(undos.filter(undoes=OuterRef("pk")))
     earlier = ImportJob.objects.filter(
-        tenant_id=job.tenant_id, feed=job.feed, state__in=applied, undoes=None
-    )
+        ~Exists(undos.filter(~undone_again, undoes=OuterRef("pk"))),
+        tenant_id=job.tenant_id, feed=job.feed, state__in=applied, undoes=None,
+    )  # fmt: skip
     version = job.template_version
     earlier = earlier.filter(template_version__template=version.template_id if version else None)
     newest_first = earlier.exclude(pk=job.pk).order_by("-finished_at")

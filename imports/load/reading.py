@@ -7,13 +7,14 @@ through the spool; what the rules across rows need is collected as numbers.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
+from imports.check import locales
 from imports.check.columns import ColumnMapping
 from imports.check.row_numbers import RowNumbers
 from imports.check.validation import CheckedChunk, Validator
@@ -21,16 +22,17 @@ from imports.issues import Issue, Severity
 from imports.load.staging import Writer
 from imports.load.stored import StoredRecords
 from imports.report.rejects import Reject, RejectSpool, reject_of
-from imports.report.summary import Summary
+from imports.report.summary import Summary, left_out, unlikely_letters
 from imports.scan.cells import QUOTE
 from imports.scan.dialect import Dialect
 from imports.scan.json_lines import explained
 from imports.scan.prefetch import prefetched
 from imports.scan.rereading import records_of, records_on
-from imports.scan.scanner import Chunk, merged, record_hashes, scan
+from imports.scan.scanner import Chunk, FooterRule, merged, record_hashes, scan
 
 _PROGRESS_SECONDS = 0.7
 _MOST_KEPT = 4 << 20
+_BLOCK = 1 << 20
 _ENOUGH = 1 << 20  # bytes of records worth a round of all rules
 
 
@@ -38,7 +40,8 @@ _ENOUGH = 1 << 20  # bytes of records worth a round of all rules
 class Source:
     """The job's file, how it is written, and what its columns are.
 
-    json_lines: the file is the CSV form of JSON lines (`imports/scan/json_lines.py`).
+    json_lines: the file is the CSV form of JSON lines (`imports/scan/json_lines.py`). key: the
+    positions of the key's columns.
     """
 
     file: BinaryIO
@@ -47,6 +50,7 @@ class Source:
     mapping: ColumnMapping
     absorb_extra: bool = False
     json_lines: bool = False
+    key: tuple[int, ...] = ()
 
     @property
     def width(self) -> int:
@@ -58,6 +62,28 @@ class Source:
         quote = 0 if self.dialect.quote == QUOTE else 1 + ord(self.dialect.quote or "\0")
         return self.mapping.fingerprint ^ ord(self.dialect.delimiter) ^ quote << 8
 
+    def settle_locales(self, before: Callable[[], Mapping[str, bool]]) -> dict[str, bool]:
+        """Look how the file writes its dates and numbers, where no template says it.
+
+        before: what the last file proved, asked only where it is needed. Returns what this one
+        proves, by column.
+        """
+        asked = locales.questions(self.mapping)
+        if not asked or not locales.may_need_a_look(
+            self._blocks(), asked.values(), self.dialect.encoding
+        ):
+            return {}
+        chunks = ((chunk.data, chunk.lines) for chunk in self.chunks())
+        delimiter, quote = self.dialect.delimiter, self.dialect.quote
+        evidence = locales.look(chunks, self.mapping, asked, delimiter, quote)
+        self.mapping = locales.decided(self.mapping, evidence, before())
+        return evidence.proven
+
+    def _blocks(self) -> Iterator[bytes]:
+        self.file.seek(0)
+        while block := self.file.read(_BLOCK):
+            yield block
+
     def records_on(self, lines: npt.NDArray[np.int64]) -> Iterator[tuple[int, bytes]]:
         """The well-formed records that begin on these lines, in order."""
         if self.absorb_extra or self.json_lines:  # a record is not the text of that line
@@ -66,8 +92,12 @@ class Source:
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks of the file from its beginning."""
-        chunks = scan(self.file, self.dialect, self.width, absorb_extra=self.absorb_extra)
-        return explained(chunks) if self.json_lines else chunks
+        if self.json_lines:
+            return explained(scan(self.file, self.dialect, self.width))
+        footer = FooterRule(self.key, self.dialect.skip_last)
+        return scan(
+            self.file, self.dialect, self.width, absorb_extra=self.absorb_extra, footer=footer
+        )
 
 
 @dataclass(slots=True)
@@ -116,7 +146,7 @@ def read(
 ) -> None:
     """Run the whole file through. progress is called about once a second and may raise to stop."""
     last_progress = time.monotonic()
-    pending = _Pending()
+    pending = _Pending(source.mapping.header)
     for chunk in prefetched(source.chunks()):
         _skip_stored(chunk, source, reading, pending)
         if pending.weight >= _ENOUGH:
@@ -135,6 +165,7 @@ class _Pending:
     Where nearly all is stored already, most of the time would otherwise go into tiny rounds.
     """
 
+    header: tuple[str, ...]
     chunks: list[Chunk] = field(default_factory=list)
     hashes: list[npt.NDArray[np.int64]] = field(default_factory=list)
     weight: int = 0
@@ -143,6 +174,8 @@ class _Pending:
 def _skip_stored(chunk: Chunk, source: Source, reading: FileReading, pending: _Pending) -> None:
     reading.consumed = chunk.consumed
     reading.seen += len(chunk.lines) + len(chunk.malformed)
+    reading.warnings += left_out(chunk, reading.summary)
+    reading.warnings += unlikely_letters(chunk, reading.summary)
     hashes = record_hashes(chunk, source.layout)
     rest, hashes = reading.stored.skip(chunk, hashes)
     pending.chunks.append(rest)
@@ -155,7 +188,7 @@ def _check(pending: _Pending, validator: Validator, reading: FileReading, writer
         return
     rest, hashes = merged(pending.chunks), np.concatenate(pending.hashes)
     pending.chunks, pending.hashes, pending.weight = [], [], 0
-    rejects = [reject_of(cut) for cut in rest.malformed]
+    rejects = [reject_of(cut, pending.header) for cut in rest.malformed]
     for reject in rejects:
         reading.summary.add(reject.issues[0])
     if len(rest.lines):

@@ -12,6 +12,7 @@ import sys
 from array import array
 from collections.abc import Iterator, Mapping
 
+from imports.manifest.encoding import utf16_order
 from imports.manifest.reading import file_elements
 from imports.manifest.schema import Problem
 
@@ -74,13 +75,16 @@ class _Units:
     """
 
     def __init__(self, data: bytes) -> None:
-        self._order = _utf16_order(data)
+        self._order = utf16_order(data)
+        self._tail = b""  # a single Ctrl-Z behind units of two bytes
         if self._order is None:
             self.width = 1
             self.text = data.decode("latin-1")
             return
         self.width = 2
-        numbers = array("H", data)
+        even = len(data) // 2 * 2
+        self._tail = data[even:]
+        numbers = array("H", data[:even])
         if self._order != sys.byteorder:
             numbers.byteswap()
         self.text = "".join(map(chr, numbers))
@@ -89,13 +93,4 @@ class _Units:
         """The bytes of that text, in the document's own encoding."""
         if self._order is None:
             return text.encode("latin-1")
-        return text.encode(f"utf-16-{self._order[0]}e", "surrogatepass")
-
-
-def _utf16_order(data: bytes) -> str | None:
-    """The byte order if it is UTF-16: by its mark, or by the first character, which is ASCII."""
-    if data[:2] in (b"\xff\xfe", b"<\0") or (data[1:2] == b"\0" and data[:1] != b"\0"):
-        return "little"
-    if data[:2] == b"\xfe\xff" or data[:1] == b"\0":
-        return "big"
-    return None
+        return text.encode(f"utf-16-{self._order[0]}e", "surrogatepass") + self._tail

@@ -3,7 +3,7 @@
 Any root element is accepted, element and attribute names are compared without case and prefix, and
 a single bare `file` element is a manifest too (its meaning is clear). Refused as InvalidSchema are:
 what is not XML, DTDs and entities, more than 256 KiB (looked at before any parsing), more than 8
-levels, more than 1,000 files, no file, a file without a name or with two.
+levels, more than 1,000 files, no file, a file with two names. A line without a name is BadName.
 Rules: seed 001 (states 2 and 3), design.md section 6, reliability.md section 4 (XML).
 """
 
@@ -21,6 +21,7 @@ from xml.sax.xmlreader import AttributesImpl
 from defusedxml import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
+from imports.manifest.encoding import Document, document
 from imports.manifest.schema import InvalidSchema, Manifest, Problem, Reference
 from imports.manifest.states import is_manifest, parse_state
 from portal.dropserver.paths import MAX_NAME_BYTES
@@ -34,6 +35,9 @@ MAX_FILES = 1_000
 _ENCODINGS = {"utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii", "iso8859-1", "cp1252"}
 _EXAMPLE = '<file name="accounts.csv" checksum="" checksumhashtype="none" />'
 _HASH = re.compile(r"[0-9a-f]{32}")
+# An "&" that begins no character reference; the five names are XML's own.
+_BARE_AND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)")
+_CURLY = ("\u201c", "\u201d", "\u201e", "\u2018", "\u2019", "\u00ab", "\u00bb")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -57,15 +61,16 @@ def parse(data: bytes, *, marked: bool = False) -> Manifest:
 def file_elements(data: bytes, *, marked: bool = False) -> list[LocatedReference]:
     """The `file` elements in document order, with their offsets. Raises InvalidSchema."""
     _refuse_size(data, MAX_BYTES + MAX_MARKS if marked else MAX_BYTES)
-    parser = _Parser()
+    xml = document(data)
+    parser = _Parser(xml)
     handler = _Handler(parser)
     parser.setContentHandler(handler)
     try:
         # In one piece: fed in small chunks, old expat versions rescan a long token each time.
-        parser.feed(data)
+        parser.feed(xml.content)
         parser.close()
     except SAXParseException as problem:
-        raise _not_xml(data, problem) from None
+        raise _not_xml(xml, problem) from None
     except DefusedXmlException:
         raise InvalidSchema(
             "The manifest declares a document type or entities. They are not allowed, "
@@ -86,8 +91,12 @@ class _Parser(DefusedExpatParser):
 
     _parser: XMLParserType
 
-    def __init__(self) -> None:
+    def __init__(self, xml: Document) -> None:
         super().__init__(forbid_dtd=True, forbid_entities=True, forbid_external=True)
+        self._xml = xml
+        if xml.encoding is not None:
+            # The reader asks its source for the encoding when it begins.
+            vars(self)["_source"].setEncoding(xml.encoding)
 
     def reset(self) -> None:
         super().reset()
@@ -96,14 +105,16 @@ class _Parser(DefusedExpatParser):
     @property
     def offset(self) -> int:
         """Byte offset of the current event in the document, whatever its encoding."""
-        return int(self._parser.CurrentByteIndex)
+        return self._xml.start + int(self._parser.CurrentByteIndex)
 
     @property
     def line(self) -> int:
         """Physical line of the current event."""
-        return int(self._parser.CurrentLineNumber)
+        return self._xml.lines + int(self._parser.CurrentLineNumber)
 
     def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
+        if self._xml.encoding is not None:
+            return  # the bytes have shown it
         try:
             readable = encoding is None or codecs.lookup(encoding).name in _ENCODINGS
         except (LookupError, ValueError):
@@ -154,11 +165,7 @@ class _Handler(ContentHandler):
 
     def _reference(self, attrs: AttributesImpl) -> Reference:
         name = self._attribute(attrs, "name", "filename")
-        if not name.strip():
-            raise self._refused(
-                "A file element has no name. Expected the name of the data file: " + _EXAMPLE
-            )
-        checksum = self._attribute(attrs, "checksum").strip().lower()
+        checksum = _plain(self._attribute(attrs, "checksum"))
         hash_type = self._attribute(attrs, "checksumhashtype").strip().lower()
         problem = self._problem(name, checksum, hash_type)
         self._names.add(name)
@@ -187,6 +194,9 @@ class _Handler(ContentHandler):
 
 def bad_name(name: str) -> Iterator[str]:
     """Yield why a reference may not have that name, as sentences; none if it may."""
+    if not name.strip():
+        yield f"The line gives no name of a data file. Expected {_EXAMPLE}"
+        return
     if "/" in name or "\\" in name or name in (".", ".."):
         yield "It is a path. A manifest names only files in its own folder, without a folder name."
     if _CONTROL.search(name):
@@ -211,6 +221,13 @@ def bad_checksum(checksum: str, hash_type: str) -> Iterator[str]:
         yield "There is a checksum, but the hash type is not md5."
 
 
+def _plain(checksum: str) -> str:
+    """The checksum in the form that is compared: tools group the digits by blanks, `-` or `:`."""
+    plain = checksum.strip().lower()
+    digits = re.sub(r"[\s:-]", "", plain)
+    return digits if _HASH.fullmatch(digits) else plain
+
+
 def _local(name: str) -> str:
     return name.rpartition(":")[2].lower()
 
@@ -225,9 +242,11 @@ def _refuse_size(data: bytes, limit: int) -> None:
         raise InvalidSchema("The manifest is empty. Expected XML with at least " + _EXAMPLE)
 
 
-def _not_xml(data: bytes, problem: SAXParseException) -> InvalidSchema:
-    line = problem.getLineNumber()
-    if b"<filename=" in data.replace(b"\0", b"").lower():
+def _not_xml(xml: Document, problem: SAXParseException) -> InvalidSchema:
+    line = xml.lines + (problem.getLineNumber() or 1)
+    if reason := _bad_character(xml, problem):
+        return InvalidSchema(reason, line)
+    if b"<filename=" in xml.content.replace(b"\0", b"").lower():
         return InvalidSchema(
             "'<filename=' is not XML: there must be a space between the element's name "
             "and its attribute, and between attributes. Expected " + _EXAMPLE,
@@ -240,6 +259,27 @@ def _not_xml(data: bytes, problem: SAXParseException) -> InvalidSchema:
         "Expected one root element with file elements such as " + _EXAMPLE,
         line,
     )
+
+
+def _bad_character(xml: Document, problem: SAXParseException) -> str:
+    """What to do about the character that XML does not allow as it stands; empty for others."""
+    text = xml.content.decode(xml.encoding or "utf-8", "replace").replace("\r\n", "\n")
+    lines = re.split("[\r\n]", text)
+    row, column = (problem.getLineNumber() or 1) - 1, problem.getColumnNumber() or 0
+    line = lines[row] if row < len(lines) else ""
+    if bare := _BARE_AND.search(line):
+        around = line[max(0, bare.start() - 20) : bare.end() + 20].strip()
+        return (
+            f'At character {bare.start() + 1} of the line, in {around!r}, there is an "&" as it '
+            'is. In XML it is written "&amp;", in file names too. Replace it and send the '
+            "manifest again."
+        )
+    if line[column : column + 1] in _CURLY:
+        return (
+            f"At character {column + 1} of the line there is the quotation mark "
+            f"{line[column]} of a word processor. XML takes straight ones only. Expected {_EXAMPLE}"
+        )
+    return ""
 
 
 def _unreadable_encoding(line: int | None) -> InvalidSchema:

@@ -16,10 +16,22 @@ from portal.records.definitions import FieldType, Operation
 
 VERSION = 1
 AUTO = "auto"
-ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "cp1252")
-DELIMITERS: Mapping[str, str] = MappingProxyType({",": ",", ";": ";", "tab": "\t", "|": "|"})
+ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "cp1252", "mac-roman", "cp850", "cp437")
+DELIMITERS: Mapping[str, str] = MappingProxyType(
+    {",": ",", ";": ";", "tab": "\t", "|": "|", "space": " ", ":": ":", "^": "^", "~": "~"}
+)
 QUOTES: Mapping[str, str] = MappingProxyType({'"': '"', "'": "'", "none": ""})
-MEASURES = ("creates", "updates", "removes", "rejects", "size_change", "key_churn")
+MEASURES = (
+    "creates",
+    "updates",
+    "removes",
+    "rejects",
+    "size_change",
+    "key_churn",
+    "same_field",
+    "reused_keys",
+    "lost_zeros",
+)
 
 Limits = Mapping[str, int | str]
 
@@ -70,8 +82,9 @@ class ReadingOptions:
     """How the file is written; "auto" is detected. The attributes have the values of the spec.
 
     header_row: which record after the skipped lines names the columns, blank ones not counted;
-    0 where none does. skip_rows: lines at the top. skip_last: records at the end (a footer).
-    sheet: of a spreadsheet, by name or by number from 1; None for the first.
+    0 where none does. skip_rows: lines at the top. skip_last: so many records at the end may be
+    left out because they have no key; recognised footers are left out anyway. sheet: of a
+    spreadsheet, by name or by number from 1; None for the first.
     """
 
     encoding: str = AUTO

@@ -17,7 +17,7 @@ _READING = MappingProxyType(
         "quote": "Quote",
         "header_row": "Header row",
         "skip_rows": "Lines skipped at the top",
-        "skip_last": "Rows skipped at the end",
+        "skip_last": "Rows without a key that may be left out at the end",
         "sheet": "Sheet",
     }
 )

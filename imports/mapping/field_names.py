@@ -16,17 +16,23 @@ _BY_LETTERS = 0.8
 _ALIKE = 0.8  # difflib's ratio
 _FIRST = 0.95  # of the sureness where a number is missing that could be 1
 _OTHER = 0.3  # of the sureness where the numbers in two names differ
+_STRANGER = 0.4  # of the sureness where the name speaks of somebody whom the records are not about
 
 
 @dataclass(frozen=True, slots=True)
 class Idea:
-    """That a column is some field. sure: 0 to 1. reason: a sentence."""
+    """That a column is some field. sure: 0 to 1. reason: a sentence.
+
+    proven: whether more than a likeness speaks for it, so that a page may call it sure.
+    """
 
     sure: float
     reason: str
+    proven: bool = False
 
 
 NO_IDEA = Idea(0.0, "No field is similar.")
+_SAME_BUT_FOR_CASE = "The same name except for case, spaces and punctuation."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,7 @@ class FieldNames:
 
     def __init__(self, record_type: RecordType, fields: Sequence[Field]) -> None:
         words = vocabulary()
+        self._strangers = words.strangers(record_type.name)
         self._faint = words.faint | words.context.get(record_type.name, frozenset())
         self._called = [_called(record_type, field) for field in fields]
         self._meanings = [
@@ -72,7 +79,7 @@ class FieldNames:
             for at in meanings.get(meaning(name, left_out), ())
         }
         words, pairs = frozenset(name.words), _pairs(name.plain)
-        return [
+        ideas = [
             max(
                 (called.spelled.get(name.plain, NO_IDEA), meant.get(at, NO_IDEA)),
                 key=lambda idea: idea.sure,
@@ -81,10 +88,11 @@ class FieldNames:
             else self._alike(name, words, pairs, called)
             for at, called in enumerate(self._called)
         ]
+        return list(map(_doubted, ideas)) if self._strangers.intersection(name.raw) else ideas
 
     def _certain(self, folded: str, name: Name, called: _Called) -> Idea:
         if folded == called.folded:
-            return Idea(1.0, "The same name.")
+            return Idea(1.0, "The same name.", proven=True)
         idea = called.spelled.get(name.plain, NO_IDEA)
         return idea if idea.sure >= _CERTAIN else NO_IDEA
 
@@ -106,16 +114,19 @@ class FieldNames:
         return best
 
 
+def _doubted(idea: Idea) -> Idea:
+    """The idea about a column that speaks of another person: a teacher's number, a parent's."""
+    return Idea(idea.sure * _STRANGER, idea.reason)
+
+
 def _called(record_type: RecordType, field: Field) -> _Called:
     """The field's names; the surest spelling comes last and replaces others."""
     others = vocabulary().spellings(record_type.name, field.name)
     spelled = {
         **_worth(others, Idea(0.92, "Other systems use this name for the field.")),
-        **_worth([field.label], Idea(0.95, "The field's label.")),
-        **_worth(field.aliases, Idea(0.97, "Another name of the field.")),
-        **_worth(
-            [field.name], Idea(0.98, "The same name except for case, spaces and punctuation.")
-        ),
+        **_worth([field.label], Idea(0.95, "The field's label.", proven=True)),
+        **_worth(field.aliases, Idea(0.97, "Another name of the field.", proven=True)),
+        **_worth([field.name], Idea(0.98, _SAME_BUT_FOR_CASE, proven=True)),
     }
     name = parse(field.name)
     reach = vocabulary().reach(name.words)

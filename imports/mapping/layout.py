@@ -17,20 +17,7 @@ Row = Sequence[str]
 
 _SEARCHED = 60  # records in which the header is looked for
 _COMPARED = 40  # rows
-_LAST = 20  # records at the end that may be no rows
 _SEPARATOR = re.compile(r"[-=_*~+. ]{3,}")
-_FOOTER = re.compile(
-    r"""(?ix)^[\s\-=*\#<>(\[/]*(?:
-      (?:grand\s|sub)?totals?\b | summe\b | gesamt | somme\b | suma\b
-    | end\b(?:\s+of\b.*)?\W*$ | eof\b | ende\b\W*$ | fin\b\W*$ | fin\s+d | trailer\b | trl\b
-    | (?:row|record|line|zeilen|registros|datens\S+|lignes)s?\s*(?:count|number)?\s*[:=]
-    | (?:number|count|anzahl|n[uú]mero|nombre)\s+(?:of|de|der)\b
-    | \(?[\d.,]+\s+(?:row|record|line|student|zeile|datens|registro|fila|ligne|enregistrement)
-    | (?:report\s+)?(?:generated|created|printed|exported|erstellt|generado|run)
-      \s*(?:on|at|by|am|el|:|date)
-    | (?:source|quelle|fuente|copyright|confidential|page|seite)\b | ©
-    )"""
-)
 _KINDS = (
     ("date", re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?")),
     ("number", re.compile(r"[-+]?[\d.,']*\d[\d.,']*%?")),
@@ -60,20 +47,8 @@ def lay_out(rows: Sequence[Row]) -> SampleLayout:
     first = _first(rows, width)
     below = [row for row in rows[first + 1 :] if len(row) == width and _filled(row)][:_COMPARED]
     votes = _header_votes(rows[first], below)
-    return SampleLayout(first, votes >= 0, width, 0.95 if abs(votes) >= 1 else 0.6)
-
-
-def footers(rows: Sequence[Row], width: int, body: Sequence[Row]) -> int:
-    """How many of a file's last records are no rows. body: rows that surely are."""
-    count = 0
-    body = body[:_COMPARED]
-    usual = _usual_filled(body)
-    kinds = [_column_kind([row[i] for row in body if i < len(row)]) for i in range(width)]
-    for row in reversed(rows[-_LAST:]):
-        if not _is_footer(row, width, usual, kinds):
-            break
-        count += 1
-    return count
+    sure = 0.95 if abs(votes) >= max(1.5, width / 3) else 0.75 if abs(votes) >= 1 else 0.6
+    return SampleLayout(first, votes >= 0, width, sure)
 
 
 def usual_width(rows: Sequence[Row]) -> int:
@@ -170,17 +145,3 @@ def _column_kind(column: Sequence[str]) -> str | None:
 
 def _mask(cell: str) -> str:
     return re.sub(r"[A-Za-z]", "A", re.sub(r"\d", "9", cell))
-
-
-def _is_footer(row: Row, width: int, usual: int, kinds: Sequence[str | None]) -> bool:
-    filled = [cell.strip() for cell in row if cell.strip()]
-    if not filled or _ruler(row):
-        return True
-    few = len(filled) * 2 <= usual or (len(row) != width and len(filled) <= 2 < usual)
-    says = _FOOTER.match(",".join(filled)) is not None
-    if says and (len(row) != width or len(filled) < usual or width == 1):
-        return True
-    if says and kinds and kinds[0] not in (None, "text"):
-        return kind_of(row[0]) != kinds[0]
-    like_a_row = bool(kinds) and kinds[0] is not None and kind_of(row[0]) == kinds[0] != "text"
-    return width > 2 and few and not like_a_row

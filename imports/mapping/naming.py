@@ -25,11 +25,15 @@ _NEAR = 0.75  # how alike two words are that are near each other
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name in parts. plain: its letters and digits only. words: canonical. numbers: in it."""
+    """A name in parts.
+
+    plain: its letters and digits only. words: canonical. numbers: in it. raw: words as written.
+    """
 
     plain: str
     words: tuple[str, ...]
     numbers: tuple[str, ...]
+    raw: frozenset[str] = frozenset()
 
 
 def plain(text: str) -> str:
@@ -44,7 +48,8 @@ def parse(text: str) -> Name:
     words = vocabulary()
     split = list(chain.from_iterable(words.segment(word) for word in raw))
     numbers = tuple(word for word in split if word.isdigit())
-    return Name("".join(raw), words.canonical(w for w in split if not w.isdigit()), numbers)
+    canonical = words.canonical(w for w in split if not w.isdigit())
+    return Name("".join(raw), canonical, numbers, frozenset(split))
 
 
 def meaning(name: Name, left_out: frozenset[str]) -> tuple[str, ...]:
@@ -109,6 +114,8 @@ class Vocabulary:
         self.faint = frozenset(data["faint"])
         self.context = {name: frozenset(words) for name, words in data["context"].items()}
         self.fields = data["fields"]
+        self._people = data["people"]
+        self._strangers = data["strangers"]
         self.values: Mapping[str, list[str]] = data["values"]  # type: ignore[assignment]
 
     def near(self, word: str, other: str) -> float:
@@ -125,6 +132,20 @@ class Vocabulary:
     def spellings(self, record_type: str, field: str) -> list[str]:
         """What other systems call the field of that type."""
         return self.fields.get(record_type, {}).get(field, [])
+
+    def strangers(self, record_type: str) -> frozenset[str]:
+        """Words for people whom the records of that type are not about."""
+        groups = self._strangers.get(record_type, ())
+        return frozenset(chain.from_iterable(self._people[group] for group in groups))
+
+    def people(self, words: frozenset[str]) -> str | None:
+        """The people that a header speaks of: learners before teachers before others."""
+        groups = (name for name, group in self._people.items() if not words.isdisjoint(group))
+        return next(groups, None)
+
+    def is_stranger(self, people: str | None, record_type: str) -> bool:
+        """Whether the records of that type are not about these people."""
+        return people in self._strangers.get(record_type, ())
 
     def knows(self, word: str) -> bool:
         """Whether a normal form is a word that occurs in headers."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import BinaryIO
 
-from imports.check.columns import ColumnMapping, fold, is_attachment
-from imports.check.matching import match
+from imports.check.columns import ColumnMapping, fields_of, fold, is_attachment, short
 from imports.issues import FileRefused
 from imports.mapping.definitions import AUTO, DELIMITERS, QUOTES, ReadingOptions, Spec
+from imports.mapping.drift import explained, is_layout, other_dialects
+from imports.mapping.matching import match
 from imports.mapping.resolving import resolve
 from imports.mapping.tables import Tables
 from imports.scan.dialect import Dialect, DialectHints, detect
+from imports.scan.encoding import ENCODING_NAMES
 from imports.scan.scanner import Header, read_header
 from portal.records.definitions import Feed, RecordType
 
@@ -31,11 +35,89 @@ def opened(
 
     size: bytes. feed, record_type: the catalog's. Raises FileRefused.
     """
+    reading = _PLAIN if spec is None else spec.reading
+    dialect, header = None, None
+    try:
+        dialect = _dialect(file, size, reading)
+        header = read_header(file, dialect)
+        mapping = _mapping(header.cells, feed, record_type, spec, lookups)
+    except FileRefused as refusal:
+        if dialect is None or not is_layout(refusal):
+            raise
+        names = _names(feed, record_type, spec)
+        for other, warnings in other_dialects(file, dialect, names):
+            try:
+                cells = read_header(file, other).cells
+                mapping = _mapping(cells, feed, record_type, spec, lookups)
+            except FileRefused:
+                continue
+            if not other.header_row and spec is not None and len(cells) != len(spec.columns):
+                continue
+            return other, _doubted(replace(mapping, warnings=(*warnings, *mapping.warnings)), other)
+        if header is None or not reading.header_row:
+            raise
+        raise explained(refusal, dialect, header) from refusal
+    mapping = _doubted(mapping, dialect)
+    if not reading.header_row:
+        first = read_header(file, replace(dialect, header_row=1)).cells
+        mapping = _with_header_doubted(mapping, first, _names(feed, record_type, None))
+    return dialect, mapping
+
+
+def _with_header_doubted(
+    mapping: ColumnMapping, first: Sequence[str], names: Sequence[str]
+) -> ColumnMapping:
+    """The mapping, to be held where a file without a header seems to have one after all."""
+    folded = {fold(name) for name in names}
+    matches = [name for name in first if fold(name) in folded]
+    if len(matches) < 2 or len(matches) * 2 < len(first):
+        return mapping
+    named = ", ".join(f'"{short(name)}"' for name in matches[:5])
+    reason = (
+        f"The first row looks like a header ({named}), but the template was made for files without"
+        " one. Remove the row, or correct the template."
+    )
+    return replace(mapping, reasons=(*mapping.reasons, reason))
+
+
+def _dialect(file: BinaryIO, size: int, reading: ReadingOptions) -> Dialect:
+    if reading != _PLAIN:
+        attachment = _attachment(file, size)
+        if attachment is not None:
+            return attachment[0]
+    return detect(file, size, _hints(reading))
+
+
+def _mapping(
+    cells: Sequence[str],
+    feed: Feed,
+    record_type: RecordType,
+    spec: Spec | None,
+    lookups: Tables,
+) -> ColumnMapping:
     if spec is None:
-        dialect = detect(file, size)
-        return dialect, match(read_header(file, dialect).cells, feed, record_type)
-    dialect, header = read_start(file, size, spec.reading)
-    return dialect, resolve(spec, header.cells, feed, record_type, lookups)
+        return match(cells, feed, record_type)
+    return resolve(spec, cells, feed, record_type, lookups)
+
+
+def _names(feed: Feed, record_type: RecordType, spec: Spec | None) -> list[str]:
+    """The names of which some are in a header."""
+    if spec is not None:
+        used = [name for field in spec.fields.values() for name in field.columns]
+        return [*used, *spec.columns]
+    fields = fields_of(feed, record_type)
+    return [name for field in fields for name in (field.name, *field.aliases)]
+
+
+def _doubted(mapping: ColumnMapping, dialect: Dialect) -> ColumnMapping:
+    """The mapping, to be held where the file's encoding is only a guess and a poor one."""
+    if not dialect.doubtful:
+        return mapping
+    reason = (
+        f"The file is not UTF-8, and read as {ENCODING_NAMES[dialect.encoding]} some words have"
+        " letters that names do not have. Send it as UTF-8, or choose its encoding in a template."
+    )
+    return replace(mapping, reasons=(*mapping.reasons, reason))
 
 
 def read_start(file: BinaryIO, size: int, reading: ReadingOptions) -> tuple[Dialect, Header]:
@@ -44,11 +126,7 @@ def read_start(file: BinaryIO, size: int, reading: ReadingOptions) -> tuple[Dial
     An error attachment of the portal is read as the portal wrote it, whatever file it is for.
     Raises FileRefused.
     """
-    if reading != _PLAIN:
-        attachment = _attachment(file, size)
-        if attachment is not None:
-            return attachment
-    dialect = detect(file, size, _hints(reading))
+    dialect = _dialect(file, size, reading)
     return dialect, read_header(file, dialect)
 
 

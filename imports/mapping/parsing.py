@@ -163,23 +163,20 @@ def _reading(value: object, reader: StrictReader) -> ReadingOptions:
         sheet = reader.whole_number(sheet, ("reading", "sheet"), 1, 10_000)
     elif sheet is not None:
         sheet = reader.text(sheet, ("reading", "sheet"), least=1)
+
+    def choice(key: str, default: str, allowed: tuple[str, ...]) -> str:
+        return reader.choice(given.get(key, default), ("reading", key), allowed)
+
+    def lines(key: str, default: int) -> int:
+        return reader.whole_number(given.get(key, default), ("reading", key), 0, _MOST_LINES)
+
     return ReadingOptions(
-        encoding=reader.choice(
-            given.get("encoding", AUTO), ("reading", "encoding"), (AUTO, *ENCODINGS)
-        ),
-        delimiter=reader.choice(
-            given.get("delimiter", AUTO), ("reading", "delimiter"), (AUTO, *DELIMITERS)
-        ),
-        quote=reader.choice(given.get("quote", '"'), ("reading", "quote"), QUOTES),
-        header_row=reader.whole_number(
-            given.get("header_row", 1), ("reading", "header_row"), 0, _MOST_LINES
-        ),
-        skip_rows=reader.whole_number(
-            given.get("skip_rows", 0), ("reading", "skip_rows"), 0, _MOST_LINES
-        ),
-        skip_last=reader.whole_number(
-            given.get("skip_last", 0), ("reading", "skip_last"), 0, _MOST_LINES
-        ),
+        encoding=choice("encoding", AUTO, (AUTO, *ENCODINGS)),
+        delimiter=choice("delimiter", AUTO, (AUTO, *DELIMITERS)),
+        quote=choice("quote", '"', tuple(QUOTES)),
+        header_row=lines("header_row", 1),
+        skip_rows=lines("skip_rows", 0),
+        skip_last=lines("skip_last", 0),
         sheet=sheet,
     )
 

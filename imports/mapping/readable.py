@@ -7,7 +7,7 @@ they name their own members, so that they need no template.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,6 +42,13 @@ def is_zip(file: BinaryIO) -> bool:
     return start == _ZIP
 
 
+def _conversion(file: BinaryIO, name: str) -> Callable[[BinaryIO, BinaryIO], None] | None:
+    """How JSON lines become CSV: as they are, or corrected in their error attachment."""
+    if json_lines.is_attachment(file):
+        return json_lines.attachment_to_csv
+    return json_lines.to_csv if json_lines.recognised(file, name) else None
+
+
 @contextmanager
 def readable(
     file: BinaryIO, size: int, spec: Spec | None, folder: Path, json_name: str = ""
@@ -50,9 +57,10 @@ def readable(
 
     size: bytes of the file. json_name: its name where it may be of JSON lines; empty elsewhere.
     """
-    if json_name and json_lines.recognised(file, json_name):
+    convert = _conversion(file, json_name) if json_name else None
+    if convert is not None:
         with (folder / "lines.csv").open("w+b") as table:
-            json_lines.to_csv(file, table)
+            convert(file, table)
             length = table.tell()
             table.seek(0)
             yield Readable(table, length, None, json_lines=True)

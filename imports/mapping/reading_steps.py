@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import polars as pl
 
+from imports.check.characters import tidied
 from imports.check.fields import MISSING
 from imports.issues import Code
 from imports.mapping.step_parsing import has_time
@@ -109,7 +110,9 @@ def _shape(date_format: str) -> str:
 
 def _map(step: Map, _: Tables) -> Recogniser:
     rejects = "The template's value map does not have it. Correct the cell, or add it to the map."
-    pairs = {key.strip(): value for key, value in step.values.items()}
+    cells = pl.Series(list(step.values), dtype=pl.String)
+    tidy = tidied(cells).str.strip_chars().to_list()  # as the cells are that it is compared with
+    pairs = dict(zip(tidy, step.values.values(), strict=True))
     keys = pl.Series(list(pairs.keys()), dtype=pl.String)
     values = pl.Series(list(pairs.values()), dtype=pl.String)
 

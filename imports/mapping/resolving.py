@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import xxhash
 
 from imports.check import columns
-from imports.check.columns import ATTACHMENT_COLUMNS, near_names
+from imports.check.columns import ATTACHMENT_COLUMNS
 from imports.check.computed import ComputedField
-from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
+from imports.issues import Code, FileRefused, Issue, counted
+from imports.mapping.automatch import targets_of
 from imports.mapping.definitions import FieldSpec, Missing, Spec, Unknown
 from imports.mapping.effective import applied, blank_value, extended, unfit
 from imports.mapping.parsing import as_json
+from imports.mapping.renaming import ColumnsMissing, renames
 from imports.mapping.tables import Tables, named_in
 from imports.mapping.transforms import compile_field
 from portal.faults import Fault
@@ -23,14 +25,14 @@ from portal.records.definitions import Feed, Field, RecordType
 _NAMED = 5
 
 
-class HoldNeeded(FileRefused):
+class HoldNeeded(ColumnsMissing):
     """The file lacks columns, and the template says that a person decides.
 
     reasons: one sentence for each column. Who does not hold files treats it as any refusal.
     """
 
-    def __init__(self, *issues: Issue) -> None:
-        super().__init__(*issues)
+    def __init__(self, header: Sequence[str], *issues: Issue) -> None:
+        super().__init__(header, *issues)
         self.reasons = tuple(issue.message for issue in issues)
 
 
@@ -50,9 +52,10 @@ def resolve(
     at = _positions(spec, header, folded)
     own, place = _own_operation(spec, feed), columns.operation_position(folded, feed)
     rule = feed.row_operation
-    _refuse_missing(spec, header, at, [rule.column] if rule and not own and place is None else [])
+    also = [rule.column] if rule and not own and place is None else []
+    _refuse_missing(spec, header, at, also, feed, record_type)
     neutralised = columns.is_attachment(folded)
-    binder = _Binder(header, at, lookups, neutralised)
+    binder = _Binder(header, at, lookups)
     plain, computed = _bound(spec, binder, feed, record_type)
     operation = None
     if own is not None and rule is not None:
@@ -60,13 +63,12 @@ def resolve(
     free = _free(at, folded, place, neutralised)
     kept = columns.kept_columns(header, free, feed, spec.fields)
     free = [i for i in free if i not in dict(kept)]
-    every = tuple(sorted((*plain, *kept), key=lambda column: column[0]))
     return columns.ColumnMapping(
         header=tuple(header),
-        columns=every,
+        columns=tuple(sorted((*plain, *kept), key=lambda column: column[0])),
         operation_column=place,
         ignored=tuple(header[i] for i in free),
-        warnings=(*_warnings(spec, header, free, at), *columns.unnamed(len(header) - len(folded))),
+        warnings=tuple(_warnings(spec, header, free, at, feed, record_type)),
         neutralised=neutralised,
         fingerprint=_fingerprint(spec, header, feed, record_type, lookups),
         computed=computed,
@@ -114,38 +116,35 @@ def _own_operation(spec: Spec, feed: Feed) -> FieldSpec | None:
 
 
 def _refuse_missing(
-    spec: Spec, header: Sequence[str], at: Mapping[str, int], also: Sequence[str]
+    spec: Spec,
+    header: Sequence[str],
+    at: Mapping[str, int],
+    also: Sequence[str],
+    feed: Feed,
+    record_type: RecordType,
 ) -> None:
     missing: dict[str, list[str]] = {name: [] for name in also}
     for field, source in spec.fields.items():
         for name in source.columns:
             if name not in at:
                 missing.setdefault(name, []).append(field)
+    if not missing:
+        return
     taken = set(at.values())
     free = [cell.strip() for i, cell in enumerate(header) if i not in taken and cell.strip()]
     candidates = free if spec.reading.header_row else []
-    issues = [_missing(name, fields, candidates) for name, fields in missing.items()]
-    if issues:
-        held = spec.settings.missing_columns is Missing.HOLD
-        raise HoldNeeded(*issues) if held else FileRefused(*issues)
+    fields = targets_of(feed, record_type)
+    likely = renames({n: f or [n] for n, f in missing.items()}, candidates, record_type, fields)
+    facts = {name: _missing(name, fed) for name, fed in missing.items()}
+    issues = likely.issues(facts, ", or correct the template.")
+    held = spec.settings.missing_columns is Missing.HOLD
+    raise HoldNeeded(header, *issues) if held else ColumnsMissing(header, *issues)
 
 
-def _missing(name: str, fields: Sequence[str], candidates: Sequence[str]) -> Issue:
-    near = near_names(name, candidates)
+def _missing(name: str, fields: Sequence[str]) -> str:
     taken = ", ".join(f'"{field}"' for field in fields[:_NAMED])
     why = f", which the template uses for {taken}" if fields else ""
-    named = " and ".join(f'"{candidate[:SHOWN_CHARACTERS]}"' for candidate in near)
-    which = "it" if len(near) == 1 else "the right one"
-    advice = (
-        f"The file has {named}: rename {which}" if near else "Add it with exactly this spelling"
-    )
-    return Issue(
-        Code.MISSING_COLUMN,
-        f'The column "{name[:SHOWN_CHARACTERS]}" is missing{why}.'
-        f" {advice}, or correct the template.",
-        column=name,
-        value=", ".join(near)[:SHOWN_CHARACTERS],
-    )
+    return f'The column "{columns.short(name)}" is missing{why}.'
 
 
 def _free(
@@ -167,7 +166,6 @@ class _Binder:
     header: Sequence[str]
     at: Mapping[str, int]
     lookups: Tables
-    neutralised: bool
 
     def computed(
         self, source: FieldSpec, field: Field, number: int, default: str | None
@@ -180,7 +178,6 @@ class _Binder:
             [self.at[name] for name in source.columns],
             slot=len(self.header) + number,
             lookups=self.lookups,
-            neutralised=self.neutralised,
             default=default,
         )
 
@@ -218,18 +215,37 @@ def _is_plain(source: FieldSpec, default: str | None) -> bool:
 
 
 def _warnings(
-    spec: Spec, header: Sequence[str], free: Sequence[int], at: Mapping[str, int]
+    spec: Spec,
+    header: Sequence[str],
+    free: Sequence[int],
+    at: Mapping[str, int],
+    feed: Feed,
+    record_type: RecordType,
 ) -> Iterator[Issue]:
-    if spec.settings.unknown_columns is not Unknown.IGNORE:
-        absent = [name for name in spec.columns if name not in at]
-        yield from columns.unknown_columns(header, free, absent)
+    """Of columns that nothing takes, and of those at the end without a name."""
+    if free and spec.settings.unknown_columns is not Unknown.IGNORE:
+        absent: dict[str, list[str]] = {name: [] for name in spec.columns if name not in at}
+        for field, source in spec.fields.items():
+            for name in absent.keys() & set(source.columns):
+                absent[name].append(field)
+        candidates = [header[i].strip() for i in free]
+        likely = renames(absent, candidates, record_type, targets_of(feed, record_type))
+        yield from columns.unknown_columns(header, free, likely.partners)
+    yield from columns.unnamed(len(header) - len(columns.folded_names(header)))
 
 
 def _reasons(spec: Spec, header: Sequence[str], free: Sequence[int]) -> Iterator[str]:
     if free and spec.settings.unknown_columns is Unknown.HOLD:
-        named = ", ".join(f'"{header[i].strip()[:SHOWN_CHARACTERS]}"' for i in free[:_NAMED])
+        named = ", ".join(f'"{columns.short(header[i])}"' for i in free[:_NAMED])
         more = f" and {len(free) - _NAMED} more" if len(free) > _NAMED else ""
         yield f"The file has columns that are not in the template: {named}{more}."
+    if not spec.reading.header_row and spec.columns and len(header) != len(spec.columns):
+        yield (
+            f"The file has {counted(len(header), 'column')}, the template was made with"
+            f" {len(spec.columns)}. Without a header nobody can tell which are new or gone, and a"
+            " value may be in the wrong field. Look at the rows; then release the file, or correct"
+            " the template."
+        )
 
 
 def _fingerprint(
@@ -238,5 +254,5 @@ def _fingerprint(
     """A hash of everything that decides a row's values; the order of JSON's keys does not."""
     written = json.dumps(as_json(spec), sort_keys=True)
     tables = [(name, lookups[name].digest) for name in named_in(spec)]
-    facts = repr((list(header), feed, record_type, written, tables))
+    facts = repr((list(header), feed, record_type, written, tables, columns.WAY_OF_READING))
     return xxhash.xxh3_64_intdigest(facts.encode("utf-8", "surrogatepass"))

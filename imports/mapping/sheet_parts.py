@@ -18,6 +18,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
 from imports.issues import Code, FileRefused, Issue
+from imports.scan.chunks import DEFAULT_LIMITS
 
 MOST_ENTRIES = 1_000
 MOST_BYTES = 2 << 30  # of all entries unpacked
@@ -27,6 +28,7 @@ _FREE = 1 << 20  # bytes that may be packed as tightly as they like
 _BLOCK = 64 << 10
 _QUIET = 4 << 20  # bytes without a new element: a token or text of that length is an attack
 _DEEPEST = 64
+MOST_TEXT = DEFAULT_LIMITS.cell  # characters of one cell; a spreadsheet program has 32,767
 
 
 def open_zip(source: BinaryIO) -> zipfile.ZipFile:
@@ -42,11 +44,11 @@ def open_zip(source: BinaryIO) -> zipfile.ZipFile:
     packed = source.seek(0, 2)
     unpacked = sum(entry.file_size for entry in entries)
     if len(entries) > MOST_ENTRIES:
-        raise _bomb(f"it has {len(entries):,} parts; the maximum is {MOST_ENTRIES:,}")
+        raise bomb(f"it has {len(entries):,} parts; the maximum is {MOST_ENTRIES:,}")
     if unpacked > MOST_BYTES:
-        raise _bomb(f"it unpacks to {unpacked:,} bytes; the maximum is {MOST_BYTES:,}")
+        raise bomb(f"it unpacks to {unpacked:,} bytes; the maximum is {MOST_BYTES:,}")
     if unpacked > max(_FREE, packed * MOST_RATIO):
-        raise _bomb(f"it unpacks to more than {MOST_RATIO} times its size")
+        raise bomb(f"it unpacks to more than {MOST_RATIO} times its size")
     if any(entry.flag_bits & 1 for entry in entries):
         raise unreadable("it is protected by a password")
     return archive
@@ -86,18 +88,26 @@ class Elements(ContentHandler):
         super().__init__()
         self._quiet = 0
         self._depth = 0
+        self._length = 0  # characters since an element began
 
     def fed(self, size: int) -> None:
         """Count bytes. Raises FileRefused when too many bring no new element."""
         self._quiet += size
         if self._quiet > _QUIET:
-            raise _bomb(f"it contains a text of more than {_QUIET:,} bytes")
+            raise bomb(f"it contains a text of more than {_QUIET:,} bytes")
+
+    def characters(self, content: str) -> None:
+        """Hand text on. Raises FileRefused where an element has more than a cell may."""
+        self._length += len(content)
+        if self._length > MOST_TEXT:
+            raise bomb(f"it holds a text of more than {MOST_TEXT:,} characters")
+        self.text(content)
 
     def startElement(self, name: str, attrs: AttributesImpl) -> None:
-        self._quiet = 0
+        self._quiet = self._length = 0
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise _bomb(f"its parts are nested more than {_DEEPEST} deep")
+            raise bomb(f"its parts are nested more than {_DEEPEST} deep")
         self.begin(name.rpartition(":")[2] if ":" in name else name, attrs)
 
     def endElement(self, name: str) -> None:
@@ -109,6 +119,9 @@ class Elements(ContentHandler):
 
     def end(self, name: str) -> None:
         """An element ends."""
+
+    def text(self, content: str) -> None:
+        """A piece of an element's text."""
 
 
 def unreadable(why: str) -> FileRefused:
@@ -122,7 +135,8 @@ def unreadable(why: str) -> FileRefused:
     )
 
 
-def _bomb(why: str) -> FileRefused:
+def bomb(why: str) -> FileRefused:
+    """The refusal of a workbook that would take too much memory or time, in words."""
     return FileRefused(
         Issue(
             Code.ARCHIVE,

@@ -11,21 +11,23 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import BinaryIO
 from xml.sax.xmlreader import AttributesImpl
 
 from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
-from imports.mapping.sheet_parts import Elements, open_zip, stream, unreadable
+from imports.mapping.sheet_parts import MOST_RATIO, Elements, bomb, open_zip, stream, unreadable
 from imports.mapping.sheet_values import number_text
 from imports.mapping.workbook import Texts, Workbook, read_texts, read_workbook
 from imports.scan import cells
+from imports.scan.chunks import DEFAULT_LIMITS
 
 __all__ = ["sheets", "to_csv"]
 
-MOST_ROWS = 1_048_576  # Excel's own limits
-MOST_COLUMNS = 16_384
+MOST_ROWS = 1_048_576  # Excel's own limit
+MOST_COLUMNS = DEFAULT_LIMITS.columns
 MOST_WRITTEN = 2 << 30  # bytes of CSV
+_FREE_WRITTEN = 32 << 20  # bytes of CSV that a workbook of any size may have
 _MEASURED = 100  # rows
 
 
@@ -53,7 +55,8 @@ def to_csv(
         with Texts() as texts:
             read_texts(archive, workbook, texts)
             reader = _SheetReader(workbook, texts)
-            _write(_filled(islice(_rows(archive, part, reader), rows)), target)
+            most = min(MOST_WRITTEN, max(_FREE_WRITTEN, source.seek(0, 2) * MOST_RATIO))
+            _write(_with_padding(islice(_rows(archive, part, reader), rows)), target, most)
 
 
 def _chosen(workbook: Workbook, sheet: str | int | None) -> str:
@@ -88,6 +91,7 @@ class _SheetReader(Elements):
         self._number = 0
         self._row: list[str] = []
         self._column = -1
+        self._size = 0  # characters of the row
         self._type = ""
         self._style = ""
         self._parts: list[str] = []
@@ -106,7 +110,7 @@ class _SheetReader(Elements):
         elif name == "row":
             self._begin_row(attrs.get("r"))
 
-    def characters(self, content: str) -> None:
+    def text(self, content: str) -> None:
         if self._taken:
             self._parts.append(content)
 
@@ -127,14 +131,22 @@ class _SheetReader(Elements):
         self._number = int(number) if number and number.isdecimal() else last + 1
         if not last < self._number <= MOST_ROWS:
             raise unreadable(f"its rows are out of order, or more than {MOST_ROWS:,}")
-        self._row, self._column = [], -1
+        self._row, self._column, self._size = [], -1, 0
 
     def _end_cell(self) -> None:
         text = self._text("".join(self._parts))
         if not text:
             return
-        if not len(self._row) <= self._column < MOST_COLUMNS:
-            raise unreadable(f"its cells are out of order, or more than {MOST_COLUMNS:,} in a row")
+        if self._column >= MOST_COLUMNS:
+            raise unreadable(
+                f"row {self._number:,} has a value in column {self._column + 1:,}, the most a file"
+                f" may have is {MOST_COLUMNS:,}"
+            )
+        if len(self._row) > self._column:
+            raise unreadable("its cells are out of order")
+        self._size += len(text)
+        if self._size > DEFAULT_LIMITS.record:
+            raise bomb(f"row {self._number:,} has more than {DEFAULT_LIMITS.record:,} characters")
         self._row.extend([""] * (self._column - len(self._row)))
         self._row.append(text)
 
@@ -179,24 +191,30 @@ def _rows(archive: zipfile.ZipFile, part: str, reader: _SheetReader) -> Iterator
         reader.rows.clear()
 
 
-def _filled(rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    """The rows, the shorter ones filled up; a blank row stays as it is."""
+def _with_padding(rows: Iterator[list[str]]) -> Iterator[tuple[list[str], int]]:
+    """The rows, each with the number of cells that it lacks; a blank row lacks none."""
     first = list(islice(rows, _MEASURED))
     width = max(map(len, first), default=0)
-    for row in first:
-        yield row + [""] * (width - len(row)) if row else row
-    for row in rows:
-        yield row + [""] * (width - len(row)) if row else row
+    for row in chain(first, rows):
+        yield row, max(0, width - len(row)) if row else 0
 
 
-def _write(rows: Iterator[list[str]], target: BinaryIO) -> None:
+def _line(row: list[str], lacking: int) -> str:
+    """The row as a line of CSV."""
+    line = ",".join(row)
+    if '"' in line or "\n" in line or "\r" in line or line.count(",") >= len(row):
+        line = ",".join([cells.quoted(cell, ",") for cell in row])
+    return line + "," * lacking + "\n"
+
+
+def _write(rows: Iterator[tuple[list[str], int]], target: BinaryIO, most: int) -> None:
+    """Write the rows as CSV. most: bytes. Raises FileRefused for more, and for none."""
     written = filled = 0
-    for row in rows:
-        line = ",".join([cells.quoted(cell, ",") for cell in row]) + "\n"
+    for row, lacking in rows:
         filled += bool(row)
-        written += target.write(line.encode("utf-8", "replace"))
-        if written > MOST_WRITTEN:
-            raise unreadable(f"the sheet is more than {MOST_WRITTEN:,} bytes of text")
+        written += target.write(_line(row, lacking).encode("utf-8", "replace"))
+        if written > most:
+            raise bomb(f"the sheet is more than {most:,} bytes of text")
     if not filled:
         raise FileRefused(
             Issue(

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import polars as pl
 import xxhash
 
+from imports.check.characters import tidied
 from imports.mapping.definitions import Spec
 from imports.mapping.steps import Lookup
 from portal.faults import Fault
@@ -53,8 +54,8 @@ Tables: TypeAlias = Mapping[str, Table]
 
 
 def normal(keys: pl.Series, fold: bool) -> pl.Series:
-    """The keys as they are compared: without blanks around, in lower case where `fold` says so."""
-    stripped = keys.str.strip_chars()
+    """The keys as they are compared: as cells are tidied, in lower case where `fold` says so."""
+    stripped = tidied(keys).str.strip_chars()
     return stripped.str.to_lowercase() if fold else stripped
 
 

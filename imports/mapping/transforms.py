@@ -13,15 +13,31 @@ from types import MappingProxyType
 import polars as pl
 
 from imports.check.computed import ComputedField
-from imports.check.fields import MISSING, Check, clean
+from imports.check.fields import MISSING, NO_NAME, Check, clean, missing_in
 from imports.issues import SHOWN_CHARACTERS
 from imports.mapping.definitions import FieldSpec
 from imports.mapping.reading_steps import RECOGNISERS, known_values
-from imports.mapping.steps import Case, FirstNonBlank, Join, Pad, Part, Replace, Split, Step, Trim
+from imports.mapping.steps import (
+    Case,
+    Date,
+    FirstNonBlank,
+    Join,
+    Lookup,
+    Map,
+    Number,
+    Pad,
+    Part,
+    Replace,
+    Split,
+    Step,
+    Trim,
+)
 from imports.mapping.tables import Tables
 from portal.records.definitions import Field
 
 _NO_TABLES: Tables = MappingProxyType({})
+_READING = (Number, Date, Map, Lookup)  # steps for values of some form, or of a list
+_MEANING = (Map, Lookup, Replace, Split, Part)  # steps that may give any cell a meaning
 
 
 def compile_field(
@@ -32,7 +48,6 @@ def compile_field(
     *,
     slot: int,
     lookups: Tables = _NO_TABLES,
-    neutralised: bool = False,
     default: str | None = None,
 ) -> ComputedField:
     """The field's cell over the raw columns r + position.
@@ -41,7 +56,8 @@ def compile_field(
     default: the value of a cell that is blank in the end. Raises KeyError for a table that is not
     in `lookups`.
     """
-    stages = [_gathered(spec, positions, lookups, neutralised).alias(_stage(slot, 0))]
+    missing = _missing(spec, field, lookups)
+    stages = [_gathered(spec, positions, missing).alias(_stage(slot, 0))]
     faults: list[Check] = []
     for number, step in enumerate(_rest(spec.steps), start=1):
         before = pl.col(_stage(slot, number - 1))
@@ -56,6 +72,10 @@ def compile_field(
         positions=tuple(positions),
         stages=(*stages, last.alias(f"c{slot}")),
         faults=tuple(faults),
+        constant=spec.constant,
+        missing=missing,
+        own_format=any(isinstance(step, Number | Date) for step in spec.steps),
+        taken_as_it_is=not any(isinstance(step, _MEANING) for step in spec.steps),
     )
 
 
@@ -68,15 +88,22 @@ def _rest(steps: Sequence[Step]) -> Sequence[Step]:
     return steps[1:] if steps and isinstance(steps[0], Join | FirstNonBlank) else steps
 
 
-def _gathered(
-    spec: FieldSpec, positions: Sequence[int], lookups: Tables, neutralised: bool
-) -> pl.Expr:
+def _missing(spec: FieldSpec, field: Field, lookups: Tables) -> tuple[str, ...]:
+    """What counts as blank in the field's columns; not what a step has a value for."""
+    words = missing_in(field)
+    if any(isinstance(step, _READING) for step in spec.steps):
+        words = MISSING
+    elif spec.steps and isinstance(spec.steps[0], Join | FirstNonBlank):
+        words = tuple(dict.fromkeys((*words, *NO_NAME)))
+    named = {value for step in spec.steps for value in known_values(step, lookups)}
+    return ("", *(word for word in words[1:] if word not in named))
+
+
+def _gathered(spec: FieldSpec, positions: Sequence[int], missing: Sequence[str]) -> pl.Expr:
     """One text of the columns, null where all are blank."""
     if spec.constant is not None:
         return pl.lit(spec.constant, pl.String)
-    named = {value for step in spec.steps for value in known_values(step, lookups)}
-    missing = ["", *(token for token in MISSING if token not in named)]
-    cells = [clean(pl.col(f"r{at}"), neutralised=neutralised, missing=missing) for at in positions]
+    cells = [clean(pl.col(f"r{at}"), missing) for at in positions]
     first = spec.steps[0] if spec.steps else None
     if isinstance(first, Join):
         return pl.concat_str(cells, separator=first.between, ignore_nulls=True)

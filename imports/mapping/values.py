@@ -13,6 +13,11 @@ from portal.records.definitions import Field
 
 _MOST = 1_000  # distinct values that are compared: no enumeration has more
 _ALIKE = 0.75  # difflib's ratio
+_TAKEN = 0.95  # from here on the field knows the spelling
+_LIKELY = 0.7
+_SHORT = 2  # a code of so few letters may be short for several words
+_DOUBTFUL = 0.5  # how sure an ambiguous code is at most
+_SEVERAL = "So short a code may mean something else."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +25,7 @@ class ValueSuggestion:
     """What one value of the file means. spelling: the file's. count: rows that have it.
 
     value: the canonical value, None where there is no idea. confidence: 0 to 1. reason: a sentence.
+    ambiguous: it may well mean something else, so that only a person can say.
     """
 
     spelling: str
@@ -27,6 +33,17 @@ class ValueSuggestion:
     value: str | None
     confidence: float
     reason: str
+    ambiguous: bool = False
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the field itself takes the spelling, so that nothing is guessed."""
+        return self.confidence >= _TAKEN
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether a page may set the value in advance, marked as a guess."""
+        return self.value is not None and self.confidence >= _LIKELY and not self.ambiguous
 
 
 def value_map(field: Field, distinct: Mapping[str, int]) -> list[ValueSuggestion]:
@@ -37,16 +54,22 @@ def value_map(field: Field, distinct: Mapping[str, int]) -> list[ValueSuggestion
     values = _Values(field)
     filled = [(spelling, count) for spelling, count in distinct.items() if spelling.strip()]
     return [
-        ValueSuggestion(
-            spelling=spelling,
-            count=count,
-            value=meant[0],
-            confidence=meant[1],
-            reason=meant[2],
-        )
-        for number, (spelling, count) in enumerate(filled)
-        for meant in [values.meant(spelling) if number < _MOST else _NO_IDEA]
+        _suggestion(values, spelling, count, values.meant(spelling) if at < _MOST else _NO_IDEA)
+        for at, (spelling, count) in enumerate(filled)
     ]
+
+
+def _suggestion(values: _Values, spelling: str, count: int, meant: _Meant) -> ValueSuggestion:
+    value, sure, reason = meant
+    ambiguous = value is not None and sure < _TAKEN and values.may_be_another(spelling, value)
+    return ValueSuggestion(
+        spelling=spelling,
+        count=count,
+        value=value,
+        confidence=min(sure, _DOUBTFUL) if ambiguous else sure,
+        reason=f"{reason} {_SEVERAL}" if ambiguous else reason,
+        ambiguous=ambiguous,
+    )
 
 
 def share_known(field: Field, distinct: frozenset[str]) -> float:
@@ -77,6 +100,19 @@ class _Values:
         """The value it means, how sure that is, and why."""
         folded, normal = spelling.strip().lower()[:SHOWN_CHARACTERS], plain(spelling)
         return next(self._ideas(folded, normal), _NO_IDEA)
+
+    def may_be_another(self, spelling: str, meant: str) -> bool:
+        """Whether the spelling is one letter, or a short code with which another value begins."""
+        normal = plain(spelling)
+        if len(normal) > _SHORT:
+            return False
+        others = (
+            form
+            for value in self._values
+            if value != meant
+            for form in (value, *vocabulary().values.get(value, ()))
+        )
+        return len(normal) <= 1 or any(plain(form).startswith(normal) for form in others)
 
     def _ideas(self, folded: str, normal: str) -> Iterator[_Meant]:
         if folded in self._exact:

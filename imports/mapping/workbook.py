@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from xml.sax.xmlreader import AttributesImpl
 
-from imports.mapping.sheet_parts import Elements, parse, unreadable
+from imports.mapping.sheet_parts import MOST_TEXT, Elements, bomb, parse, unreadable
 from imports.mapping.sheet_values import format_kind
 
 _MOST_SHEETS = 1_000
@@ -19,6 +19,7 @@ _MOST_FORMATS = 70_000
 _WORKBOOK = "xl/workbook.xml"
 _LINKS = "xl/_rels/workbook.xml.rels"
 _IN_MEMORY = 32 << 20
+_SHORT = 200  # bytes of a text that is kept at hand
 
 
 @dataclass(slots=True)
@@ -117,7 +118,7 @@ class Texts:
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  closed in __exit__
         self._ends = array("Q", [0])
-        self.get = lru_cache(maxsize=50_000)(self._get)  # by number from 0; raises FileRefused
+        self._short = lru_cache(maxsize=50_000)(self._read)
 
     def __enter__(self) -> Texts:
         return self
@@ -133,9 +134,14 @@ class Texts:
         self._file.write(data)
         self._ends.append(self._ends[-1] + len(data))
 
-    def _get(self, number: int) -> str:
+    def get(self, number: int) -> str:
+        """The text of that number, from 0. Raises FileRefused where there is none."""
         if not 0 <= number < len(self._ends) - 1:
             raise unreadable(f"a cell refers to text {number}, which it does not have")
+        size = self._ends[number + 1] - self._ends[number]
+        return self._short(number) if size <= _SHORT else self._read(number)
+
+    def _read(self, number: int) -> str:
         start, end = self._ends[number], self._ends[number + 1]
         self._file.seek(start)
         return self._file.read(end - start).decode("utf-8", "surrogatepass")
@@ -164,7 +170,7 @@ class _TextReader(Elements):
             self._phonetic = True
         self._taken = name == "t" and not self._phonetic
 
-    def characters(self, content: str) -> None:
+    def text(self, content: str) -> None:
         if self._taken and self._parts is not None:
             self._parts.append(content)
 
@@ -173,5 +179,8 @@ class _TextReader(Elements):
         if name == "rPh":
             self._phonetic = False
         elif name == "si" and self._parts is not None:
-            self._texts.add("".join(self._parts))
+            text = "".join(self._parts)
+            if len(text) > MOST_TEXT:
+                raise bomb(f"it holds a text of more than {MOST_TEXT:,} characters")
+            self._texts.add(text)
             self._parts = None

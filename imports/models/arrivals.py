@@ -18,7 +18,8 @@ class Arrival(TenantOwned, Leased):
     identity: what makes the delivery one (drop, the manifest's or the file's inode, time, size and
     bytes); UNIQUE, so that two collectors or ten messages make one arrival. name: the manifest's or
     file's name as sent. current_name: its name in the folder now, empty once removed. A file that
-    no template names is UNMATCHED, and goes on from there when its name or a template changes.
+    no template names is UNMATCHED, and goes on from there when its name or a template changes. One
+    that was overwritten before it was taken is REPLACED; it has a row, and no copy.
     """
 
     class State(models.TextChoices):
@@ -29,6 +30,7 @@ class Arrival(TenantOwned, Leased):
         INVALID_SCHEMA = "invalid_schema", _("The manifest is not valid")
         CONFIG_MISSING = "config_missing", _("Configuration missing")
         UNMATCHED = "unmatched", _("No matching template")
+        REPLACED = "replaced", _("Replaced before it was picked up")
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     drop = models.ForeignKey(Drop, on_delete=models.CASCADE, related_name="arrivals")

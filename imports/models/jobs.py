@@ -22,17 +22,19 @@ class ImportJob(TenantOwned, Leased):
     with fault "portal". A dry run ends PLANNED.
 
     spec: how a job of the wizard reads its file, where no template is saved; template_version says
-    so otherwise. undoes: the job that this one takes back; such a job has no file
-    (`imports/jobs/undo.py`). corrects: the job whose rejected rows this one brings again.
+    so otherwise. corrects: the job whose rejected rows this one's file brings again.
+    undoes: the job that this one takes back; such a job has no file (`imports/jobs/undo.py`).
     source: where the file came from, as `imports/models/sources.py` writes it; a mirror removes
     only what its own source brought. waits_until: until when the job waits for records that its
     rows refer to (`imports/jobs/waiting.py`); null for one that never waited.
-    What follows is filled from the template's settings at the start, where the job does not say it
+    What follows is what a drop or a person says, before the template's settings
     (`imports/jobs/instructions.py`).
     operation: what the file does, where that is not the feed's. absent_scope: a mirror removes only
-    records whose value of this field occurs in the file. limits, limits_per: `load/limits.py`;
-    released_plan: what a person agreed to. hold_reasons: a list of `limits.Hold`. plan_detail: the
-    first rows of a held or dry plan (`imports/load/diff.py`), or what an undo left alone.
+    records whose value of this field occurs in the file. limits, limits_per: `load/limits.py`.
+
+    hold_reasons: a list of `measured.Hold`. plan_detail: the first rows of a held or dry plan
+    (`imports/load/diff.py`), or what an undo left alone; plan_digests: which plan that is
+    (`load/digests.py`). released_plan: what a person agreed to (`load/released.py`).
     """
 
     class State(models.TextChoices):
@@ -87,10 +89,10 @@ class ImportJob(TenantOwned, Leased):
     )
     spec = models.JSONField(null=True)
     lookups = models.JSONField(default=dict)
-    undoes = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="undos")
     corrects = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, related_name="corrections"
     )
+    undoes = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="undos")
     source = models.CharField(max_length=100, blank=True)
     waits_until = models.DateTimeField(null=True, blank=True)
     dry_run = models.BooleanField(default=False)
@@ -100,6 +102,7 @@ class ImportJob(TenantOwned, Leased):
     limits_per = models.JSONField(null=True)
     released_plan = models.JSONField(null=True)
     plan_detail = models.JSONField(null=True)
+    plan_digests = models.JSONField(null=True)
 
     file_name = models.CharField(max_length=300)
     file_size = models.BigIntegerField(default=0)
@@ -143,6 +146,12 @@ class ImportJob(TenantOwned, Leased):
     @property
     def is_final(self) -> bool:
         return self.state in self.FINAL_STATES
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether what it did was taken back, by an undo that was not undone itself."""
+        applied = self.undos.filter(state__in=(self.State.COMPLETE, self.State.INCOMPLETE))
+        return any(not undo.is_undone for undo in applied)
 
     @property
     def percent(self) -> int:

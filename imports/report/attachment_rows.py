@@ -41,6 +41,8 @@ def _fitted(raw: bytes, delimiter: str, columns: int, quote: str) -> tuple[list[
         return [], ""
     text = raw.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
     values = cells.split(text, delimiter, quote)
+    while len(values) > columns and not values[-1].strip():
+        values.pop()  # padding, which the scanner leaves out too
     if len(values) <= columns:
         return values + [""] * (columns - len(values)), ""
     kept, surplus = values[: columns - 1], values[columns - 1 :]

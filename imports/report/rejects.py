@@ -6,7 +6,7 @@ import heapq
 import json
 import struct
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -27,9 +27,10 @@ class Reject:
     issues: tuple[Issue, ...]
 
 
-def reject_of(record: MalformedRecord) -> Reject:
-    """A malformed record as a reject with one issue."""
-    issue = Issue(record.code, record.message, record.line, value=record.value)
+def reject_of(record: MalformedRecord, header: Sequence[str] = ()) -> Reject:
+    """A malformed record as a reject with one issue. header: the columns' names."""
+    column = header[record.cell - 1] if 0 < record.cell <= len(header) else None
+    issue = Issue(record.code, record.message, record.line, column or None, record.value)
     return Reject(record.line, record.raw, (issue,))
 
 

@@ -9,12 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from imports.issues import SHOWN_CHARACTERS, Code, Issue, Severity
+from imports.scan.chunks import Chunk
+from imports.scan.encoding import unlikely
 
 EXAMPLES = 5
 
 _MOST_GROUPS = 2_000
 
-_Key = tuple[Severity, Code, str | None]
+# So many different messages of one code are causes of their own.
+_MOST_MESSAGES = 20
+_OWN_MESSAGES = frozenset({Code.NOT_JSON})
+
+_Key = tuple[Severity, Code, str | None, str]
 
 
 @dataclass(slots=True)
@@ -30,7 +36,7 @@ class IssueTally:
 
 
 class Summary:
-    """Counts issues by severity, code and column.
+    """Counts issues by severity, code and column, and by message where a code has several.
 
     Beyond 2,000 groups (a file may have 1,000 columns) further columns of a code share one group
     without a column.
@@ -66,7 +72,7 @@ class Summary:
 
     def add_tally(self, tally: IssueTally) -> None:
         """Take over an issue that was counted elsewhere."""
-        self._groups[tally.severity, tally.code, tally.column] = tally
+        self._groups[tally.severity, tally.code, tally.column, ""] = tally
 
     def groups(self) -> list[IssueTally]:
         """The groups, largest first."""
@@ -74,12 +80,19 @@ class Summary:
             self._groups.values(), key=lambda g: (-g.count, g.severity, g.code, g.column or "")
         )
 
+    def _own_message(self, code: Code, message: str) -> str:
+        """The message where each of a code's messages is a cause of its own; up to some of them."""
+        if code not in _OWN_MESSAGES:
+            return ""
+        messages = {key[3] for key in self._groups if key[1] == code}
+        return message if message in messages or len(messages) < _MOST_MESSAGES else ""
+
     def _group(
         self, code: Code, column: str | None, severity: Severity, message: str
     ) -> IssueTally:
-        key: _Key = (severity, code, column)
+        key: _Key = (severity, code, column, self._own_message(code, message))
         if key not in self._groups and len(self._groups) >= _MOST_GROUPS:
-            key = (severity, code, None)
+            key = (severity, code, None, "")
         return self._groups.setdefault(key, IssueTally(severity, code, key[2], message))
 
 
@@ -98,6 +111,42 @@ def warn(summary: Summary, warnings: Sequence[Issue]) -> None:
         warnings = [w for w in warnings if w.code != Code.UNKNOWN_COLUMN]
     for warning in warnings:
         summary.add(warning)
+
+
+def left_out(chunk: Chunk, summary: Summary) -> int:
+    """Add what the scanner left out, since it is no row: a warning a line. Returns their number."""
+    blank = chunk.blank
+    if blank.size:
+        message = "These rows have no value in any cell; they were left out."
+        summary.add_many(Code.BLANK_ROWS, None, Severity.WARNING, message, blank, [""] * EXAMPLES)
+    if chunk.repeated.size:
+        message = "These rows are the header once more; they were left out."
+        lines, nothing = chunk.repeated, [""] * EXAMPLES
+        summary.add_many(Code.REPEATED_HEADER, None, Severity.WARNING, message, lines, nothing)
+    if chunk.footers:
+        texts = "; ".join(f'line {each.line:,}: "{each.text}"' for each in chunk.footers)
+        message = f"Left out at the file's end, since it is a footer and no row: {texts}."
+        ends = [each.line for each in chunk.footers]
+        values = [each.text for each in chunk.footers]
+        summary.add_many(Code.FOOTER, None, Severity.WARNING, message, ends, values)
+    return int(blank.size + chunk.repeated.size) + len(chunk.footers)
+
+
+def unlikely_letters(chunk: Chunk, summary: Summary) -> int:
+    """Add a warning for each record with letters that names do not have. Returns their number."""
+    places = list(unlikely(chunk.data))
+    if not places:
+        return 0
+    at = np.searchsorted(chunk.offsets, [offset for offset, _ in places], side="right") - 1
+    records, first = np.unique(at, return_index=True)
+    message = (
+        "This row has letters that names do not have. Check the encoding of the file and, in a"
+        " template, of its reading; or correct the value where it comes from."
+    )
+    values = [places[index][1] for index in first[:EXAMPLES].tolist()]
+    lines = chunk.lines[records]
+    summary.add_many(Code.UNLIKELY_LETTERS, None, Severity.WARNING, message, lines, values)
+    return int(records.size)
 
 
 def no_rows() -> Issue:

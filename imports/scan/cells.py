@@ -25,10 +25,15 @@ def split(record: str, delimiter: str, quote: str = QUOTE) -> list[str]:
 
 def _next_cell(record: str, at: int, delimiter: str, quote: str) -> tuple[str, int]:
     """Return the cell that starts at `at`, and where its delimiter (or the record's end) is."""
-    inside, at = _quoted(record, at + 1, quote) if record.startswith(quote, at) else ("", at)
+    begin = at
+    while record.startswith(" ", begin) and delimiter != " ":
+        begin += 1  # blanks before a quoted value are no part of it, nor are those after it
+    is_quoted = record.startswith(quote, begin)
+    inside, at = _quoted(record, begin + 1, quote) if is_quoted else ("", at)
     end = record.find(delimiter, at)
     end = len(record) if end < 0 else end
-    return inside + record[at:end], end
+    tail = record[at:end]
+    return inside if is_quoted and not tail.strip(" ") else inside + tail, end
 
 
 def _quoted(record: str, at: int, quote: str) -> tuple[str, int]:

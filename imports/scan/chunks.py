@@ -30,7 +30,8 @@ class MalformedRecord:
     """A record that is not well-formed. line: physical line of its start.
 
     raw: the record without its line end, UTF-8 where it could be read, at most the record limit.
-    value: the part that is wrong, at most SHOWN_CHARACTERS of it.
+    value: the part that is wrong, at most SHOWN_CHARACTERS of it. cell: its number from 1, or 0
+    where it concerns the record.
     """
 
     line: int
@@ -38,6 +39,15 @@ class MalformedRecord:
     raw: bytes
     message: str
     value: str
+    cell: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FooterRecord:
+    """A record at the file's end that is no row: its physical line, and the beginning of it."""
+
+    line: int
+    text: str
 
 
 @dataclass(slots=True)
@@ -47,7 +57,9 @@ class Chunk:
     data: UTF-8 records, each ended by a line feed; all have the header's number of cells.
     lines: physical line of each record's start. offsets: where in `data` each starts, and the
     end of the last. malformed: those that are not in data, in order. consumed: bytes of the source
-    read so far.
+    read so far. blank: physical lines of the rows that have no value in any cell; they are in
+    neither. repeated: likewise of the header once more. footers: likewise records at the file's
+    end that are no rows.
     """
 
     data: bytes
@@ -55,6 +67,9 @@ class Chunk:
     offsets: Ints
     malformed: list[MalformedRecord] = field(default_factory=list)
     consumed: int = 0
+    blank: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    repeated: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    footers: list[FooterRecord] = field(default_factory=list)
 
 
 def join(data: bytes, starts: Ints, ends: Ints, mask: Bools) -> bytes:
@@ -81,6 +96,9 @@ def keep(chunk: Chunk, mask: Bools) -> Chunk:
         offsets=offsets_of((ends - starts)[mask]),
         malformed=chunk.malformed,
         consumed=chunk.consumed,
+        blank=chunk.blank,
+        repeated=chunk.repeated,
+        footers=chunk.footers,
     )
 
 
@@ -94,6 +112,9 @@ def merged(chunks: Sequence[Chunk]) -> Chunk:
         offsets=offsets_of(np.concatenate([np.diff(chunk.offsets) for chunk in chunks])),
         malformed=[record for chunk in chunks for record in chunk.malformed],
         consumed=chunks[-1].consumed,
+        blank=np.concatenate([chunk.blank for chunk in chunks]),
+        repeated=np.concatenate([chunk.repeated for chunk in chunks]),
+        footers=[record for chunk in chunks for record in chunk.footers],
     )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import BinaryIO
 
 import numpy as np
 
 from imports.scan.dialect import Dialect
+from imports.scan.encoding import EIGHT_BIT, utf8_of
 
 _CR, _LF = 13, 10
+_LONGEST_LINE = 1 << 20  # bytes of a line whose encoding is found out as a whole
 _HELD = 3  # the most carriage returns before a line feed that belong to the line end
 
 
@@ -29,7 +32,11 @@ class CleanStream:
         self._cr = dialect.line_end == "cr"
         self._held = b""
         self._ended = False
+        self._encoding = dialect.encoding
         self._decoder = _decoder(dialect.encoding)
+        self._backslash = b""  # the last one of a block, which what follows belongs to
+        self._escape = dialect.quote.encode() if dialect.escaped else b""
+        self._line = b""  # the beginning of a line in an 8-bit encoding
 
     def read(self, size: int) -> bytes:
         """Return the next bytes, from about `size` bytes of the source; empty only at the end."""
@@ -37,18 +44,41 @@ class CleanStream:
             block = self._source.read(size)
             self._ended = not block
             self.consumed += len(block)
-            clean = self._line_ends(self._utf8(block))
+            clean = self._line_ends(self._unescaped(self._utf8(block)))
             if clean:
                 return clean
         return b""
 
     def _utf8(self, block: bytes) -> bytes:
+        if self._encoding in EIGHT_BIT:
+            return utf8_of(self._whole_lines(block), self._encoding)
         if self._decoder is None:
             return block
         text = self._decoder.decode(block).encode("utf-8", "surrogatepass")
         if self._ended and self._decoder.getstate()[0]:
             return text + b"\xff"  # half a character at the end of the file
         return text
+
+    def _unescaped(self, block: bytes) -> bytes:
+        """The block with doubled quotes instead of escaped ones."""
+        if not self._escape:
+            return block
+        block, self._backslash = self._backslash + block, b""
+        count = len(block) - len(block.rstrip(b"\\"))
+        if count % 2 and not self._ended:
+            block, self._backslash = block[:-1], b"\\"
+        quote = self._escape
+        pattern = b"\\\\([\\\\" + quote + b"])"
+        return re.sub(pattern, lambda m: quote * 2 if m[1] == quote else m[1], block)
+
+    def _whole_lines(self, block: bytes) -> bytes:
+        """The block up to its last line end, with what an earlier one left; at last everything."""
+        block = self._line + block
+        end = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
+        if self._ended or len(block) - end > _LONGEST_LINE:
+            end = len(block)
+        self._line = block[end:]
+        return block[:end]
 
     def _line_ends(self, block: bytes) -> bytes:
         block = self._held + block
@@ -80,7 +110,6 @@ def _all_before_line_feeds(block: bytes) -> bool:
 
 
 def _decoder(encoding: str) -> codecs.IncrementalDecoder | None:
-    if encoding == "utf-8":
+    if encoding == "utf-8" or encoding in EIGHT_BIT:
         return None
-    errors = "surrogateescape" if encoding == "cp1252" else "surrogatepass"
-    return codecs.getincrementaldecoder(encoding)(errors)
+    return codecs.getincrementaldecoder(encoding)("surrogatepass")

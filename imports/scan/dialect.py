@@ -1,6 +1,6 @@
 """How a file is written: its encoding, delimiter and line ends, guessed from a sample.
 
-Files that are not delimited text are refused with a reason: spreadsheets, archives, binary files.
+Files that are not delimited text are refused with a reason (`kinds`).
 """
 
 from __future__ import annotations
@@ -8,14 +8,16 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO
 
 from imports.issues import Code, FileRefused, Issue
+from imports.scan import encoding, kinds
 
 DELIMITERS = (",", ";", "\t", "|")
+RARE = (" ", ":", "^", "~")  # delimiters that are chosen, but not guessed for a file at work
 
 _HEAD = 1 << 20  # bytes
 _WINDOW = 64 << 10
@@ -25,41 +27,18 @@ _RECORD_LINES = 50  # a record with more lines is treated as an open quote
 _FEW_CONTROLS = 8
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 
-_SPREADSHEETS = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",)
-_ARCHIVES = (
-    b"PK\x03\x04",
-    b"PK\x05\x06",
-    b"\x1f\x8b",
-    b"7z\xbc\xaf\x27\x1c",
-    b"BZh",
-    b"\xfd7zXZ\x00",
-    b"\x28\xb5\x2f\xfd",
-    b"Rar!\x1a\x07",
-)
-_BINARIES = {
-    b"%PDF-": "a PDF document",
-    b"\x89PNG\r\n": "an image",
-    b"\xff\xd8\xff": "an image",
-    b"GIF8": "an image",
-    b"II*\x00": "an image",
-    b"MM\x00*": "an image",
-    b"\x7fELF": "a program",
-    b"{\\rtf": "a word processor document",
-    b"SQLite format 3\x00": "a database",
-    b"PAR1": "a Parquet file",
-    b"\xff\xfe\x00\x00": "text in UTF-32",
-    b"\x00\x00\xfe\xff": "text in UTF-32",
-}
-_SHEET_PARTS = (b"xl/", b"[Content_Types].xml", b"opendocument.spreadsheet", b"Index/Document.iwa")
+_SEP = re.compile(r'\ufeff?"?sep=(\\t|[^\w\s"\'\ufeff]|\t| )"?[,;\t|]*', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How to read a file.
 
-    encoding: "utf-8", "utf-16-le", "utf-16-be" or "cp1252". bom: bytes to skip at the start.
-    quote: "" where quotes are text. line_end: "lf" (also CR LF, and both mixed) or "cr".
-    header_row, skip_rows, skip_last: see `DialectHints`.
+    encoding: "utf-8", "utf-16-le", "utf-16-be" or one of `encoding.EIGHT_BIT`. bom: bytes to skip
+    at the start. quote: "" where quotes are text. line_end: "lf" (also CR LF, and both mixed) or
+    "cr". header_row, skip_rows, skip_last: see `DialectHints`; a first line `sep=;` is skipped.
+    doubtful: in this encoding there are letters in words that names do not have. escaped: a quote
+    within a value has a backslash before it, and is not doubled.
     """
 
     encoding: str
@@ -70,15 +49,18 @@ class Dialect:
     header_row: int = 1
     skip_rows: int = 0
     skip_last: int = 0
+    doubtful: bool = False
+    escaped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialectHints:
     """What a person or a template states about how a file is written; None is guessed.
 
-    encoding: a byte order mark overrides it. header_row: which record after the skipped lines
-    names the columns, blank ones not counted; 0 where none does. skip_rows: lines at the top,
-    whatever they contain. skip_last: records at the end.
+    encoding: a byte order mark or the zero bytes of UTF-16 override it, and without them UTF-16 is
+    ignored. header_row: which record after the skipped lines names the columns, blank ones not
+    counted; 0 where none does. skip_rows: lines at the top, whatever they contain; a first line
+    `sep=;` counts. skip_last: records at the end that may be no rows, see `footer.FooterRule`.
     """
 
     encoding: str | None = None
@@ -100,28 +82,47 @@ def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dial
     """
     source.seek(0)
     head = source.read(_HEAD)
-    _refuse_by_signature(head)
-    encoding, bom = _unicode(head)
+    kinds.refuse(head)
+    name, bom = _unicode(head)
     windows = list(_windows(source, size))
-    if not bom:
-        encoding = hints.encoding or encoding
-    if encoding is None:
-        encoding = _eight_bit([head, *windows])
-    texts = [_text(part, encoding) for part in (head[bom:], *windows)]
+    doubtful = False
+    if name is None:
+        name, doubtful = _by_bytes([head, *windows], hints.encoding, size)
+    texts = [_text(part, name) for part in (head[bom:], *windows)]
     _refuse_by_content(texts, size)
     bare = _unquoted(texts[0], hints.quote)
     line_end = "cr" if "\r" in bare and "\n" not in bare else "lf"
     lines = re.split(r"\r\n|\r|\n" if line_end == "cr" else r"\r?\n", texts[0])
+    named = named_delimiter(lines)
+    hints = replace(hints, skip_rows=max(hints.skip_rows, 1 if named else 0))
     return Dialect(
-        encoding,
+        name,
         bom,
-        hints.delimiter or _delimiter(_voters(lines, hints)),
+        named or hints.delimiter or _delimiter(_voters(lines, hints)),
         quote=hints.quote,
         line_end=line_end,
         header_row=hints.header_row,
         skip_rows=hints.skip_rows,
         skip_last=hints.skip_last,
+        doubtful=doubtful,
+        escaped=_is_escaped(texts[0], hints.quote),
     )
+
+
+def _is_escaped(text: str, quote: str) -> bool:
+    """Whether quotes within values have a backslash before them, as some databases write them."""
+    if not quote or "\\" + quote not in text:
+        return False
+    within = rf"[^,;|\t\r\n\\{quote}]"
+    escaped = len(re.findall(rf"\\{quote}{within}", text))
+    doubled = len(re.findall(rf"{within}{quote}{quote}{within}", text))
+    return escaped > doubled
+
+
+def named_delimiter(lines: Sequence[str]) -> str | None:
+    """The delimiter that a first line `sep=;` names, as Excel understands it."""
+    match = _SEP.fullmatch(lines[0].strip("\r\n ")) if lines else None
+    return match and {"\\t": "\t"}.get(match[1], match[1])
 
 
 def _unquoted(text: str, quote: str) -> str:
@@ -147,50 +148,14 @@ def _windows(source: BinaryIO, size: int) -> Iterator[bytes]:
         yield source.read(_WINDOWS * _WINDOW)
 
 
-def _refuse_by_signature(head: bytes) -> None:
-    """Raise FileRefused for files whose first bytes show that they are not text."""
-    if head.startswith(_SPREADSHEETS) or (
-        head.startswith(b"PK\x03\x04") and any(part in head for part in _SHEET_PARTS)
-    ):
-        raise _refused(
-            Code.SPREADSHEET,
-            "The file is a spreadsheet (Excel or similar), expected a CSV file. Open it, "
-            "save it as CSV (UTF-8) and send that file. Renaming it is not enough.",
-        )
-    if head.startswith(_ARCHIVES) or head[257:262] == b"ustar":
-        raise _refused(
-            Code.ARCHIVE,
-            "The file is a compressed archive, expected a CSV file. Unpack it and send the CSV "
-            "file inside.",
-        )
-    for signature, what in _BINARIES.items():
-        if head.startswith(signature):
-            raise _not_text(what)
-    if head.startswith(b"RIFF") and head[8:12] in (b"WEBP", b"WAVE", b"AVI "):
-        raise _not_text("an image, audio or video file")
-
-
 def _refuse_by_content(texts: list[str], size: int) -> None:
     """Raise FileRefused for a file without text, or with too many control characters."""
     if size <= _HEAD and not texts[0].strip("\ufeff \t\r\n\v\f"):
-        raise _refused(
-            Code.EMPTY_FILE,
-            "The file is empty, expected a header and rows. Check the export that made it.",
-        )
+        message = "The file is empty, expected a header and rows. Check the export that made it."
+        raise FileRefused(Issue(Code.EMPTY_FILE, message))
     controls = sum(len(_CONTROLS.findall(text)) for text in texts)
     if controls > max(_FEW_CONTROLS, sum(map(len, texts)) // 20):
-        raise _not_text("binary data")
-
-
-def _not_text(what: str) -> FileRefused:
-    return _refused(
-        Code.NOT_TEXT,
-        f"The file is {what}, expected a CSV file. Send the data saved as CSV (UTF-8).",
-    )
-
-
-def _refused(code: Code, message: str) -> FileRefused:
-    return FileRefused(Issue(code, message))
+        raise kinds.not_text("binary data")
 
 
 def _unicode(head: bytes) -> tuple[str | None, int]:
@@ -208,19 +173,21 @@ def _unicode(head: bytes) -> tuple[str | None, int]:
     return None, 0
 
 
-def _eight_bit(parts: list[bytes]) -> str:
-    """Choose UTF-8, unless the sample has more ill-formed bytes than characters beyond ASCII.
+def _by_bytes(parts: list[bytes], hint: str | None, size: int) -> tuple[str, bool]:
+    """The encoding of a text that is not UTF-16, and whether its letters make it doubtful."""
+    whole = _whole_lines(parts, size)
+    expected = None if hint in ("utf-16-le", "utf-16-be") else hint
+    chosen = expected or encoding.guess(whole)
+    return chosen, chosen in encoding.EIGHT_BIT and encoding.is_doubtful(whole, chosen)
 
-    A UTF-8 file with a few broken rows stays UTF-8: those rows become issues.
-    """
-    good = broken = undefined = 0
-    for part in parts:
-        if not part.isascii():
-            beyond = re.sub(r"[\x00-\x7f]+", "", part.decode("utf-8", "surrogateescape"))
-            wrong = len(re.findall(r"[\udc80-\udcff]", beyond))
-            good, broken = good + len(beyond) - wrong, broken + wrong
-            undefined += sum(part.count(byte) for byte in b"\x81\x8d\x8f\x90\x9d")
-    return "cp1252" if broken > good and undefined * 10 <= broken else "utf-8"
+
+def _whole_lines(parts: list[bytes], size: int) -> list[bytes]:
+    """The parts without the lines and characters that their borders cut."""
+    head, windows = parts[0], parts[1:]
+    if size > _HEAD:
+        head = head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1] or head
+    cut = [re.sub(rb"\A[^\r\n]*[\r\n]|(?<=[\r\n])[^\r\n]*\Z", b"", part) for part in windows]
+    return [head, *cut]
 
 
 def _text(part: bytes, encoding: str) -> str:

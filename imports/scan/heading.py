@@ -18,11 +18,18 @@ BLOCK = 64 << 10
 class Header:
     """The file's column names, trimmed; "Column 1" ... where it names none.
 
-    line: physical line where the header starts, or the first record where there is none.
+    line: physical line where the header starts, or the first record where there is none. raw: its
+    record; empty where there is none.
     """
 
     cells: tuple[str, ...]
     line: int
+    raw: bytes = b""
+
+    @property
+    def named(self) -> int:
+        """The number of columns up to the last that has a name."""
+        return max((at for at, name in enumerate(self.cells, start=1) if name), default=0)
 
 
 @dataclass(slots=True)
@@ -52,8 +59,8 @@ def take_header(
     names = _header_cells(record, dialect, line, limits)
     if not dialect.header_row:
         position.carry, position.line = record + b"\n" + position.carry, line
-        names = tuple(f"Column {number}" for number in range(1, len(names) + 1))
-    return Header(names, line)
+        return Header(tuple(f"Column {number}" for number in range(1, len(names) + 1)), line)
+    return Header(names, line, record)
 
 
 def _skip_lines(stream: CleanStream, position: ReadPosition, number: int, size: int) -> None:

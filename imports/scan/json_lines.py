@@ -8,6 +8,8 @@ becomes a text.
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -51,6 +53,54 @@ def to_csv(source: BinaryIO, target: BinaryIO) -> None:
     for number, line in enumerate(_lines(source)):
         text = _record(line.removeprefix(_BOM) if number == 0 else line)
         target.write(text.encode() + b"\n")
+
+
+def is_attachment(file: BinaryIO) -> bool:
+    """Return whether the file is the error attachment of such a file, with its lines corrected."""
+    file.seek(0)
+    head = file.readline(_HEAD).removeprefix(_BOM).decode("utf-8", "replace").rstrip("\r\n")
+    file.seek(0)
+    names = tuple(name.strip().strip('"') for name in head.split(","))
+    helpers = names[len(COLUMNS) :]
+    return (
+        names[: len(COLUMNS)] == COLUMNS
+        and bool(helpers)
+        and all(name.startswith("_") for name in helpers)
+    )
+
+
+def attachment_to_csv(source: BinaryIO, target: BinaryIO) -> None:
+    """Write a corrected attachment as `to_csv` writes JSON lines; its line numbers are its own.
+
+    A line that was no event came back as it was, in the column `payload` and with nothing else.
+    Raises FileRefused.
+    """
+    source.seek(0)
+    text = io.TextIOWrapper(source, "utf-8-sig", "replace", newline="")
+    try:
+        rows = csv.reader(text)
+        next(rows, None)
+        target.write(f"{','.join(COLUMNS)}\n\n".encode())
+        written = start = 1
+        for row in rows:
+            target.write(b"\n" * (start - written))
+            target.write(_corrected(row).encode() + b"\n")
+            written, start = start + 1, rows.line_num
+    except csv.Error as error:
+        message = f"The error attachment cannot be read as CSV: {error}."
+        raise FileRefused(Issue(Code.NOT_JSON, message)) from error
+    finally:
+        text.detach()
+
+
+def _corrected(row: list[str]) -> str:
+    row = [*row, *[""] * len(COLUMNS)][: len(COLUMNS)]
+    *others, payload = row
+    if payload.strip() and not any(cell.strip() for cell in others):
+        return _record(payload.encode())
+    if not any(cell.strip() for cell in row):
+        return ""
+    return ",".join(cells.quoted(cell, ",") for cell in row)
 
 
 def explained(chunks: Iterator[Chunk]) -> Iterator[Chunk]:

@@ -3,21 +3,33 @@
 A record ends at a line feed with an even number of quotes since its start. A record of several
 lines counts only if every quote in it is where it may be and it ends within the record limit;
 otherwise its first line alone is broken and reading goes on at the next line, so an open quote
-never swallows what follows (reliability A32). The rule depends on the record alone, so the result
-is the same however the file was cut into buffers.
+never swallows what follows (reliability A32). Neither does one that a stray quote further down
+closes: where the first and a later line of a record look like rows, if quotes are taken for text,
+they are rows and not one value. The rule depends on the record alone, so the
+result is the same however the file was cut into buffers.
+
+Blanks between a delimiter and a quote (`"a", "b"`) are not part of the value.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from imports.scan.quotes import (
+    NEWLINE,
+    Bools,
+    Ints,
+    Lines,
+    Neighbours,
+    blanks_beside,
+    neighbours,
+    swallowing,
+)
 
-NEWLINE = 10
+__all__ = ["NEWLINE", "Bools", "Ints", "RecordBounds", "find_records"]
+
 _NONE: Ints = np.empty(0, np.int64)
 
 
@@ -28,7 +40,8 @@ class RecordBounds:
     first, last: 0-based lines of the buffer on which each begins and ends. start, end: byte
     offsets of its first byte and of its line feed. cells: how many it has. misplaced: a quote is
     where none may be. broken: its quote is not closed; it is the first line only.
-    rest: where the first unfinished record begins. lines: complete lines before it.
+    rest: where the first unfinished record begins. lines: complete lines before it. blanks:
+    offsets of the blanks before an opening quote and after a closing one.
     """
 
     first: Ints
@@ -40,16 +53,17 @@ class RecordBounds:
     broken: Bools
     rest: int
     lines: int
+    blanks: Ints = field(default_factory=lambda: _NONE)
 
 
 def find_records(
-    buffer: bytes, delimiter: str, limit: int, final: bool, quote: str = '"'
+    buffer: bytes, delimiter: str, limit: int, final: bool, quote: str = '"', columns: int = 0
 ) -> RecordBounds:
     """Return the records of `buffer`, which begins at a record's first byte.
 
     limit: most bytes of a record that spans lines. final: nothing follows, the buffer ends in a
-    line feed. quote: "" where quotes are text. Unless final, an unfinished record of at most
-    `limit` bytes is left in the rest.
+    line feed. quote: "" where quotes are text. columns: of a row, 0 where that is not known yet.
+    Unless final, an unfinished record of at most `limit` bytes is left in the rest.
     """
     marks = np.frombuffer(buffer, np.uint8)
     newlines = np.flatnonzero(marks == NEWLINE)
@@ -57,8 +71,9 @@ def find_records(
     if not quote or quote.encode() not in buffer:
         return _plain(newlines, delimiters)
     quotes = np.flatnonzero(marks == ord(quote))
-    beside = (NEWLINE, ord(quote), ord(delimiter))
-    return _Quoted(buffer, newlines, quotes, beside, limit, final).bounds(delimiters)
+    sides = neighbours(buffer, quotes, ord(quote), ord(delimiter))
+    buffered = _Quoted(buffer, newlines, quotes, delimiters, sides, limit, final)
+    return buffered.bounds(columns, delimiter.encode(), quote.encode())
 
 
 def _plain(newlines: Ints, delimiters: Ints) -> RecordBounds:
@@ -91,21 +106,26 @@ class _Quoted:
         buffer: bytes,
         newlines: Ints,
         quotes: Ints,
-        beside: tuple[int, ...],
+        delimiters: Ints,
+        sides: Neighbours,
         limit: int,
         final: bool,
     ) -> None:
-        self.size = len(buffer)
+        self.buffer, self.size, self.sides = buffer, len(buffer), sides
+        self.delimiters = delimiters
         self.newlines, self.quotes, self.limit, self.final = newlines, quotes, limit, final
         self.line_starts = _starts(newlines)
         self.rank_end = np.searchsorted(quotes, newlines)  # quotes before each line's end
         self.rank_start = np.concatenate(([0], self.rank_end[:-1])) if newlines.size else _NONE
         self.odd = np.flatnonzero((self.rank_end - self.rank_start) & 1)
-        self.faults = _faults(buffer, quotes, beside)
+        self.faults = (
+            _alternating(sides.opens, sides.closes),
+            _alternating(sides.closes, sides.opens),
+        )
 
-    def bounds(self, delimiters: Ints) -> RecordBounds:
-        """The records of the buffer."""
-        openers, closers, broken, stop = self._pairs()
+    def bounds(self, columns: int, delimiter: bytes, quote: bytes) -> RecordBounds:
+        """The records of the buffer. columns: of a row; 0 where that is not known."""
+        openers, closers, broken, stop = self._pairs(self._closing(columns, delimiter, quote))
         inside = np.zeros(stop, np.int64)
         inside[openers] += 1
         inside[closers] -= 1
@@ -118,20 +138,32 @@ class _Quoted:
             last=last,
             start=self.line_starts[first],
             end=self.newlines[last],
-            cells=self._cells(first, last, delimiters),
+            cells=self._cells(first, last),
             misplaced=self._faults_between(first, last) > 0,
             broken=is_broken[first],
             rest=int(self.newlines[stop - 1]) + 1 if stop else 0,
             lines=stop,
+            blanks=self._blanks(first, last),
         )
 
-    def _pairs(self) -> tuple[Ints, Ints, Ints, int]:
+    def _blanks(self, first: Ints, last: Ints) -> Ints:
+        if self.sides.blanks_before is None and self.sides.blanks_after is None:
+            return _NONE
+        record = np.searchsorted(self.newlines[last], self.quotes)
+        inside = record < first.size  # an unfinished record is left in the rest
+        ranks = np.arange(self.quotes.size)[inside]
+        is_opener = np.zeros(self.quotes.size, np.bool_)
+        is_opener[inside] = (ranks - self.rank_start[first[record[inside]]]) & 1 == 0
+        offsets = blanks_beside(self.quotes, is_opener, self.sides)
+        return offsets[offsets < (self.newlines[last[-1]] if last.size else 0)]
+
+    def _pairs(self, closing: Bools) -> tuple[Ints, Ints, Ints, int]:
         """Lines that open and close a record of several lines, broken lines, and the line
-        before which the finished records end."""
+        before which the finished records end. closing: of each pair of neighbours in `odd`."""
         odd, lines = self.odd, self.newlines.size
         if not odd.size:
             return _NONE, _NONE, _NONE, lines
-        opened, broken, alone = _walk(self._closes(odd[:-1], odd[1:]))
+        opened, broken, alone = _walk(closing)
         stop = lines
         if alone:
             lone = int(odd[-1])
@@ -142,10 +174,19 @@ class _Quoted:
         at = np.array(opened, np.int64)
         return odd[at], odd[at + 1], odd[np.array(broken, np.int64)], stop
 
-    def _closes(self, first: Ints, last: Ints) -> Bools:
-        """Whether the lines first..last are one well-formed record."""
+    def _closing(self, columns: int, delimiter: bytes, quote: bytes) -> Bools:
+        """Whether each line of `odd` and the next one enclose one well-formed record."""
+        first, last = self.odd[:-1], self.odd[1:]
         short = self.newlines[last] - self.line_starts[first] <= self.limit
         fine: Bools = short & (self._faults_between(first, last) == 0)
+        if columns < 2 or not fine.any():
+            return fine
+        every = np.arange(self.newlines.size)
+        cells = np.diff(np.searchsorted(self.delimiters, self.newlines), prepend=0) + 1
+        honest = self._cells(every, every)
+        starts, ends = self.line_starts, self.newlines
+        lines = Lines(self.buffer, starts, ends, cells, honest, delimiter, quote)
+        fine[fine] = ~swallowing(lines, first[fine], last[fine], columns)
         return fine
 
     def _faults_between(self, first: Ints, last: Ints) -> Ints:
@@ -153,7 +194,8 @@ class _Quoted:
         even, odd = (np.searchsorted(f, end) - np.searchsorted(f, begin) for f in self.faults)
         return np.where(begin & 1, odd, even)
 
-    def _cells(self, first: Ints, last: Ints, delimiters: Ints) -> Ints:
+    def _cells(self, first: Ints, last: Ints) -> Ints:
+        delimiters = self.delimiters
         gaps = np.diff(self.quotes, prepend=0, append=self.size)
         phases = np.repeat(np.arange(gaps.size) & 1 == 1, gaps)
         shift = phases[delimiters]  # an odd number of quotes stands before the delimiter
@@ -165,19 +207,6 @@ class _Quoted:
             begin, end = begin[shifted], end[shifted]
             cells[shifted] = np.searchsorted(odd, end) - np.searchsorted(odd, begin)
         return cells + 1
-
-
-def _faults(buffer: bytes, quotes: Ints, beside: tuple[int, ...]) -> tuple[Ints, Ints]:
-    """Ranks of the misplaced quotes, if quotes of even rank open and if those of odd rank do.
-
-    beside: the bytes outside or inside of which a quote may stand.
-    """
-    padded = np.frombuffer(b"".join((b"\n", buffer, b"\n")), np.uint8)
-    may_stand_beside = np.zeros(256, np.bool_)
-    may_stand_beside[list(beside)] = True
-    opens = may_stand_beside[padded[quotes]]
-    closes = may_stand_beside[padded[quotes + 2]]
-    return _alternating(opens, closes), _alternating(closes, opens)
 
 
 def _alternating(even_ranks: Bools, odd_ranks: Bools) -> Ints:

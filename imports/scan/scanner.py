@@ -4,6 +4,9 @@ Every record after the header that is not blank is either in a chunk's data or a
 records, with its physical line number (design section 7, reliability A32). Decisions:
 
 - A line of only white space is not a record, not even in a file of one column ("" is one there).
+- A row of only delimiters is left out and counted: spreadsheets pad their tables with such rows.
+- The header once more is left out and told: files are joined together with their headers.
+- Blank cells beyond the header's are left out; blank ones under nameless last columns are added.
 - CR LF becomes LF, inside quotes too; a lone CR in a file with LF line ends is part of the cell.
 - A record with a misplaced or open quote costs its first line; reading goes on at the next one.
 """
@@ -29,14 +32,16 @@ from imports.scan.chunks import (
 )
 from imports.scan.decoding import CleanStream
 from imports.scan.dialect import Dialect
-from imports.scan.footer import without_last
+from imports.scan.examining import BLANK_ROW, GOOD, REPEATED, Examined, examine
+from imports.scan.footer import FooterRule, without_footers
 from imports.scan.heading import BLOCK, Header, ReadPosition, take_header
-from imports.scan.malformed import BLANK, GOOD, Examined, examine, explain, oversized
+from imports.scan.malformed import explain, oversized
 from imports.scan.record_bounds import find_records
 
 __all__ = [
     "DEFAULT_LIMITS",
     "Chunk",
+    "FooterRule",
     "Header",
     "MalformedRecord",
     "ScanLimits",
@@ -68,14 +73,16 @@ def scan(
     limits: ScanLimits = DEFAULT_LIMITS,
     chunk_bytes: int = CHUNK_BYTES,
     absorb_extra: bool = False,
+    footer: FooterRule | None = None,
 ) -> Iterator[Chunk]:
     """Yield the records after the header, chunk by chunk, from the file's first byte.
 
     columns: cells that each record must have. absorb_extra: surplus cells are joined to the last
-    one with commas instead of being an error. Raises FileRefused as `read_header` does.
+    one with commas instead of being an error. footer: leave out what is no row at the file's end.
+    Raises FileRefused as `read_header` does.
     """
     chunks = _scanned(source, dialect, columns, limits, chunk_bytes, absorb_extra)
-    return without_last(chunks, dialect.skip_last) if dialect.skip_last else chunks
+    return chunks if footer is None else without_footers(chunks, dialect, columns, footer)
 
 
 def _scanned(
@@ -88,7 +95,8 @@ def _scanned(
 ) -> Iterator[Chunk]:
     stream, position = CleanStream(source, dialect), ReadPosition()
     delimiter, quote = dialect.delimiter, dialect.quote
-    take_header(stream, dialect, limits, position, min(chunk_bytes, BLOCK))
+    header = take_header(stream, dialect, limits, position, min(chunk_bytes, BLOCK))
+    raw = header.raw if columns > 1 else b""
     final = False
     while not final:
         block = stream.read(max(chunk_bytes, len(position.carry)))
@@ -96,8 +104,10 @@ def _scanned(
         buffer = position.carry + block if position.carry else block
         if final and buffer and not buffer.endswith(b"\n"):
             buffer += b"\n"
-        bounds = find_records(buffer, delimiter, limits.record, final, quote)
-        examined = examine(buffer, bounds, delimiter, columns, limits, absorb_extra, quote)
+        bounds = find_records(buffer, delimiter, limits.record, final, quote, columns)
+        examined = examine(
+            buffer, bounds, delimiter, columns, limits, absorb_extra, quote, header.named, raw
+        )
         yield from _chunks(examined, position.line, stream.consumed)
         position.carry, position.line = buffer[bounds.rest :], position.line + bounds.lines
         if len(position.carry) > limits.record:
@@ -106,13 +116,15 @@ def _scanned(
 
 def _chunks(examined: Examined, line: int, consumed: int) -> Iterator[Chunk]:
     """Yield the examined records as one chunk, or several where very many are malformed."""
-    bad = np.flatnonzero((examined.codes != GOOD) & (examined.codes != BLANK))
+    bad = np.flatnonzero(examined.codes > REPEATED)
     step = _MALFORMED_PER_CHUNK
     borders = [0, *bad[step::step].tolist(), examined.codes.size]
     for low, high in pairwise(borders):
         mine = bad[slice(*np.searchsorted(bad, (low, high)))]
         good = examined.codes[low:high] == GOOD
-        if good.any() or mine.size:
+        blank = examined.codes[low:high] == BLANK_ROW
+        repeated = examined.codes[low:high] == REPEATED
+        if good.any() or mine.size or blank.any() or repeated.any():
             start, end = examined.start[low:high], examined.end[low:high] + 1
             yield Chunk(
                 data=join(examined.data, start, end, good),
@@ -120,6 +132,8 @@ def _chunks(examined: Examined, line: int, consumed: int) -> Iterator[Chunk]:
                 offsets=offsets_of((end - start)[good]),
                 malformed=[explain(examined, index, line) for index in mine.tolist()],
                 consumed=consumed,
+                blank=(examined.first[low:high][blank] + line).astype(np.int64),
+                repeated=(examined.first[low:high][repeated] + line).astype(np.int64),
             )
 
 

@@ -187,9 +187,14 @@ def replay(version: TemplateVersion, actor: Actor, past: ImportJob) -> ImportJob
 
     Both jobs name the same stored file, and it is kept no longer than for the first one.
     """
-    if not past.content or past.tenant_id != version.tenant_id:
-        raise Refused(Fault(("file",), "file_gone", "The file is no longer kept."))
+    gone = Refused(Fault(("file",), "file_gone", "The file is no longer kept."))
+    if past.tenant_id != version.tenant_id:
+        raise gone
     with transaction.atomic():
+        try:
+            making.lock_past(past)
+        except FileNotFoundError:
+            raise gone from None
         job = making.for_person(
             past.tenant_id,
             actor.user,

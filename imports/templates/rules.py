@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from imports.jobs import pinned_lookups
 from imports.mapping.definitions import Spec
@@ -15,7 +15,7 @@ from portal import locks
 from portal.changes import ChangedMeanwhile
 from portal.faults import Fault
 from portal.locks import Lock
-from portal.models import Account, Tenant
+from portal.models import Account, Drop, Tenant
 from portal.records.catalog import catalog
 
 MOST_NAMES = 100
@@ -76,11 +76,43 @@ def identity_faults(
     others = ImportTemplate.objects.filter(tenant=tenant)
     if template is not None:
         others = others.exclude(pk=template.pk)
+    bound = template.account_id if template is not None else None
     return [
         *_name_faults(identity.name, others),
         *_file_name_faults(identity.file_names),
+        *_account_faults(tenant, identity.account, bound),
         *_rival_faults(identity, others),
     ]
+
+
+def sending_accounts(tenant: Tenant) -> QuerySet[Account]:
+    """The tenant's accounts whose files are imported by templates, by name.
+
+    The files of other accounts wait for their manifests, whatever templates there are.
+    """
+    home = Drop.objects.filter(
+        endpoint=OuterRef("endpoint"), path=OuterRef("home"), protocol=Drop.Protocol.TEMPLATE
+    )
+    return Account.objects.filter(Exists(home), tenant=tenant).order_by("username")
+
+
+def offered_accounts(tenant: Tenant) -> QuerySet[Account]:
+    """The accounts that a form offers: also those that templates of an older portal have."""
+    bound = ImportTemplate.objects.filter(tenant=tenant).values("account")
+    accounts = Account.objects.filter(tenant=tenant).order_by("username")
+    return accounts.filter(Q(pk__in=sending_accounts(tenant).values("pk")) | Q(pk__in=bound))
+
+
+def _account_faults(tenant: Tenant, account: Account | None, bound: int | None) -> Iterator[Fault]:
+    """A template may keep the account that an older portal let it have."""
+    if account is None or account.pk == bound:
+        return
+    if not sending_accounts(tenant).filter(pk=account.pk).exists():
+        message = (
+            "The files of %(account)s are imported by their manifests, not by templates. "
+            "Choose an account that sends files without manifests."
+        )
+        yield Fault(("account",), "not_by_templates", message, {"account": account.username})
 
 
 def _name_faults(name: str, others: QuerySet[ImportTemplate]) -> Iterator[Fault]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from imports.drafts import keeping, likely, receiving
-from imports.issues import FileRefused
+from imports.issues import FileRefused, headline
 from imports.jobs import queries
 from imports.models import Arrival, ArrivalFile, ImportDraft
 from imports.web.job import has_original
@@ -49,7 +49,7 @@ def _drafted(request: TenantRequest, row: ArrivalFile) -> ImportDraft | None:
     try:
         receiving.take_arrived(draft, request.user, draft.version, row)
     except FileRefused as refused:
-        _discard(request, draft, *(issue.message for issue in refused.issues[:3]))
+        _discard(request, draft, headline(refused.issues))
         return None
     except FileNotFoundError:
         _discard(request, draft, _("The file is no longer kept. Send it again."))
@@ -91,7 +91,7 @@ def job_template(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     try:
         receiving.pick(draft, request.user, draft.version, job)
     except FileRefused as refused:
-        _discard(request, draft, *(issue.message for issue in refused.issues[:3]))
+        _discard(request, draft, headline(refused.issues))
         return redirect("job", uid)
     except FileNotFoundError:
         _discard(request, draft, _("The file is no longer kept. Send it again."))

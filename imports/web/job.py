@@ -14,18 +14,20 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from imports.issues import Code
 from imports.jobs import actions, corrections, queries, undo
-from imports.load.ceilings import MEASURES
 from imports.models import ImportJob, IssueGroup
 from imports.web import outcome, progress
+from imports.web.limits import LABELS
 from portal import audit
-from portal.models import Role, User
+from portal.models import Drop, Role, User
 from portal.web import address, live
 from portal.web.acting import or_404
 from portal.web.downloads import stored_file
 from portal.web.permissions import TenantRequest, require
 
 State = ImportJob.State
+_NEWER = 3  # newer files that a held job names
 
 
 @require_GET
@@ -35,14 +37,15 @@ def job_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     job = or_404(queries.job(request.tenant, uid))
     # A job that waits for a person or has ended is not polled.
     moving = job.state in queries.UNFINISHED
+    groups = [_group(group) for group in queries.issue_groups(job)]
     context = {
         "section": "jobs",
         "job": job,
         "outcome": outcome.sentence(job),
         "progress": progress.of(job, timezone.now()),
         "events": _timeline(job),
-        "groups": [_group(group) for group in queries.issue_groups(job)],
-        "counts": _counts(job),
+        "groups": groups,
+        "counts": outcome.counts(job),
         "every": (2 if job.state == State.RUNNING else 5) if moving else 0,
         "upload": queries.upload(job),
         "can_retry": can_retry(job),
@@ -51,9 +54,14 @@ def job_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "can_correct": corrections.expected(job),
         "can_try_again": corrections.can_be_tried_again(job),
         "undos": list(job.undos.order_by("pk")),
+        "corrections": outcome.corrected_by(job),
+        "has_rows": bool(job.attachment and job.rows_rejected),
+        "by_manifest": by_manifest(job),
+        "needs_template": any(g["group"].code == Code.BAD_TEMPLATE for g in groups),
         "raisable": raisable(job),
         "lacks_columns": job.state == State.HELD and actions.lacks_columns(job),
         "plan": plan_of(job),
+        "newer": list(queries.applied_since(job)[:_NEWER]) if job.state == State.HELD else [],
     }
     return live.page(request, "imports/job.html", "imports/_job.html", context)
 
@@ -73,15 +81,10 @@ def _group(group: IssueGroup) -> dict[str, Any]:
     return {"group": group, "examples": pairs[:5]}
 
 
-def _counts(job: ImportJob) -> list[tuple[str, str, int]]:
-    return [
-        ("read", _("Read"), job.rows_read),
-        ("created", _("Created"), job.rows_created),
-        ("updated", _("Updated"), job.rows_updated),
-        ("unchanged", _("Unchanged"), job.rows_unchanged),
-        ("removed", _("Removed"), job.rows_removed),
-        ("rejected", _("Rejected"), job.rows_rejected),
-    ]
+def by_manifest(job: ImportJob) -> bool:
+    """Whether the job's file came with a manifest, and not as itself or from a person."""
+    row = job.arrival_file
+    return row is not None and row.arrival.drop.protocol == Drop.Protocol.MANIFEST
 
 
 def can_retry(job: ImportJob) -> bool:
@@ -100,16 +103,15 @@ def raisable(job: ImportJob) -> list[dict[str, Any]]:
     """The limits that hold the job and may be raised for it, with the value that is needed."""
     if job.state != State.HELD:
         return []
-    words = _measures()
-    holds = [hold for hold in job.hold_reasons if hold.get("code") in words]
+    # One limit may hold the job for several fields: the largest number is what is needed.
+    holds: dict[str, dict[str, Any]] = {}
+    for hold in job.hold_reasons:
+        code = hold.get("code")
+        if code in LABELS and hold["count"] >= holds.get(code, hold)["count"]:
+            holds[code] = hold
     return [
-        {
-            "name": hold["code"],
-            "label": words[hold["code"]],
-            "now": hold["limit"],
-            "needed": _needed(hold),
-        }
-        for hold in holds
+        {"name": name, "label": LABELS[name], "now": hold["limit"], "needed": _needed(hold)}
+        for name, hold in holds.items()
     ]
 
 
@@ -119,33 +121,36 @@ def _needed(hold: dict[str, Any]) -> str:
     return f"{hold['count']}%" if in_percent else str(hold["count"])
 
 
-def _measures() -> dict[str, str]:
-    return {
-        "creates": _("Records created"),
-        "updates": _("Records updated"),
-        "removes": _("Records removed"),
-        "rejects": _("Rows rejected"),
-        "size_change": _("Change in file size"),
-        "key_churn": _("New and missing identifiers"),
-    }
-
-
 def plan_of(job: ImportJob) -> list[dict[str, Any]]:
     """The first rows of the plan of a held job or a dry run, by what would happen to them."""
     detail = job.plan_detail
     if job.state not in (State.HELD, State.PLANNED) or not isinstance(detail, dict):
         return []
     titles = (
+        ("zeros", _("New, but only leading zeros differ from a stored identifier"), None),
+        ("reused", _("The same identifier, but somebody or something else"), None),
         ("removes", _("Would be removed"), job.rows_removed),
         ("updates", _("Would be updated"), job.rows_updated),
         ("creates", _("Would be created"), job.rows_created),
     )
+    counts = {hold.get("code"): hold.get("count") for hold in job.hold_reasons}
+    of_doubts = {"zeros": counts.get("lost_zeros"), "reused": counts.get("reused_keys")}
     return [
-        {"name": name, "title": title, "rows": detail[name], "count": count}
+        {
+            "name": name,
+            "title": title,
+            "rows": [_readable(row) for row in detail[name]],
+            "count": count if count is not None else of_doubts.get(name) or len(detail[name]),
+        }
         | ({"dependents": detail.get("dependents")} if name == "removes" else {})
         for name, title, count in titles
         if detail.get(name)
     ]
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    """Plans of an older portal have the parts of a key as the store separates them."""
+    return {**row, "key": str(row.get("key", "")).replace("\x1f", " / ")}
 
 
 def has_original(job: ImportJob) -> bool:
@@ -186,7 +191,7 @@ def _act(request: TenantRequest, uid: uuid.UUID, act: Act, done: str) -> HttpRes
 @require(Role.MANAGER)
 def job_release(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     """Release a held job; with `limit_…` in the form, with these limits for this job only."""
-    given = {name: request.POST.get(f"limit_{name}", "").strip() for name in MEASURES}
+    given = {name: request.POST.get(f"limit_{name}", "").strip() for name in LABELS}
     limits: dict[str, str | int] = {name: text for name, text in given.items() if text}
 
     def act(job: ImportJob, user: User, address: str | None) -> None:

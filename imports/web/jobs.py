@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 
 from imports.jobs import queries
 from imports.models import ImportJob
-from imports.web import progress
+from imports.web import outcome, progress
 from imports.web.filters import JobFilterForm
 from portal.models import Account, Role
 from portal.people_csv import streamed
@@ -51,7 +51,12 @@ def job_list(request: TenantRequest) -> HttpResponse:
 def _rows(page: Page[ImportJob]) -> list[dict[str, Any]]:
     now = timezone.now()
     return [
-        {"job": job, "progress": progress.of(job, now), "duration": _duration(job)}
+        {
+            "job": job,
+            "progress": progress.of(job, now),
+            "duration": _duration(job),
+            "is_plan": outcome.is_plan(job),
+        }
         for job in page.object_list
     ]
 
@@ -70,6 +75,7 @@ def _overview(request: TenantRequest) -> dict[str, Any]:
     day = today.date().isoformat()
     unfinished = sum(counts.get(state, 0) for state in queries.UNFINISHED)
     return {
+        "not_taken": queries.not_taken(request.tenant, today),
         "cards": [
             {"state": "complete", "label": _("Complete today"), "since": day},
             {"state": "incomplete", "label": _("Incomplete today"), "since": day},
@@ -121,8 +127,10 @@ def _csv_cells(job: ImportJob, zone: tzinfo) -> list[str]:
         return value.astimezone(zone).isoformat(timespec="seconds") if value else ""
 
     seconds = _duration(job)
-    counts = (job.rows_read, job.rows_created, job.rows_updated, job.rows_unchanged,
-              job.rows_removed, job.rows_rejected)  # fmt: skip
+    effects = (job.rows_created, job.rows_updated, job.rows_removed)
+    # Only a plan has these numbers where nothing was done.
+    created, updated, removed = ("", "", "") if outcome.is_plan(job) else map(str, effects)
+    counts = (job.rows_read, created, updated, job.rows_unchanged, removed, job.rows_rejected)
     return [
         job.get_state_display(),
         job.file_name,

@@ -14,7 +14,13 @@ State = ImportJob.State
 def sentence(job: ImportJob) -> str:
     """What happened to the file, as short as a data manager reads it."""
     if job.undoes_id is not None and job.is_final:
-        return job.reason or _("The undo failed. Nothing was changed.")
+        sentence = job.reason or _("The undo failed. Nothing was changed.")
+        later = _("This undo was undone itself later.")
+        return f"{sentence} {later}" if job.is_undone else sentence
+    if job.is_undone:
+        return _("It was imported and undone later: see the undo below for what was restored.")
+    if job.state == State.INCOMPLETE and (came := corrected_by(job)):
+        return _incomplete_corrected(job, came)
     if job.state == State.COMPLETE:
         return _complete(job)
     if job.state == State.INCOMPLETE:
@@ -27,6 +33,49 @@ def sentence(job: ImportJob) -> str:
             " them, and is then imported."
         )
     return str(_WORDS[State(job.state)]())
+
+
+def corrected_by(job: ImportJob) -> list[ImportJob]:
+    """The jobs of corrected files that came for this one, oldest first."""
+    return list(job.corrections.order_by("pk"))
+
+
+def _incomplete_corrected(job: ImportJob, later: list[ImportJob]) -> str:
+    rejected = ngettext(
+        "One row was rejected; the others are in the store.",
+        "%(n)s of %(all)s rows were rejected; the others are in the store.",
+        job.rows_rejected,
+    ) % {"n": intcomma(job.rows_rejected), "all": intcomma(job.rows_read)}
+    state = later[-1].get_state_display()
+    return f"{rejected} " + _("A corrected file came later: %(state)s.") % {"state": state}
+
+
+def is_plan(job: ImportJob) -> bool:
+    """Whether the job's numbers are of a plan: nothing was done, or nothing yet."""
+    return job.state in (State.HELD, State.DISCARDED, State.PLANNED)
+
+
+def counts(job: ImportJob) -> list[tuple[str, str, int]]:
+    """The job's numbers of rows with their words: of what was done, or only of what would be."""
+    if job.state == State.DISCARDED:
+        effects = (
+            _("Would have been created"),
+            _("Would have been updated"),
+            _("Would have been removed"),
+        )
+    elif is_plan(job):
+        effects = _("Create"), _("Update"), _("Remove")
+    else:
+        effects = _("Created"), _("Updated"), _("Removed")
+    created, updated, removed = effects
+    return [
+        ("read", _("Read"), job.rows_read),
+        ("created", created, job.rows_created),
+        ("updated", updated, job.rows_updated),
+        ("unchanged", _("Unchanged"), job.rows_unchanged),
+        ("removed", removed, job.rows_removed),
+        ("rejected", _("Rejected"), job.rows_rejected),
+    ]
 
 
 def _complete(job: ImportJob) -> str:

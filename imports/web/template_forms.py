@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from imports.mapping.yaml_form import MOST_BYTES
 from imports.models import ImportJob, ImportTemplate, TemplateVersion
 from imports.templates import queries
-from imports.templates.rules import TemplateIdentity
+from imports.templates.rules import TemplateIdentity, offered_accounts
 from portal.models import Account, Tenant
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
@@ -43,7 +43,7 @@ class IdentityForm(forms.Form):
     def __init__(self, tenant: Tenant, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = cast("forms.ModelChoiceField[Account]", self.fields["account"])
-        field.queryset = Account.objects.filter(tenant=tenant).order_by("username")
+        field.queryset = offered_accounts(tenant)
 
     @classmethod
     def of(cls, template: ImportTemplate) -> IdentityForm:

@@ -27,6 +27,8 @@ LABELS = {
     "taken_before": _("Already imported"),
     "near_miss": _("Similar name"),
     "name_not_text": _("Unreadable name"),
+    "replaced": _("Replaced before it was picked up"),
+    "upload_open": _("Waiting for an upload"),
 }
 
 # The problems of a delivery's files: the manifest's INVALID values, and ours.

@@ -27,6 +27,18 @@ class Ending(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class EndedUpload:
+    """An upload at its end. size: bytes that arrived. source: which file it became
+    (`jail.source_of`), empty if it has no name. continues: it went on from the complete file of
+    its name, whose bytes are in it."""
+
+    ending: Ending
+    size: int
+    source: str = ""
+    continues: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AccountLimits:
     """What one account may use. Sizes in bytes."""
 
@@ -78,10 +90,8 @@ class Gate(Protocol):
     def upload_opened(self, session: UUID, login: Login, path: Path) -> UUID:
         """A file is being written."""
 
-    def upload_ended(
-        self, upload: UUID, login: Login, path: Path, ending: Ending, size: int
-    ) -> None:
-        """The file is not written any more. size: bytes that arrived."""
+    def upload_ended(self, upload: UUID, login: Login, path: Path, ended: EndedUpload) -> None:
+        """The file is not written any more."""
 
     def renamed(self, login: Login, old: Path, new: Path) -> None:
         """The account has renamed an upload."""

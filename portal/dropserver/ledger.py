@@ -15,11 +15,12 @@ from typing import TypeVar
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from portal import beats, bell, logs, tenancy
-from portal.dropserver.gate import Ending, Login, TryLater
+from portal.dropserver.gate import EndedUpload, Ending, Login, TryLater
 from portal.dropserver.journal import Journal
 from portal.dropserver.logins import Logins
 from portal.dropserver.paths import Path
@@ -73,7 +74,7 @@ class Ledger:
         text = _text(login, path)
         if unwritten := self._unwritten.get((login.endpoint_id, text)):
             return unwritten
-        return Ownership(await self._ask(lambda: _owner(login.endpoint_id, text)))
+        return await self._ask(lambda: _ownership(login.endpoint_id, text))
 
     def session_started(self, login: Login, ip: str, client: str) -> uuid.UUID:
         """See `Gate`."""
@@ -98,22 +99,23 @@ class Ledger:
         self._journal.add(partial(_open_upload, row, visit, login, _text(login, path)))
         return uid
 
-    def upload_ended(
-        self, upload: uuid.UUID, login: Login, path: Path, ending: Ending, size: int
-    ) -> None:
+    def upload_ended(self, upload: uuid.UUID, login: Login, path: Path, ended: EndedUpload) -> None:
         """See `Gate`."""
-        self._journal.add(
-            partial(_end_upload, self._rows.pop(upload), ending, size, timezone.now())
+        self._journal.add(partial(_end_upload, self._rows.pop(upload), ended, timezone.now()))
+        if ended.ending is Ending.COMPLETE:
+            self._remember_owner(login, path, ended.source)
+        log.info(
+            f"drop_upload_{ended.ending}",
+            account=login.account_id,
+            path=repr(path),
+            size=ended.size,
         )
-        if ending is Ending.COMPLETE:
-            self._remember_owner(login, path)
-        log.info(f"drop_upload_{ending}", account=login.account_id, path=repr(path), size=size)
 
     def renamed(self, login: Login, old: Path, new: Path) -> None:
         """See `Gate`."""
         before, after = _text(login, old), _text(login, new)
         self._unwritten.pop((login.endpoint_id, before), None)
-        self._journal.add(partial(_rename, login, before, after))
+        self._journal.add(partial(_rename, login, before, after, timezone.now()))
         self._remember_owner(login, new)
 
     def removed(self, login: Login, path: Path) -> None:
@@ -159,9 +161,10 @@ class Ledger:
         self._ringing.discard(tenant)
         self._bell.submit(bell.ring, bell.POLL, tenant)
 
-    def _remember_owner(self, login: Login, path: Path) -> None:
+    def _remember_owner(self, login: Login, path: Path, source: str = "") -> None:
         """Remember the owner of a file while its record waits in the journal."""
-        key, entry = (login.endpoint_id, _text(login, path)), Ownership(login.account_id)
+        key = (login.endpoint_id, _text(login, path))
+        entry = Ownership(login.account_id, source)
         self._unwritten[key] = entry
 
         def forget() -> None:
@@ -210,11 +213,15 @@ def _text(login: Login, path: Path) -> str:
     return "/".join((*login.home, *path))
 
 
-def _owner(endpoint_id: int, path: str) -> int | None:
-    complete = Upload.objects.filter(
-        endpoint_id=endpoint_id, path=path, state=Upload.State.COMPLETE
-    )
-    return complete.order_by("-started_at", "-pk").values_list("account_id", flat=True).first()
+def _complete(endpoint_id: int, path: str) -> QuerySet[Upload]:
+    """The complete uploads of a path, the newest first."""
+    rows = Upload.objects.filter(endpoint_id=endpoint_id, path=path, state=Upload.State.COMPLETE)
+    return rows.order_by("-started_at", "-pk")
+
+
+def _ownership(endpoint_id: int, path: str) -> Ownership:
+    newest = _complete(endpoint_id, path).values_list("account_id", "source").first()
+    return Ownership(*newest) if newest else Ownership()
 
 
 def _start_session(row: _Row, uid: uuid.UUID, login: Login, ip: str, client: str) -> None:
@@ -245,15 +252,23 @@ def _end_session(row: _Row, ended: datetime, reason: str) -> None:
     DropSession.objects.filter(pk=row.pk or 0).update(ended_at=ended, end_reason=reason)
 
 
-def _end_upload(row: _Row, ending: Ending, size: int, ended: datetime) -> None:
-    Upload.objects.filter(pk=row.pk or 0).update(state=ending.value, size=size, ended_at=ended)
+def _end_upload(row: _Row, ended: EndedUpload, moment: datetime) -> None:
+    upload = Upload.objects.filter(pk=row.pk or 0)
+    if ended.ending is Ending.COMPLETE and not ended.continues:
+        for path, endpoint_id in upload.values_list("path", "endpoint_id"):
+            _mark_replaced(endpoint_id, path, moment)
+    upload.update(state=ended.ending.value, size=ended.size, source=ended.source, ended_at=moment)
 
 
-def _rename(login: Login, old: str, new: str) -> None:
-    newest = Upload.objects.filter(
-        endpoint_id=login.endpoint_id, path=old, state=Upload.State.COMPLETE
-    ).order_by("-started_at")[:1]
-    Upload.objects.filter(pk__in=newest.values("pk")).update(path=new)
+def _rename(login: Login, old: str, new: str, moment: datetime) -> None:
+    if newest := _complete(login.endpoint_id, old).first():
+        _mark_replaced(login.endpoint_id, new, moment)
+        Upload.objects.filter(pk=newest.pk).update(path=new)
+
+
+def _mark_replaced(endpoint_id: int, path: str, moment: datetime) -> None:
+    """Note that an upload has taken this path: the collector tells what was lost by that."""
+    _complete(endpoint_id, path).filter(replaced_at=None).update(replaced_at=moment)
 
 
 def _mark_alive(alive: list[uuid.UUID]) -> None:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from portal.dropserver.gate import AccountLimits, Ending, Login
+from portal.dropserver.gate import AccountLimits, EndedUpload, Ending, Login
 from portal.dropserver.paths import Path
 from portal.dropserver.rights import Ownership
 
@@ -24,6 +24,7 @@ class UploadRecord:
     path: Path
     ending: Ending | None = None
     size: int = 0
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class MemoryGate:
         """See `Gate`: the newest complete upload of a path names the owner."""
         for sent in reversed(self.uploads.values()):
             if sent.path == path and sent.ending is Ending.COMPLETE:
-                return Ownership(sent.account)
+                return Ownership(sent.account, sent.source)
         return Ownership(None)
 
     def session_started(self, login: Login, ip: str, client: str) -> uuid.UUID:
@@ -106,12 +107,10 @@ class MemoryGate:
         self.uploads[upload] = UploadRecord(login.account_id, path)
         return upload
 
-    def upload_ended(
-        self, upload: uuid.UUID, login: Login, path: Path, ending: Ending, size: int
-    ) -> None:
+    def upload_ended(self, upload: uuid.UUID, login: Login, path: Path, ended: EndedUpload) -> None:
         """See `Gate`."""
         sent = self.uploads[upload]
-        sent.ending, sent.size = ending, size
+        sent.ending, sent.size, sent.source = ended.ending, ended.size, ended.source
 
     def renamed(self, login: Login, old: Path, new: Path) -> None:
         """See `Gate`."""

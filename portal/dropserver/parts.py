@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from portal.dropserver.jail import Jail, move, open_plain
+from portal.dropserver.jail import Jail, move, open_plain, source_of
 from portal.dropserver.paths import PARTS_DIRECTORY, Path
 
 _LOCKS = "locks"
@@ -46,6 +46,7 @@ class UploadPart:
 
     def __init__(self, parts: Parts, path: Path, name: str, fd: int, lock: int) -> None:
         self.path = path
+        self.source = ""  # which file it became, as `source_of` says; empty until it is finished
         self._parts = parts
         self._name = name
         self._fd = fd
@@ -107,13 +108,14 @@ class UploadPart:
             if self._failed is not None:
                 raise UploadBroken(self._failed)
             os.fsync(self._fd)
-            size = os.fstat(self._fd).st_size
+            status = os.fstat(self._fd)
             self._parts.rename_part(self._name, self.path, may_replace=may_replace)
         except OSError:
             self.abandon()
             raise
+        self.source = source_of(status)
         self._release()
-        return size
+        return status.st_size
 
     def abandon(self) -> int:
         """Keep the part for a resume, cut to what arrived without a gap. Returns that size."""

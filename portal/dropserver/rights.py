@@ -19,6 +19,10 @@ NO_NEW_FOLDERS = "Only the portal creates folders. Upload to one of the existing
 NO_FOLDER_REMOVAL = "Folders belong to the portal and cannot be renamed or removed."
 NO_LINKS = "Links are not supported."
 
+# What the portal appends to a file's name for the rows that it rejected; the sender corrects them
+# and puts the file back under this very name.
+ERRORS_ENDING = ".errors.csv"
+
 # Below it each template account has its home, which it sees as its root.
 HOMES = "homes"
 
@@ -54,9 +58,16 @@ class Ownership:
 
     A claimed manifest gets another name (`CLAIMED_SUFFIX`), so the name shows the claim; its data
     files are read from a snapshot, so replacing one meanwhile does no harm.
+    source: which file was uploaded (`jail.source_of`), empty where that is not known: a file of
+    that name that is another one now was made by the portal since.
     """
 
     owner: int | None = None
+    source: str = ""
+
+    def of_file(self, source: str) -> Ownership:
+        """The owner of the file that has the name now."""
+        return Ownership() if self.source and self.source != source else self
 
 
 def refusal_of_place(home: Path, path: Path) -> str | None:
@@ -71,10 +82,15 @@ def refusal_of_place(home: Path, path: Path) -> str | None:
 
 
 def refusal_to_upload(name: str, existing: Ownership | None, account: int) -> str | None:
-    """Why an account may not write a name. existing: the file that has the name now."""
+    """Why an account may not write a name. existing: the file that has the name now.
+
+    An error attachment of the portal's may be replaced: corrected, it comes back under its name.
+    """
     if is_state_file(name):
         return f"Names ending in {_suffix(name)} are reserved for the portal."
-    return None if existing is None else _refusal_to_touch(name, existing, account)
+    if existing is None or (existing.owner is None and name.endswith(ERRORS_ENDING)):
+        return None
+    return _refusal_to_touch(name, existing, account)
 
 
 def refusal_to_rename(

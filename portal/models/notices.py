@@ -22,6 +22,7 @@ class Notice(TenantOwned):
 
     class Event(models.TextChoices):
         UNMATCHED = "unmatched", "No matching template"
+        NOT_TAKEN = "not_taken", "Delivery not picked up"
         HELD = "held", "Held"
         DECIDED = "decided", "Decided"
         FAILED = "failed", "Failed"

@@ -67,6 +67,7 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role)
     mail_unmatched = models.BooleanField(null=True, blank=True)
+    mail_not_taken = models.BooleanField(null=True, blank=True)
     mail_held = models.BooleanField(null=True, blank=True)
     mail_failed = models.BooleanField(null=True, blank=True)
     mail_completed = models.BooleanField(null=True, blank=True)

@@ -29,6 +29,8 @@ class Upload(TenantOwned):
     """A file written by an account. The newest complete row of a path names the file's owner.
 
     path: relative to the endpoint's directory. A *partial* upload was cut off with the file open.
+    source: which file it became (`dropserver.jail.source_of`). replaced_at: when a later upload
+    took its name, until the collector has looked whether a delivery was lost by that.
     """
 
     class State(models.TextChoices):
@@ -46,12 +48,20 @@ class Upload(TenantOwned):
     size = models.BigIntegerField(default=0)
     started_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    source = models.CharField(max_length=120, blank=True)
+    replaced_at = models.DateTimeField(null=True, blank=True)
+    replaced_checked = models.BooleanField(default=False)
 
     class Meta:
         indexes = [
             models.Index(fields=["endpoint", "path", "-started_at"], name="upload_by_path"),
             # The collector waits for uploads that a dependency is still receiving.
             models.Index(fields=["endpoint"], name="upload_open", condition=models.Q(state="open")),
+            models.Index(
+                fields=["endpoint"],
+                name="upload_replaced",
+                condition=models.Q(replaced_at__isnull=False, replaced_checked=False),
+            ),
         ]
 
 

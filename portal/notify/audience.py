@@ -15,6 +15,7 @@ Event = Notice.Event
 # The switch on the membership, and the lowest role that has it on by default.
 _SWITCHES: dict[str, tuple[str, Role | None]] = {
     Event.UNMATCHED: ("mail_unmatched", Role.ADMIN),
+    Event.NOT_TAKEN: ("mail_not_taken", Role.MANAGER),
     Event.HELD: ("mail_held", Role.MANAGER),
     Event.DECIDED: ("mail_held", Role.MANAGER),
     Event.FAILED: ("mail_failed", Role.MANAGER),

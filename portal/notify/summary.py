@@ -22,6 +22,7 @@ _ORDER = (
     Notice.Event.REFUSED,
     Notice.Event.HELD,
     Notice.Event.UNMATCHED,
+    Notice.Event.NOT_TAKEN,
     Notice.Event.FAILED,
     Notice.Event.EXPORT_FAILED,
     Notice.Event.DECIDED,
@@ -78,7 +79,7 @@ def subject(tenant: Tenant, notices: list[Notice]) -> str:
     """One line: the notice itself, or how many there are of what."""
     if len(notices) == 1:
         return one_line(f"[{tenant.name}] {notices[0].title}", 150)
-    groups = (f"{len(g.notices) + g.more:,} {g.label.lower()}" for g in _groups(notices))
+    groups = (f"{g.label.lower()}: {len(g.notices) + g.more:,}" for g in _groups(notices))
     return one_line(f"[{tenant.name}] {', '.join(groups)}", 150)
 
 

@@ -59,7 +59,9 @@ class Field:
     compared without case; value_aliases: other accepted spellings (folded) to canonical ones.
     references: name of the record type whose key the value must be. many: a list of values in one
     cell, separated by comma, semicolon or bar. blank: overrides the feed's rule. sample: a value
-    for template files and documentation.
+    for template files and documentation. pattern_words: the form that `pattern` asks for, a
+    sentence for senders. day_first, decimal_comma: how 02/01/2027 and 1,250 are read; None where
+    the column contradicts itself, and what can be read in two ways cannot be read.
     """
 
     name: str
@@ -77,6 +79,9 @@ class Field:
     blank: Blank | None = None
     sample: str = ""
     description: str = ""
+    pattern_words: str = field(default="", repr=False)
+    day_first: bool | None = field(default=False, repr=False)
+    decimal_comma: bool | None = field(default=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +95,8 @@ class Rule:
       blank_when     `field` must be blank where `other` has one of `values`
       only_one       at most one active record of the type has one of `values` in `field`
       tree           `field` names the parent's key; no cycle may arise
+      within_parent  `field` names the parent's key; `values` are the two fields, from and to, which
+                     must lie inside those of the parent
     severity: "error" rejects the row, "warning" only adds an issue.
     """
 

@@ -113,6 +113,7 @@ FIELD: Converters = {
     "header_required": flag,
     "max_length": count,
     "pattern": text,
+    "pattern_words": text,
     "values": texts,
     "value_aliases": _folded_texts,
     "aliases": texts,

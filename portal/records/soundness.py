@@ -14,7 +14,7 @@ from portal.records.definitions import Feed, Field, FieldType, RecordType, Rule
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # also the name of an SQL view
 _BEYOND_LINEAR = re.compile(r"\(\?<?[=!]|\(\?P=|\\[1-9]")
 _NEEDS_OTHER = frozenset({"differs", "not_after", "required_unless", "blank_when"})
-_NEEDS_VALUES = frozenset({"required_unless", "blank_when", "only_one"})
+_NEEDS_VALUES = frozenset({"required_unless", "blank_when", "only_one", "within_parent"})
 _KINDS = _NEEDS_OTHER | _NEEDS_VALUES | {"tree"}
 
 
@@ -157,6 +157,7 @@ def _rule_faults(rule: Rule, record_type: RecordType, names: set[str]) -> Iterat
         return
     special: Mapping[str, Callable[[Rule, RecordType], Iterator[str]]] = {
         "tree": _tree_faults,
+        "within_parent": _within_faults,
         "not_after": _order_faults,
     }
     if rule.kind in special:
@@ -167,6 +168,14 @@ def _tree_faults(rule: Rule, record_type: RecordType) -> Iterator[str]:
     field = record_type.field(rule.field)
     if field.references != record_type.name or field.many:
         yield "the field must refer to one record of its own record type"
+
+
+def _within_faults(rule: Rule, record_type: RecordType) -> Iterator[str]:
+    yield from _tree_faults(rule, record_type)
+    times = {FieldType.DATE, FieldType.DATETIME}
+    types = {field.name: field.type for field in record_type.fields}
+    if len(rule.values) != 2 or not {types.get(name) for name in rule.values} <= times:
+        yield "`values` must name two fields that are dates: from and to"
 
 
 def _order_faults(rule: Rule, record_type: RecordType) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which mails a person gets: four switches of each member."""
+"""Which mails a person gets: the switches of each member."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ _SWITCHES = (
         "mail_unmatched",
         gettext_lazy("A file that matches no template"),
         gettext_lazy("It waits in its folder until a template has its name."),
+    ),
+    (
+        "mail_not_taken",
+        gettext_lazy("A delivery that was not picked up"),
+        gettext_lazy(
+            "A manifest that cannot be read or has invalid lines, a file in a folder that feeds "
+            "nothing, or one that was overwritten before it was picked up."
+        ),
     ),
     (
         "mail_held",

@@ -51,6 +51,8 @@ LOOKS: dict[str, tuple[str, str]] = {
     "open": ("active", "upload"),
     "partial": ("warn", "alert-triangle"),
     "unmatched": ("warn", "folder-question"),
+    "replaced": ("warn", "alert-triangle"),
+    "upload_open": ("active", "upload"),
     "misplaced": ("bad", "folder-question"),
     "waiting_for_manifest": ("quiet", "clock"),
     "in_progress": ("active", "upload"),

@@ -269,10 +269,9 @@ def _template(cast: Cast, job: ImportJob) -> ImportTemplate:
         "settings": {"operation": "mirror", "limits": {"removes": "5%"}},
     }  # fmt: skip
     actor = Actor(cast.admin)
-    identity = TemplateIdentity(
-        name="People of the registrar", account=cast.account, file_names=("people.csv", LONG)
-    )
+    identity = TemplateIdentity(name="People of the registrar", file_names=("people.csv", LONG))
     template = actions.create(cast.home, actor, identity, "accounts", parse(spec))
+    ImportTemplate.objects.filter(pk=template.pk).update(account=cast.account)
     lookup = {"lookup": {"table": HOSTILE.replace("\u202e", "")}}
     spec["fields"]["Email"]["steps"] = [lookup]
     spec["fields"]["FirstName"]["steps"] = [{"case": "title"}, {"map": {"values": {"NN": ""}}}]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from imports.arrivals.names import ERRORS_ENDING, RESULT_ENDING
+from imports.arrivals.names import RESULT_ENDING
 from imports.manifest import ManifestState, Problem, parse
+from portal.dropserver.rights import ERRORS_ENDING
 
 TEXT = (Path(__file__).parents[2] / "docs" / "senders.md").read_text()
 

@@ -18,7 +18,7 @@ from portal.models import Record, RecordChange
 from tests.faults.harness import RESUME_SECONDS, eventually
 from tests.faults.sender import COLUMNS, Sender
 
-_OF_THE_PORTAL = re.compile(r".+\.result\.txt")
+_OF_THE_PORTAL = re.compile(r".+\.result\.(?:txt|json)")
 
 
 def hold(*senders: Sender, seconds: float = RESUME_SECONDS) -> None:

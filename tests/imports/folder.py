@@ -75,7 +75,7 @@ class Folders:
 
     def names(self, feed: str = "") -> set[str]:
         """The names of the files in the folder."""
-        return {path.name for path in self.folder(feed).iterdir()}
+        return without_data({path.name for path in self.folder(feed).iterdir()})
 
     def text(self, name: str, feed: str = "") -> str:
         return (self.folder(feed) / name).read_text()
@@ -83,6 +83,14 @@ class Folders:
     def sightings(self) -> dict[str, str]:
         """The verdicts about the files that are there, by path."""
         return dict(Sighting.objects.filter(gone_at=None).values_list("path", "verdict"))
+
+
+def without_data(names: set[str]) -> set[str]:
+    """The names without the receipts as JSON: each of them has one as text beside it."""
+    data = {name for name in names if name.endswith(".result.json")}
+    texts = {name for name in names if name.endswith(".result.txt")}
+    assert {name.removesuffix("json") for name in data} == {n.removesuffix("txt") for n in texts}
+    return names - data
 
 
 def arrivals() -> list[str]:

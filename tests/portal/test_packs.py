@@ -299,6 +299,7 @@ def test_terms_sections_and_enrollments_end_after_they_begin() -> None:
         ("differs", "ParentIdentifier", "TermIdentifier", (), "error"),
         ("required_unless", "ParentIdentifier", "Type", ("Annual",), "warning"),
         ("tree", "ParentIdentifier", None, (), "error"),
+        ("within_parent", "ParentIdentifier", None, ("BeginDate", "EndDate"), "error"),
     }
 
 

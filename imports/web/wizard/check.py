@@ -20,7 +20,7 @@ from imports.jobs import queries
 from imports.mapping.differences import source_words
 from imports.mapping.spec import BadSpec, Spec, parse
 from imports.models import ImportDraft, ImportJob
-from imports.templates.rules import TemplateIdentity
+from imports.templates.rules import TemplateIdentity, offered_accounts
 from imports.web import progress
 from imports.web.wizard import frame
 from portal.changes import ChangedMeanwhile
@@ -153,6 +153,7 @@ class TemplateForm(forms.Form):
     """A template's name and the files it is for.
 
     based_on: the version of the template that the page shows, or the sent page showed.
+    identity_seen: likewise of its name, account and file names.
     """
 
     name = forms.CharField(
@@ -182,7 +183,10 @@ class TemplateForm(forms.Form):
         self.based_on = (
             running.template_version(draft) if data is None else acting.based_on(request)
         )
-        accounts = Account.objects.filter(tenant=request.tenant).order_by("username")
+        self.identity_seen = (
+            running.identity_digest(draft) if data is None else data.get("identity_seen", "")
+        )
+        accounts = offered_accounts(request.tenant)
         self.fields["account"].queryset = accounts  # type: ignore[attr-defined]
 
     def identity(self) -> TemplateIdentity:
@@ -218,6 +222,7 @@ def finish(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
             "problems": frame.problems(draft),
             "checked": job if job and running.is_current(draft) else None,
             "planned": bool(job and job.state == State.PLANNED and running.is_current(draft)),
+            "doubt": running.doubt(draft),
             "counts": _counts(job) if job else [],
         }
         return frame.page(request, "finish", draft, "draft-finish", context, status)
@@ -230,15 +235,24 @@ def _save(request: TenantRequest, draft: ImportDraft, form: TemplateForm) -> Htt
     if not form.is_valid():
         raise frame.NotSaved
     actor, version = acting.actor(request), frame.version(request)
+    if (doubt := running.doubt(draft)) and "unvalidated" not in request.POST:
+        form.add_error(None, str(doubt))
+        raise frame.NotSaved
     try:
         saved = running.save_template(
-            draft, actor, version, form.identity(), based_on=form.based_on
+            draft,
+            actor,
+            version,
+            form.identity(),
+            based_on=form.based_on,
+            identity_seen=form.identity_seen,
         )
     except keeping.DraftChanged:
         raise
     except ChangedMeanwhile as changed:
         # Saving again is then a decision: the page has said what differs.
         form.based_on = changed.number
+        form.identity_seen = running.identity_digest(draft)
         form.add_error(None, acting.changed_words(changed))
         raise frame.NotSaved(409) from changed
     except (running.NotReady, BadSpec) as unready:

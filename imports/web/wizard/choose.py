@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from imports.drafts import guessing, keeping, running
+from imports.drafts import guessing, keeping, likely, running
 from imports.mapping.automatch import targets_of
 from imports.web.wizard import frame
 from portal.models import Role
@@ -56,7 +56,8 @@ def choose(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         return redirect("draft-settings", uid)
 
     def show(status: int) -> HttpResponse:
-        context = {"packs": _packs(), "chosen": chosen}
+        likely_feeds = likely.better_feeds(draft) if draft.content else []
+        context = {"packs": _packs(), "chosen": chosen, "likely_feeds": likely_feeds}
         return frame.page(request, "choose", draft, "draft-choose", context, status)
 
     return frame.answer(request, draft, save, show)

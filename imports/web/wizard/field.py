@@ -9,12 +9,13 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from imports.drafts import counting, guessing, keeping, sampling, trying
 from imports.jobs import pinned_lookups
 from imports.mapping.tables import written_in
-from imports.mapping.values import value_map
+from imports.mapping.values import ValueSuggestion, value_map
 from imports.models import ImportDraft
 from imports.web.wizard import frame, step_form
 from imports.web.wizard.mapping import header_of, save_mapping
@@ -24,7 +25,6 @@ from portal.web.permissions import TenantRequest, require
 
 _TRIED = 8
 _VALUES = 100  # values a page
-_SURE = 0.7
 
 
 @require_http_methods(["GET", "POST"])
@@ -89,7 +89,7 @@ def _initial_parameters(
     if kind != "map" or not source["columns"] or not target.values:
         return usual
     counted = dict(counting.values_of(draft, source["columns"][0])["values"])
-    ideas = [idea for idea in value_map(target, counted) if idea.value and idea.confidence >= _SURE]
+    ideas = [idea for idea in value_map(target, counted) if idea.is_likely]
     return {"values": {idea.spelling: idea.value for idea in ideas}, "other": "reject"}
 
 
@@ -98,7 +98,7 @@ def _next(request: TenantRequest, uid: uuid.UUID, number: int) -> str:
     if do == "done":
         return f"{reverse('draft-map', args=[uid])}#field-{number}"
     place = reverse("draft-field", args=[uid, number])
-    word, _sign, at = do.partition("-")
+    word, _hyphen, at = do.partition("-")
     if word == "values":
         return f"{place}?values={step_form.number(at)}#steps"
     if word in ("add", "up", "down", "remove"):
@@ -162,6 +162,14 @@ def _step(
     return shown
 
 
+def _guess(idea: ValueSuggestion | None, meant: str | None) -> str:
+    """The mark beside a value: that its meaning was guessed and why, or what it might mean."""
+    if idea is None or meant not in (None, idea.value):
+        return ""
+    words = _("a guess: %(reason)s") if meant else _("perhaps %(value)s: %(reason)s")
+    return words % {"value": idea.value, "reason": idea.reason}
+
+
 def _looked_up(draft: ImportDraft, given: dict[str, Any]) -> dict[str, Any]:
     """The columns that values can come from, with the chosen one marked."""
     tables = pinned_lookups.columns(draft.tenant_id)
@@ -191,9 +199,15 @@ def _value_map(
     in_file = {value for value, _count in rows}
     rows += [(value, 0) for value in values if value not in in_file]
     page = Paginator(rows, _VALUES).get_page(request.GET.get("values"))
+    ideas = value_map(target, dict(page.object_list)) if target.values else []
+    guesses = {idea.spelling: idea for idea in ideas if idea.value and not idea.is_certain}
     return {
         "page": page,
-        "pairs": [(value, count, values.get(value, "")) for value, count in page.object_list],
+        "pairs": [
+            (value, count, values.get(value, ""), _guess(guesses.get(value), values.get(value)))
+            for value, count in page.object_list
+        ],
+        "guessed": any(values.get(value) == idea.value for value, idea in guesses.items()),
         "counted": counted,
         "left": sum(1 for value, _count in rows if value not in values),
         "total": len(rows),

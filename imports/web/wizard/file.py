@@ -19,8 +19,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from imports.drafts import keeping, likely, receiving, sampling
-from imports.issues import FileRefused
+from imports.issues import FileRefused, headline
 from imports.models import ImportDraft
+from imports.scan.encoding import ENCODING_NAMES
 from imports.web.wizard import frame
 from portal.models import Role
 from portal.web import live, uploads
@@ -29,12 +30,7 @@ from portal.web.permissions import TenantRequest, require
 _IN_FOLDER = "lies-"  # before the number of a file in a folder
 _SHOWN_ROWS = 8
 _SHOWN_COLUMNS = 40
-_ENCODINGS = [
-    ("utf-8", "UTF-8"),
-    ("cp1252", "Windows-1252"),
-    ("utf-16-le", "UTF-16 LE"),
-    ("utf-16-be", "UTF-16 BE"),
-]
+_ENCODINGS = list(ENCODING_NAMES.items())
 
 
 def _select(label: Any, choices: list[tuple[str, Any]]) -> forms.ChoiceField:
@@ -67,6 +63,10 @@ class ReadingForm(forms.Form):
             (";", gettext_lazy("Semicolon")),
             ("tab", gettext_lazy("Tab")),
             ("|", gettext_lazy("Vertical bar |")),
+            ("space", gettext_lazy("Space")),
+            (":", gettext_lazy("Colon")),
+            ("^", "^"),
+            ("~", "~"),
         ],
     )
     quote = _select(
@@ -82,7 +82,6 @@ class ReadingForm(forms.Form):
         gettext_lazy("Header row"),
         gettext_lazy("Counted after the skipped lines; 0 if there is none."),
     )
-    skip_last = _count(gettext_lazy("Rows to skip at the end"))
 
     def reading(self, draft: ImportDraft) -> dict[str, Any]:
         """The reading as a spec writes it; the sheet stays as it is."""
@@ -138,7 +137,7 @@ def _use_fetched(request: TenantRequest, draft: ImportDraft) -> ImportDraft:
 
 
 def _reasons(refused: FileRefused) -> str:
-    return " ".join(issue.message for issue in refused.issues[:3])
+    return headline(refused.issues)
 
 
 def _page(

@@ -57,7 +57,7 @@ def steps(draft: ImportDraft, current: str) -> list[dict[str, Any]]:
         "draft-settings": True,
         "draft-file": bool(draft.content),
         "draft-map": bool(draft.content) and not problems(draft),
-        "draft-check": running.is_current(draft),
+        "draft-check": running.doubt(draft) is None,
         "draft-finish": draft.job_id is not None or draft.template_id is not None,
     }
     return [

@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from imports.check.columns import near_names
-from imports.drafts import guessing, keeping, trying
+from imports.drafts import guessing, keeping, likely, running, trying
 from imports.mapping.differences import source_words
 from imports.mapping.spec import BadSpec, parse
 from imports.models import ImportDraft
 from imports.web.wizard import frame, step_form
+from portal.faults import Refused
 from portal.models import Role
 from portal.records.definitions import Field, FieldType
 from portal.web import acting
@@ -46,7 +47,7 @@ def fields(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         then = request.POST.get("then", "")
         if (number := _position(then, targets)) is not None:
             return redirect("draft-field", uid, number)
-        return redirect("draft-check" if then == "check" else "draft-map", uid)
+        return _validated(request, draft) if then == "check" else redirect("draft-map", uid)
 
     def show(status: int) -> HttpResponse:
         draft.spec = keeping.with_part(draft, fields=mapping)
@@ -54,6 +55,18 @@ def fields(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         return frame.page(request, "map", draft, "draft-map", context, status)
 
     return frame.answer(request, draft, save, show)
+
+
+def _validated(request: TenantRequest, draft: ImportDraft) -> HttpResponse:
+    """Begin the validation of what was saved; the page shows what keeps it from that."""
+    try:
+        running.validate(draft, request.user, draft.version)
+    except keeping.DraftChanged:
+        raise
+    except Refused as refused:
+        frame.show_reasons(request, refused)
+        return redirect("draft-map", draft.uid)
+    return redirect("draft-check", draft.uid)
 
 
 def save_mapping(request: TenantRequest, draft: ImportDraft, mapping: dict[str, Any]) -> None:
@@ -102,10 +115,12 @@ def _context(draft: ImportDraft, targets: list[Field], mapping: dict[str, Any]) 
         for number, field in enumerate(targets)
     ]
     used = {name for source in mapping.values() for name in source.get("columns", ())}
+    missing = [row for row in rows if row["needed"] and not row["source"]]
     return {
         "rows": rows,
         "problems": frame.problems(draft),
-        "missing": [row for row in rows if row["needed"] and not row["source"]],
+        "missing": missing,
+        "likely_feeds": likely.better_feeds(draft) if missing else [],
         "used": len(used),
         "total": len(header),
         "unused": len([name for name in header if name and name not in used]),

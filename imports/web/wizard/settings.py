@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from imports.drafts import guessing, keeping
 from imports.mapping.definitions import MEASURES
 from imports.models import ImportDraft
+from imports.web.limits import LABELS, hint, placeholder
 from imports.web.wizard import frame
 from portal.faults import Fault
 from portal.models import Role
@@ -23,14 +24,6 @@ from portal.web.permissions import TenantRequest, require
 _TEXT = {"class": "form-control", "autocomplete": "off"}
 _CHECK = {"class": "form-check-input"}
 _PER = ("creates", "updates", "removes")
-_MEASURES = {
-    "creates": _("Records created"),
-    "updates": _("Records updated"),
-    "removes": _("Records removed"),
-    "rejects": _("Rows rejected"),
-    "size_change": _("Change in file size"),
-    "key_churn": _("New and missing identifiers"),
-}
 
 
 def _select(
@@ -128,11 +121,12 @@ class SettingsForm(forms.Form):
             self.fields[name].choices = [("", none), *named]  # type: ignore[attr-defined]
         for prefix, names in (("limit", MEASURES), ("per", _PER)):
             for name in names:
+                shown = placeholder(name if prefix == "limit" else "")
                 field = forms.CharField(
-                    label=_MEASURES[name],
+                    label=LABELS[name],
                     required=False,
                     max_length=20,
-                    widget=forms.TextInput(attrs={**_TEXT, "placeholder": _("10% or 500")}),
+                    widget=forms.TextInput(attrs={**_TEXT, "placeholder": shown}),
                 )
                 self.fields[f"{prefix}_{name}"] = field
 
@@ -215,7 +209,8 @@ def settings(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     )
 
     def show(status: int) -> HttpResponse:
-        return frame.page(request, "settings", draft, "draft-settings", {"form": form}, status)
+        context = {"form": form, "limits_hint": hint()}
+        return frame.page(request, "settings", draft, "draft-settings", context, status)
 
     return frame.answer(request, draft, lambda: _save(request, draft, form), show)
 

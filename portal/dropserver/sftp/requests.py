@@ -147,7 +147,7 @@ class DropFiles(asyncssh.SFTPServer):
                 raise SFTPNoSuchFile(f"There is no file {shown(names)}.")
             return
         refuse_directory(existing)
-        ownership = await self._uploads.ownership(names)
+        ownership = await self._uploads.ownership(names, existing)
         refuse(rights.refusal_to_remove(names[-1], ownership, self._visit.login.account_id))
         self._jail.remove(names)
         self._visit.gate.removed(self._visit.login, names)
@@ -223,16 +223,17 @@ class DropFiles(asyncssh.SFTPServer):
 
     async def _rename(self, old: Path, new: Path, *, replace: bool) -> None:
         self._uploads.refuse_place(old, new)
-        refuse_directory(self._jail.stat(old))
+        status = self._jail.stat(old)
+        refuse_directory(status)
         target = self._uploads.stat(new)
         if target is not None:
             refuse_directory(target)
         refuse(
             rights.refusal_to_rename(
                 old[-1],
-                await self._uploads.ownership(old),
+                await self._uploads.ownership(old, status),
                 new[-1],
-                None if target is None else await self._uploads.ownership(new),
+                None if target is None else await self._uploads.ownership(new, target),
                 self._visit.login.account_id,
             )
         )

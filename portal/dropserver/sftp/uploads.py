@@ -15,8 +15,8 @@ import asyncssh
 from asyncssh import SFTPNoSuchFile, SFTPPermissionDenied
 
 from portal.dropserver import rights
-from portal.dropserver.gate import Ending, Gate, Login, TryLater
-from portal.dropserver.jail import Jail, refuse_directory
+from portal.dropserver.gate import EndedUpload, Ending, Gate, Login, TryLater
+from portal.dropserver.jail import Jail, refuse_directory, source_of
 from portal.dropserver.parts import Parts, UploadPart
 from portal.dropserver.paths import Path, shown
 from portal.dropserver.rights import Ownership
@@ -42,6 +42,7 @@ class OpenUpload:
     upload: UUID
     append: bool
     replaces: tuple[int, int] | None  # device and inode of the file it was allowed to replace
+    continues: bool = False  # it began with the bytes of the complete file of that name
 
     def write(self, offset: int, data: bytes) -> int:
         """Write all of data, at offset or at the end. Raises OSError."""
@@ -68,7 +69,13 @@ class Uploads:
         else:
             part = await self.on_disk(lambda: self._parts.open(path, fresh=False))
         upload = self._visit.gate.upload_opened(self._visit.session, self._visit.login, path)
-        return OpenUpload(part, upload, bool(pflags & asyncssh.FXF_APPEND), _identity(existing))
+        return OpenUpload(
+            part,
+            upload,
+            append=bool(pflags & asyncssh.FXF_APPEND),
+            replaces=_identity(existing),
+            continues=not fresh and existing is not None,
+        )
 
     async def finish(self, writing: OpenUpload) -> None:
         """Give a closed upload its name. Raises OSError; the upload then stays a part."""
@@ -98,12 +105,13 @@ class Uploads:
         for path in paths:
             refuse(rights.refusal_of_place(self._visit.login.home, path))
 
-    async def ownership(self, path: Path) -> Ownership:
-        """The owner of a file. Raises SFTPFailure if that cannot be known now."""
+    async def ownership(self, path: Path, status: os.stat_result) -> Ownership:
+        """The owner of a file with that status. Raises SFTPFailure if that cannot be known now."""
         try:
-            return await self._visit.gate.ownership(self._visit.login, path)
+            newest = await self._visit.gate.ownership(self._visit.login, path)
         except TryLater as later:
             raise asyncssh.SFTPFailure(str(later)) from None
+        return newest.of_file(source_of(status))
 
     async def on_disk(self, step: Callable[[], Answer]) -> Answer:
         """Run a step that waits for the disk in a thread."""
@@ -111,7 +119,8 @@ class Uploads:
 
     def _ended(self, writing: OpenUpload, ending: Ending, size: int) -> None:
         visit = self._visit
-        visit.gate.upload_ended(writing.upload, visit.login, writing.part.path, ending, size)
+        ended = EndedUpload(ending, size, writing.part.source, writing.continues)
+        visit.gate.upload_ended(writing.upload, visit.login, writing.part.path, ended)
 
     def _refuse_flags(self, path: Path, pflags: int, existing: os.stat_result | None) -> None:
         if existing is not None:
@@ -122,7 +131,7 @@ class Uploads:
             raise SFTPNoSuchFile(f"There is no file {shown(path)}.")
 
     async def _refuse_upload(self, path: Path, existing: os.stat_result | None) -> None:
-        ownership = None if existing is None else await self.ownership(path)
+        ownership = None if existing is None else await self.ownership(path, existing)
         refuse(rights.refusal_to_upload(path[-1], ownership, self._visit.login.account_id))
 
     async def _may_replace(self, writing: OpenUpload) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imports.arrivals.decisions import Verdict, shown, utc_minute
+from imports.arrivals.decisions import Verdict, minute, shown
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.manifest import ManifestDetection, detect
 
@@ -174,4 +175,5 @@ def test_every_file_is_claimed_or_explained_whatever_its_name_and_time(
 def test_foreign_names_are_shown_harmless() -> None:
     assert shown("a\nb\u202ecsv\udcff") == "a\\u000ab\\u202ecsv\\udcff"
     assert len(shown("x" * 500)) == 120
-    assert utc_minute(NOW) == "2025-03-01 12:00 UTC"
+    assert minute(NOW, UTC) == "2025-03-01 12:00 UTC"
+    assert minute(NOW, ZoneInfo("America/Chicago")) == "2025-03-01 06:00 America/Chicago"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -40,6 +41,15 @@ def test_it_matches_the_exact_name_of_a_template() -> None:
     ]
     assert detection.decisions == []
     assert detection.unmatched == []
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("of_template", ["NFC", "NFD"])
+def test_accents_that_are_written_apart_are_the_same_name(form: str, of_template: str) -> None:
+    name = "matrículas.csv"
+    listing = Listing([entry(unicodedata.normalize(form, name))])
+    detection = detect(listing, NOW, {unicodedata.normalize(of_template, name): 7}, QUIET)
+    assert [match.template for match in detection.matches] == [7]
 
 
 @pytest.mark.parametrize(

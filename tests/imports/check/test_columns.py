@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports.check.columns import ColumnMapping, numbered
-from imports.check.matching import match
 from imports.issues import Code, FileRefused, Severity
+from imports.mapping.matching import match
 from portal.records.catalog import catalog
+from tests.sizes import examples
 
 ACCOUNTS = ["PersonIdentifier", "FirstName", "LastName", "Email"]
 ENGAGE = ["Action", "Username", "FirstName", "LastName", "CampusEmail"]
@@ -88,6 +89,75 @@ def test_it_names_every_missing_column_and_what_is_near() -> None:
         ),
         (Code.MISSING_COLUMN, 'The column "Email" is missing. The file has "Mail": rename it.'),
     ]
+
+
+def renamed(header: list[str], feed: str = "accounts") -> dict[str, str]:
+    """Missing column to the file's that it is advised to rename; "" where to add one."""
+    with pytest.raises(FileRefused) as refused:
+        matched(header, feed)
+    return {issue.column or "": issue.value for issue in refused.value.issues}
+
+
+def test_one_column_is_never_to_be_renamed_to_two() -> None:
+    header = ["Section Identifer", "Term", "CourseIdentifier", "Title"]
+    assert renamed(header, "sections") == {
+        "SectionIdentifier": "Section Identifer",
+        "TermIdentifier": "Term",
+        "Number": "",
+        "BeginDate": "",
+        "EndDate": "",
+        "DeliveryMode": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (["PersonIdentifier", "Surname", "Email"], {"FirstName": "", "LastName": "Surname"}),
+        (["PersonIdentifier", "LastName", "Surname", "Email"], {"FirstName": ""}),
+        (["PersonIdentifier", "LastName", "Preferred Name", "Email"], {"FirstName": ""}),
+        (["PersonIdentifier", "FirstName", "Family name", "e-mail"],
+         {"LastName": "Family name", "Email": "e-mail"}),
+        (["Persn Identifier", "Given name", "Family name", "Mail"],
+         {"PersonIdentifier": "Persn Identifier", "FirstName": "Given name",
+          "LastName": "Family name", "Email": "Mail"}),
+        (["PersonIdentifier", "FirstName", "LastName", "Telephone"], {"Email": ""}),
+    ],
+)  # fmt: skip
+def test_a_column_that_means_another_field_is_not_to_be_renamed(
+    header: list[str], expected: dict[str, str]
+) -> None:
+    assert renamed(header) == expected
+
+
+def test_the_columns_that_nothing_takes_are_named_once() -> None:
+    messages = [message for _, message in refusal(["Colour", "Shoe", "FirstName"])]
+    assert messages[0] == (
+        'The column "PersonIdentifier" is missing. Add it with exactly this spelling.'
+        ' Of the file\'s columns nothing takes "Colour", "Shoe".'
+    )
+    assert not any("nothing takes" in message for message in messages[1:])
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["Section Identifer", "Term", "Term Id", "Course", "CourseIdentifer", "Begin", "Start",
+             "Start Date", "EndDat", "Mode", "Delivery", "Number", "Sec No", "Surname", "Foo"]
+        ),
+        unique=True,
+    )
+)  # fmt: skip
+def test_no_column_of_any_header_is_advised_twice(header: list[str]) -> None:
+    advised = [column for column in renamed([*header, "Zzz"], "sections").values() if column]
+    assert len(advised) == len(set(advised))
+
+
+def test_no_two_unknown_columns_are_said_to_mean_the_same() -> None:
+    header = ["PersonIdentifier", "SectionIdentifier", "Rolle", "Roles"]
+    warnings = matched(header, "instructors").warnings
+    assert sum('Did you mean "Role"?' in warning.message for warning in warnings) == 1
 
 
 def test_a_column_whose_cells_may_be_blank_must_still_be_there() -> None:
@@ -224,3 +294,31 @@ def test_any_header_is_mapped_or_refused(header: list[str]) -> None:
 )
 def test_names_that_are_there_again_get_a_number(header: list[str], names: list[str]) -> None:
     assert numbered(header) == names
+
+
+@pytest.mark.parametrize(
+    "name", ["\u200bPersonIdentifier", "Person\u00adIdentifier", "\ufeffPERSONIDENTIFIER\u00a0"]
+)
+def test_what_nobody_sees_in_a_header_does_not_count(name: str) -> None:
+    feed = catalog().feed("accounts")
+    header = [name, "FirstName", "LastName", "Email"]
+    mapping = match(header, feed, catalog().record_type("accounts"))
+    assert mapping.columns[0][1].name == "PersonIdentifier"
+    assert mapping.warnings == ()
+
+
+def test_a_message_shows_what_nobody_sees_in_a_header() -> None:
+    feed = catalog().feed("accounts")
+    header = ["PersonIdentifier", "First\u2060Name2", "LastName", "Email"]
+    with pytest.raises(FileRefused) as refusal:
+        match(header, feed, catalog().record_type("accounts"))
+    assert 'The file has "FirstU+2060Name2"' in str(refusal.value)
+
+
+def test_a_column_that_holds_only_what_nobody_sees_has_no_name() -> None:
+    feed = catalog().feed("accounts")
+    header = ["PersonIdentifier", "FirstName", "LastName", "Email", "\u200b"]
+    mapping = match(header, feed, catalog().record_type("accounts"))
+    assert [issue.message for issue in mapping.warnings] == [
+        "Ignored at the end because they have no name: 1 column."
+    ]

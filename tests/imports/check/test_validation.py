@@ -16,8 +16,11 @@ import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports.check.matching import match
+from imports.check.characters import tidied
+from imports.check.spreadsheets import restored
 from imports.check.validation import CheckedChunk, ReferenceSet, Validator, key_hash, key_text
+from imports.issues import Severity
+from imports.mapping.matching import match
 from portal.records.catalog import catalog
 from portal.records.definitions import Blank, Feed, Field, FieldType, Operation, RecordType, Rule
 from tests.sizes import examples
@@ -85,14 +88,14 @@ def test_every_fault_of_every_cell_is_reported_with_line_column_and_value() -> N
         header,
         [
             ["001", "Ada", "Lovelace", "ada@example.edu"],
-            ["", "NULL", "x" * 251, "nobody"],
+            ["", " ", "x" * 251, "nobody"],
             ["002", " . ", ".", "b@example.edu"],
             ["a\x1fb", "C", "D", "c@example.edu "],
         ],
     )
     assert issues(chunk) == {
         (3, "PersonIdentifier", "required", ""),
-        (3, "FirstName", "required", "NULL"),
+        (3, "FirstName", "required", ""),
         (3, "LastName", "too_long", "x" * 200),
         (3, "Email", "not_an_email", "nobody"),
         (5, "PersonIdentifier", "bad_format", "a\x1fb"),
@@ -332,9 +335,8 @@ def test_any_text_comes_back_from_its_json(texts: list[str], delimiter: str) -> 
     rows = [[str(i), text] for i, text in enumerate(texts)]
     chunk = checked(FEED, PEOPLE, HEADER[:2], rows, delimiter=delimiter)
     assert chunk.good.height == len(rows)
-    frame = pl.DataFrame({"t": texts}).select(pl.col("t").str.strip_chars())
-    missing = {"", "NULL", "NA", "N/A", "na", "n/a"}
-    expected = [None if t in missing else t for t in frame["t"].to_list()]
+    seen = tidied(restored(pl.Series(texts), identifiers=False)).str.strip_chars()
+    expected = [None if t == "" else t for t in seen.to_list()]
     assert [d[HEADER[1]] for d in documents(chunk)] == expected
 
 
@@ -350,7 +352,8 @@ def test_every_row_is_good_or_rejected_with_an_issue(rows: list[list[str]], blan
     good = chunk.good["line"].to_list()
     rejected = [FIRST_LINE + i for i in chunk.rejected.tolist()]
     assert sorted(good + rejected) == list(range(FIRST_LINE, FIRST_LINE + len(rows)))
-    assert {line for line, *_ in issues(chunk)} == set(rejected)
+    errors = [batch for batch in chunk.issues if batch.severity == Severity.ERROR]
+    assert {line for batch in errors for line in batch.lines} == set(rejected)
 
 
 def test_an_error_attachment_is_read_without_its_apostrophes() -> None:

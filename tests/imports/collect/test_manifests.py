@@ -25,10 +25,9 @@ def test_a_manifest_ends_as_the_table_says(institution: Institution, case: Case)
     sender.go()
 
     results = {f"{name}.result.txt" for name in (*case.processed, OTHER)}
-    errors = {f"{name}.errors.csv" for name in case.processed}  # they are no accounts
-    state = {f"{NAME}.{case.state}"} if case.state else set()
+    state = {f"{NAME}.{case.state}", f"{NAME}.result.txt"} if case.state else set()
     kept = set(case.files) - set(case.processed)
-    assert sender.names() == {*results, *errors, *state, *kept, "archive"}
+    assert sender.names() == {*results, *state, *kept, "archive"}
     jobs = ImportJob.objects.values_list("file_name", flat=True)
     assert sorted(jobs) == sorted([*case.processed, OTHER])
     problems = ArrivalFile.objects.filter(arrival__name=NAME).exclude(problem="")

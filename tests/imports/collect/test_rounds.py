@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from imports.collect import folders, rounds, snapshot, write_back
 from imports.models import Arrival, ArrivalFile, Decision, ImportJob, Sighting
 from portal import tenancy
-from portal.dropserver.jail import Jail
+from portal.dropserver.jail import Jail, source_of
 from portal.models import Account, Drop, Upload
 from tests.imports.folder import CSV, Folders, arrivals
 from tests.imports.institution import CAMPUS, Institution, counts
@@ -71,7 +71,7 @@ def test_a_failed_file_says_why(sender: Folders) -> None:
     text = sender.text("p.csv.result.txt")
     assert text.startswith("failed: p.csv")
     assert 'The column "PersonIdentifier" is missing.' in text
-    assert sender.names() == {"p.csv.result.txt", "p.csv.errors.csv"}
+    assert sender.names() == {"p.csv.result.txt"}
 
 
 def test_a_held_file_is_told_as_held_and_then_as_what_became_of_it(sender: Folders) -> None:
@@ -224,7 +224,7 @@ def test_a_kill_while_a_manifest_is_marked_leaves_one_marked_manifest(
     with pytest.raises(Killed):
         sender.go()
     sender.go()
-    assert sender.names() == {"p.done.CONTAINSINVALIDFILES"}
+    assert sender.names() == {"p.done.CONTAINSINVALIDFILES", "p.done.result.txt"}
     assert 'INVALID="FileNotFound"' in sender.text("p.done.CONTAINSINVALIDFILES")
     assert Arrival.objects.get().current_name == "p.done.CONTAINSINVALIDFILES"
     assert arrivals() == ["invalid_files"]
@@ -238,7 +238,7 @@ def test_a_kill_after_a_manifest_was_renamed_does_not_give_it_a_name_it_has_not(
     with pytest.raises(Killed):
         sender.go()
     sender.go()
-    assert sender.names() == {"p.done.INVALIDSCHEMA"}
+    assert sender.names() == {"p.done.INVALIDSCHEMA", "p.done.result.txt"}
     assert Arrival.objects.get().current_name == "p.done.INVALIDSCHEMA"
 
 
@@ -247,7 +247,7 @@ def test_two_deliveries_of_the_same_bad_manifest_are_both_marked(sender: Folders
         sender.put("p.done", '<files><file name="missing.csv"/></files>')
         sender.go()
     names = {"p.done.CONTAINSINVALIDFILES", "p.done.2.CONTAINSINVALIDFILES"}
-    assert sender.names() == names
+    assert sender.names() == {*names, "p.done.result.txt"}
     assert set(Arrival.objects.values_list("current_name", flat=True)) == names
 
 
@@ -286,7 +286,7 @@ def test_without_a_configuration_the_references_are_judged_before_it(
     name = "p.csv" if checksum else "missing.csv"
     sender.put("p.done", f'<files><file name="{name}" {kind}/></files>')
     sender.go()
-    assert sender.names() == {"p.csv", "p.done.CONTAINSINVALIDFILES"}
+    assert sender.names() == {"p.csv", "p.done.CONTAINSINVALIDFILES", "p.done.result.txt"}
     expected = "ChecksumMismatch" if checksum else "FileNotFound"
     assert ArrivalFile.objects.get().problem == expected
 
@@ -502,10 +502,10 @@ def test_half_written_files_of_a_killed_collector_are_cleared_away(sender: Folde
 def test_a_newer_file_is_not_removed_for_an_older_one(sender: Folders) -> None:
     path = ("Accounts", "AccountImports", "p.csv")
     with Jail(sender.root) as jail:
-        source = folders.source_of(sender.put("p.csv", "one").stat())
+        source = source_of(sender.put("p.csv", "one").stat())
         newer = sender.put("p.csv", "two")
         assert not folders.remove_same(jail, path, source)
         assert newer.read_text() == "two"
-        assert folders.remove_same(jail, path, folders.source_of(newer.stat()))
+        assert folders.remove_same(jail, path, source_of(newer.stat()))
         assert sender.names() == set()
         assert not folders.remove_same(jail, path, source)

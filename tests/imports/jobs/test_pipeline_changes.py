@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 
 import polars as pl
 import pytest
+from django.db import connection, transaction
 
 from imports.jobs import instructions
 from imports.load import staging
-from portal.models import RecordChange
+from portal.models import Record, RecordChange
 from portal.records.catalog import Catalog, catalog
 from portal.records.definitions import Blank
 from tests.imports.institution import CAMPUS, Institution, counts, issues, rejected
@@ -226,11 +228,105 @@ def test_leading_zeros_and_case_of_keys(institution: Institution) -> None:
     assert stored["abc"]["PersonIdentifier"] == "ABC"
 
 
-@pytest.mark.parametrize("token", ["", " ", "NULL", "NA", "N/A", "na", "n/a"])
-def test_missing_tokens_are_no_values(institution: Institution, token: str) -> None:
+@pytest.mark.parametrize("token", ["", " "])
+def test_a_blank_name_is_no_value(institution: Institution, token: str) -> None:
     job = institution.send("accounts", f"{ACCOUNTS}1,{token},B,a@b.org\n2,Null,B,a@b.org\n")
     assert issues(job) == {("required", "FirstName"): 1}
     assert institution.records("accounts")["2"]["FirstName"] == "Null"
+
+
+@pytest.mark.parametrize("token", ["NULL", "NA", "N/A", "na", "n/a", "None"])
+def test_names_and_keys_may_be_words_that_elsewhere_stand_for_nothing(
+    institution: Institution, token: str
+) -> None:
+    job = institution.send("accounts", f"{ACCOUNTS}{token},{token},{token},a@b.org\n")
+    assert (job.state, counts(job)) == ("complete", {"read": 1, "created": 1})
+    assert institution.records("accounts")[token.lower()]["LastName"] == token
+
+
+def test_invisible_characters_and_normal_forms_make_no_second_person(
+    institution: Institution,
+) -> None:
+    institution.load_campus("accounts", "org_units", "academic_terms", "courses", "sections")
+    keys = ["k2b\u200b", "\ufeffk2c", "k2\u00ade", "rene\u0301e.k", "k2\u00a0f"]
+    rows = [f"{key},Ana,Silva,a@oak.example" for key in keys]
+    job = institution.send("accounts", ACCOUNTS + "\n".join(rows) + "\n")
+    assert counts(job) == {"read": 5, "created": 5}
+    clean = ["k2b", "k2c", "k2e", "ren\u00e9e.k", "k2 f"]
+    rows = [f"{key},Ana,Silva,a@oak.example" for key in clean]
+    job = institution.send("accounts", ACCOUNTS + "\n".join(rows) + "\n")
+    assert counts(job) == {"read": 5, "unchanged": 5}
+    job = institution.send("enrollments", f"{ENROLLMENTS}rene\u0301e.k\u200b,S1,Enrolled\n")
+    assert (job.state, counts(job)) == ("complete", {"read": 1, "created": 1})
+    job = institution.send("enrollments", f"{ENROLLMENTS}ren\u00e9e.k,S1,Enrolled\n")
+    assert counts(job) == {"read": 1, "unchanged": 1}
+
+
+def test_keys_that_were_stored_in_another_form_are_found_after_the_migration(
+    institution: Institution,
+) -> None:
+    content = f"{ACCOUNTS}ren\u00e9e.k,A,B,a@b.org\nk2b,C,D,c@d.org\nk2c,E,F,e@f.org\n"
+    institution.send("accounts", content)
+    stored = Record.objects.filter(tenant=institution.tenant)
+    stored.filter(key="ren\u00e9e.k").update(key="rene\u0301e.k", source_hash=1)
+    stored.filter(key="k2b").update(key="k2b\u200b", source_hash=2)
+    first = stored.get(key="k2c")
+    Record.objects.create(
+        tenant=institution.tenant, kind_id=first.kind_id, key="k2c\ufeff", data=first.data
+    )
+    migration = import_module("imports.migrations.0005_keys_as_people_read_them")
+    with transaction.atomic(), connection.schema_editor() as editor:
+        migration.fold_keys(None, editor)
+    keys = set(stored.values_list("key", flat=True))
+    assert keys == {"ren\u00e9e.k", "k2b", "k2c", "k2c\ufeff"}
+    assert counts(institution.send("accounts", content)) == {"read": 3, "unchanged": 3}
+
+
+TERMS = "TermIdentifier,Name,BeginDate,EndDate,ParentIdentifier,Type\n"
+
+
+def dates(institution: Institution) -> list[tuple[str, str]]:
+    terms = institution.records("academic_terms")
+    return [(terms[key]["BeginDate"], terms[key]["EndDate"]) for key in sorted(terms)]
+
+
+def test_dates_that_are_proven_day_first_are_never_stored_month_first(
+    institution: Institution,
+) -> None:
+    rows = "T1,One,04/01/2027,30/06/2027,,Annual\nT2,Two,05/02/2027,31/07/2027,,Annual\n"
+    job = institution.send("academic_terms", TERMS + rows)
+    assert (job.state, issues(job)) == ("complete", {("date_order", "BeginDate"): 1})
+    expected = [("2027-01-04", "2027-06-30"), ("2027-02-05", "2027-07-31")]
+    assert dates(institution) == expected
+    assert job.dialect["proven"] == {"EndDate": True}
+    # The same bytes are the same records; a file that proves nothing is read as the last one was.
+    assert counts(institution.send("academic_terms", TERMS + rows)) == {"read": 2, "unchanged": 2}
+    job = institution.send("academic_terms", f"{TERMS}T3,Three,04/01/2027,05/06/2027,,Annual\n")
+    assert dates(institution)[2] == ("2027-01-04", "2027-06-05")
+    assert "the last file was written so" in job.issue_groups.get(column="EndDate").message
+
+
+@pytest.mark.parametrize("in_one_file", [True, False])
+def test_a_term_lies_inside_the_dates_of_the_term_above_it(
+    institution: Institution, in_one_file: bool
+) -> None:
+    year = "Y,Year,2026-08-01,2027-07-31,,Annual\n"
+    rows = (
+        "A,Fits,2026-08-01,2027-07-31,Y,Semester\nB,Early,2026-07-31,2026-12-01,Y,Semester\n"
+        "C,Late,2027-02-01,2027-08-01T00:00:00Z,y,Semester\nD,Below,2026-09-01,2027-09-01,A,Session\n"
+    )
+    if not in_one_file:
+        institution.send("academic_terms", TERMS + year)
+    job = institution.send("academic_terms", TERMS + (year if in_one_file else "") + rows)
+    assert set(institution.records("academic_terms")) == {"y", "a"}
+    assert issues(job) == {("outside_parent", "BeginDate"): 1, ("outside_parent", "EndDate"): 2}
+
+
+def test_a_term_may_move_together_with_the_term_above_it(institution: Institution) -> None:
+    first = "Y,Year,2026-08-01,2027-07-31,,Annual\nA,Fall,2026-08-01,2026-12-01,Y,Semester\n"
+    institution.send("academic_terms", TERMS + first)
+    job = institution.send("academic_terms", TERMS + first.replace("2026", "2025"))
+    assert (job.state, counts(job)) == ("complete", {"read": 2, "updated": 2})
 
 
 def test_engage_rows_say_what_to_do(institution: Institution) -> None:

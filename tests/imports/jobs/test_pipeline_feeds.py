@@ -19,7 +19,7 @@ FILES: dict[str, str] = {
     'CourseIdentifiers\nBIO-BS,SCI,Biology,Undergraduate,,"BIO101;BIO102"\n',
     "student_demographics": "ExternalId,PersonIdentifier,EffectiveOn,FirstName,LastName,Sex,"
     "ActMathScore,CumulativeGpa,IsCommuter,AnticipatedGraduationDate\n"
-    "0001,0001,2026-08-24,Ada,Lovelace,F,30,3.75,T,6/1/2028\n",
+    "0001,0001,2026-08-24,Ada,Lovelace,F,30,3.75,T,6/15/2028\n",
     "faculty_demographics": "ExternalId,PersonIdentifier,EffectiveOn,FirstName,LastName,RetiredOn,"
     "Department1\n0003,0003,2026-08-24,Alan,Turing,,Mathematics\n",
     "engage_users": "Action,Username,FirstName,LastName,CampusEmail\n"
@@ -85,7 +85,7 @@ STORED: dict[str, dict[str, list[Any]]] = {
             30,
             3.75,
             True,
-            "2028-06-01",
+            "2028-06-15",
         ],
     },
     "faculty_demographics": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imports.check.matching import match
 from imports.issues import Code
 from imports.load import as_events
 from imports.load.reading import Source
+from imports.mapping.matching import match
 from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
 from imports.scan import json_lines
@@ -349,3 +350,32 @@ def test_a_record_read_again_has_the_number_of_its_line(tmp_path: Path) -> None:
         source = Source(table, table.tell(), dialect, mapping, json_lines=True)
         ((line, record),) = source.records_on(np.array([3]))
     assert (line, record.split(b",")[0]) == (3, b"b")
+
+
+def test_corrected_json_lines_come_back_where_they_stand_in_the_attachment(
+    institution: Institution,
+) -> None:
+    """A line that is no event stands in `payload`; corrected there it is an event."""
+    folders = Folders(institution, "events")
+    bad = json.dumps({"id": "b", "timestamp": "2026-01-02T03:04:05Z"}) + "\nnonsense\n"
+    folders.deliver("e.jsonl", lines(event("a")) + bad)
+    folders.go()
+    groups = {group.message: group.examples for group in ImportJob.objects.get().issue_groups.all()}
+    assert len(groups) == 2, "each line gets its own reason"
+    table = csv.reader(io.StringIO(folders.text("e.jsonl.errors.csv").lstrip("\ufeff")))
+    header, *rows = table
+    place = header.index("payload")
+    assert [row[place] for row in rows] == bad.splitlines()
+    rows[0][place] = json.dumps(event("b", payload={"n": 1.5}), indent=1)
+    out = io.StringIO()
+    csv.writer(out).writerows([header, *rows])
+    folders.deliver("e.jsonl.errors.csv", out.getvalue())
+    folders.go()
+    second = ImportJob.objects.order_by("pk").last()
+    assert second is not None
+    assert (second.state, second.rows_rejected) == ("incomplete", 1)
+    assert {event.uid: event.payload for event in sent()} == {"a": {}, "b": {"n": 1.5}}
+    (group,) = second.issue_groups.all()
+    assert group.code == "not_json"
+    line = 1 + out.getvalue().replace("\r\n", "\n").split("nonsense")[0].count("\n")
+    assert group.examples[0][0] == line, "the attachment's own line"

@@ -18,6 +18,7 @@ TERMS = b"TermIdentifier,Name\nF17,Fall 2017\n"
 MD5 = hashlib.md5(ACCOUNTS, usedforsecurity=False).hexdigest()
 MD5_TERMS = hashlib.md5(TERMS, usedforsecurity=False).hexdigest()
 WRONG = "0" * 32
+PAIRS = " ".join(MD5[at : at + 2] for at in range(0, 32, 2))
 FILES: Mapping[str, bytes] = {"accounts.csv": ACCOUNTS, "terms.csv": TERMS}
 
 
@@ -126,6 +127,28 @@ CASES: tuple[Case, ...] = (
         "an INVALID attribute of an earlier run",
         b'<files><file name="accounts.csv" INVALID="FileNotFound"/></files>',
     ),
+    # -- as campuses' systems write them; the meaning is clear
+    good("UTF-16 that calls itself UTF-8", encoded("utf-16", declared="utf-8")),
+    good("UTF-16 without a mark that calls itself UTF-8", encoded("utf-16-le", declared="utf-8")),
+    good("UTF-8 that calls itself UTF-16", encoded("utf-8", declared="utf-16")),
+    good("UTF-8 with a mark that calls itself UTF-16", encoded("utf-8-sig", declared="UTF-16")),
+    good(
+        "UTF-8 with a mark that calls itself Latin 1", encoded("utf-8-sig", declared="iso-8859-1")
+    ),
+    good("a blank line before the declaration", b"\r\n" + encoded("utf-8")),
+    good("blanks and a mark before the declaration", b" \n\xef\xbb\xbf" + encoded("utf-8")),
+    good("two byte order marks", b"\xef\xbb\xbf" * 2 + encoded("utf-8")),
+    good(
+        "a blank line before the declaration, in UTF-16",
+        ("\ufeff\r\n" + encoded("utf-8").decode()).encode("utf-16-le"),
+    ),
+    good("a final Ctrl-Z", encoded("utf-8") + b"\r\n\x1a"),
+    good("final NUL bytes", encoded("utf-8") + b"\0\0\0"),
+    good("a final Ctrl-Z of two bytes, in UTF-16", encoded("utf-16") + b"\x1a\0"),
+    good("a final Ctrl-Z of one byte, in UTF-16", encoded("utf-16") + b"\x1a"),
+    good("an MD5 in pairs, as certutil writes it", files(line(checksum=PAIRS.upper()))),
+    good("an MD5 with hyphens, as .NET writes it", files(line(checksum=PAIRS.replace(" ", "-")))),
+    good("an MD5 with a line break in it", files(line(checksum=f"{MD5[:16]}&#10;{MD5[16:]}"))),
     # -- not a manifest ------------------------------------------------------------------------
     refused("the seed's own example, to the letter", SEED_LITERAL),
     refused("the seed's example in a root element", b"<files>" + SEED_LITERAL + b"</files>"),
@@ -136,8 +159,6 @@ CASES: tuple[Case, ...] = (
     refused("JSON", b'{"file": "accounts.csv"}'),
     refused("cut off", files(line())[:-9]),
     refused("no file element", b"<files></files>"),
-    refused("a file without a name", files(line(), '<file checksum=""/>')),
-    refused("a file with a blank name", files('<file name="  "/>')),
     refused("name and filename that differ", files('<file name="a.csv" filename="b.csv"/>')),
     refused(
         "two checksums in two spellings", files('<file name="a.csv" checksum="" Checksum="1"/>')
@@ -149,7 +170,7 @@ CASES: tuple[Case, ...] = (
     refused("text after the end", files(line()) + b"more"),
     refused("a document type", b"<!DOCTYPE files>" + files(line())),
     refused("an unknown encoding", encoded("ascii", declared="klingon")),
-    refused("UTF-16 that calls itself UTF-8", encoded("utf-16", declared="utf-8")),
+    refused("an ampersand as it is", files(line("R&D.csv"))),
     refused("bytes that are no UTF-8", b'<files><file name="\xff.csv"/></files>'),
     refused("1,001 files", files(*(f'<file name="{n}.csv"/>' for n in range(1001)))),
     # -- invalid lines -------------------------------------------------------------------------
@@ -168,6 +189,13 @@ CASES: tuple[Case, ...] = (
     invalid("sha1", files(line(checksum="a" * 40, hash_type="sha1")), "BadChecksum"),
     invalid("a checksum too short", files(line(checksum=MD5[:-1])), "BadChecksum"),
     invalid("a checksum with other letters", files(line(checksum="g" * 32)), "BadChecksum"),
+    invalid("a file with a blank name", files('<file name="  "/>'), "BadName"),
+    invalid(
+        "one file without a name among others",
+        files('<file checksum=""/>', line()),
+        "BadName",
+        processed=("accounts.csv",),
+    ),
     invalid("a path", files(line("../accounts.csv")), "BadName"),
     invalid("a file of another folder", files(line("Section/accounts.csv")), "BadName"),
     invalid("a Windows path", files(line("C:\\data\\accounts.csv")), "BadName"),

@@ -9,6 +9,7 @@ import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import pytest
 import xmlschema
@@ -31,6 +32,7 @@ from imports.manifest import (
     parse_state,
     state_name,
 )
+from imports.manifest.encoding import document
 from tests.imports.manifest.bombs import BOMBS
 from tests.imports.manifest.cases import CASES, MD5, SEED_LITERAL, Case, files, line, published
 from tests.sizes import examples
@@ -62,9 +64,17 @@ def judge(case: Case) -> tuple[bool, bytes, list[str]]:
     return True, annotate(case.data, problems), processed
 
 
+def _root(data: bytes) -> Element:
+    """The root element, read by another parser than ours; it is told the encoding."""
+    xml = document(data)
+    parser = ElementTree.DefusedXMLParser(encoding=xml.encoding)
+    parser.feed(xml.content)
+    return parser.close()
+
+
 def marks(data: bytes) -> dict[int, str]:
     """The INVALID attributes as an independent parser sees them."""
-    elements = [e for e in ElementTree.fromstring(data).iter() if "file" in local(e.tag)]
+    elements = [e for e in _root(data).iter() if "file" in local(e.tag)]
     lines = [e for e in elements if local(e.tag) == "file"]
     return {n: e.attrib["INVALID"] for n, e in enumerate(lines) if "INVALID" in e.attrib}
 
@@ -160,12 +170,17 @@ def test_marks_do_not_make_a_manifest_too_large_to_be_read_again() -> None:
         (SEED_LITERAL, "there must be a space", 1),
         (SEED_LITERAL.decode().encode("utf-16"), "there must be a space", 1),
         (b"<files>\n<!DOCTYPE x>", "not well-formed", 2),
-        (b"\n\n<files>\n<file/>", "has no name", 4),
+        (b"\n\n<files>\n<file/>", "not well-formed", 4),
+        (b'<files>\n <file name="R&D.csv"/></files>', "At character 15 of the line", 2),
+        (b'<files>\n <file name="R&D.csv"/></files>', '"&amp;"', 2),
+        (b'\r\n<files>\r\n <file name="A&B;.csv"/></files>', '"&amp;"', 3),
+        ('<files><file name="a & b.csv"/></files>'.encode("utf-16"), '"&amp;"', 1),
+        ("<files><file name=\u201ca.csv\u201d/></files>".encode(), "straight ones", 1),
         (b"<!DOCTYPE x><f/>", "Remove the <!DOCTYPE", 1),
         (b"<files/>", "no file element", None),
         (b"", "empty", None),
         (b"x" * (256 * 1024 + 1), "262,145 bytes; the maximum is 262,144", None),
-        ("<?xml version='1.0' encoding='utf-8'?><f/>".encode("utf-16"), "PowerShell", 1),
+        (b"<?xml version='1.0' encoding='klingon'?><f/>", "PowerShell", 1),
     ],
 )
 def test_it_says_what_is_wrong_and_where(data: bytes, reason: str, at: int | None) -> None:

@@ -38,10 +38,11 @@ def suggested(
     header: list[str],
     rows: list[list[str]] | None = None,
     learned: dict[str, dict[str, int]] | None = None,
+    shared: dict[str, dict[str, int]] | None = None,
 ) -> list[Suggestion]:
     chosen = catalog().feed(feed)
     record_type = catalog().record_type(chosen.record_type)
-    return suggest(header, rows or [], chosen, record_type, learned or {})
+    return suggest(header, rows or [], chosen, record_type, learned or {}, shared or {})
 
 
 def fields(suggestions: list[Suggestion]) -> list[str | None]:
@@ -155,6 +156,64 @@ def test_a_mapping_that_was_made_before_goes_before_a_likeness() -> None:
     assert fields(suggested("accounts", ["Student Name"], learned=learned)) == ["LastName"]
 
 
+KONTAKT = {normal_form("Kontakt"): {"Email": 40}}
+NAMES = [[f"m{n}", f"jon{n}@elm.example", f"Rosa Vale {n}"] for n in range(5)]
+
+
+@pytest.mark.parametrize("source", ["learned", "shared"])
+def test_an_earlier_mapping_stands_below_what_the_values_say(source: str) -> None:
+    header = ["Kennung", "Mail", "Kontakt"]
+    suggestions = suggested("accounts", header, NAMES, **{source: KONTAKT})
+    assert fields(suggestions) == ["PersonIdentifier", "Email", None]
+
+
+@pytest.mark.parametrize(
+    ("feed", "field", "values"),
+    [
+        ("accounts", "Email", ["Rosa Vale", "Jon Reyes"]),
+        ("accounts", "LastName", ["rosa@elm.example", "jon@elm.example"]),
+        ("accounts", "FirstName", ["2026-08-17", "2026-08-18"]),
+        ("academic_terms", "BeginDate", ["Fall", "Spring"]),
+        ("courses", "Credits", ["full", "half"]),
+        ("courses", "CIPCode", ["Biology", "Algebra"]),
+        ("enrollments", "Status", ["a@elm.example", "b@elm.example"]),
+        ("enrollments", "Status", [f"note {n}" for n in range(30)]),
+    ],
+)
+def test_no_earlier_mapping_makes_values_what_they_are_not(
+    feed: str, field: str, values: list[str]
+) -> None:
+    learned = {normal_form("Spalte 7"): {field: 50}}
+    (suggestion,) = suggested(feed, ["Spalte 7"], [[value] for value in values], learned)
+    assert suggestion.field != field
+
+
+def test_codes_that_only_a_value_map_knows_are_remembered_all_the_same() -> None:
+    learned = {normal_form("Kz 4"): {"Status": 3}}
+    (suggestion,) = suggested("enrollments", ["KZ-4"], [["7"], ["8"]], learned)
+    assert suggestion.field == "Status"
+
+
+def test_what_was_mapped_once_is_not_sure() -> None:
+    (once,) = suggested("accounts", ["Kontakt"], learned={"kontakt": {"Email": 1}})
+    (often,) = suggested("accounts", ["Kontakt"], learned={"kontakt": {"Email": 30}})
+    assert once.confidence < 0.9 <= often.confidence
+
+
+def test_what_others_mapped_is_a_hint_only_where_nothing_else_speaks() -> None:
+    hint = {normal_form("Feld 9"): {"LastName": 500}, normal_form("Vorname"): {"LastName": 500}}
+    first, other = suggested("accounts", ["Vorname", "Feld 9"], shared=hint)
+    assert (first.field, other.field) == ("FirstName", "LastName")
+    assert other.confidence < 0.7
+    assert other.reason == "Another institution mapped a column of this name this way."
+
+
+def test_the_same_name_is_not_sure_where_the_values_speak_against_it() -> None:
+    (suggestion,) = suggested("accounts", ["Email"], [["Rosa Vale"], ["Jon Reyes"]])
+    assert suggestion.confidence < 0.9
+    assert "do not look like e-mail addresses" in suggestion.reason
+
+
 def test_no_field_is_suggested_twice() -> None:
     suggestions = fields(suggested("accounts", ["Email", "E-Mail", "email address", "Email"]))
     assert suggestions.count("Email") == 1
@@ -237,7 +296,7 @@ STATUS = next(field for field in targets("enrollments") if field.name == "Status
 def test_a_value_of_the_file_finds_the_value_of_the_field(spelling: str, value: str | None) -> None:
     (suggestion,) = value_map(STATUS, {spelling: 3, "": 5})
     assert (suggestion.spelling, suggestion.count, suggestion.value) == (spelling, 3, value)
-    assert (suggestion.confidence > 0.5) is (value is not None)
+    assert (suggestion.confidence >= 0.5) is (value is not None)
 
 
 def test_an_accepted_spelling_of_a_value_is_known() -> None:
@@ -251,3 +310,30 @@ def test_ten_thousand_values_are_all_listed() -> None:
         f"{letter}{number}": 1 for letter in string.ascii_lowercase for number in range(400)
     }
     assert len(value_map(STATUS, distinct)) == len(distinct)
+
+
+@pytest.mark.parametrize("spelling", ["I", "A", "W", "D", "E", "C", "in", "IN", "ab"])
+def test_a_short_code_that_may_mean_another_value_is_only_a_question(spelling: str) -> None:
+    (suggestion,) = value_map(STATUS, {spelling: 123})
+    assert not suggestion.is_likely
+    assert suggestion.value is None or suggestion.confidence <= 0.5
+
+
+@pytest.mark.parametrize("spelling", ["ENR", "WL", "DR", "Inscrito", "withdrwan", "Compl"])
+def test_a_spelling_that_is_short_for_one_value_only_is_a_guess(spelling: str) -> None:
+    (suggestion,) = value_map(STATUS, {spelling: 3})
+    assert suggestion.is_likely
+    assert not suggestion.is_certain
+
+
+@pytest.mark.parametrize("spelling", ["Enrolled", " enrolled ", "ENROLLED"])
+def test_the_fields_own_spelling_is_no_guess(spelling: str) -> None:
+    (suggestion,) = value_map(STATUS, {spelling: 3})
+    assert suggestion.is_likely
+    assert suggestion.is_certain
+
+
+def test_one_letter_that_the_field_itself_accepts_is_no_question() -> None:
+    field = Field(name="Sex", type=FieldType.ENUM, values=("Male",), value_aliases={"m": "Male"})
+    (suggestion,) = value_map(field, {"M": 1})
+    assert suggestion.is_likely

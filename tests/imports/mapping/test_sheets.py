@@ -289,7 +289,7 @@ ENTITY = '<!DOCTYPE a [<!ENTITY x "xxxx">]>'
         (by_hand(data('<row r="1"><c r="A1" t="s"><v>x</v></c></row>')), "not well-formed"),
         (by_hand(data('<row r="2000000"><c><v>1</v></c></row>')), "out of order"),
         (by_hand(data('<row r="2"/><row r="1"/>')), "out of order"),
-        (by_hand(data('<row><c r="XFE1"><v>1</v></c></row>')), "16,384"),
+        (by_hand(data('<row><c r="XFE1"><v>1</v></c></row>')), "1,000"),
         (by_hand(data('<row><c r="B1"><v>1</v></c><c r="A1"><v>1</v></c></row>')), "out of order"),
         (by_hand(data('<row><c r="ÀÀ1"><v>1</v></c></row>')), "which does not exist"),
         (by_hand(data(ROW), book=BOOK.replace("r1", "r9")), "no sheet"),
@@ -380,3 +380,40 @@ def test_any_number_and_any_format_give_text(raw: str, code: str) -> None:
 def test_any_amount_gives_text(value: Any, code: str) -> None:
     for from_1904 in (False, True):
         assert number_text(str(value), format_kind(164, code), from_1904)
+
+
+def text_of_size(characters: int, rows: int, columns: int) -> io.BytesIO:
+    """Cells that all point to one text, beside noise, so that the ratio alone does not show it."""
+    cells = "".join('<c t="s"><v>0</v></c>' for _ in range(columns))
+    return by_hand(
+        data("".join(f'<row r="{row}">{cells}</row>' for row in range(1, rows + 1))),
+        sharedStrings=f'<sst xmlns="{MAIN}"><si><t>{"x" * characters}</t></si></sst>',
+        noise=random.Random(1).randbytes(200_000),
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (lambda: text_of_size(3_000_000, 1, 40), "a text of more than"),
+        (lambda: text_of_size(60_000, 1, 40), "row 1 has more than"),
+        (lambda: text_of_size(30_000, 2_000, 20), "bytes of text"),
+        (
+            lambda: by_hand(
+                data("".join(f'<row><c r="XFD{n}"><v>1</v></c></row>' for n in range(1, 9_999)))
+            ),
+            "a value in column 16,384",
+        ),
+    ],
+)
+def test_a_small_workbook_of_much_text_is_refused_soon_and_in_little_memory(
+    source: Callable[[], io.BytesIO], words: str
+) -> None:
+    book = source()
+    tracemalloc.start()
+    with pytest.raises(FileRefused) as refused:
+        to_csv(book, None, io.BytesIO())
+    memory = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert words in refused.value.issues[0].message
+    assert memory < 120 << 20

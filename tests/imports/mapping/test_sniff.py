@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from imports.issues import Code, FileRefused
 from imports.mapping.sniff import Sniffed, sniff
+from imports.scan.scanner import scan
 from tests.sizes import examples
 
 HERE = Path(__file__).parent
@@ -42,7 +44,7 @@ def facts(sniffed: Sniffed) -> dict[str, Any]:
         "line_end": sniffed.dialect.line_end,
         "header_row": sniffed.header_row,
         "skip_rows": sniffed.skip_rows,
-        "skip_last": sniffed.skip_last,
+        "skip_last": len(sniffed.footers),
         "columns": list(sniffed.columns) if sniffed.header_row else len(sniffed.columns),
     }
 
@@ -70,7 +72,8 @@ def test_the_first_rows_are_shown_without_title_and_footer() -> None:
     )
     assert sniffed.notes == (
         "Skipped before the header: 2 lines.",
-        "Skipped at the end because they are not rows: 2 records.",
+        'Skipped at the end because it is a footer and not a row: "60,5".',
+        'Skipped at the end because it is a footer and not a row: "Gesamt: 3".',
     )
 
 
@@ -90,7 +93,7 @@ def test_a_clear_file_is_surer_than_a_doubtful_one() -> None:
 def test_footers_are_found_at_the_end_of_a_large_file() -> None:
     rows = b"".join(b"%08d,Ada,Lovelace,ada@example.edu\n" % i for i in range(40_000))
     sniffed = of(b"Id,First,Last,Email\n" + rows + b"\nTotal: 40000\n-- end --\n")
-    assert (sniffed.skip_last, sniffed.header_row) == (2, 1)
+    assert (len(sniffed.footers), sniffed.header_row) == (2, 1)
     assert len(sniffed.first_rows) == 20
 
 
@@ -146,3 +149,52 @@ def test_any_text_of_awkward_characters_is_sniffed_or_refused(text: str) -> None
         assert refused.issues[0].code is Code.EMPTY_FILE
     else:
         assert sniffed.columns
+
+
+def table(delimiter: str, **options: Any) -> bytes:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=delimiter, **options)
+    writer.writerow(["Id", "First Name", "Start", "Note"])
+    writer.writerows([[f"p{n}", "Ann Lee", "10:05", "a; b, c ^ d ~ e"] for n in range(30)])
+    return out.getvalue().encode()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", " ", ":", "^", "~"])
+def test_the_delimiter_is_the_one_under_which_all_records_agree(delimiter: str) -> None:
+    sniffed = of(table(delimiter))
+    assert sniffed.dialect.delimiter == delimiter
+    assert sniffed.columns == ("Id", "First Name", "Start", "Note")
+
+
+@pytest.mark.parametrize("other", [";", "|", "\t"])
+@pytest.mark.parametrize("items", [2, 4, 6])
+def test_a_list_in_a_cell_does_not_decide_the_delimiter(other: str, items: int) -> None:
+    groups = other.join(["chess", "choir", "band", "run", "math", "art"][:items])
+    rows = "".join(f"k{n},Iris{n},Moreno,iris{n}@oak.example,{groups}\n" for n in range(7))
+    sniffed = of(f"PersonIdentifier,FirstName,LastName,Email,Groups\n{rows}".encode())
+    assert (sniffed.dialect.delimiter, sniffed.header_row, len(sniffed.columns)) == (",", 1, 5)
+
+
+def test_it_is_only_sure_of_what_nothing_contradicts() -> None:
+    header, row = "PersonIdentifier,FirstName,LastName,Email\n", "k1,Iris,Moreno,i@oak.example\n"
+    clear = of((header + row * 9).encode())
+    assert clear.confidence >= 0.9
+    for doubtful in (
+        row * 9,
+        header + row * 4 + "k2,Ann\n" * 3,
+        "Staff of Oak, 2026\n\n" + header + row,
+        "a,b;c,d\n1,2;3,4\n5,6;7,8\n",
+    ):
+        assert of(doubtful.encode()).confidence < 0.9
+
+
+def test_quotes_escaped_with_a_backslash_are_part_of_the_value() -> None:
+    text = '"Id","Name"\n"1","Ann \\"Nan\\" Lee"\n"2","C:\\\\dir"\n'
+    sniffed = of(text.encode())
+    assert sniffed.dialect.escaped
+    assert sniffed.first_rows == (("1", 'Ann "Nan" Lee'), ("2", "C:\\dir"))
+    for chunk_bytes in (1, 7, 1 << 20):
+        chunks = scan(io.BytesIO(text.encode()), sniffed.dialect, 2, chunk_bytes=chunk_bytes)
+        data = b"".join(chunk.data for chunk in chunks)
+        assert data == b'"1","Ann ""Nan"" Lee"\n"2","C:\\dir"\n'
+    assert not of(b'"Id","Name"\n"1","C:\\dir\\"\n"2","a ""b"" c"\n').dialect.escaped

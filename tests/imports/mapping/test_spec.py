@@ -63,7 +63,7 @@ def test_it_names_all_faults_at_once() -> None:
             "colums": [],
             "columns": ["A", "A", 7],
             "fields": {"Id": {"columns": ["Z"], "steps": [{"case": "lowr"}]}, "Name": {}},
-            "reading": {"delimiter": ":", "header_row": -1},
+            "reading": {"delimiter": "#", "header_row": -1},
             "settings": {"limits": {"removes": "ten"}, "mail": "yes"},
         }
     ) == [
@@ -74,7 +74,7 @@ def test_it_names_all_faults_at_once() -> None:
         'columns: found "A" 2 times, expected each name once',
         'fields.Id.steps[1].case: found "lowr", expected one of upper, lower, title',
         "fields.Name: found neither columns nor a constant, expected one of them",
-        'reading.delimiter: found ":", expected one of auto, ,, ;, tab, |',
+        'reading.delimiter: found "#", expected one of auto, ,, ;, tab, |, space, :, ^, ~',
         "reading.header_row: found the number -1, expected a whole number from 0 to 1,000",
         'settings.limits.removes: found "ten", expected a number of rows or a percentage such as'
         ' "10%"',

@@ -57,7 +57,7 @@ def test_a_download_of_ours_comes_back_as_it_was() -> None:
         ("a,b\n ,x\n", 'Line 2: "a" is blank'),
         ("a,b\n1,x\n2\n", "Line 3: "),
         ("a,b\n1," + "x" * 4_001 + "\n", 'Line 2: "b" has 4,001 characters'),
-        (b"PK\x03\x04" + b"\0" * 100, "a compressed archive"),
+        (b"PK\x03\x04" + b"\0" * 100, "a ZIP archive"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 10, "an image"),
     ],
 )

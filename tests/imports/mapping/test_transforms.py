@@ -210,7 +210,7 @@ def test_a_date_and_a_table_say_what_they_expect() -> None:
 def test_a_default_fills_what_is_blank_but_not_what_failed() -> None:
     rows = [("1",), ("",), ("NA",), ("x",)]
     assert run(rows, [{"number": {}}], "0")[0] == ["1", "0", "0", BAD]
-    assert run(rows, [], "0")[0] == ["1", "0", "0", "x"]
+    assert run(rows, [], "0")[0] == ["1", "0", "NA", "x"]
 
 
 def test_a_constant_is_the_same_for_every_row() -> None:
@@ -221,17 +221,6 @@ def test_a_constant_is_the_same_for_every_row() -> None:
         frame = frame.with_columns(stage)
     assert frame["c3"].to_list() == ["NA", "NA"]
     assert (compiled.header, compiled.positions) == ("F", ())
-
-
-def test_an_apostrophe_of_an_error_attachment_is_taken_off_first() -> None:
-    spec = parse(small(fields={"F": {"columns": ["A"], "steps": [{"case": "upper"}]}}))
-    compiled = compile_field(
-        spec.fields["F"], Field(name="F"), HEADER, (0,), slot=3, neutralised=True
-    )
-    frame = pl.DataFrame({"r0": ["'=a", "'a"]})
-    for stage in compiled.stages:
-        frame = frame.with_columns(stage)
-    assert frame["c3"].to_list() == ["=A", "'A"]
 
 
 _STEPS = st.sampled_from(

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports.issues import Code, FileRefused
-from imports.scan.dialect import DELIMITERS, Dialect, detect
+from imports.scan.dialect import DELIMITERS, Dialect, DialectHints, detect
 from tests.sizes import examples
 
 PEOPLE = "Id,Name,City\n1,José Núñez,Cancún\n2,Anna Müller,Köln\n3,“Bo”,Malmö\n"
@@ -166,3 +166,73 @@ def test_any_bytes_have_a_dialect_or_a_refusal(data):
     else:
         assert dialect.delimiter in DELIMITERS
         assert data[dialect.bom :].decode(dialect.encoding, "replace") is not None
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "words"),
+    [
+        (b"<html><head></head><body><table><tr><td>a", Code.NOT_TEXT, "web page"),
+        (b"\xef\xbb\xbf\r\n<!DOCTYPE html>\n<p>Log in", Code.NOT_TEXT, "web page"),
+        (b"<table border=1><tr><td>a", Code.NOT_TEXT, "web page"),
+        ("<html><table>".encode("utf-16"), Code.NOT_TEXT, "web page"),
+        (
+            b'<?xml version="1.0"?>\n<W xmlns="urn:schemas-microsoft-com:office:spreadsheet">',
+            Code.SPREADSHEET,
+            "XML spreadsheet",
+        ),
+        (b'<?xml version="1.0"?><people/>', Code.NOT_TEXT, "XML document"),
+        (b'<people a="b"><p/></people>', Code.NOT_TEXT, "XML document"),
+        (b'[{"id": 1}]', Code.NOT_TEXT, "JSON"),
+        (b'{"people": []}', Code.NOT_TEXT, "JSON"),
+        (b"{}", Code.NOT_TEXT, "JSON"),
+        (b"MIME-Version: 1.0\r\nContent-Type: multipart/related", Code.NOT_TEXT, "MHTML"),
+        (b"ID;PWXL;N;E\r\nP;PGeneral\r\n", Code.SPREADSHEET, "SYLK"),
+        (b"-- dump\nINSERT INTO people VALUES (1);", Code.NOT_TEXT, "SQL"),
+        (b"-----BEGIN PGP MESSAGE-----\n\nabc", Code.NOT_TEXT, "PGP"),
+        (b"{\\rtf1 x}", Code.NOT_TEXT, "RTF"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Code.SPREADSHEET, "XLS"),
+        (gzip.compress(b"a,b\n1,2\n"), Code.ARCHIVE, "gzip"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_as_what_it_is(data, code, words):
+    refused_code, message = refusal(data)
+    assert refused_code is code
+    assert words in message and "expected a CSV file" in message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"<id>,<name>\n1,2\n", b"ID;Name\nP;1\n", b"{id},{name}\n1,2\n", b"[id],[name]\n1,2\n",
+     b"PAR1,PAR2\n1,2\n", b"Insert,Into\n1,2\n", b"begin:,x\n1,2\n", b"-----,-----\n1,2\n"],
+)  # fmt: skip
+def test_a_csv_file_that_begins_oddly_is_still_one(data):
+    assert detected(data).encoding == "utf-8"
+
+
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;", "sep=;;;;", "sep=; "])
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_first_line_may_name_the_delimiter(line, mark, end):
+    data = mark + end.join([line, "a,x;b", "1,5;2", ""]).encode()
+    dialect = detected(data)
+    assert (dialect.delimiter, dialect.skip_rows) == (";", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "delimiter"), [("\\t", "\t"), ("\t", "\t"), ("^", "^"), (":", ":")]
+)
+def test_a_first_line_may_name_any_delimiter(name, delimiter):
+    assert detected(f"sep={name}\na{delimiter}b\n".encode()).delimiter == delimiter
+
+
+def test_a_template_made_before_the_line_with_the_delimiter_counted_still_fits():
+    data = b"sep=;\na;b\n1;2\n"
+    for skipped in (0, 1):
+        hints = DialectHints(skip_rows=skipped, delimiter=",")
+        dialect = detect(io.BytesIO(data), len(data), hints)
+        assert (dialect.delimiter, dialect.skip_rows) == (";", 1)
+
+
+@pytest.mark.parametrize("line", ["sep=ab", "separator;x", "sep=", "a;sep=;"])
+def test_other_first_lines_name_no_delimiter(line):
+    assert detected(f"{line}\nx;y\n".encode()).skip_rows == 0

@@ -16,7 +16,7 @@ from imports.templates.rules import TemplateIdentity
 from portal import bell, tenancy
 from portal.changes import ChangedMeanwhile
 from portal.faults import Refused
-from portal.models import Account, Endpoint
+from portal.models import Account, Drop, Endpoint
 from tests.imports.institution import counts
 from tests.imports.web.desk import FILE, SPEC, Desk, file
 
@@ -200,9 +200,11 @@ def test_a_copy_has_the_mapping_and_no_file_names(desk: Desk) -> None:
 
 
 def account(desk: Desk) -> Account:
-    endpoint = Endpoint.objects.create(tenant=desk.institution.tenant, name="Test")
+    tenant = desk.institution.tenant
+    endpoint = Endpoint.objects.create(tenant=tenant, name="Test")
+    Drop.objects.create(tenant=tenant, endpoint=endpoint, path="sis", protocol="template")
     return Account.objects.create(
-        tenant=desk.institution.tenant, endpoint=endpoint, username="test-college-sis"
+        tenant=tenant, endpoint=endpoint, username="test-college-sis", home="sis"
     )
 
 

@@ -21,7 +21,21 @@ def test_it_lets_a_sender_write_a_new_name_and_write_it_again():
 
 def test_it_does_not_let_a_sender_write_over_others_files():
     assert "another account" in refusal_to_upload("accounts.csv", THEIRS, ME)
-    assert "created by the portal" in refusal_to_upload("accounts.errors.csv", PORTALS, ME)
+    assert "created by the portal" in refusal_to_upload("accounts.csv.result.txt", PORTALS, ME)
+
+
+def test_it_lets_a_sender_put_a_corrected_error_attachment_back_under_its_name():
+    for existing in (PORTALS, MINE, None):
+        assert refusal_to_upload("accounts.csv.errors.csv", existing, ME) is None
+        assert refusal_to_rename("x.filepart", MINE, "a.csv.errors.csv", existing, ME) is None
+    assert "another account" in refusal_to_upload("accounts.csv.errors.csv", THEIRS, ME)
+
+
+def test_a_file_that_is_not_the_uploaded_one_any_more_is_the_portals():
+    uploaded = Ownership(OTHER, "1:2:3")
+    assert uploaded.of_file("1:2:3") == uploaded
+    assert uploaded.of_file("9:2:3") == PORTALS
+    assert Ownership(OTHER).of_file("9:2:3") == Ownership(OTHER), "of before sources were kept"
 
 
 @pytest.mark.parametrize("suffix", STATE_SUFFIXES)

@@ -76,7 +76,7 @@ def test_fifty_notices_become_one_mail_a_person(oak: Tenant) -> None:
     assert "2 mails made, 2 sent" in sending.send(oak.pk)
     assert addresses() == ["ada@oak.example", "max@oak.example"]
     message = outgoing.outbox[0]
-    assert message.subject == "[Oak College] 50 failed"
+    assert message.subject == "[Oak College] failed: 50"
     assert "file 0.csv failed" in message.body
     assert "https://portal.example/jobs/1/" in message.body
     assert "… and 25 more." in message.body
@@ -122,14 +122,20 @@ def test_a_tenant_that_is_not_quiet_waits_but_not_for_ever(
 @pytest.mark.parametrize(
     ("role", "switches", "expected"),
     [
-        (Role.ADMIN, {}, {"unmatched", "held", "decided", *FAILED}),
-        (Role.MANAGER, {}, {"held", "decided", *FAILED}),
+        (Role.ADMIN, {}, {"unmatched", "not_taken", "held", "decided", *FAILED}),
+        (Role.MANAGER, {}, {"not_taken", "held", "decided", *FAILED}),
         (Role.VIEWER, {}, set()),
         (Role.VIEWER, {"mail_failed": True}, FAILED),
-        (Role.MANAGER, {"mail_held": False}, FAILED),
+        (Role.MANAGER, {"mail_held": False, "mail_not_taken": False}, FAILED),
+        (Role.VIEWER, {"mail_not_taken": True}, {"not_taken"}),
         (
             Role.ADMIN,
-            {"mail_unmatched": False, "mail_failed": False, "mail_held": False},
+            {
+                "mail_unmatched": False,
+                "mail_not_taken": False,
+                "mail_failed": False,
+                "mail_held": False,
+            },
             {"unmatched"},
         ),
         (Role.VIEWER, {"mail_completed": True}, {"finished"}),
@@ -166,7 +172,7 @@ def test_operators_are_told_of_the_portals_faults_and_of_what_nobody_else_hears(
     tell(oak, Event.FAILED, key="3")
     sending.send(oak.pk)
     assert addresses() == ["root@portal.example"]
-    assert outgoing.outbox[0].subject == ("[Oak College] 1 portal error, 1 no matching template")
+    assert outgoing.outbox[0].subject == ("[Oak College] portal error: 1, no matching template: 1")
 
 
 def test_nobody_of_another_tenant_is_told(oak: Tenant) -> None:

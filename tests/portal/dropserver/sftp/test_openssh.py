@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from portal.dropserver.gate import Ending
+from portal.dropserver.gate import EndedUpload, Ending
 from tests.portal.dropserver.conftest import FOLDER, eventually
 
 pytestmark = pytest.mark.skipif(not shutil.which("sftp"), reason="OpenSSH's sftp is not installed")
@@ -94,8 +94,7 @@ def test_it_goes_on_with_a_part_and_with_a_complete_file(running, tmp_path):
         running.gate.upload_opened(None, running.login, (*FOLDER, "b.csv")),
         running.login,
         (*FOLDER, "b.csv"),
-        Ending.COMPLETE,
-        1000,
+        EndedUpload(Ending.COMPLETE, 1000),
     )
     running.sftp(f"cd {HERE}", f"reput {source} b.csv")
     assert (running.drop / "b.csv").read_bytes() == data

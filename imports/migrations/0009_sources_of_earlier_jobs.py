@@ -25,7 +25,7 @@ WHERE k.id = j.id AND j.source = ''
 
 
 class Migration(migrations.Migration):
-    dependencies = [("imports", "0005_what_a_job_comes_from")]
+    dependencies = [("imports", "0008_what_a_job_comes_from")]
 
     operations = [
         migrations.RunSQL("SELECT set_config('app.tenant', '*', true)", migrations.RunSQL.noop),

@@ -8,19 +8,20 @@ import xxhash
 
 from imports.check.columns import (
     ATTACHMENT_COLUMNS,
+    WAY_OF_READING,
     ColumnMapping,
     fields_of,
     folded_names,
     is_attachment,
     kept_columns,
-    near_names,
     operation_position,
     positions,
-    short,
     unknown_columns,
     unnamed,
 )
 from imports.issues import SHOWN_CHARACTERS, Code, FileRefused, Issue
+from imports.mapping.automatch import targets_of
+from imports.mapping.renaming import ColumnsMissing, Renames, renames
 from portal.records.definitions import Feed, Field, RecordType
 
 
@@ -36,9 +37,10 @@ def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> ColumnM
     free = [i for i, name in enumerate(folded) if i not in used and name not in ours]
     kept = kept_columns(header, free, feed, taken)
     free = [i for i in free if i not in dict(kept)]
-    _refuse_missing(header, free, feed, [f for f in fields if f.name not in taken], operation)
+    absent = [f for f in fields if f.name not in taken]
+    _refuse_missing(header, free, feed, record_type, absent, operation)
     _refuse_order(header, feed, taken, operation)
-    unused = [field.name for field in fields if field.name not in taken]
+    unused = _renames(header, free, feed, record_type, [f.name for f in absent]) if free else None
     matched = ((taken[f.name], f) for f in fields if f.name in taken)
     columns = tuple(sorted((*matched, *kept), key=lambda column: column[0]))
     return ColumnMapping(
@@ -46,7 +48,10 @@ def match(header: Sequence[str], feed: Feed, record_type: RecordType) -> ColumnM
         columns=columns,
         operation_column=operation,
         ignored=tuple(header[i] for i in free),
-        warnings=(*unknown_columns(header, free, unused), *unnamed(len(header) - len(folded))),
+        warnings=(
+            *unknown_columns(header, free, unused.partners if unused else {}),
+            *unnamed(len(header) - len(folded)),
+        ),
         neutralised=neutralised,
         fingerprint=_fingerprint(header, feed, record_type, columns, operation),
     )
@@ -56,6 +61,7 @@ def _refuse_missing(
     header: Sequence[str],
     free: Sequence[int],
     feed: Feed,
+    record_type: RecordType,
     absent: Iterable[Field],
     operation: int | None,
 ) -> None:
@@ -66,26 +72,23 @@ def _refuse_missing(
     ]
     if feed.row_operation is not None and operation is None:
         needed.append(feed.row_operation.column)
+    if needed:
+        likely = _renames(header, free, feed, record_type, needed)
+        facts = {name: f'The column "{name}" is missing.' for name in needed}
+        raise ColumnsMissing(header, *likely.issues(facts, "."))
+
+
+def _renames(
+    header: Sequence[str],
+    free: Sequence[int],
+    feed: Feed,
+    record_type: RecordType,
+    names: Iterable[str],
+) -> Renames:
+    """Which of the file's free columns may be meant by these fields."""
     candidates = [header[i].strip() for i in free]
-    issues = [missing_column(name, candidates) for name in needed]
-    if issues:
-        raise FileRefused(*issues)
-
-
-def missing_column(name: str, candidates: Sequence[str]) -> Issue:
-    """Report a column that the file must have, and which of the candidates may be meant."""
-    near = near_names(name, candidates)
-    if near:
-        named = " and ".join(f'"{short(candidate)}"' for candidate in near)
-        advice = f"The file has {named}: rename {'it' if len(near) == 1 else 'the right one'}."
-    else:
-        advice = "Add it with exactly this spelling."
-    return Issue(
-        Code.MISSING_COLUMN,
-        f'The column "{name}" is missing. {advice}',
-        column=name,
-        value=", ".join(near)[:SHOWN_CHARACTERS],
-    )
+    fields = targets_of(feed, record_type)
+    return renames({name: [name] for name in names}, candidates, record_type, fields)
 
 
 def _refuse_order(
@@ -119,5 +122,5 @@ def _fingerprint(
 ) -> int:
     """Hash the whole definitions, so that a change without a new version counts as well."""
     taken = [(i, field.name) for i, field in columns]
-    facts = repr((list(header), feed, record_type, taken, operation))
+    facts = repr((list(header), feed, record_type, taken, operation, WAY_OF_READING))
     return xxhash.xxh3_64_intdigest(facts.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,261 @@
+"""What a sender reads beside the file: what holds now, of which file, and what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from imports.jobs import actions
+from imports.models import Arrival, ArrivalFile, ImportJob, Sighting
+from portal.models import Account, Drop, Notice, Upload
+from tests.imports.folder import CSV, Folders
+from tests.imports.institution import Institution
+
+SCHEMA = json.loads(
+    (Path(__file__).parents[3] / "docs" / "result.schema.json").read_text(encoding="utf-8")
+)
+BAD = f"{CSV}0002,B,C,nowhere\n"
+
+
+@pytest.fixture
+def sender(institution: Institution) -> Folders:
+    return Folders(institution)
+
+
+def data(sender: Folders, name: str) -> dict[str, Any]:
+    """The receipt as data, which must be as the published schema says."""
+    content: dict[str, Any] = json.loads(sender.text(f"{name}.result.json"))
+    jsonschema.validate(content, SCHEMA)
+    return content
+
+
+def test_it_says_of_which_file_and_job_it_is_and_when_in_the_institutions_zone(
+    sender: Folders,
+) -> None:
+    sender.put("p.csv", CSV)
+    md5 = sender.md5("p.csv")
+    sender.put("p.done", sender.manifest("p.csv"))
+    sender.go()
+    job, receipt = ImportJob.objects.get(), sender.text("p.csv.result.txt")
+    assert f"       job: {job.pk}\n" in receipt
+    assert f"       MD5: {md5}\n" in receipt
+    assert f"   SHA-256: {job.sha256}\n" in receipt
+    zone = re.escape(sender.institution.tenant.time_zone)
+    assert len(re.findall(rf": \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d {zone}\n", receipt)) == 3
+    facts = data(sender, "p.csv")
+    assert (facts["state"], facts["job"]["number"], facts["file"]["md5"]) == (
+        "complete",
+        job.pk,
+        md5,
+    )
+    assert facts["job"]["rows"]["created"] == 1
+
+
+@pytest.mark.parametrize(
+    ("manifest", "state", "word", "reason"),
+    [
+        ("no manifest", "INVALIDSCHEMA", "refused", "not well-formed XML"),
+        ('<files><file name="R&D.csv"/></files>', "INVALIDSCHEMA", "refused", '"&amp;"'),
+        (
+            '<files><file name="gone.csv"/></files>',
+            "CONTAINSINVALIDFILES",
+            "invalid",
+            "There is no file gone.csv in this folder.",
+        ),
+        ('<files><file name=""/></files>', "CONTAINSINVALIDFILES", "invalid", "gives no name"),
+    ],
+)
+def test_a_refused_manifest_says_why_beside_it_and_people_are_mailed_once(
+    sender: Folders, manifest: str, state: str, word: str, reason: str
+) -> None:
+    sender.put("p.done", manifest)
+    for _ in range(3):
+        sender.go()
+    assert sender.names() == {f"p.done.{state}", "p.done.result.txt"}
+    assert sender.text("p.done.result.txt").startswith(f"{word}: p.done")
+    assert reason in sender.text("p.done.result.txt")
+    assert data(sender, "p.done")["state"] == word
+    (notice,) = Notice.objects.all()
+    assert notice.event == Notice.Event.NOT_TAKEN
+    assert reason in notice.text
+
+
+def test_a_good_manifest_of_that_name_ends_the_refusals_receipt(sender: Folders) -> None:
+    sender.put("p.done", "no manifest")
+    sender.go()
+    (sender.folder() / "p.done.INVALIDSCHEMA").unlink()
+    sender.deliver("p.csv", CSV, manifest="p.done")
+    sender.go()
+    assert sender.names() == {"p.csv.result.txt"}
+
+
+def test_a_misplaced_file_has_a_receipt_that_goes_with_it(sender: Folders) -> None:
+    stray = sender.root / "accounts.csv"
+    stray.write_text(CSV)
+    for _ in range(2):
+        sender.poll()
+    receipt = (sender.root / "accounts.csv.result.txt").read_text()
+    assert receipt.startswith("misplaced: accounts.csv")
+    assert "is in the root folder, which is not imported" in receipt
+    jsonschema.validate(json.loads((sender.root / "accounts.csv.result.json").read_text()), SCHEMA)
+    assert [notice.event for notice in Notice.objects.all()] == ["not_taken"]
+    assert Sighting.objects.get().verdict == "misplaced"
+    stray.unlink()
+    sender.poll()
+    assert not list(sender.root.glob("*.result.*"))
+
+
+def test_a_senders_own_file_that_is_named_like_a_receipt_is_left_alone(sender: Folders) -> None:
+    own = sender.root / "notes.result.txt"
+    own.write_text("mine")
+    for _ in range(2):
+        sender.poll()
+    assert own.read_text() == "mine"
+
+
+def test_yesterdays_receipt_never_stands_beside_todays_file(sender: Folders) -> None:
+    sender.deliver("p.csv", BAD)
+    sender.go()
+    yesterday = datetime.now(UTC).timestamp() - 86400
+    for name in ("p.csv.result.txt", "p.csv.result.json"):
+        os.utime(sender.folder() / name, (yesterday, yesterday))
+    sender.put("p.csv", CSV)
+    sender.poll()
+    assert sender.names() == {"p.csv", "p.csv.errors.csv"}, "its rows may still be corrected"
+
+
+def test_a_claimed_file_has_no_earlier_receipt_beside_it(sender: Folders) -> None:
+    sender.deliver("p.csv", CSV)
+    sender.go()
+    sender.deliver("p.csv", CSV)
+    sender.poll()
+    assert sender.names() == {"p.csv", "p.csv.done.PROCESSING"}
+
+
+def test_where_no_row_was_rejected_no_rows_are_spoken_of(sender: Folders) -> None:
+    for content in ("", "Wrong,Header\n1,2\n", b"PK\x03\x04 archive"):
+        sender.deliver("p.csv", content)
+        sender.go()
+        receipt = sender.text("p.csv.result.txt")
+        assert receipt.startswith("failed: p.csv"), content
+        assert "rejected rows are in" not in receipt
+        assert "send it again, with a manifest that names it." in receipt
+        assert sender.names() == {"p.csv.result.txt"}
+
+
+def test_six_missing_columns_are_all_named_or_counted(sender: Folders) -> None:
+    drop = sender.drop("sections")
+    sender.drops["sections"] = drop
+    sender.deliver("s.csv", "X\n1\n", feed="sections")
+    sender.go()
+    reason = ImportJob.objects.get().reason
+    named = reason.count("is missing")
+    groups = ImportJob.objects.get().issue_groups.filter(code="missing_column")
+    total = sum(group.count for group in groups)
+    more = re.search(r"And (\d+) more problems; the list has them all\.", reason)
+    assert named + (int(more.group(1)) if more else 0) >= total > 0
+
+
+def held(sender: Folders) -> ImportJob:
+    Drop.objects.update(limits={"creates": 0})
+    sender.deliver("p.csv", CSV)
+    sender.go()
+    return ImportJob.objects.get()
+
+
+def test_a_held_file_says_what_would_be_done_and_not_what_was(sender: Folders) -> None:
+    held(sender)
+    receipt = sender.text("p.csv.result.txt")
+    assert receipt.startswith("held: p.csv")
+    assert " would be created: 1\n" in receipt
+    assert "\n   created:" not in receipt
+    facts = data(sender, "p.csv")
+    assert (facts["job"]["final"], facts["job"]["applied"]) == (False, False)
+
+
+def test_a_discarded_file_says_that_nothing_was_done(sender: Folders) -> None:
+    actions.discard(held(sender), sender.institution.person())
+    sender.poll()
+    receipt = sender.text("p.csv.result.txt")
+    assert receipt.startswith("discarded: p.csv\nA data manager decided against it")
+    assert " would be created: 1\n" in receipt
+
+
+def test_an_undone_import_says_so_and_what_it_says_follows_an_undo_of_the_undo(
+    sender: Folders,
+) -> None:
+    sender.deliver("p.csv", CSV)
+    sender.go()
+    undo = sender.institution.undo(ImportJob.objects.get())
+    sender.poll()
+    assert sender.text("p.csv.result.txt").startswith("undone: p.csv")
+    assert data(sender, "p.csv")["job"]["applied"] is False
+    assert Arrival.objects.get().state == "done"
+    sender.institution.undo(undo)
+    sender.institution.tenant.refresh_from_db()
+    Arrival.objects.update(settled_at=None)
+    sender.poll()
+    assert sender.text("p.csv.result.txt").startswith("complete: p.csv")
+
+
+def test_an_undo_does_not_overwrite_a_later_files_receipt(sender: Folders) -> None:
+    for content in (CSV, CSV.replace("Ada", "Eda")):
+        sender.deliver("p.csv", content)
+        sender.go()
+    before = sender.text("p.csv.result.txt")
+    sender.institution.undo(ImportJob.objects.order_by("pk")[0])
+    sender.poll()
+    assert sender.text("p.csv.result.txt") == before
+
+
+def uploading(sender: Folders, name: str) -> Upload:
+    tenant = sender.institution.tenant
+    account = Account.objects.create(tenant=tenant, endpoint=sender.endpoint, username="maria")
+    path = f"{sender.drops['accounts'].path}/{name}"
+    return Upload.objects.create(
+        tenant=tenant, account=account, endpoint=sender.endpoint, path=path
+    )
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.csv.filepart"])
+def test_a_manifest_that_overtakes_its_file_waits_while_that_is_uploaded(
+    sender: Folders, name: str
+) -> None:
+    upload = uploading(sender, name)
+    sender.put("p.done", '<files><file name="p.csv"/></files>')
+    sender.put("other.done", '<files><file name="other.csv"/></files>')
+    sender.put("other.csv", CSV)
+    sender.poll()
+    assert sender.sightings() == {f"{sender.drops['accounts'].path}/p.done": "upload_open"}
+    assert ArrivalFile.objects.get().name == "other.csv", "nobody else waits"
+    sender.put("p.csv", CSV)
+    Upload.objects.filter(pk=upload.pk).update(state=Upload.State.COMPLETE)
+    sender.go()
+    assert sender.text("p.csv.result.txt").startswith("complete: p.csv")
+
+
+def test_without_a_configuration_the_data_file_does_not_ask_for_a_manifest(
+    sender: Folders,
+) -> None:
+    Drop.objects.update(feed="")
+    sender.deliver("p.csv", CSV)
+    for _ in range(2):
+        sender.poll()
+    assert "waiting_for_manifest" not in sender.sightings().values()
+
+
+def test_moments_in_sentences_are_in_the_institutions_zone(sender: Folders) -> None:
+    sender.institution.tenant.time_zone = "Asia/Tokyo"
+    sender.institution.tenant.save()
+    sender.put("p.csv", CSV)
+    sender.poll()
+    reason = Sighting.objects.get().reason
+    tokyo = datetime.now(UTC) + timedelta(hours=9)
+    assert re.search(rf"since {tokyo:%Y-%m-%d} \d\d:\d\d Asia/Tokyo and is waiting", reason)
