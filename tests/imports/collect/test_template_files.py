@@ -141,8 +141,9 @@ def test_the_job_has_the_limits_of_its_drop_and_of_its_version(desk: Desk) -> No
     desk.put("users.csv")
     (job,) = desk.import_all()
     job.refresh_from_db()
-    assert job.limits == {"creates": 2, "removes": 1}
+    assert job.limits == {"removes": 1}
     assert job.state == "held"
+    assert [(hold["measure"], hold["limit"]) for hold in job.hold_reasons] == [("creates", 2)]
     assert desk.names() == {"users.csv.result.txt"}
     assert Notice.objects.get().event == Notice.Event.HELD
 
