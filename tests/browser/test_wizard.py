@@ -99,7 +99,7 @@ def test_the_whole_wizard_by_keyboard_alone(visit: Visit, cast: Cast, tmp_path: 
     assert page.get_by_text("Every required field has a column").is_visible()
     press(page, "Change values… LastName")
     tab_to(page, "kind|kind")
-    page.keyboard.type("Capitals")
+    page.keyboard.type("Uppercase")
     press(page, "Add")
     tab_to(page, "s0-to")
     page.keyboard.type("Title Case")
