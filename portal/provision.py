@@ -149,10 +149,14 @@ def _key(owner: Account, parsed: keys.PublicKey, name: str = "") -> AccountKey:
     )
 
 
-def user(email: str, password: str, owner: Tenant, role: str = Role.VIEWER) -> User:
+def user(
+    email: str, password: str, owner: Tenant, role: str = Role.VIEWER, *, change_role: bool = False
+) -> User:
     """Make a person a member of the tenant; an existing person keeps their password.
 
-    Raises ValidationError for an unfit address, password or role.
+    change_role: whether a member's role may become another one. Raises ValidationError for an
+    unfit address, password or role, for a member who has another role, and where the change would
+    leave the tenant without an admin.
     """
     if role not in Role.values:
         raise ValidationError(f"{role} is not a role. Expected {', '.join(Role.values)}.")
@@ -160,8 +164,31 @@ def user(email: str, password: str, owner: Tenant, role: str = Role.VIEWER) -> U
         person = User.objects.filter(email=email.strip().lower()).first()
         if person is None:
             person = _person(email, password)
-        Membership.objects.update_or_create(tenant=owner, user=person, defaults={"role": role})
+        _join(person, owner, role, change_role)
     return person
+
+
+def _join(person: User, owner: Tenant, role: str, change_role: bool) -> None:
+    members = Membership.objects.select_for_update().filter(tenant=owner)
+    current = members.filter(user=person).first()
+    if current is None:
+        Membership.objects.create(tenant=owner, user=person, role=role)
+        return
+    if current.role == role:
+        return
+    if not change_role:
+        raise ValidationError(
+            f"{person.email} is already a member of {owner.slug} with the role {current.role}; "
+            f"nothing was changed. Add --change-role to give them the role {role}."
+        )
+    admins = members.filter(role=Role.ADMIN).exclude(user=person)
+    if current.role == Role.ADMIN and not admins.exists():
+        raise ValidationError(
+            f"{person.email} is the only admin of {owner.slug}; nothing was changed. Make "
+            "somebody else an admin first."
+        )
+    current.role = role
+    current.save(update_fields=["role"])
 
 
 def operator(email: str, password: str) -> User:

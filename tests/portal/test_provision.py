@@ -114,7 +114,8 @@ def test_what_is_no_key_is_refused_in_words(text: str) -> None:
 
 def test_a_person_is_a_member_in_one_role_and_keeps_their_password(oak: Tenant) -> None:
     provision.user("Ada@Example.org", "correct horse battery", oak, "viewer")
-    person = provision.user("ada@example.org", "another long secret", oak, "admin")
+    secret = "another long secret"
+    person = provision.user("ada@example.org", secret, oak, "admin", change_role=True)
     assert person.check_password("correct horse battery")
     assert Membership.objects.get().role == "admin"
 
@@ -155,6 +156,31 @@ def test_the_commands_make_a_sender_and_a_person_from_nothing() -> None:
     assert "keeps their password" in run(*arguments)
     run("create_user", "root@example.org", "--operator")
     assert User.objects.get(email="root@example.org").is_operator
+
+
+def role_of(email: str) -> str:
+    with tenancy.everyone("a test looks"):
+        return Membership.objects.get(user__email=email).role
+
+
+def test_a_member_keeps_their_role_unless_it_is_to_be_changed(oak: Tenant) -> None:
+    for name in ("ada", "grace"):
+        run("create_user", f"{name}@oak.example", "--tenant", "oak", "--role", "admin")
+    for again in ((), ("--role", "viewer")):
+        with pytest.raises(CommandError, match="already a member of oak"):
+            run("create_user", "ada@oak.example", "--tenant", "oak", *again)
+    assert role_of("ada@oak.example") == "admin"
+    change = ("--tenant", "oak", "--role", "manager", "--change-role")
+    run("create_user", "ada@oak.example", *change)
+    assert role_of("ada@oak.example") == "manager"
+    with pytest.raises(CommandError, match="the only admin of oak"):
+        run("create_user", "grace@oak.example", *change)
+    assert role_of("grace@oak.example") == "admin"
+
+
+def test_an_operator_has_no_role_in_an_institution() -> None:
+    with pytest.raises(CommandError, match="has no role in one"):
+        run("create_user", "root@example.org", "--operator", "--role", "admin")
 
 
 def test_an_account_may_have_a_key_from_a_file(oak: Tenant, tmp_path: Path) -> None:
