@@ -49,7 +49,7 @@ def test_stored_columns_keep_their_order_names_paths_and_constants() -> None:
     [
         (["x"], "no name"),
         ([{"name": " ", "path": "a"}], "empty"),
-        ([{"name": "a\nb", "path": "a"}], "hidden"),
+        ([{"name": "a\nb", "path": "a"}], "invisible"),
         ([{"name": "a"}], "either a path or a constant"),
         ([{"name": "a", "path": "b", "constant": "c"}], "either"),
         ([{"name": "a", "path": "b..c"}], "dots"),
@@ -57,9 +57,9 @@ def test_stored_columns_keep_their_order_names_paths_and_constants() -> None:
         ([{"name": "a", "path": ""}], "empty"),
         ([{"name": "a", "path": "x" * 300}], "too long"),
         ([{"name": "a", "path": 7}], "empty"),
-        ([{"name": "a", "constant": 7}], "no text"),
+        ([{"name": "a", "constant": 7}], "not a text"),
         ([{"name": "a", "path": "b"}, {"name": "a", "path": "c"}], "two columns"),
-        ([{"name": str(n), "path": "a"} for n in range(501)], "most"),
+        ([{"name": str(n), "path": "a"} for n in range(501)], "maximum"),
     ],
 )
 def test_what_cannot_be_a_column_is_named(stored: list[Any], words: str) -> None:

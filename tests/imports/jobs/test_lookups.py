@@ -250,7 +250,7 @@ def test_names_are_one_line_and_there_once(institution: Institution) -> None:
     for name in ("", " x", "a\tb", "x" * 201):
         with pytest.raises(Refused, match="expected 1 to 200 characters on one line"):
             acts.create(institution.tenant, who, name, content(*NAMES))
-    with pytest.raises(Refused, match="named “Schools” already"):
+    with pytest.raises(Refused, match="already a look-up table named “Schools”"):
         acts.create(institution.tenant, who, "Schools", content(*NAMES))
 
 

@@ -87,7 +87,7 @@ def test_our_own_fault_is_tried_again_and_then_given_up(
         institution.work()
         job.refresh_from_db()
         assert (job.state, job.fault, job.attempt) == ("errored", "portal", attempt)
-        assert f"again in {seconds} seconds" in job.reason
+        assert f"retries in {seconds} seconds" in job.reason
         left = (job.ready_at - job.events.latest("pk").at).total_seconds()
         assert seconds - 1 < left <= seconds
         assert not institution.work(), "It is tried again before its time."

@@ -151,5 +151,5 @@ def test_a_private_key_with_a_passphrase_is_refused_with_words(tmp_path: Path) -
     "text", ["", "x", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n", "ssh-rsa A"]
 )
 def test_what_is_no_private_key_is_refused_with_words(text: str) -> None:
-    with pytest.raises(private_keys.PrivateKeyRefused, match="no private key"):
+    with pytest.raises(private_keys.PrivateKeyRefused, match="private key cannot be used"):
         private_keys.read(text)

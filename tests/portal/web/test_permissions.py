@@ -37,6 +37,7 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "job-discard": ("post", "manager", True),
     "job-retry": ("post", "manager", True),
     "job-correct": ("post", "manager", True),
+    "job-again": ("post", "manager", True),
     "job-undo": ("get", "manager", True),
     "job-undo-confirm": ("post", "manager", True),
     "job-attachment": ("get", "manager", True),
