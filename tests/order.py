@@ -1,9 +1,10 @@
 """How xdist's workers share the tests: a file at a time, the longest first.
 
 A plugin (`-p` in pyproject.toml). Files keep a module's fixtures in one worker. Those that mostly
-wait, for processes and browsers, come before those that compute, and the fault tests are one chain
-with one rig: so one worker waits while the others compute. `tests/durations.json` has the seconds
-of each file by its name, which may be old; `pytest -n 3 --renew-durations` writes it anew.
+wait, for processes and browsers, come before those that compute, and the fault tests and the
+stories are chains with one rig each: so one worker waits while the others compute.
+`tests/durations.json` has the seconds of each file by its name, which may be old;
+`pytest -n 3 --renew-durations` writes it anew.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ import pytest
 DURATIONS = Path(__file__).with_name("durations.json")
 WAITING = ("tests/faults/", "tests/stories/", "tests/portal/runtime/test_up.py", "tests/browser/")
 
+CHAINS = WAITING[:2]  # each has one rig or one product for all of its files
+
 
 def unit(nodeid: str) -> str:
     """What stays together in one worker."""
     path = nodeid.partition("::")[0]
-    return WAITING[0] if path.startswith(WAITING[0]) else path
+    return next((chain for chain in CHAINS if path.startswith(chain)), path)
 
 
 def place(path: str, seconds: dict[str, float]) -> tuple[int, float, str]:
