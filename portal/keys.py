@@ -25,9 +25,14 @@ class PublicKey:
     comment: str
 
 
+def is_private(text: str) -> bool:
+    """Whether it is a private key, which belongs to its owner alone."""
+    return _PRIVATE.search(text) is not None
+
+
 def parse(text: str) -> PublicKey:
     """Read a public key in OpenSSH or RFC 4716 form. Raises PublicKeyRefused."""
-    if _PRIVATE.search(text):
+    if is_private(text):
         raise PublicKeyRefused(
             "This is a private key. It belongs to the sender alone: if it was copied here or sent "
             "to somebody, delete the copy and make a new pair of keys. Expected its public half, "
