@@ -66,8 +66,7 @@ class KeyForm(forms.Form):
         """The text. Raises ValidationError for a private key, which is not shown again."""
         text = str(self.cleaned_data["line"])
         if keys.is_private(text):
-            self.data = self.data.copy()
-            self.data["line"] = ""
+            self.data = {**self.data, "line": ""}
             raise forms.ValidationError(
                 _("This is a private key. Never share it: create a new key pair.")
             )
