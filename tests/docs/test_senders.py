@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -32,6 +33,13 @@ def test_it_explains_every_value_of_the_invalid_attribute(problem: Problem) -> N
 @pytest.mark.parametrize("state", ManifestState)
 def test_it_explains_every_state(state: ManifestState) -> None:
     assert f"| `accounts.done.{state.value}` |" in TEXT
+
+
+def test_it_explains_every_first_word_of_a_result() -> None:
+    schema = json.loads((ROOT / "docs" / "result.schema.json").read_text())
+    words = {*schema["properties"]["state"]["enum"]} - {"dry_run"}  # of the wizard, in no folder
+    rows = [row.split("|")[1] for row in TEXT.splitlines() if row.strip().startswith("| `")]
+    assert words <= {*re.findall(r"`(\w+)`", " ".join(rows))}
 
 
 def test_its_example_is_a_manifest_without_a_problem() -> None:
