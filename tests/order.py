@@ -1,8 +1,8 @@
 """How xdist's workers share the tests: a file at a time, the longest first.
 
 A plugin (`-p` in pyproject.toml). Files keep a module's fixtures in one worker. Those that mostly
-wait, for processes and browsers, come before those that compute. The fault tests are two chains with
-a rig each, and the stories one with a product: so some workers wait while the others compute.
+wait, for processes and browsers, come before those that compute. The fault tests are two chains
+with a rig each, and the stories one with a product: so some workers wait while the others compute.
 `tests/durations.json` has the seconds of each file by its name, which may be old;
 `pytest -n 4 --renew-durations` writes it anew.
 """
