@@ -77,8 +77,8 @@ def entered(product: Product, text: str) -> str:
         ("SHA256:FINGERPRINT-FROM-THE-PORTAL", sftp["fingerprint"]),
         ("2222", str(sftp["port"])),
         ("your-account", "guide"),
-        ("LOOK_EVERY=10", "LOOK_EVERY=0.3"),
-        ("LOOK_EVERY = 3600, 10", "LOOK_EVERY = 60, 0.3"),
+        ("LOOK_EVERY=10", "LOOK_EVERY=1"),
+        ("LOOK_EVERY = 3600, 10", "LOOK_EVERY = 60, 1"),
         ("WAIT_SECONDS=3600", "WAIT_SECONDS=60"),
     ):
         text = text.replace(placeholder, value)
