@@ -58,7 +58,8 @@ def test_every_variable_that_is_named_is_explained() -> None:
 
 
 def test_the_readme_has_each_option_of_the_launcher_with_its_default() -> None:
-    rows = re.findall(r"^\| `(--?[\w-]+)[^|]*\|[^|]*\| *`?([^|`]*)", prose("README.md"), re.MULTILINE)
+    row = re.compile(r"^\| `(--?[\w-]+)[^|]*\|[^|]*\| *`?([^|`]*)", re.MULTILINE)
+    rows = row.findall(prose("README.md"))
     parser = Command().create_parser("manage.py", "up")
     actions = {option: action for action in parser._actions for option in action.option_strings}
     for option, default in rows:
