@@ -23,7 +23,7 @@ NOT_RUN: dict[Key, str] = {
 }
 # Blocks of which a test runs or checks what it can without a network or a second gate.
 IN_PART: dict[Key, str] = {
-    ("README.md", "Start it", 1): "git clone needs a network; what bin/up ends in runs",
+    ("README.md", "Start it", 1): "git clone needs a network; bin/up is what the stories start",
     ("README.md", "Test it", 1): "the gate does not start itself; its programs must be there",
 }
 

@@ -12,8 +12,9 @@ from tests.stories.product import Product, running
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """The product as a new user has it, in a folder with a space."""
-    with running(tmp_path_factory.mktemp("a folder") / "var") as up:
+    """The product as a new user starts it, in a folder with a space."""
+    *_, command = block("README.md", "Start it").text.splitlines()  # the first line clones it
+    with running(command, tmp_path_factory.mktemp("a folder")) as up:
         yield up
 
 

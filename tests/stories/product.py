@@ -30,7 +30,28 @@ UNWANTED = (
 
 def environment() -> dict[str, str]:
     """The variables of somebody who has never heard of the tests."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(UNWANTED)}
+    return {k: v for k, v in os.environ.items() if not k.startswith(UNWANTED) and k != "PYTHON"}
+
+
+def checkout(folder: Path) -> Path:
+    """The project's files in a folder, as after `git clone`, where the environment is made already.
+
+    Its Python is that of the tests, for a real one would have to be downloaded.
+    """
+    folder.mkdir()
+    for path in ROOT.iterdir():
+        if not path.name.startswith((".venv", ".git", "var")):
+            (folder / path.name).symlink_to(path)
+    python = folder / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    stamp = subprocess.run(
+        ["sh", "-c", 'echo "$(cksum <requirements.txt) $(pwd)"'],
+        cwd=folder, stdout=subprocess.PIPE, check=True,
+    ).stdout  # fmt: skip
+    (folder / ".venv" / "requirements.stamp").write_bytes(stamp)
+    return folder
 
 
 def wait(condition: Callable[[], object], seconds: float) -> None:
@@ -43,8 +64,9 @@ def wait(condition: Callable[[], object], seconds: float) -> None:
 
 @dataclass(frozen=True)
 class Product:
-    """What `manage.py up` has announced. output: what it has printed."""
+    """What `bin/up` has announced. output: what it has printed."""
 
+    project: Path
     data: Path
     announcement: dict[str, Any]
     output: str
@@ -74,10 +96,9 @@ class Product:
 
     def run(self, script: str) -> str:
         """A shell's commands as the documents have them; what they print."""
-        python = re.escape(".venv/bin/python")
         done = subprocess.run(
-            ["bash", "-ec", re.sub(python, sys.executable, script)],
-            cwd=ROOT,
+            ["bash", "-ec", script],
+            cwd=self.project,
             env={**environment(), "DATA_DIR": str(self.data)},
             capture_output=True,
             text=True,
@@ -89,19 +110,19 @@ class Product:
 
 
 @contextmanager
-def running(data: Path) -> Iterator[Product]:
-    """`manage.py up` with its demo, on free ports; stopped in the end."""
-    command = [
-        *(sys.executable, "manage.py", "up", "--data", str(data)),
-        *("--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0"),
-    ]
-    with (data.parent / "up.log").open("w+") as log:
-        up = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=log, stderr=log)
+def running(command: str, folder: Path) -> Iterator[Product]:
+    """The product with its demo, on free ports; stopped in the end."""
+    project, data = checkout(folder / "causeway"), folder / "var"
+    options = ("--data", str(data), "--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0")
+    with (folder / "up.log").open("w+") as log:
+        up = subprocess.Popen(
+            [command, *options], cwd=project, env=environment(), stdout=log, stderr=log
+        )
         try:
             wait(lambda: (data / "up.json").exists() or up.poll() is not None, START_SECONDS)
             output = Path(log.name).read_text()
             assert up.poll() is None, output
-            yield Product(data, json.loads((data / "up.json").read_text()), output)
+            yield Product(project, data, json.loads((data / "up.json").read_text()), output)
         finally:
             up.send_signal(signal.SIGTERM)
             up.wait(90)

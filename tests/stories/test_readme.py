@@ -20,12 +20,16 @@ TERMINAL = pytest.mark.skipif(
 ACCOUNTS = "Accounts/AccountImports"
 
 
-def test_it_begins_with_what_this_product_was_started_by(product: Product) -> None:
-    start = block("README.md", "Start it").text
-    assert start.splitlines()[-1] == "bin/up"
-    assert "exec" in Path("bin/up").read_text()
-    for address in ("8000", "2222"):  # the defaults; the tests use free ports
-        assert address in Path("portal/management/commands/up.py").read_text()
+def test_the_command_prints_addresses_logins_and_a_command_to_send_a_file(
+    product: Product,
+) -> None:
+    printed = product.output
+    for account in product.announcement["accounts"]:
+        assert account["login"] in printed
+        assert account["password"] in printed
+    assert f"Web      {product.web}" in printed
+    assert "| sftp -P" in printed
+    assert "Installing" not in printed
 
 
 def typed(product: Product, script: str, folder: Path) -> None:
