@@ -349,4 +349,5 @@ def test_the_schema_names_the_token_the_sizes_and_the_known_types() -> None:
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     assert set(document["paths"]["/api/v1/events/"]) == {"get", "post"}
     assert "courseCertificate" in answer.content.decode()
+    assert ".md" not in answer.content.decode(), "a file of the project that no caller has"
     assert "401" in document["paths"]["/api/v1/events/"]["post"]["responses"]
