@@ -39,7 +39,8 @@ class Dialect:
     "cr". header_row, skip_rows, skip_last: see `DialectHints`; a first line `sep=;` is skipped.
     doubtful: in this encoding there are letters in words that names do not have. escaped: a quote
     within a value has a backslash before it, and is not doubled. wrapped: each whole line stands in
-    quotes, as if it were one value.
+    quotes, as if it were one value. guessed: a word as the encoding reads it, where nobody stated
+    the encoding and another one would make another word of it.
     """
 
     encoding: str
@@ -53,6 +54,7 @@ class Dialect:
     doubtful: bool = False
     escaped: bool = False
     wrapped: bool = False
+    guessed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +89,12 @@ def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dial
     kinds.refuse(head)
     name, bom = _unicode(head)
     windows = list(_windows(source, size))
-    doubtful = False
+    doubtful, guessed = False, ""
     if name is None:
-        name, doubtful = _by_bytes([head, *windows], hints.encoding, size)
+        whole = _whole_lines([head, *windows], size)
+        name, doubtful = _by_bytes(whole, hints.encoding)
+        if name in encoding.EIGHT_BIT and name != hints.encoding:
+            guessed = encoding.example(whole, name)
     texts = [_text(part, name) for part in (head[bom:], *windows)]
     _refuse_by_content(texts, size)
     bare = _unquoted(texts[0], hints.quote)
@@ -108,6 +113,7 @@ def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dial
         skip_last=hints.skip_last,
         doubtful=doubtful,
         escaped=_is_escaped(texts[0], hints.quote),
+        guessed=guessed,
     )
 
 
@@ -175,9 +181,11 @@ def _unicode(head: bytes) -> tuple[str | None, int]:
     return None, 0
 
 
-def _by_bytes(parts: list[bytes], hint: str | None, size: int) -> tuple[str, bool]:
-    """The encoding of a text that is not UTF-16, and whether its letters make it doubtful."""
-    whole = _whole_lines(parts, size)
+def _by_bytes(whole: list[bytes], hint: str | None) -> tuple[str, bool]:
+    """The encoding of a text that is not UTF-16, and whether its letters make it doubtful.
+
+    whole: samples of whole lines.
+    """
     expected = None if hint in ("utf-16-le", "utf-16-be") else hint
     chosen = expected or encoding.guess(whole)
     return chosen, chosen in encoding.EIGHT_BIT and encoding.is_doubtful(whole, chosen)
