@@ -70,7 +70,10 @@ def of_job(file: ArrivalFile, job: ImportJob, attachment: str, **more: Any) -> R
     """The receipt of a file that a job has ended for, or holds."""
     state, reason = state_of(job), job.reason
     if state == UNDONE:
-        reason = "It was imported and undone later; the records are as they were before it."
+        reason = (
+            "It was imported and undone later; the records are as they were before it, except where"
+            " something else has changed them since."
+        )
     elif job.state == ImportJob.State.DISCARDED:
         reason = f"A data manager decided against it; nothing was changed. {reason}"
     return Receipt(
@@ -90,6 +93,11 @@ def state_of(job: ImportJob) -> str:
     """What holds of the job now, in the word that senders read."""
     applied = job.state in (ImportJob.State.COMPLETE, ImportJob.State.INCOMPLETE)
     return UNDONE if applied and job.is_undone else _WORDS[ImportJob.State(job.state)]
+
+
+def reported(job: ImportJob) -> str:
+    """What a receipt is written again for: the state, and whether the rows were sent again."""
+    return f"{state_of(job)}{' corrected' if job.correction else ''}"
 
 
 def text(receipt: Receipt) -> str:
