@@ -199,9 +199,10 @@ def verdict(plan: Plan) -> tuple[str, str]:
     """The state that a carried-out plan ends in, and the sentence with it."""
     if plan.rejected and plan.rejected == plan.read:
         rows = "The only row was" if plan.read == 1 else f"All {plan.read:,} rows were"
-        return State.FAILED, f"{rows} rejected; nothing was imported. See the error attachment."
+        return State.FAILED, f"{rows} rejected; nothing was imported."
     if plan.rejected:
-        return State.INCOMPLETE, f"{plan.rejected:,} of {plan.read:,} rows were rejected."
+        were = "was" if plan.rejected == 1 else "were"
+        return State.INCOMPLETE, f"{plan.rejected:,} of {plan.read:,} rows {were} rejected."
     return State.COMPLETE, ""
 
 

@@ -113,9 +113,10 @@ def _doubted(mapping: ColumnMapping, dialect: Dialect) -> ColumnMapping:
     """The mapping warned of a guessed encoding, and to be held where the guess is a poor one."""
     encoding = ENCODING_NAMES[dialect.encoding]
     if dialect.guessed and not dialect.doubtful:
+        words = ", ".join(f'"{short(word)}"' for word in dialect.guessed)
         message = (
             f"The file is not UTF-8, and its encoding was guessed: {encoding}. Read so, it has"
-            f' "{short(dialect.guessed)}". If that is wrong, save the file as UTF-8 and send it'
+            f" {words}. If that is wrong, save the file as UTF-8 and send it"
             " again, or choose its encoding in a template."
         )
         warning = Issue(Code.GUESSED_ENCODING, message, severity=Severity.WARNING)

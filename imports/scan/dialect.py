@@ -39,8 +39,8 @@ class Dialect:
     "cr". header_row, skip_rows, skip_last: see `DialectHints`; a first line `sep=;` is skipped.
     doubtful: in this encoding there are letters in words that names do not have. escaped: a quote
     within a value has a backslash before it, and is not doubled. wrapped: each whole line stands in
-    quotes, as if it were one value. guessed: a word as the encoding reads it, where nobody stated
-    the encoding and another one would make another word of it.
+    quotes, as if it were one value. guessed: words as the encoding reads them, where nobody stated
+    the encoding and another one would make other words of them.
     """
 
     encoding: str
@@ -54,7 +54,7 @@ class Dialect:
     doubtful: bool = False
     escaped: bool = False
     wrapped: bool = False
-    guessed: str = ""
+    guessed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +89,12 @@ def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dial
     kinds.refuse(head)
     name, bom = _unicode(head)
     windows = list(_windows(source, size))
-    doubtful, guessed = False, ""
+    doubtful, guessed = False, ()
     if name is None:
         whole = _whole_lines([head, *windows], size)
         name, doubtful = _by_bytes(whole, hints.encoding)
         if name in encoding.EIGHT_BIT and name != hints.encoding:
-            guessed = encoding.example(whole, name)
+            guessed = encoding.words_read(whole, name)
     texts = [_text(part, name) for part in (head[bom:], *windows)]
     _refuse_by_content(texts, size)
     bare = _unquoted(texts[0], hints.quote)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -40,6 +41,7 @@ _SEQUENCE = re.compile(
 _IMPLAUSIBLE = re.compile(
     "[\x80-\x9f\u0250-\u02ff]|[\u0370-\u07ff](?=[A-Za-z])|(?<=[A-Za-z])[\u0370-\u07ff]"
 )
+_SHOWN_WORDS = 3
 _WORD_BEYOND_ASCII = re.compile(r"\w*(?![\x00-\x7f])\S[^\s,;|\"]{0,40}")
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _LOWER, _UPPER, _OTHER = 1, 2, 3
@@ -89,12 +91,20 @@ def is_doubtful(parts: Iterable[bytes], encoding: str) -> bool:
     return bool(lines) and _likelihood(lines, encoding) < _UNLIKELY
 
 
-def example(parts: Iterable[bytes], encoding: str) -> str:
-    """The first word of a sample that depends on the encoding, as it reads it; or nothing."""
+def words_read(parts: Iterable[bytes], encoding: str) -> tuple[str, ...]:
+    """The first words of a sample that depend on the encoding, as it reads them; each once."""
     lines = (line for line in _beyond_ascii(parts) if not is_utf8(line))
     texts = (line.decode(encoding, "replace") for line in lines)
-    words = (match[0] for match in map(_WORD_BEYOND_ASCII.search, texts) if match)
-    return next(words, "")
+    words = (word for text in texts for word in _WORD_BEYOND_ASCII.findall(text))
+    return tuple(islice(_each_once(words), _SHOWN_WORDS))
+
+
+def _each_once(words: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for word in words:
+        if word not in seen:
+            seen.add(word)
+            yield word
 
 
 def _beyond_ascii(parts: Iterable[bytes]) -> Iterator[bytes]:
