@@ -111,7 +111,6 @@ _BY_TYPE: Mapping[FieldType, Callable[[str], str]] = MappingProxyType(
         FieldType.DATETIME: of_date,
         FieldType.INTEGER: of_number,
         FieldType.NUMBER: of_number,
-        FieldType.CREDIT: of_number,
         FieldType.CIP: of_cip,
     }
 )

@@ -153,6 +153,11 @@ def test_a_date_in_a_column_with_the_day_first_is_advised_so() -> None:
     assert "Write 2027-02-01T20:00, or" in hint("01/02/2027 20:00")
 
 
+def test_no_credits_are_advised_that_would_be_refused_again() -> None:
+    """Credits are read with a comma already: "1,250" is refused for its digits."""
+    assert hints.hint_of(field_of(FieldType.CREDIT)) is None
+
+
 WORDS = (FieldType.TEXT, FieldType.GUID)
 
 
