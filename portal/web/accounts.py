@@ -157,9 +157,7 @@ def _show(
         "uploads": _cut_off(account),
         "form": form,
     }
-    response = render(request, "portal/account.html", context, status=status)
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return render(request, "portal/account.html", context, status=status)
 
 
 def _dotted_name(account: Account) -> str:

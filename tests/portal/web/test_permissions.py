@@ -253,6 +253,20 @@ def test_an_address_lets_in_whom_the_table_says_and_nobody_else(
             )
 
 
+@pytest.mark.parametrize(
+    "name", sorted(n for n, (method, role, _) in TABLE.items() if (method, role) != ("get", "open"))
+)
+def test_no_cache_keeps_what_a_person_was_shown(
+    name: str, cast: Cast, rows: dict[str, Any]
+) -> None:
+    method, role, _ = TABLE[name]
+    if role in ("token", "nothing"):
+        return
+    client = as_person(cast, "operator" if role == "operator" else "admin")
+    answer = getattr(client, method)(reverse(name, args=arguments(name, cast, rows)))
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
 @pytest.mark.parametrize("name", sorted(n for n, row in TABLE.items() if row[0] == "post"))
 def test_what_changes_something_refuses_get_and_a_missing_token(
     name: str, cast: Cast, rows: dict[str, Any]
