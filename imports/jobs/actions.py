@@ -108,6 +108,8 @@ def has_newer_rules(job: ImportJob) -> bool:
     version = job.template_version
     if version is not None:
         return version.template.current_id not in (None, version.pk)
+    if instructions.folder_of(job) is None:
+        return False
     limits = {**DEFAULTS, **instructions.own_limits(job)}
     return any(
         str(hold.get("limit")) != str(limits.get(hold["measure"], ""))

@@ -77,7 +77,7 @@ def folder_change(request: TenantRequest, number: int) -> HttpResponse:
         )  # fmt: skip
     except ChangedMeanwhile as changed:
         fresh = _folder(request, number)
-        again = FolderForm({**form.data.dict(), "seen": fingerprint(fresh.limits)})
+        again = FolderForm({**request.POST.dict(), "seen": fingerprint(fresh.limits)})
         again.add_error(None, overtaken(changed, limits.LABELS))
         return _show(request, fresh, again, status=409)
     except Refused as refused:

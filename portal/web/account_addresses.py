@@ -33,7 +33,7 @@ def addresses_set(request: TenantRequest, number: int) -> HttpResponse:
         except ChangedMeanwhile as changed:
             account, status = accounts.account_of(request, number), 409
             stored = fingerprint(account.allowed_networks)
-            form = AddressesForm({**form.data.dict(), "seen": stored})
+            form = AddressesForm({**request.POST.dict(), "seen": stored})
             form.add_error("addresses", overtaken(changed))
         except Refused as refused:
             for fault in refused.faults:

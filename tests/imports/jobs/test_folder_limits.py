@@ -14,7 +14,7 @@ from portal.faults import Refused
 from portal.models import AuditEntry, Drop
 from tests.imports.folder import Folders
 from tests.imports.institution import Institution, counts
-from tests.imports.web.desk import file
+from tests.imports.web.desk import FILE, SPEC, file
 
 HEADER = "PersonIdentifier,FirstName,LastName,Email\n"
 
@@ -116,6 +116,17 @@ def test_a_corrected_file_has_the_limits_of_the_folder_that_the_first_one_came_i
     sender.institution.work()
     correction.refresh_from_db()
     assert correction.state == "held"
+
+
+def test_the_limits_of_a_file_without_folder_and_template_do_not_change(
+    institution: Institution,
+) -> None:
+    spec = {**SPEC, "settings": {"limits": {"creates": 1}}}
+    of_a_wizard = institution.send("accounts", FILE, spec=spec)
+    of_a_person = institution.send("accounts", people(1, 2), limits={"creates": 1})
+    for job in (of_a_wizard, of_a_person):
+        assert job.state == "held"
+        assert not actions.has_newer_rules(job)
 
 
 def test_only_a_held_file_is_run_again(sender: Folders) -> None:
