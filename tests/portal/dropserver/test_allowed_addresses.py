@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import paramiko
 import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
@@ -78,6 +79,27 @@ def test_a_client_is_let_in_only_from_the_addresses_of_the_command(
     assert not comes_in(running)
     assert run("set_addresses", "oak", "SIS", "--anywhere") == "sis may log in from anywhere"
     assert comes_in(running)
+
+
+def test_an_open_session_outlives_a_new_limit_and_the_disabling_of_its_account(
+    running: Running, endpoint: Endpoint
+) -> None:
+    """The account's page, the operators' guide and the command's help say so."""
+    password = "correct horse battery"
+    account = provision.account(endpoint, "sis", password)
+    with paramiko.Transport(("127.0.0.1", running.port)) as transport:
+        transport.connect(username="sis", password=password)
+        sftp = paramiko.SFTPClient.from_transport(transport)
+        assert sftp is not None
+        run("set_addresses", "oak", "sis", "203.0.113.7")
+        assert "Accounts" in sftp.listdir("/")
+        Account.objects.filter(pk=account.pk).update(enabled=False, allowed_networks=[])
+        assert "Accounts" in sftp.listdir("/")
+    with (
+        paramiko.Transport(("127.0.0.1", running.port)) as transport,
+        pytest.raises(paramiko.AuthenticationException),
+    ):
+        transport.connect(username="sis", password=password)
 
 
 def test_an_account_may_be_limited_from_the_beginning(running: Running, key: str) -> None:
