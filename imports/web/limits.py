@@ -24,7 +24,7 @@ LABELS = {
     "key_churn": gettext_lazy("New and missing identifiers"),
     "same_field": gettext_lazy("Records in which one field changes"),
     "reused_keys": gettext_lazy("Identifiers that become somebody else's"),
-    "lost_zeros": gettext_lazy("Identifiers that differ by leading zeros only"),
+    "lost_zeros": gettext_lazy("Identifiers that differ only in how a number is written"),
 }
 
 
@@ -35,8 +35,8 @@ def hint() -> str:
         "%(floor)s. Where a field is blank, a person is still asked before a file removes more "
         "than %(removes)s of the records, changes one field in more than %(same_field)s of them, "
         "makes somebody else of a person, or creates a record whose identifier differs from a "
-        "stored one by leading zeros only. The first file of a kind and new records are not asked "
-        "about."
+        "stored one only in how a number is written, as 42 from 0042. The first file of a kind and "
+        "new records are not asked about."
     ) % {"floor": FLOOR, **{name: str(limit) for name, limit in DEFAULTS.items()}}
 
 
