@@ -129,6 +129,14 @@ def test_the_limits_of_a_file_without_folder_and_template_do_not_change(
         assert not actions.has_newer_rules(job)
 
 
+def test_a_file_held_by_what_is_no_limit_has_no_newer_rules(sender: Folders) -> None:
+    sent(sender, "a.csv", people(*range(30)))
+    held = sent(sender, "b.csv", people(*range(30)).replace("\n00", "\nN0"))
+    assert [hold["measure"] for hold in held.hold_reasons] == [""]
+    limited(sender, creates=500)
+    assert not actions.has_newer_rules(ImportJob.objects.get(pk=held.pk))
+
+
 def test_only_a_held_file_is_run_again(sender: Folders) -> None:
     done = sent(sender, "a.csv", people(1))
     with pytest.raises(actions.NotPossible):
