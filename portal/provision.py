@@ -51,6 +51,18 @@ def tenant(name: str, slug: str, time_zone: str = "America/New_York") -> Tenant:
     return row
 
 
+def named(slug: str) -> Tenant:
+    """The tenant with that slug. Raises ValidationError with the slugs that there are."""
+    with tenancy.everyone("an operator names the institution"):
+        row = Tenant.objects.filter(slug=slug).first()
+        if row is None:
+            slugs = ", ".join(Tenant.objects.order_by("slug").values_list("slug", flat=True)[:20])
+            raise ValidationError(
+                f"No institution has the slug {slug}. There are: {slugs or 'none yet'}."
+            )
+    return row
+
+
 def endpoint(owner: Tenant, name: str = "SFTP") -> Endpoint:
     """Make a hosted endpoint with a drop for every feed of the catalog, and its folders."""
     with tenancy.scope(owner.pk), transaction.atomic():

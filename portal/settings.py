@@ -259,7 +259,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Causeway",
-    "DESCRIPTION": "Send events to the portal and read them. docs/api.md has examples.",
+    "DESCRIPTION": "Send events to the portal and read them, with a token that a tenant admin"
+    " creates. Every error is a problem document (RFC 9457).",
     "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
 }

@@ -1,9 +1,10 @@
 """How xdist's workers share the tests: a file at a time, the longest first.
 
 A plugin (`-p` in pyproject.toml). Files keep a module's fixtures in one worker. Those that mostly
-wait, for processes and browsers, come before those that compute, and the fault tests are two chains
-with a rig each: so two workers wait while the others compute. `tests/durations.json` has the
-seconds of each file by its name, which may be old; `pytest -n 4 --renew-durations` writes it anew.
+wait, for processes and browsers, come before those that compute. The fault tests are two chains
+with a rig each, and the stories one with a product: so some workers wait while the others compute.
+`tests/durations.json` has the seconds of each file by its name, which may be old;
+`pytest -n 4 --renew-durations` writes it anew.
 """
 
 from __future__ import annotations
@@ -18,19 +19,21 @@ from typing import Any
 import pytest
 
 DURATIONS = Path(__file__).with_name("durations.json")
-CHAINED = "tests/faults/"
-CHAINS = 2
-WAITING = (CHAINED, "tests/stories/", "tests/portal/runtime/test_up.py", "tests/browser/")
+CHAINS = {"tests/faults/": 2, "tests/stories/": 1}  # a folder and how many chains its files make
+WAITING = (*CHAINS, "tests/portal/runtime/test_up.py", "tests/browser/")
 
 
 def chains(paths: Iterable[str], seconds: dict[str, float]) -> dict[str, str]:
     """The chain of each file that is in one: the longest files first, each to the shorter chain."""
-    lengths, shared = [0.0] * CHAINS, {}
-    chained = {path for path in paths if path.startswith(CHAINED)}
-    for path in sorted(chained, key=lambda path: place(path, seconds)):
-        shortest = lengths.index(min(lengths))
-        lengths[shortest] += seconds.get(path.rpartition("/")[2], 0.0)
-        shared[path] = f"{CHAINED}{shortest}"
+    shared = {}
+    ordered = sorted({*paths}, key=lambda path: place(path, seconds))
+    for folder, count in CHAINS.items():
+        lengths = [0.0] * count
+        for path in ordered:
+            if path.startswith(folder):
+                shortest = lengths.index(min(lengths))
+                lengths[shortest] += seconds.get(path.rpartition("/")[2], 0.0)
+                shared[path] = f"{folder}{shortest}"
     return shared
 
 

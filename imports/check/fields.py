@@ -118,10 +118,7 @@ def _pattern_check(field: Field, cell: pl.Expr, value: pl.Expr) -> Check:
         failed = value.list.eval(~pl.element().str.contains(pattern)).list.any()
     else:
         failed = ~cell.str.contains(pattern) & value.is_not_null()  # told once, as what it is not
-    form = field.pattern_words or (
-        "It does not have the form that the column asks for; the column's description says which."
-    )
-    return Check(Code.BAD_FORMAT, failed, f'"{{column}}" is "{{value}}". {form}')
+    return Check(Code.BAD_FORMAT, failed, f'"{{column}}" is "{{value}}". {field.pattern_words}')
 
 
 def _elements(field: Field, cell: pl.Expr) -> pl.Expr:

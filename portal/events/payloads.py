@@ -12,18 +12,48 @@ LARGEST_PAYLOAD = 64 << 10  # bytes as JSON in UTF-8
 DEEPEST = 20  # objects and lists within each other
 
 _PATH = ("payload",)
+# What Python's parser says, for people who do not write Python.
+_WORDS = {
+    "Expecting value": "a value is expected",
+    "Expecting property name": "the name of a member in double quotes is expected",
+    "Expecting ':'": "a colon is expected",
+    "Expecting ','": "a comma or the end of the object or list is expected",
+    "Illegal trailing comma": "a comma stands before the end of the object or list",
+    "Extra data": "something follows the end of the JSON",
+    "Unterminated string": "a text begins that has no closing quote",
+    "Invalid control character": "a text contains a control character that is not escaped",
+    "Invalid \\": "a backslash begins an escape that JSON does not have",
+}
 
 
 def parse(text: str | bytes) -> Any:
-    """JSON as the standard has it. Raises ValueError, with words, for anything else."""
+    """JSON as the standard has it. Raises NotJson for anything else."""
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
-        raise ValueError("objects and lists are nested too deeply") from None
+        raise NotJson("objects and lists are nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise NotJson(_in_words(error)) from None
+    except NotJson:
+        raise
+    except ValueError:  # Python's own limit for the digits of a number
+        raise NotJson("a number has too many digits") from None
+
+
+class NotJson(ValueError):
+    """The text is not JSON. The message is a clause for whoever sent it."""
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
+    raise NotJson(f"{name} is not a JSON number")
+
+
+def _in_words(error: json.JSONDecodeError) -> str:
+    place = f"character {error.colno:,}"
+    if "\n" in error.doc.strip():
+        place = f"line {error.lineno:,}, {place}"
+    words = next((words for start, words in _WORDS.items() if error.msg.startswith(start)), "")
+    return f"at {place}, {words or 'it cannot be read'}"
 
 
 def object_text(text: str) -> str | None:

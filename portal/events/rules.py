@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -62,7 +62,9 @@ def read(document: object) -> Incoming:
     subject = _subject(document, faults)
     members = _members(document, type_member, faults)
     payload = payload_text(members, faults)
-    faults += _misfits(name, members)
+    # Without a member `payload` the document itself is the payload.
+    above = ("payload",) if "payload" in document else ()
+    faults += [fault.below(*above) for fault in _misfits(name, members)]
     if faults or at is None:
         raise EventRefused(*faults)
     return Incoming(uid, name, at, subject, payload)
@@ -147,7 +149,8 @@ def _members(
     payload = rest.pop("payload")
     for name in list(rest)[:5]:
         message = 'is next to "payload". Move it into "payload".'
-        faults.append(_fault(_short(name), "beside_payload", message))
+        fault = _fault(_short(name), "beside_payload", message)
+        faults.append(replace(fault, path=(name,)))
     if isinstance(payload, dict):
         return payload
     if payload is not None:

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from portal import keys
 from portal.changes import fingerprint
 from portal.dropserver import usernames
 from portal.models import Account, Endpoint, Tenant
@@ -64,9 +65,10 @@ class KeyForm(forms.Form):
     )
 
     def clean_line(self) -> str:
-        """The text. Raises ValidationError for a private key."""
+        """The text. Raises ValidationError for a private key, which is not shown again."""
         text = str(self.cleaned_data["line"])
-        if "PRIVATE KEY" in text:
+        if keys.is_private(text):
+            self.data = {**self.data, "line": ""}
             raise forms.ValidationError(
                 _("This is a private key. Never share it: create a new key pair.")
             )

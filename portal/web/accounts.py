@@ -161,7 +161,7 @@ def show(
         "account": account,
         "password": password,
         "server": connection.drop_server(),
-        "ftps_name": _ftps_name(account),
+        "dotted_name": _dotted_name(account),
         "command": connection.command(account.username),
         "keys": account.keys.order_by("created_at"),
         "sessions": _sessions(request, account=account),
@@ -174,8 +174,8 @@ def show(
     return response
 
 
-def _ftps_name(account: Account) -> str:
-    """The FTPS form of a template account's name; empty for any other account."""
+def _dotted_name(account: Account) -> str:
+    """The other form of a template account's name; empty for any other account."""
     form = usernames.ftps_form(account.username)
     return form if form != account.username else ""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from imports.collect import folder_limits
 from imports.load.ceilings import DEFAULTS
 from imports.mapping.definitions import MEASURES
 from imports.mapping.limit_parsing import as_written
-from portal import tenancy
+from portal import provision, tenancy
 from portal.faults import Refused
 from portal.models import Drop, Tenant
 
@@ -87,11 +88,10 @@ def _cleared(names: list[str]) -> set[str]:
 
 
 def _tenant(slug: str) -> Tenant:
-    tenant = Tenant.objects.filter(slug=slug).first()
-    if tenant is None:
-        slugs = ", ".join(Tenant.objects.order_by("slug").values_list("slug", flat=True)[:20])
-        raise CommandError(f"No institution has the slug {slug}. There are: {slugs or 'none yet'}.")
-    return tenant
+    try:
+        return provision.named(slug)
+    except ValidationError as error:
+        raise CommandError(" ".join(error.messages)) from None
 
 
 def _folder(tenant: Tenant, text: str, endpoint: str | None) -> Drop:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models.functions import Lower
 
 from portal import provision, tenancy
 from portal.dropserver.usernames import account_name
 from portal.faults import Refused
-from portal.models import Account, Tenant
+from portal.models import Account
 
 
 class Command(BaseCommand):
@@ -56,10 +57,10 @@ def _changed(account: Account, addresses: list[str]) -> Account:
 
 def _account(slug: str, username: str) -> Account:
     """The institution's account of that name, compared as at a login. Raises CommandError."""
-    tenant = Tenant.objects.filter(slug=slug).first()
-    if tenant is None:
-        slugs = ", ".join(Tenant.objects.order_by("slug").values_list("slug", flat=True)[:20])
-        raise CommandError(f"No institution has the slug {slug}. There are: {slugs or 'none yet'}.")
+    try:
+        tenant = provision.named(slug)
+    except ValidationError as error:
+        raise CommandError(" ".join(error.messages)) from None
     names = {username.lower(), account_name(username.lower())}
     with tenancy.scope(tenant.pk):
         rows = Account.objects.filter(tenant=tenant).annotate(folded=Lower("username"))

@@ -238,6 +238,18 @@ def test_an_unmatched_file_that_is_removed_settles_its_arrival(desk: Desk) -> No
     arrival = Arrival.objects.get()
     assert (arrival.state, arrival.current_name) == ("unmatched", "")
     assert arrival.settled_at is not None
+    assert desk.names() == set(), "its receipt goes with it"
+
+
+def test_no_receipt_of_a_name_stays_that_was_changed_twice(desk: Desk) -> None:
+    """A file that was renamed before it was removed left its last receipt behind."""
+    wrong = desk.put("one.csv")
+    desk.round()
+    wrong.rename(desk.home / "two.csv")
+    desk.round()
+    (desk.home / "two.csv").unlink()
+    desk.round()
+    assert desk.names() == set()
 
 
 def test_the_copy_of_an_unmatched_file_is_deleted_when_its_days_are_over(

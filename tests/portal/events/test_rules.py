@@ -88,7 +88,10 @@ def test_the_path_of_a_member_within_the_payload_leads_through_its_objects() -> 
     with pytest.raises(EventRefused) as refused:
         read({**SOUND, "type": "courseCompletion", "payload": {"userDetail": {"id": 5}}})
     (fault,) = refused.value.faults
-    assert (fault.path, fault.where) == (("userDetail", "id"), "userDetail.id")
+    assert (fault.path, fault.where) == (
+        ("payload", "userDetail", "id"),
+        "payload.userDetail.id",
+    )
 
 
 def test_null_stands_for_nothing_in_what_may_be_left_out() -> None:
