@@ -11,6 +11,7 @@ from django.core.files.storage import default_storage
 from django.db.models import ProtectedError
 
 from imports.collect import rounds, snapshot, template_files
+from imports.jobs import instructions
 from imports.models import (
     Arrival,
     ArrivalFile,
@@ -134,14 +135,15 @@ def test_ten_rounds_make_one_job_and_the_file_sent_again_another(desk: Desk) -> 
     assert ImportJob.objects.count() == Arrival.objects.count() == 2
 
 
-def test_the_job_has_the_limits_of_its_drop_and_of_its_version(desk: Desk) -> None:
+def test_a_job_is_held_by_the_limits_of_its_drop_and_of_its_version(desk: Desk) -> None:
     desk.drop.limits = {"removes": 1}
     desk.drop.save()
     desk.template("users.csv", spec={"settings": {"limits": {"creates": 2}}})
     desk.put("users.csv")
     (job,) = desk.import_all()
     job.refresh_from_db()
-    assert job.limits == {"removes": 1}
+    assert job.limits == {}, "Both are looked up when it runs."
+    assert instructions.of_job(job).limits == {"removes": 1, "creates": 2}
     assert job.state == "held"
     assert [(hold["measure"], hold["limit"]) for hold in job.hold_reasons] == [("creates", 2)]
     assert desk.names() == {"users.csv.result.txt"}
