@@ -40,11 +40,13 @@ class EndedUpload:
 
 @dataclass(frozen=True, slots=True)
 class AccountLimits:
-    """What one account may use. Sizes in bytes."""
+    """What one account may use. open_files: over all its sessions. channels: of one session.
+    upload_bytes: of one file."""
 
     sessions: int = 250
-    open_files: int = 64
-    upload_bytes: int = 1 << 40
+    channels: int = 10
+    open_files: int = 512
+    upload_bytes: int = 64 << 30
 
 
 @dataclass(frozen=True, slots=True)

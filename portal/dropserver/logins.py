@@ -119,6 +119,10 @@ def _login(account: Account, method: str) -> Login:
         username=account.username,
         root=str(folders(endpoint).joinpath(*home)),  # makes a missing folder again
         method=method,
-        limits=AccountLimits(sessions=settings.SFTP_MAX_SESSIONS_PER_ACCOUNT),
+        limits=AccountLimits(
+            sessions=settings.SFTP_MAX_SESSIONS_PER_ACCOUNT,
+            open_files=settings.SFTP_MAX_OPEN_FILES_PER_ACCOUNT,
+            upload_bytes=settings.SFTP_MAX_UPLOAD_BYTES,
+        ),
         home=home,
     )

@@ -126,11 +126,19 @@ class DropConnection(asyncssh.SSHServer):
         """A channel for SFTP. asyncssh refuses all other kinds of channel by default."""
         if self.login is None or self.session is None or self._conn is None:
             return False
-        visit = Visit(self.login, self.session, self._gate, self._disk)
-        session = DropChannel(visit)
+        self._channels = [channel for channel in self._channels if not channel.is_closed]
+        if len(self._channels) >= self.login.limits.channels:
+            return False
+        visit, login = Visit(self.login, self.session, self._gate, self._disk), self.login
+        session = DropChannel(visit, lambda: self._server.refusal_to_open(login))
         self._channels.append(session)
         channel = self._conn.create_server_channel(encoding=None)
         return channel, session
+
+    @property
+    def open_files(self) -> int:
+        """Files and folders that the client has open."""
+        return sum(channel.open_files for channel in self._channels)
 
     # --- limits of time
 
