@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncssh
 
 from portal import logs
-from portal.dropserver.gate import Gate, Login, TryLater
+from portal.dropserver.gate import Banned, Gate, Login, TryLater
 from portal.dropserver.sftp.channel import DropChannel
 from portal.dropserver.sftp.uploads import Visit
 
@@ -114,9 +114,17 @@ class DropConnection(asyncssh.SSHServer):
         self._candidate = None
         try:
             self._candidate = await asyncio.shield(asyncio.ensure_future(question))
+        except Banned as banned:
+            self._say(str(banned))
         except TryLater as later:
+            self._say(str(later))
             log.error("drop_login_impossible", ip=self.ip, reason=str(later))
         return self._candidate is not None
+
+    def _say(self, words: str) -> None:
+        """Tell a client that has not logged in yet; programs show that before they give up."""
+        if self._conn is not None:
+            self._conn.send_auth_banner(f"{words}\r\n")
 
     # --- channels
 

@@ -17,7 +17,7 @@ from paramiko.sftp import CMD_CLOSE
 from portal.dropserver.gate import AccountLimits, Ending
 from portal.dropserver.parts import UploadPart
 from portal.dropserver.sftp.server import CIPHERS, KEY_EXCHANGES, MACS, SIGNATURES, Rules
-from tests.portal.dropserver.conftest import FOLDER, eventually
+from tests.portal.dropserver.conftest import FOLDER, PASSWORD, eventually
 
 HERE = "/Accounts/AccountImports"
 RIGHT = "correct horse battery"
@@ -40,8 +40,11 @@ def test_it_bans_after_ten_failures_and_lets_in_after_the_ban(start):
     for _ in range(10):
         with pytest.raises(paramiko.AuthenticationException):
             login(running, password="wrong")
-    with pytest.raises(paramiko.AuthenticationException):
-        login(running)
+    with paramiko.Transport(("127.0.0.1", running.port)) as transport:
+        transport.start_client()
+        with pytest.raises(paramiko.AuthenticationException):
+            transport.auth_password("maria", PASSWORD)
+        assert b"Too many logins have failed here" in transport.get_banner()
     now[0] = 601
     login(running).close()
 
