@@ -168,6 +168,21 @@ def test_our_own_file_of_that_name_is_replaced_by_the_newer_one(dispatch: Dispat
     assert files(sshd) == {NAME: b"newer"}
 
 
+def test_an_attempt_that_was_refused_makes_no_foreign_file_ours(dispatch: Dispatch, sshd: Sshd):
+    """It was refused while the name was given; a person sends it again later."""
+    delivery = dispatch.delivery(sshd.place)
+    Attempt.objects.create(
+        tenant=dispatch.tenant, delivery=delivery, number=1, step=Step.RENAME,
+        outcome=Outcome.REFUSED,
+    )  # fmt: skip
+    (sshd.root / NAME).write_bytes(b"theirs")
+    attempt = dispatch.deliver(delivery)
+    assert (delivery.state, attempt.number, attempt.outcome) == (
+        State.REFUSED, 2, Outcome.REFUSED
+    )  # fmt: skip
+    assert files(sshd) == {NAME: b"theirs"}
+
+
 def test_a_cut_off_attempt_is_closed_and_what_it_left_is_removed(dispatch: Dispatch, sshd: Sshd):
     delivery = dispatch.delivery(sshd.place)
     (sshd.root / f".{delivery.uid.hex}.1.part").write_bytes(b"half")
@@ -180,6 +195,32 @@ def test_a_cut_off_attempt_is_closed_and_what_it_left_is_removed(dispatch: Dispa
     assert (attempt.number, attempt.outcome) == (2, Outcome.DELIVERED)
     assert (delivery.attempts, delivery.own_faults) == (0, 1)
     assert files(sshd) == {NAME: CONTENT}
+
+
+def test_an_attempt_that_was_cut_off_at_the_trigger_leaves_no_half_trigger(
+    dispatch: Dispatch, sshd: Sshd
+):
+    delivery = dispatch.delivery(sshd.place, run=dispatch.run(trigger="empty"))
+    (sshd.root / NAME).write_bytes(CONTENT)
+    (sshd.root / f".{delivery.uid.hex}.1.part.trigger").write_bytes(b"")
+    Attempt.objects.create(tenant=dispatch.tenant, delivery=delivery, number=1, step=Step.TRIGGER)
+    Delivery.objects.filter(pk=delivery.pk).update(state=State.SENDING, lease_until=Now())
+    dispatch.deliver(delivery)
+    assert delivery.state == State.DELIVERED
+    assert set(files(sshd)) == {NAME, f"{NAME}.trg"}
+
+
+def test_a_delivery_that_is_taken_up_again_keeps_its_lease(dispatch: Dispatch, sshd: Sshd):
+    """Without one nobody would take it up a second time, and its server would seem free."""
+    delivery = dispatch.delivery(sshd.place)
+    Attempt.objects.create(tenant=dispatch.tenant, delivery=delivery, number=1)
+    Delivery.objects.filter(pk=delivery.pk).update(state=State.SENDING, lease_until=Now())
+    claimed = deliveries._claimed(dispatch.tenant.pk, retries=True)
+    assert claimed is not None
+    assert deliveries._begin(claimed) is not None
+    row = Delivery.objects.filter(state=State.SENDING, lease_until__gt=Now()).get()
+    assert (row.owner, row.own_faults) == (claimed.owner, 1)
+    assert row.owner != ""
 
 
 def test_a_crash_after_the_rename_delivers_once(dispatch: Dispatch, sshd: Sshd):

@@ -73,6 +73,7 @@ def test_nobody_hears_of_it_while_it_waits(sender: Folders) -> None:
     sender.go()
     job = only("enrollments")
     assert (job.state, job.attempt, issues(job)) == ("ready", 0, {})
+    assert (job.owner, job.lease_until) == ("", None)
     assert "It waits some minutes" in sentence(job)
     assert job.events.latest("pk").note.startswith("2 references to records that are not there yet")
     assert sender.names("enrollments") == {"e.csv", "e.csv.done.PROCESSING"}
@@ -90,6 +91,18 @@ def test_when_its_time_is_over_what_is_missing_is_rejected(sender: Folders) -> N
     job = only("enrollments")
     assert (job.state, counts(job)) == ("incomplete", {"read": 2, "created": 1, "rejected": 1})
     assert sender.text("e.csv.result.txt", "enrollments").startswith("incomplete")
+
+
+def test_it_does_not_wait_because_another_file_does(sender: Folders) -> None:
+    """Neither needs the other; only the enrollments' time is over."""
+    sender.institution.load_campus()
+    sender.deliver("e.csv", TYPO, "enrollments")
+    sender.deliver("i.csv", FILES["instructors"] + "0001,NOWHERE,Primary\n", "instructors")
+    sender.go()
+    assert {only("enrollments").state, only("instructors").state} == {"ready"}
+    ImportJob.objects.filter(feed="enrollments").update(waits_until=Now(), ready_at=Now())
+    sender.go()
+    assert (only("enrollments").state, only("instructors").state) == ("incomplete", "ready")
 
 
 def test_it_outwaits_a_file_that_it_needs_and_that_waits_itself(sender: Folders) -> None:

@@ -388,6 +388,24 @@ def test_a_kind_waits_while_one_that_it_needs_is_being_uploaded(institution: Ins
     assert [job.feed for job in institution.work()] == ["org_units"]
 
 
+def test_the_same_kind_does_not_wait_while_another_file_of_it_is_being_uploaded(
+    institution: Institution,
+) -> None:
+    sender = Folders(institution)
+    account = Account.objects.create(
+        tenant=institution.tenant, endpoint=sender.endpoint, username="sender"
+    )
+    Upload.objects.create(
+        tenant=institution.tenant,
+        account=account,
+        endpoint=sender.endpoint,
+        path="Accounts/AccountImports/more.csv",
+    )
+    sender.deliver("people.csv", CSV)
+    sender.poll()
+    assert [job.state for job in institution.work()] == ["complete"]
+
+
 def hostile(sender: Folders) -> Iterator[Path]:
     folder = sender.folder()
     (folder / "folder.done").mkdir()

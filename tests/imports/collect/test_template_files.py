@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from django.conf import LazySettings
 from django.core.files.storage import default_storage
 from django.db.models import ProtectedError
+from django.db.models.functions import Now
 
 from imports.collect import rounds, snapshot, template_files
 from imports.models import (
@@ -132,6 +134,21 @@ def test_ten_rounds_make_one_job_and_the_file_sent_again_another(desk: Desk) -> 
     desk.put("users.csv")
     desk.import_all()
     assert ImportJob.objects.count() == Arrival.objects.count() == 2
+
+
+def test_a_file_that_another_collector_is_taking_is_left_to_it(desk: Desk) -> None:
+    desk.template("people.csv")
+    desk.put("people.csv")
+    desk.round()
+    Arrival.objects.update(
+        state="collecting", owner="other", lease_until=Now() + timedelta(minutes=1)
+    )
+    token = Arrival.objects.get().token
+    desk.round()
+    assert Arrival.objects.get().token == token
+    Arrival.objects.update(lease_until=Now() - timedelta(seconds=1))
+    desk.round()
+    assert Arrival.objects.get().token == token + 1
 
 
 def test_the_job_has_the_limits_of_its_drop_and_of_its_version(desk: Desk) -> None:

@@ -94,12 +94,15 @@ def test_new_people_beside_known_ones_are_no_changed_identifiers(institution: In
     assert (job.state, counts(job)) == ("complete", {"read": 50, "created": 50})
 
 
-@pytest.mark.parametrize(("kept", "state"), [(60, "complete"), (40, "held")])
+@pytest.mark.parametrize(
+    ("kept", "new", "state"),
+    [(60, 40, "complete"), (40, 60, "held"), (60, 90, "complete"), (40, 90, "held")],
+)
 def test_rows_that_are_stored_already_are_not_missing(
-    institution: Institution, kept: int, state: str
+    institution: Institution, kept: int, new: int, state: str
 ) -> None:
     institution.send("accounts", accounts(*range(100)))
-    file = accounts(*range(kept), *range(200, 300 - kept))
+    file = accounts(*range(kept), *range(200, 200 + new))
     job = institution.send("accounts", file, limits={"key_churn": "50%"})
     assert (job.state, job.rows_unchanged) == (state, kept), job.reason
 

@@ -177,6 +177,17 @@ def test_an_assignment_is_not_removed_twice(institution: Institution) -> None:
     assert (again.state, counts(again)) == ("failed", {"read": 1, "rejected": 1})
 
 
+def test_a_removal_is_dated(institution: Institution) -> None:
+    institution.load_campus()
+    institution.send("instructors", INSTRUCTORS)
+    before = Record.objects.get(key="0001\x1fs1").changed_at
+    institution.send("remove_instructors", "PersonIdentifier,SectionIdentifier\n0001,S1\n")
+    removed = Record.objects.get(key="0001\x1fs1")
+    assert (removed.active, removed.changed_at > before) == (False, True)
+    stays = Record.objects.get(key="0002\x1fs2")
+    assert stays.changed_at == before
+
+
 def test_a_removed_record_that_is_sent_again_is_active_again(institution: Institution) -> None:
     institution.load_campus()
     institution.send("instructors", INSTRUCTORS)
