@@ -183,10 +183,30 @@ def test_an_attempt_that_was_refused_makes_no_foreign_file_ours(dispatch: Dispat
     assert files(sshd) == {NAME: b"theirs"}
 
 
-def test_a_cut_off_attempt_is_closed_and_what_it_left_is_removed(dispatch: Dispatch, sshd: Sshd):
+def test_a_file_that_is_sent_again_is_sent_though_the_first_try_failed_before_it(
+    dispatch: Dispatch, sshd: Sshd
+):
+    """What an attempt before the resend did says nothing about the file that is there now."""
+    delivery = dispatch.delivery(sshd.place)
+    dispatch.deliver(delivery)
+    (sshd.root / NAME).write_bytes(b"x" * len(CONTENT))
+    Attempt.objects.create(
+        tenant=dispatch.tenant, delivery=delivery, number=2, step=Step.LOGIN,
+        outcome=Outcome.FAILED,
+    )  # fmt: skip
+    Delivery.objects.filter(pk=delivery.pk).update(state=State.RETRYING, attempts=1)
+    attempt = dispatch.deliver(delivery)
+    assert (attempt.number, attempt.outcome) == (3, Outcome.DELIVERED)
+    assert files(sshd) == {NAME: CONTENT}
+
+
+@pytest.mark.parametrize("step", [Step.UPLOAD, Step.SIZE, Step.RENAME])
+def test_a_cut_off_attempt_is_closed_and_what_it_left_is_removed(
+    dispatch: Dispatch, sshd: Sshd, step: str
+):
     delivery = dispatch.delivery(sshd.place)
     (sshd.root / f".{delivery.uid.hex}.1.part").write_bytes(b"half")
-    Attempt.objects.create(tenant=dispatch.tenant, delivery=delivery, number=1, step=Step.UPLOAD)
+    Attempt.objects.create(tenant=dispatch.tenant, delivery=delivery, number=1, step=step)
     Delivery.objects.filter(pk=delivery.pk).update(state=State.SENDING, lease_until=Now())
     attempt = dispatch.deliver(delivery)
     dead = delivery.log.get(number=1)

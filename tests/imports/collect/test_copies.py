@@ -178,6 +178,16 @@ def test_jobs_wait_for_the_lowest_of_two_files_that_are_being_received(
     assert min(ranks.values()) < max(ranks.values())
 
 
+def test_jobs_wait_for_no_upload_that_has_ended_or_stands_still(sender: Folders) -> None:
+    path = f"{sender.drops['accounts'].path}/x.csv"
+    upload(sender, "ended", path)
+    upload(sender, "still", path, state="open")
+    tenant = sender.institution.tenant.pk
+    assert rounds._lowest_incoming_rank(tenant) is not None
+    Upload.objects.filter(state="open").update(started_at=Now() - timedelta(minutes=16))
+    assert rounds._lowest_incoming_rank(tenant) is None
+
+
 def test_a_copy_is_deleted_only_when_the_row_that_forgets_it_is_committed(
     sender: Folders,
 ) -> None:

@@ -59,6 +59,23 @@ def test_it_says_of_which_file_and_job_it_is_and_when_in_the_institutions_zone(
 
 
 @pytest.mark.parametrize(
+    ("content", "state", "applied"),
+    [
+        (CSV, "complete", True),
+        (BAD, "incomplete", True),
+        (CSV.replace("@", " "), "failed", False),
+    ],
+)
+def test_it_says_as_data_whether_anything_was_applied(
+    sender: Folders, content: str, state: str, applied: bool
+) -> None:
+    sender.deliver("p.csv", content)
+    sender.go()
+    facts = data(sender, "p.csv")
+    assert (facts["state"], facts["job"]["applied"]) == (state, applied)
+
+
+@pytest.mark.parametrize(
     ("manifest", "state", "word", "reason"),
     [
         ("no manifest", "INVALIDSCHEMA", "refused", "not well-formed XML"),

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.core.files.storage import default_storage
+from django.db import OperationalError, connection, connections, transaction
 from django.db.models import ProtectedError
 from django.db.models.functions import Now
 
-from imports.collect import rounds, snapshot, template_files
+from imports.collect import account_templates, rounds, snapshot, template_files
 from imports.models import (
     Arrival,
     ArrivalFile,
@@ -149,6 +150,27 @@ def test_a_file_that_another_collector_is_taking_is_left_to_it(desk: Desk) -> No
     Arrival.objects.update(lease_until=Now() - timedelta(seconds=1))
     desk.round()
     assert Arrival.objects.get().token == token + 1
+
+
+def test_a_template_is_not_changed_between_the_choice_and_the_job(desk: Desk) -> None:
+    """Who disables it, or saves a version, waits until the job has the version of this moment."""
+    template = desk.template("people.csv")
+    other = connections.create_connection("default")
+    try:
+        other.ensure_connection()
+        other.connection.execute("SELECT set_config('app.tenant', '*', false)")
+        with other.connection.transaction(), connection.cursor() as cursor:
+            other.connection.execute(
+                "UPDATE imports_importtemplate SET enabled = false WHERE id = %s", [template.pk]
+            )
+            cursor.execute("SET lock_timeout = '300ms'")
+            with pytest.raises(OperationalError, match="lock timeout"), transaction.atomic():
+                account_templates.locked(template.pk)
+            cursor.execute("RESET lock_timeout")
+    finally:
+        other.close()
+    with transaction.atomic():
+        assert account_templates.locked(template.pk) is None
 
 
 def test_the_job_has_the_limits_of_its_drop_and_of_its_version(desk: Desk) -> None:

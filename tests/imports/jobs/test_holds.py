@@ -34,6 +34,14 @@ def test_a_file_far_from_the_size_of_the_last_one_is_held(institution: Instituti
     assert again.state == "complete", "A held file is not the last one that was imported."
 
 
+def test_the_last_file_is_the_newest_of_the_same_feed(institution: Institution) -> None:
+    institution.send("accounts", accounts(*range(100)))
+    institution.send("accounts", accounts(*range(10)))
+    institution.send("org_units", CAMPUS["org_units"])
+    job = institution.send("accounts", accounts(*range(12)), limits={"size_change": "50%"})
+    assert job.state == "complete", job.reason
+
+
 def test_an_undo_is_no_last_file_and_neither_is_what_it_undid(institution: Institution) -> None:
     limits = {"size_change": "50%"}
     institution.send("accounts", accounts(*range(100)))

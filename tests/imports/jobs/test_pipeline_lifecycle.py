@@ -8,12 +8,13 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import OperationalError, connection, connections
 from django.db.models.functions import Now
 
 from imports.jobs import pipeline, queue
 from imports.load import apply, file_rules, staging
 from imports.models import ImportJob
+from portal.locks import Lock
 from portal.models import Tenant
 from tests.imports.institution import CAMPUS, Institution, counts, states
 
@@ -164,6 +165,25 @@ def test_of_one_tenant_one_job_runs_at_a_time(institution: Institution) -> None:
     assert queue.next_job(institution.tenant.pk).feed == "org_units"
 
 
+def test_two_workers_claim_for_a_tenant_one_after_the_other(institution: Institution) -> None:
+    """Else both would see that no job runs."""
+    job = institution.job("accounts", CAMPUS["accounts"])
+    other = connections.create_connection("default")
+    try:
+        other.ensure_connection()
+        with other.connection.transaction(), connection.cursor() as cursor:
+            other.connection.execute(
+                "SELECT pg_advisory_xact_lock(%s, %s)", [Lock.CLAIM_JOB, institution.tenant.pk]
+            )
+            cursor.execute("SET lock_timeout = '300ms'")
+            with pytest.raises(OperationalError, match="lock timeout"):
+                queue.next_job(institution.tenant.pk)
+            cursor.execute("RESET lock_timeout")
+    finally:
+        other.close()
+    assert queue.next_job(institution.tenant.pk) == job
+
+
 def test_other_tenants_do_not_wait(institution: Institution) -> None:
     institution.job("accounts", CAMPUS["accounts"])
     assert queue.next_job(institution.tenant.pk)
@@ -202,6 +222,28 @@ def test_a_job_whose_worker_died_is_taken_up_again(institution: Institution) -> 
     assert (again.pk, again.state, again.attempt) == (dead.pk, "complete", 2)
     assert [job for _, job, token in staging.leftovers()] == [dead.pk]
     staging.StagingTable(dead).drop()
+
+
+def test_a_job_whose_row_is_locked_runs_whatever_its_lease_says(institution: Institution) -> None:
+    """It is applying: its heartbeat cannot prolong the lease then."""
+    institution.job("accounts", CAMPUS["accounts"])
+    job = queue.next_job(institution.tenant.pk)
+    attempt = {(job.pk, job.token)}
+    jobs = ImportJob.objects.filter(tenant_id=institution.tenant.pk)
+    assert queue.running(jobs) == attempt
+    jobs.update(lease_until=Now() - timedelta(seconds=1))
+    other = connections.create_connection("default")
+    try:
+        other.ensure_connection()
+        other.connection.execute("SELECT set_config('app.tenant', '*', false)")
+        with other.connection.transaction():
+            other.connection.execute(
+                "SELECT 1 FROM imports_importjob WHERE id = %s FOR NO KEY UPDATE", [job.pk]
+            )
+            assert queue.running(jobs) == attempt
+    finally:
+        other.close()
+    assert queue.running(jobs) == set()
 
 
 def test_a_job_whose_worker_dies_each_time_is_given_up(institution: Institution) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 from django.db.models import F
 
-from imports.jobs import actions, making, queue, undo
+from imports.jobs import actions, corrections, making, queue, undo
 from imports.models import ImportJob
 from imports.web.outcome import sentence
 from portal.lifecycle import Heartbeat, LeaseLost
@@ -186,6 +186,18 @@ def test_it_leaves_no_table_behind(institution: Institution) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'")
         assert cursor.fetchone() == (0,)
+
+
+def test_an_undo_and_a_trial_wait_for_no_corrected_file(institution: Institution) -> None:
+    send(institution, "u1 Ada", "u2 Emmy")
+    job = send(institution, "u1 Grace", "u2 Greta")
+    send(institution, "u2 Noether")
+    done = institution.undo(job)
+    assert (done.state, corrections.expected(done)) == ("incomplete", False)
+    trial = institution.send("engage_users", "Username\n", dry_run=True)
+    assert (trial.state, corrections.expected(trial)) == ("failed", False)
+    failed = institution.send("engage_users", "Username\n")
+    assert (failed.state, corrections.expected(failed)) == ("failed", True)
 
 
 def test_a_job_with_rejected_rows_can_be_undone(institution: Institution) -> None:
