@@ -1,9 +1,9 @@
 """A pytest plugin that tries mutants, in two runs of the tests; `bench/mutants` starts both.
 
-With MUTANTS_REACH=DIR it notes which test calls which function of the rooms. With MUTANTS_TRY=DIR
-no test runs as usual: once everything is imported the process forks for each mutant, so that a
-mutant costs no start of Python. The child gives the loaded functions the mutated code, runs the
-tests that call them until one fails, and is gone with all that it has changed.
+With MUTANTS_REACH=DIR it notes which test reaches which statement of the rooms. With
+MUTANTS_TRY=DIR no test runs as usual: once everything is imported the process forks for each
+mutant, so that a mutant costs no start of Python. The child gives the loaded functions the mutated
+code, runs the tests that reach the statement until one fails, and is gone with all that it changed.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def give_constants(module: ModuleType, tree: ast.Module, line: int) -> None:
 
 
 class Reach:
-    """Notes which functions of the rooms each test calls, and its seconds."""
+    """Notes which statements of the rooms each test reaches, and its seconds."""
 
     def __init__(self) -> None:
         self.notes: dict[str, tuple[float, list[str]]] = {}
@@ -101,10 +101,9 @@ class Reach:
             for path in sorted(ROOT.glob(pattern)):
                 name = path.relative_to(ROOT).as_posix()
                 tree = ast.parse(path.read_text())
-                for node in ast.walk(tree):
-                    if isinstance(node, ast.FunctionDef):
-                        note = ast.parse(f"__reached__.add('{name}:{node.lineno}')").body[0]
-                        node.body.insert(0, _at(note, node.body[0]))
+                for node in list(ast.walk(tree)):
+                    if not isinstance(node, ast.Module | ast.ClassDef):
+                        _note(node, name)
                 module = module_of(name)
                 vars(module)["__reached__"] = REACHED
                 give_code(module, tree)
@@ -121,10 +120,21 @@ class Reach:
             Path(REACH, f"{os.getpid()}.reach").write_text(json.dumps(self.notes))
 
 
-def _at(note: ast.stmt, place: ast.stmt) -> ast.stmt:
-    for node in ast.walk(note):
-        ast.copy_location(node, place)
-    return note
+def _note(node: ast.AST, path: str) -> None:
+    """Put a note before each statement in the node."""
+    for field in ("body", "orelse", "finalbody"):
+        statements = getattr(node, field, None)
+        if isinstance(statements, list):
+            noted = []
+            for statement in statements:
+                if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+                    noted.append(statement)  # a docstring
+                    continue
+                note = ast.parse(f"__reached__.add('{path}:{statement.lineno}')").body[0]
+                for part in ast.walk(note):
+                    ast.copy_location(part, statement)
+                noted += [note, statement]
+            setattr(node, field, noted)
 
 
 class Outcome:
@@ -172,23 +182,23 @@ def _claim(number: int) -> bool:
 
 
 def chosen(mutant: Mutant, reach: dict[str, tuple[float, list[str]]]) -> list[str]:
-    """The tests that call the mutant's function, or any of its module: those of its room first."""
+    """The tests that reach the mutant's statement, or any of its module.
+
+    The quickest of each file first, and of these the room's own: so that a statement that all
+    tests reach is seen from all sides before its time is over.
+    """
     own = OWN_TESTS.get(mutant.room, f"tests/imports/{mutant.room}/")
-    place = f"{mutant.path}:{mutant.function or ''}"
-    seconds = {
-        name: taken
-        for name, (taken, functions) in reach.items()
-        if any(f == place if mutant.function else f.startswith(place) for f in functions)
-    }
-    by_file: dict[str, float] = defaultdict(float)
-    for name, taken in seconds.items():
-        by_file[name.partition("::")[0]] += taken
-
-    def place_of(name: str) -> tuple[bool, float, str, float]:
-        file = name.partition("::")[0]
-        return not name.startswith(own), by_file[file], file, seconds[name]
-
-    return sorted(seconds, key=place_of)
+    place = f"{mutant.path}:{mutant.statement or ''}"
+    by_file: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    for name, (taken, places) in reach.items():
+        if any(p == place if mutant.statement else p.startswith(place) for p in places):
+            by_file[name.partition("::")[0]].append((taken, name))
+    ranked = [
+        (rank, not name.startswith(own), taken, name)
+        for tests in by_file.values()
+        for rank, (taken, name) in enumerate(sorted(tests))
+    ]
+    return [name for *_, name in sorted(ranked)]
 
 
 def _in_child(work: functools.partial[Any]) -> dict[str, Any]:
@@ -230,7 +240,7 @@ def _try(
     if mutant is not None:
         module, tree = module_of(mutant.path), mutant.tree()
         give_code(module, tree)
-        if not mutant.function:
+        if not mutant.statement:
             give_constants(module, tree, mutant.line)
     outcome, run = Outcome(), 0
     session.config.pluginmanager.register(outcome)

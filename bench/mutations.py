@@ -51,7 +51,7 @@ _SHIFTS_IN_SQL = [(" < ", " <= "), (" <= ", " < "), (" > ", " >= "), (" >= ", " 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """site, variant: their numbers in the file's tree. function: the line of its def, 0 for none.
+    """site, variant: their numbers in the file's tree. statement: its line, 0 outside functions.
 
     identity: file, changed line and change, without line numbers: it names the mutant also after
     lines were added above it.
@@ -60,7 +60,7 @@ class Mutant:
     room: str
     path: str
     line: int
-    function: int
+    statement: int
     site: int
     variant: int
     change: str
@@ -69,7 +69,7 @@ class Mutant:
     def tree(self) -> ast.Module:
         """The module with the mutation."""
         tree = ast.parse((ROOT / self.path).read_text())
-        site, _function = list(sites(tree))[self.site]
+        site, _statement = list(sites(tree))[self.site]
         _words, new = list(variants(site))[self.variant]
         mutated = _Exchange(site, new).visit(tree)
         return ast.fix_missing_locations(mutated)
@@ -86,21 +86,21 @@ class _Exchange(ast.NodeTransformer):
 
 
 def sites(tree: ast.Module) -> Iterator[tuple[ast.AST, int]]:
-    """Each node that may be mutated, with the line of its function's def; 0 at module level."""
+    """Each node that may be mutated, with the line of its statement; 0 outside functions."""
     for node in tree.body:
         if isinstance(node, ast.Assign):
             yield from ((inner, 0) for inner in ast.walk(node.value) if not _is_number(inner))
         for function in [node, *(node.body if isinstance(node, ast.ClassDef) else [])]:
             if isinstance(function, ast.FunctionDef):
                 for statement in function.body:
-                    yield from ((inner, function.lineno) for inner in _inside(statement))
+                    yield from _inside(statement, statement.lineno)
 
 
 def _is_number(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
 
 
-def _inside(node: ast.AST) -> Iterator[ast.AST]:
+def _inside(node: ast.AST, line: int) -> Iterator[tuple[ast.AST, int]]:
     """The node and those in it, without texts for people and annotations."""
     match node:
         case ast.Expr(value=ast.Constant()) | ast.Raise() | ast.Assert() | ast.FormattedValue():
@@ -109,11 +109,15 @@ def _inside(node: ast.AST) -> Iterator[ast.AST]:
             return
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="log")))):
             return
-    yield node
+        case ast.keyword(arg="strict"):
+            return  # of zip: it asserts what holds
+    if isinstance(node, ast.stmt):
+        line = node.lineno
+    yield node, line
     skipped = {id(getattr(node, "annotation", None)), id(getattr(node, "returns", None))}
     for child in ast.iter_child_nodes(node):
         if id(child) not in skipped and not isinstance(child, ast.arguments):
-            yield from _inside(child)
+            yield from _inside(child, line)
 
 
 def variants(node: ast.AST) -> Iterator[Variant]:
@@ -201,12 +205,12 @@ def all_of(room: str) -> Iterator[Mutant]:
     for path in sorted(path for pattern in ROOMS[room] for path in ROOT.glob(pattern)):
         name = path.relative_to(ROOT).as_posix()
         lines = path.read_text().splitlines()
-        for number, (site, function) in enumerate(sites(ast.parse(path.read_text()))):
+        for number, (site, statement) in enumerate(sites(ast.parse(path.read_text()))):
             for variant, (words, new) in enumerate(variants(site)):
                 line = getattr(site, "lineno", 0) or site.target.lineno  # type: ignore[attr-defined]
                 change = f"{words}: {_shown(site, new)}"
                 identity = f"{name} | {lines[line - 1].strip()} | {change}"
-                yield Mutant(room, name, line, function, number, variant, change, identity)
+                yield Mutant(room, name, line, statement, number, variant, change, identity)
 
 
 def _shown(old: ast.AST, new: ast.AST) -> str:
