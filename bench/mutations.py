@@ -116,7 +116,8 @@ def _inside(node: ast.AST, line: int) -> Iterator[tuple[ast.AST, int]]:
     yield node, line
     skipped = {id(getattr(node, "annotation", None)), id(getattr(node, "returns", None))}
     for child in ast.iter_child_nodes(node):
-        if id(child) not in skipped and not isinstance(child, ast.arguments):
+        is_default = isinstance(node, ast.BoolOp) and isinstance(child, ast.Constant)
+        if id(child) not in skipped and not isinstance(child, ast.arguments) and not is_default:
             yield from _inside(child, line)
 
 
@@ -137,12 +138,15 @@ def _conditions(node: ast.AST) -> Iterator[Variant]:
     match node:
         case ast.BoolOp(values=values):
             for dropped in values:
+                if isinstance(node.op, ast.Or) and isinstance(dropped, ast.Constant):
+                    continue  # what stands for None, and for the type checker
                 rest = [value for value in values if value is not dropped]
                 yield "drop a condition", rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
         case ast.Compare(ops=[operator], left=left, comparators=[right]):
             if opposite := _OPPOSITES.get(type(operator)):
                 yield "compare otherwise", ast.Compare(left, [opposite()], [right])
-            if isinstance(right, ast.Set | ast.Tuple) and len(right.elts) > 1:
+            is_choice = isinstance(operator, ast.In | ast.NotIn)
+            if is_choice and isinstance(right, ast.Set | ast.Tuple) and len(right.elts) > 1:
                 for index in range(len(right.elts)):
                     rest = _with(right, elts=[*right.elts[:index], *right.elts[index + 1 :]])
                     yield "drop a member", ast.Compare(left, [operator], [rest])
