@@ -85,6 +85,7 @@ def test_a_missing_folder_is_refused_at_once_and_people_are_told(dispatch: Dispa
     )  # fmt: skip
     assert "The folder “nowhere” does not exist on the server" in delivery.reason
     assert delivery.incident_at is not None
+    assert (delivery.attempts, delivery.own_faults) == (1, 0)
     notice = Notice.objects.get()
     assert notice.event == Notice.Event.REFUSED
     assert notice.title == f"{NAME}: the delivery to Partner was refused"

@@ -79,6 +79,9 @@ def test_nobody_hears_of_it_while_it_waits(sender: Folders) -> None:
     assert sender.names("enrollments") == {"e.csv", "e.csv.done.PROCESSING"}
     assert not Notice.objects.exists()
     assert states(job).count("running") == 1, "It is run again although nothing has come."
+    sender.institution.send("sections", CAMPUS["sections"], dry_run=True)
+    sender.go()
+    assert states(job).count("running") == 1, "It is run again for a trial."
 
 
 def test_when_its_time_is_over_what_is_missing_is_rejected(sender: Folders) -> None:
@@ -177,6 +180,17 @@ def test_without_the_setting_nothing_waits(sender: Folders, settings: Any) -> No
     sender.deliver("e.csv", ENROLLMENTS, "enrollments")
     sender.go()
     assert only("enrollments").state == "failed"
+
+
+def test_rows_are_not_offered_again_when_nothing_has_come(institution: Institution) -> None:
+    institution.load_campus()
+    early = institution.send("enrollments", TYPO)
+    assert early.state == "incomplete"
+    assert institution.send("sections", CAMPUS["sections"]).rows_unchanged == 2
+    assert not corrections.can_be_tried_again(early)
+    other = CAMPUS["sections"] + "NOWHERE,2026FA,BIO101,02,2026-08-24,2026-12-18,Online,\n"
+    assert institution.send("sections", other).rows_created == 1
+    assert corrections.can_be_tried_again(early)
 
 
 def test_rows_are_offered_again_when_what_they_lacked_has_come(institution: Institution) -> None:

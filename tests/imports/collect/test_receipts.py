@@ -129,6 +129,25 @@ def test_a_misplaced_file_has_a_receipt_that_goes_with_it(sender: Folders) -> No
     assert not list(sender.root.glob("*.result.*"))
 
 
+def test_a_folder_that_gets_a_feed_later_keeps_the_receipts_of_its_imports(sender: Folders) -> None:
+    """A file of that name was misplaced there before."""
+    folder = sender.root / "new"
+    folder.mkdir()
+    (folder / "p.csv").write_text(CSV)
+    sender.poll()
+    assert (folder / "p.csv.result.txt").read_text().startswith("misplaced")
+    (folder / "p.csv").unlink()
+    sender.poll()
+    tenant, endpoint = sender.institution.tenant, sender.endpoint
+    sender.drops["new"] = Drop.objects.create(
+        tenant=tenant, endpoint=endpoint, path="new", feed="accounts"
+    )
+    sender.deliver("p.csv", CSV, "new")
+    sender.go()
+    sender.poll()
+    assert sender.text("p.csv.result.txt", "new").startswith("complete")
+
+
 def test_a_senders_own_file_that_is_named_like_a_receipt_is_left_alone(sender: Folders) -> None:
     own = sender.root / "notes.result.txt"
     own.write_text("mine")
@@ -191,6 +210,8 @@ def test_a_held_file_says_what_would_be_done_and_not_what_was(sender: Folders) -
     assert receipt.startswith("held: p.csv")
     assert " would be created: 1\n" in receipt
     assert "\n   created:" not in receipt
+    assert re.search(r"^ +read: 1$", receipt, re.MULTILINE)
+    assert re.search(r"^ +rejected: 0$", receipt, re.MULTILINE)
     facts = data(sender, "p.csv")
     assert (facts["job"]["final"], facts["job"]["applied"]) == (False, False)
 
@@ -200,6 +221,16 @@ def test_a_discarded_file_says_that_nothing_was_done(sender: Folders) -> None:
     sender.poll()
     receipt = sender.text("p.csv.result.txt")
     assert receipt.startswith("discarded: p.csv\nA data manager decided against it")
+    assert " would be created: 1\n" in receipt
+
+
+def test_a_trial_says_what_would_be_done(sender: Folders) -> None:
+    sender.deliver("p.csv", CSV)
+    sender.poll()
+    ImportJob.objects.update(dry_run=True)
+    sender.go()
+    receipt = sender.text("p.csv.result.txt")
+    assert receipt.startswith("dry run: p.csv")
     assert " would be created: 1\n" in receipt
 
 

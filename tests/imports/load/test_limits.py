@@ -135,6 +135,7 @@ def test_many_values_beyond_a_limit_are_told_as_one_and_released_together() -> N
     reasons = holds(Measured(plan(), per_value=values), {}, per)
     assert (len(reasons), reasons[0].value, reasons[-1].value) == (21, "29", None)
     assert reasons[-1].sentence.startswith("10 more values")
+    assert reasons[-1].count == 11, "The largest of those that are not named."
     released = {"holds": [hold.as_json() for hold in reasons]}
     assert holds(Measured(plan(), per_value=values), {}, per, released) == []
     values["00"] = ValueCounts(created=50)
