@@ -213,6 +213,7 @@ def test_a_cut_off_attempt_is_closed_and_what_it_left_is_removed(
     dead = delivery.log.get(number=1)
     assert dead.outcome == Outcome.CUT_OFF
     assert "Portal error" in dead.words
+    assert (dead.step, dead.bytes) == (step, 0)
     assert (attempt.number, attempt.outcome) == (2, Outcome.DELIVERED)
     assert (delivery.attempts, delivery.own_faults) == (0, 1)
     assert files(sshd) == {NAME: CONTENT}

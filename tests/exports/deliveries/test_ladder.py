@@ -12,7 +12,7 @@ from datetime import timedelta
 from queue import Empty
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError
 from django.db.models import F
 from django.db.models.functions import Now
 from kombu import Connection
@@ -24,6 +24,7 @@ from portal.locks import Lock
 from portal.models import Notice, Tenant
 from portal.transports.ssh import ServerLogin
 from tests.exports.deliveries.dispatch import Dispatch
+from tests.locked import lock_elsewhere
 from tests.sshd import Sshd
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
@@ -117,19 +118,11 @@ def test_a_tenant_has_four_under_way_at_most(dispatch: Dispatch, dead: ServerLog
 def test_two_couriers_claim_for_a_tenant_one_after_the_other(dispatch: Dispatch, dead: ServerLogin):
     """Else both would see room for one more."""
     delivery = dispatch.delivery(dead)
-    other = connections.create_connection("default")
-    try:
-        other.ensure_connection()
-        with other.connection.transaction(), connection.cursor() as cursor:
-            other.connection.execute(
-                "SELECT pg_advisory_xact_lock(%s, %s)", [Lock.CLAIM_DELIVERY, dispatch.tenant.pk]
-            )
-            cursor.execute("SET lock_timeout = '300ms'")
-            with pytest.raises(OperationalError, match="lock timeout"):
-                deliveries.deliver_next(dispatch.tenant.pk)
-            cursor.execute("RESET lock_timeout")
-    finally:
-        other.close()
+    with (
+        lock_elsewhere(Lock.CLAIM_DELIVERY, dispatch.tenant.pk),
+        pytest.raises(OperationalError, match="lock timeout"),
+    ):
+        deliveries.deliver_next(dispatch.tenant.pk)
     assert f"Delivery {delivery.pk}:" in deliveries.deliver_next(dispatch.tenant.pk)
 
 

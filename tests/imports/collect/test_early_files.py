@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
+from django.db import OperationalError
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -15,6 +18,7 @@ from imports.web.outcome import sentence
 from portal.models import Account, Notice, Upload
 from tests.imports.folder import Folders
 from tests.imports.institution import CAMPUS, Institution, counts, issues, states
+from tests.locked import job_elsewhere
 
 FILES = {
     **CAMPUS,
@@ -180,6 +184,19 @@ def test_without_the_setting_nothing_waits(sender: Folders, settings: Any) -> No
     sender.deliver("e.csv", ENROLLMENTS, "enrollments")
     sender.go()
     assert only("enrollments").state == "failed"
+
+
+def test_of_two_people_who_try_rows_again_the_second_waits_and_leaves_no_copy(
+    institution: Institution,
+) -> None:
+    institution.load_campus("accounts", "org_units", "academic_terms", "courses")
+    early = institution.send("enrollments", ENROLLMENTS)
+    institution.load_campus("sections")
+    with job_elsewhere(early.pk), pytest.raises(OperationalError, match="lock timeout"):
+        corrections.again(early, institution.person())
+    assert not early.corrections.exists()
+    copies = Path(default_storage.path(f"corrections/{early.tenant_id}"))
+    assert list(copies.iterdir()) == []
 
 
 def test_rows_are_not_offered_again_when_nothing_has_come(institution: Institution) -> None:

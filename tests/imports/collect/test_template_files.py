@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.core.files.storage import default_storage
-from django.db import OperationalError, connection, connections, transaction
+from django.db import OperationalError, transaction
 from django.db.models import ProtectedError
 from django.db.models.functions import Now
 
@@ -26,6 +26,7 @@ from portal import provision
 from portal.models import Account, Drop, Endpoint, Notice, Upload
 from tests.imports.folder import without_data
 from tests.imports.institution import CAMPUS, Institution
+from tests.locked import elsewhere
 
 BAD = (
     "PersonIdentifier,FirstName,LastName,Email\n0001,Ada,Lovelace,ada@example.edu\n,No,Key,x@y.z\n"
@@ -155,20 +156,13 @@ def test_a_file_that_another_collector_is_taking_is_left_to_it(desk: Desk) -> No
 def test_a_template_is_not_changed_between_the_choice_and_the_job(desk: Desk) -> None:
     """Who disables it, or saves a version, waits until the job has the version of this moment."""
     template = desk.template("people.csv")
-    other = connections.create_connection("default")
-    try:
-        other.ensure_connection()
-        other.connection.execute("SELECT set_config('app.tenant', '*', false)")
-        with other.connection.transaction(), connection.cursor() as cursor:
-            other.connection.execute(
-                "UPDATE imports_importtemplate SET enabled = false WHERE id = %s", [template.pk]
-            )
-            cursor.execute("SET lock_timeout = '300ms'")
-            with pytest.raises(OperationalError, match="lock timeout"), transaction.atomic():
-                account_templates.locked(template.pk)
-            cursor.execute("RESET lock_timeout")
-    finally:
-        other.close()
+    disable = "UPDATE imports_importtemplate SET enabled = false WHERE id = %s"
+    with (
+        elsewhere(disable, template.pk),
+        pytest.raises(OperationalError, match="lock timeout"),
+        transaction.atomic(),
+    ):
+        account_templates.locked(template.pk)
     with transaction.atomic():
         assert account_templates.locked(template.pk) is None
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.files.storage import default_storage
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
 from imports.jobs import pipeline, queue
@@ -17,6 +17,7 @@ from imports.models import ImportJob
 from portal.locks import Lock
 from portal.models import Tenant
 from tests.imports.institution import CAMPUS, Institution, counts, states
+from tests.locked import job_elsewhere, lock_elsewhere
 
 State = ImportJob.State
 
@@ -168,19 +169,11 @@ def test_of_one_tenant_one_job_runs_at_a_time(institution: Institution) -> None:
 def test_two_workers_claim_for_a_tenant_one_after_the_other(institution: Institution) -> None:
     """Else both would see that no job runs."""
     job = institution.job("accounts", CAMPUS["accounts"])
-    other = connections.create_connection("default")
-    try:
-        other.ensure_connection()
-        with other.connection.transaction(), connection.cursor() as cursor:
-            other.connection.execute(
-                "SELECT pg_advisory_xact_lock(%s, %s)", [Lock.CLAIM_JOB, institution.tenant.pk]
-            )
-            cursor.execute("SET lock_timeout = '300ms'")
-            with pytest.raises(OperationalError, match="lock timeout"):
-                queue.next_job(institution.tenant.pk)
-            cursor.execute("RESET lock_timeout")
-    finally:
-        other.close()
+    with (
+        lock_elsewhere(Lock.CLAIM_JOB, institution.tenant.pk),
+        pytest.raises(OperationalError, match="lock timeout"),
+    ):
+        queue.next_job(institution.tenant.pk)
     assert queue.next_job(institution.tenant.pk) == job
 
 
@@ -232,17 +225,8 @@ def test_a_job_whose_row_is_locked_runs_whatever_its_lease_says(institution: Ins
     jobs = ImportJob.objects.filter(tenant_id=institution.tenant.pk)
     assert queue.running(jobs) == attempt
     jobs.update(lease_until=Now() - timedelta(seconds=1))
-    other = connections.create_connection("default")
-    try:
-        other.ensure_connection()
-        other.connection.execute("SELECT set_config('app.tenant', '*', false)")
-        with other.connection.transaction():
-            other.connection.execute(
-                "SELECT 1 FROM imports_importjob WHERE id = %s FOR NO KEY UPDATE", [job.pk]
-            )
-            assert queue.running(jobs) == attempt
-    finally:
-        other.close()
+    with job_elsewhere(job.pk):
+        assert queue.running(jobs) == attempt
     assert queue.running(jobs) == set()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection
 from django.db.models import F
 
 from imports.jobs import actions, corrections, making, queue, undo
@@ -14,6 +14,7 @@ from imports.web.outcome import sentence
 from portal.lifecycle import Heartbeat, LeaseLost
 from portal.models import AuditEntry, Record, RecordChange
 from tests.imports.institution import Institution, counts, states
+from tests.locked import job_elsewhere
 
 HEADER = "Action,Username,FirstName,LastName,CampusEmail\n"
 
@@ -169,6 +170,15 @@ def test_it_is_refused_twice(institution: Institution) -> None:
         actions.undo(job, institution.person())
 
 
+def test_of_two_people_who_ask_at_once_the_second_waits_for_the_first(
+    institution: Institution,
+) -> None:
+    job = send(institution, "u1 Ada")
+    with job_elsewhere(job.pk), pytest.raises(OperationalError, match="lock timeout"):
+        actions.undo(job, institution.person())
+    assert not job.undos.exists()
+
+
 def test_an_undo_that_became_impossible_changes_nothing(institution: Institution) -> None:
     job = send(institution, "u1 Ada")
     first = actions.undo(job, institution.person())
@@ -243,25 +253,12 @@ def test_of_two_undos_at_once_the_second_waits_and_is_refused(institution: Insti
     actions.undo(job, institution.person())
     claimed = queue.next_job(institution.tenant.pk)
     assert claimed is not None
-    other = connections.create_connection("default")
-    try:
-        other.ensure_connection()
-        other.connection.execute("SELECT set_config('app.tenant', '*', false)")
-        with other.connection.transaction():
-            other.connection.execute(
-                "SELECT 1 FROM imports_importjob WHERE id = %s FOR NO KEY UPDATE", [job.pk]
-            )
-            with connection.cursor() as cursor:
-                cursor.execute("SET lock_timeout = '300ms'")
-            with (
-                Heartbeat(claimed, institution.tenant.pk) as beat,
-                pytest.raises(OperationalError, match="lock"),
-            ):
-                undo.carry_out(claimed, beat)
-    finally:
-        other.close()
-        with connection.cursor() as cursor:
-            cursor.execute("SET lock_timeout = 0")
+    with (
+        job_elsewhere(job.pk),
+        Heartbeat(claimed, institution.tenant.pk) as beat,
+        pytest.raises(OperationalError, match="lock timeout"),
+    ):
+        undo.carry_out(claimed, beat)
     assert names(institution) == {"u1": "Ada"}
     faster = making.for_undo(job, institution.person())
     ImportJob.objects.filter(pk=faster.pk).update(state="complete")
