@@ -34,7 +34,6 @@ from tests import embedded
 
 REACH, TRY = os.environ.get("MUTANTS_REACH", ""), os.environ.get("MUTANTS_TRY", "")
 REACHED: set[str] = set()
-OWN_TESTS = {"deliver": "tests/exports/deliveries/"}  # run first; else the room's own folder
 AFTER_TIME = 120.0  # seconds that a child gets beyond its time before it is killed
 
 
@@ -162,15 +161,22 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     for number, mutant in enumerate(sample(order["seed"], order["size"])):
         if (order["only"] and number not in order["only"]) or not _claim(number):
             continue
+        if mutant.identity in order["equivalent"]:
+            _note_result(number, mutant, {"failed": [], "tests": 0, "equivalent": True})
+            continue
         tests = [items[name] for name in chosen(mutant, reach) if name in items]
         result = _in_child(functools.partial(_try, session, mutant, tests, order["seconds"]))
         killers += [items[name] for name, _timed_out in result["failed"] if name in items]
-        result |= {"mutant": mutant.identity, "line": mutant.line, "tests": len(tests)}
-        Path(TRY, f"{number}.result").write_text(json.dumps(result))
+        _note_result(number, mutant, {**result, "tests": len(tests)})
     # What fails without a mutation, too, has killed nothing.
     control = _in_child(functools.partial(_try, session, None, list(dict.fromkeys(killers)), 600.0))
     Path(TRY, f"{os.getpid()}.control").write_text(json.dumps(control))
     return True
+
+
+def _note_result(number: int, mutant: Mutant, result: dict[str, Any]) -> None:
+    named = {"mutant": mutant.identity, "line": mutant.line, **result}
+    Path(TRY, f"{number}.result").write_text(json.dumps(named))
 
 
 def _claim(number: int) -> bool:
@@ -184,18 +190,20 @@ def _claim(number: int) -> bool:
 def chosen(mutant: Mutant, reach: dict[str, tuple[float, list[str]]]) -> list[str]:
     """The tests that reach the mutant's statement, or any of its module.
 
-    The quickest of each file first, and of these the room's own: so that a statement that all
-    tests reach is seen from all sides before its time is over.
+    Those come first that reach most of the module, and of tests that reach the same statements of
+    it the quickest one: a statement that all tests reach is seen from all sides before its time is
+    over.
     """
-    own = OWN_TESTS.get(mutant.room, f"tests/imports/{mutant.room}/")
-    place = f"{mutant.path}:{mutant.statement or ''}"
-    by_file: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    module = f"{mutant.path}:"
+    place = f"{module}{mutant.statement or ''}"
+    alike: dict[frozenset[str], list[tuple[float, str]]] = defaultdict(list)
     for name, (taken, places) in reach.items():
-        if any(p == place if mutant.statement else p.startswith(place) for p in places):
-            by_file[name.partition("::")[0]].append((taken, name))
+        inside = frozenset(place for place in places if place.startswith(module))
+        if place in inside or (inside and not mutant.statement):
+            alike[inside].append((taken, name))
     ranked = [
-        (rank, not name.startswith(own), taken, name)
-        for tests in by_file.values()
+        (rank, -len(inside), taken, name)
+        for inside, tests in alike.items()
         for rank, (taken, name) in enumerate(sorted(tests))
     ]
     return [name for *_, name in sorted(ranked)]

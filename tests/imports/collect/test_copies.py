@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from imports.collect import folders, manifests, rounds, snapshot
 from imports.collect.deliveries import Folder, forget_copy, uploader
 from imports.collect.snapshot import ChangedWhileCopied
+from imports.jobs import queries
 from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import lifecycle
 from portal.dropserver.jail import Jail, source_of
@@ -163,6 +164,19 @@ def test_who_uploaded_a_name_last_is_the_sender(sender: Folders) -> None:
     second = upload(sender, "second", path)
     with Jail(sender.root) as jail:
         assert uploader(Folder(sender.drops["accounts"], jail), "p.done") == second.pk
+
+
+def test_the_job_s_page_names_the_upload_that_was_taken(sender: Folders) -> None:
+    path = f"{sender.drops['accounts'].path}/p.csv"
+    upload(sender, "first", path)
+    second = upload(sender, "second", path)
+    sender.deliver("p.csv", CSV)
+    sender.poll()
+    job = ImportJob.objects.get()
+    upload(sender, "later", path)
+    row = queries.upload(job)
+    assert row is not None
+    assert row.account == second
 
 
 def test_jobs_wait_for_the_lowest_of_two_files_that_are_being_received(

@@ -130,6 +130,25 @@ def test_it_outwaits_a_file_that_it_needs_and_that_waits_itself(sender: Folders)
     assert (only("sections").state, only("enrollments").state) == ("incomplete", "complete")
 
 
+def test_a_file_that_begins_to_wait_wakes_no_other(sender: Folders) -> None:
+    """Two that wait for a third would wake each other without end."""
+    sender.institution.load_campus("accounts", "org_units", "academic_terms", "courses")
+    slip = CAMPUS["sections"] + "S3,2026FA,NOCOURSE,01,2026-08-24,2026-12-18,Online,\n"
+    for name, content, feed in (("e", ENROLLMENTS, "enrollments"), ("s", slip, "sections")):
+        sender.deliver(f"{name}.csv", content, feed)
+        sender.go()
+    first = only("enrollments")
+    soon = Now() + timedelta(seconds=40)
+    ImportJob.objects.filter(pk=first.pk).update(waits_until=Now(), ready_at=soon)
+    tries = states(first).count("running")
+    sender.deliver("e2.csv", ENROLLMENTS.replace("0002", "0003"), "enrollments")
+    sender.go()
+    assert set(ImportJob.objects.filter(feed="enrollments").values_list("state", flat=True)) == {
+        "ready"
+    }
+    assert states(first).count("running") == tries
+
+
 def test_a_wait_lasts_as_long_as_an_upload_that_it_may_need(sender: Folders) -> None:
     sender.institution.load_campus()
     sender.deliver("e.csv", TYPO, "enrollments")
