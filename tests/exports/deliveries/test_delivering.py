@@ -219,6 +219,19 @@ def test_a_cut_off_attempt_is_closed_and_what_it_left_is_removed(
     assert files(sshd) == {NAME: CONTENT}
 
 
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.ERRORED, Outcome.CUT_OFF])
+def test_what_an_attempt_could_not_remove_the_next_one_removes(
+    dispatch: Dispatch, sshd: Sshd, outcome: str
+):
+    delivery = dispatch.delivery(sshd.place)
+    (sshd.root / f".{delivery.uid.hex}.1.part").write_bytes(b"half")
+    Attempt.objects.create(
+        tenant=dispatch.tenant, delivery=delivery, number=1, step=Step.UPLOAD, outcome=outcome
+    )
+    dispatch.deliver(delivery)
+    assert files(sshd) == {NAME: CONTENT}
+
+
 def test_an_attempt_that_was_cut_off_at_the_trigger_leaves_no_half_trigger(
     dispatch: Dispatch, sshd: Sshd
 ):

@@ -217,6 +217,16 @@ def test_a_job_whose_worker_died_is_taken_up_again(institution: Institution) -> 
     staging.StagingTable(dead).drop()
 
 
+@pytest.mark.parametrize("state", ["complete", "held", "discarded", "failed"])
+def test_a_job_that_is_not_running_is_not_taken_up_whatever_its_lease_says(
+    institution: Institution, state: str
+) -> None:
+    job = institution.job("accounts", CAMPUS["accounts"])
+    past = Now() - timedelta(seconds=1)
+    ImportJob.objects.filter(pk=job.pk).update(state=state, lease_until=past)
+    assert queue.next_job(institution.tenant.pk) is None
+
+
 def test_a_job_whose_row_is_locked_runs_whatever_its_lease_says(institution: Institution) -> None:
     """It is applying: its heartbeat cannot prolong the lease then."""
     institution.job("accounts", CAMPUS["accounts"])

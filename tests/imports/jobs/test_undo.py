@@ -135,6 +135,17 @@ def test_a_record_that_a_person_touched_is_left(institution: Institution) -> Non
     assert names(institution) == {"u2": "Emmy"}
 
 
+def test_a_record_that_a_person_touched_is_left_also_beside_another_undo(
+    institution: Institution,
+) -> None:
+    send(institution, "u1 Ada", "u2 Emmy")
+    job = send(institution, "u1 Augusta", "u2 Amalie")
+    institution.undo(send(institution, "u2 Greta"))
+    Record.objects.filter(key="u1").update(changed_job=None)
+    assert institution.undo(job).state == "incomplete"
+    assert names(institution) == {"u1": "Augusta", "u2": "Emmy"}
+
+
 def test_it_tells_who_undid_what(institution: Institution) -> None:
     job = send(institution, "u1 Ada")
     done = institution.undo(job)
