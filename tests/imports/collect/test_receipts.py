@@ -261,6 +261,26 @@ def test_an_undo_does_not_overwrite_a_later_files_receipt(sender: Folders) -> No
     assert sender.text("p.csv.result.txt") == before
 
 
+def test_an_undo_is_said_while_a_later_file_has_no_receipt_yet(sender: Folders) -> None:
+    sender.deliver("p.csv", CSV)
+    sender.go()
+    first = ImportJob.objects.get()
+    sender.institution.undo(first)
+    sender.deliver("p.csv", CSV.replace("Ada", "Augusta"))
+    sender.poll()
+    assert ArrivalFile.objects.get(job=first).reported_state == "undone"
+
+
+def test_a_correction_is_of_the_last_file_of_its_name(sender: Folders) -> None:
+    for name in ("B", "C"):
+        sender.deliver("p.csv", f"{CSV}0002,{name},{name},nowhere\n")
+        sender.go()
+    sender.deliver("p.csv.errors.csv", f"{CSV}0002,C,C,c@example.edu\n")
+    sender.poll()
+    first, last, correction = ImportJob.objects.order_by("pk")
+    assert (first.state, last.state, correction.corrects) == ("incomplete", "incomplete", last)
+
+
 def uploading(sender: Folders, name: str) -> Upload:
     tenant = sender.institution.tenant
     account = Account.objects.create(tenant=tenant, endpoint=sender.endpoint, username="maria")
