@@ -392,6 +392,14 @@ def test_jobs_wait_for_a_file_they_depend_on_that_is_being_received(desk: Desk) 
     desk.put("sections.csv", CAMPUS["sections"])
     desk.round()
     assert desk.institution.work() == []
+    Upload.objects.create(
+        tenant=desk.institution.tenant,
+        account=desk.account,
+        endpoint=desk.endpoint,
+        path=f"{desk.account.home}/movie.mp4",
+    )
+    desk.round()
+    assert desk.institution.work() == []
     Upload.objects.update(path=f"{desk.account.home}/photo.jpg")
     desk.round()
     assert len(desk.institution.work()) == 1

@@ -57,6 +57,10 @@ def test_an_identical_file_is_skipped_before_anything_is_staged(
     assert sum(staged) == 0
     institution.send("accounts", CAMPUS["accounts"].replace("Noether", "N."))
     assert sum(staged) == 1
+    spelled = CAMPUS["accounts"].replace("Noether", "N.").replace("Turing", '"Turing"')
+    for _ in range(2):
+        assert counts(institution.send("accounts", spelled)) == {"read": 3, "unchanged": 3}
+    assert sum(staged) == 2, "A row that is only spelled in another way is compared once."
 
 
 def test_the_change_log_holds_what_was_replaced(institution: Institution) -> None:
