@@ -49,6 +49,7 @@ class Code(enum.StrEnum):
     NOT_A_BOOLEAN = "not_a_boolean"
     BAD_FORMAT = "bad_format"
     SPREADSHEET_DAMAGE = "spreadsheet_damage"  # a value that a spreadsheet changed
+    LOOKS_DAMAGED = "looks_damaged"  # a stored value changed as spreadsheets change values
     RESTORED = "restored"  # read without what a spreadsheet put around it
     MISSING_WORD = "missing_word"  # NULL, NA and the like
     DATE_ORDER = "date_order"  # which of two numbers is the day

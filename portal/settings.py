@@ -52,7 +52,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "portal.web.middleware.RequestLog",
+    "portal.web.middleware.PrivatePages",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.web.middleware.TenantMiddleware",
@@ -219,7 +220,9 @@ SESSION_COOKIE_AGE = 12 * 3600
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+# Both bind other hosts of the operator's domain, and preloading cannot be taken back for months.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and env.flag("HSTS_SUBDOMAINS")
+SECURE_HSTS_PRELOAD = HTTPS and env.flag("HSTS_PRELOAD")
 BEHIND_PROXY = env.flag("BEHIND_PROXY")
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -259,7 +262,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Causeway",
-    "DESCRIPTION": "Send events to the portal and read them. docs/api.md has examples.",
+    "DESCRIPTION": "Send events to the portal and read them, with a token that a tenant admin"
+    " creates. Every error is a problem document (RFC 9457).",
     "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
 }
@@ -283,4 +287,7 @@ LOG_FORMAT = env.choice("LOG_FORMAT", ("json", "console"), "json")
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 LOGGING = logs.config(LOG_FORMAT, LOG_LEVEL)
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
-SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
+SILENCED_SYSTEM_CHECKS = [
+    *("security.W004", "security.W005", "security.W008", "security.W012", "security.W016"),
+    "security.W021",
+]

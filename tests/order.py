@@ -1,28 +1,40 @@
 """How xdist's workers share the tests: a file at a time, the longest first.
 
 A plugin (`-p` in pyproject.toml). Files keep a module's fixtures in one worker. Those that mostly
-wait, for processes and browsers, come before those that compute, and the fault tests are one chain
-with one rig: so one worker waits while the others compute. `tests/durations.json` has the seconds
-of each file by its name, which may be old; `pytest -n 3 --renew-durations` writes it anew.
+wait, for processes and browsers, come before those that compute. The fault tests are two chains
+with a rig each, and the stories one with a product: so some workers wait while the others compute.
+`tests/durations.json` has the seconds of each file by its name, which may be old;
+`pytest -n 4 --renew-durations` writes it anew.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 DURATIONS = Path(__file__).with_name("durations.json")
-WAITING = ("tests/faults/", "tests/stories/", "tests/portal/runtime/test_up.py", "tests/browser/")
+CHAINS = {"tests/faults/": 2, "tests/stories/": 1}  # a folder and how many chains its files make
+WAITING = (*CHAINS, "tests/portal/runtime/test_up.py", "tests/browser/")
 
 
-def unit(nodeid: str) -> str:
-    """What stays together in one worker."""
-    path = nodeid.partition("::")[0]
-    return WAITING[0] if path.startswith(WAITING[0]) else path
+def chains(paths: Iterable[str], seconds: dict[str, float]) -> dict[str, str]:
+    """The chain of each file that is in one: the longest files first, each to the shorter chain."""
+    shared = {}
+    ordered = sorted({*paths}, key=lambda path: place(path, seconds))
+    for folder, count in CHAINS.items():
+        lengths = [0.0] * count
+        for path in ordered:
+            if path.startswith(folder):
+                shortest = lengths.index(min(lengths))
+                lengths[shortest] += seconds.get(path.rpartition("/")[2], 0.0)
+                shared[path] = f"{folder}{shortest}"
+    return shared
 
 
 def place(path: str, seconds: dict[str, float]) -> tuple[int, float, str]:
@@ -56,8 +68,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where it is in use
 
     class Files(LoadScopeScheduling):  # type: ignore[misc]
+        @cached_property
+        def _chains(self) -> dict[str, str]:
+            paths = (nodeid.partition("::")[0] for nodeid in self.collection)
+            return chains(paths, json.loads(DURATIONS.read_text()))
+
         def _split_scope(self, nodeid: str) -> str:
-            return unit(nodeid)
+            """What stays together in one worker."""
+            path = nodeid.partition("::")[0]
+            return self._chains.get(path, path)
 
     config.option.loadscopereorder = False
     return Files(config, log)

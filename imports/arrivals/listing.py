@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -58,6 +59,21 @@ class Listing:
     def by_name(self) -> dict[str, Entry]:
         """The entries by their exact name."""
         return {entry.name: entry for entry in self.entries}
+
+    def named(self, name: str) -> Entry | None:
+        """The entry of that name, else the only one whose name is the same in another normal form.
+
+        A Mac writes "é" as two characters; nobody sees the difference.
+        """
+        return self.by_name.get(name) or self._by_form.get(unicodedata.normalize("NFC", name))
+
+    @cached_property
+    def _by_form(self) -> dict[str, Entry | None]:
+        forms: dict[str, Entry | None] = {}
+        for entry in self.entries:
+            form = unicodedata.normalize("NFC", entry.name)
+            forms[form] = None if form in forms else entry
+        return forms
 
 
 def _moment(nanoseconds: int) -> datetime:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imports.arrivals.decisions import shown
 from imports.arrivals.listing import Entry, Listing
 from imports.manifest.reading import bad_checksum, bad_name
 from imports.manifest.schema import Manifest, Problem, Reference
+
+_OF_NAME = {Problem.BAD_NAME, Problem.DUPLICATE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,24 @@ def resolve(
     the line has a checksum. It may raise FileNotFoundError for a file that is gone meanwhile; other
     errors are the portal's own and are passed on.
     """
-    return [_resolve(reference, listing, digest) for reference in manifest.references]
+    names = set[str]()
+    return [
+        _resolve(_spelled(reference, listing, names), listing, digest)
+        for reference in manifest.references
+    ]
+
+
+def _spelled(reference: Reference, listing: Listing, names: set[str]) -> Reference:
+    """The reference with the file's own spelling; a duplicate where an earlier line named it.
+
+    names: of the files that earlier lines named; this line's is added.
+    """
+    entry = listing.named(reference.name)
+    if reference.problem in _OF_NAME or entry is None:
+        return reference
+    problem = Problem.DUPLICATE if entry.name in names else reference.problem
+    names.add(entry.name)
+    return replace(reference, name=entry.name, problem=problem)
 
 
 def _resolve(reference: Reference, listing: Listing, digest: Callable[[Entry], str]) -> Resolution:

@@ -53,13 +53,16 @@ class Census:
     lines: bool = False
     libre: bool = False
     guarded: bool = False
+    ancient: bool = False
 
     @classmethod
     def of(cls, data: bytes, records: int) -> Census:
         """Count the bytes of a chunk with that many records."""
         unusual = frozenset(data.translate(None, _USUAL))
         guarded = any(_begins_with(data, sign) for sign in unusual & _GUARDS)
-        return cls(unusual, data.count(b"\n") != records, b"Err:5" in data, guarded)
+        guarded = guarded or b"mailto:" in data or b"MAILTO:" in data
+        ancient = any(year in data for year in (b"1899", b"1900", b"1904"))
+        return cls(unusual, data.count(b"\n") != records, b"Err:5" in data, guarded, ancient)
 
     @property
     def odd(self) -> bool:
@@ -152,6 +155,9 @@ class CellNotes:
             yield from _damaged(column)
         elif census.rounded and cell.field.type is FieldType.TEXT:
             yield _damage(column.str.contains(spreadsheets.ROUNDED))
+        if census.ancient and cell.field.type in (FieldType.DATE, FieldType.DATETIME):
+            check = Check(Code.SPREADSHEET_DAMAGE, _NEVER, spreadsheets.DAY_ZERO_MESSAGE)
+            yield check, spreadsheets.day_zero(column), Severity.WARNING
         if cell.field.name in self.record_type.key and (census.unprintable or cell.faults):
             check = Check(Code.BAD_FORMAT, _NEVER, _IMPOSSIBLE, _impossible)
             yield check, column.cast(pl.String).str.contains(characters.IMPOSSIBLE), Severity.ERROR
@@ -197,7 +203,8 @@ def _damaged(column: pl.Series) -> Iterator[_Finding]:
     either = column.str.contains(f"{spreadsheets.DAMAGED}|{spreadsheets.SUSPECT}")
     if either.any():
         yield _damage(column.str.contains(spreadsheets.DAMAGED))
-        check = Check(Code.SPREADSHEET_DAMAGE, _NEVER, spreadsheets.SUSPECT_MESSAGE)
+        message, hint = spreadsheets.SUSPECT_MESSAGE, spreadsheets.suspicion
+        check = Check(Code.SPREADSHEET_DAMAGE, _NEVER, message, hint)
         suspect = column.str.contains(spreadsheets.SUSPECT)
         yield check, suspect, Severity.WARNING
     check = Check(Code.SPREADSHEET_DAMAGE, _NEVER, spreadsheets.PRECISION_MESSAGE)

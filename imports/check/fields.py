@@ -33,7 +33,7 @@ _NUMBER = rf"^-?(?:{_DIGITS}(?:\.[0-9]*)?|\.[0-9]+)$"
 _EITHER_NUMBER = r"^-?[1-9][0-9]{0,2}[.,][0-9]{3}$"
 _COMMA_NUMBER = r"^-?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),(?:[0-9]{1,2}|[0-9]{4,}|[0-9]*)$"
 _CREDIT = r"^[0-9]{1,2}(?:[.,][0-9]{0,2})?$"
-_ATOM = r"[^\s\x00-\x1f\x7f@,;<>()\"]"
+_ATOM = r"[^\s\x00-\x1f\x7f@,;:<>()\"]"
 _EMAIL = rf"^{_ATOM}+@(?:[^\s\x00-\x1f\x7f@,;<>()\".]+\.)+[^\s\x00-\x1f\x7f@,;<>()\".]{{2,}}$"
 # The families of CIP 2010 and 2020 (NCES); of the codes within a family only the form is checked.
 _CIP_FAMILIES = "0[13459]|1[0-6]|19|2[2-9]|3[0-9]|4[0-9]|5[0-4]|6[01]"
@@ -118,10 +118,7 @@ def _pattern_check(field: Field, cell: pl.Expr, value: pl.Expr) -> Check:
         failed = value.list.eval(~pl.element().str.contains(pattern)).list.any()
     else:
         failed = ~cell.str.contains(pattern) & value.is_not_null()  # told once, as what it is not
-    form = field.pattern_words or (
-        "It does not have the form that the column asks for; the column's description says which."
-    )
-    return Check(Code.BAD_FORMAT, failed, f'"{{column}}" is "{{value}}". {form}')
+    return Check(Code.BAD_FORMAT, failed, f'"{{column}}" is "{{value}}". {field.pattern_words}')
 
 
 def _elements(field: Field, cell: pl.Expr) -> pl.Expr:

@@ -31,22 +31,37 @@ _ERRORS = frozenset(_NAMED_ERRORS.split())
 _ERROR_SHAPE = r"^#[¡¿]?[\p{L}][\p{L}0-9_/]*[!?]$"
 _TOO_NARROW = r"^#{3,}$"
 _LIBRE_ERROR = r"^Err:5[0-9]{2}$"
-_FORMULA = r"^=(?:[A-Za-z][A-Za-z0-9.]*\(.*\)|\$?[A-Z]{1,3}\$?[0-9]+)$"
+_CELLS = r"(?:(?:'[^']+'|[\w.]+)!)?\$?[A-Z]{1,3}\$?[0-9]+(?::\$?[A-Z]{1,3}\$?[0-9]+)?"
+_CALL = r"[\p{L}_][\p{L}0-9._]*\(.*\)"
+_OPERAND = rf"""[-+]?(?:{_CALL}|{_CELLS}|[0-9]+(?:[.,][0-9]+)?%?|"[^"]*"|\(.+\))"""
+# A call, a cell, or a computation of several operands; one number or text alone is a guard.
+_FORMULA = rf"^=\s*(?:{_CALL}|{_CELLS}|{_OPERAND}(?:\s*[-+*/^&<>=]+\s*{_OPERAND})+)$"
 _MONTH = (
     "(?:jan|ene|gen|janv|feb|fev|fév|févr|mar|mär|mrz|mars|apr|abr|avr|may|mai|mag|maj|jun|juin|giu"
     "|jul|juil|lug|aug|ago|aoû|août|sep|sept|set|oct|okt|ott|out|nov|dec|déc|dic|dez)"
 )
 _ROUNDED = r"(?i)^[+-]?[0-9](?:[.,][0-9]+)?E[+-][0-9]{2,3}$"
 _DAY_AND_MONTH = rf"(?i)^[0-9]{{1,2}}[-. /]+{_MONTH}\.?$"
+# The same, and a month with a year, for PostgreSQL, which has other flags.
+DATE_OF_CODE = rf"^[0-9]{{1,2}}[-. /]+{_MONTH}\.?$|^{_MONTH}\.?[-. /]+[0-9]{{2}}$"
 _DECIMALS = r"^[0-9]{3,}\.0+$"
 _THOUSANDS = r"^[0-9]{1,3}(?:,[0-9]{3})+$"
 _MONTH_AND_YEAR = rf"(?i)^{_MONTH}\.?[-. /]+[0-9]{{2}}$"
 _DATE = (
     r"^(?:[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}(?: .*)?|[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]00:00(?::00)?)$"
 )
+_TIME = r"^[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?: ?[AaPp][Mm])?$"
+# TRUE and FALSE, and what a spreadsheet of another language makes of them.
+TRUTH = (
+    r"^(?:true|false|verdadero|falso|wahr|falsch|vrai|faux|vero|verdadeiro|waar|onwaar|sant"
+    r"|falskt|sand|falsk|prawda|fałsz|pravda|nepravda|igaz|hamis|истина|ложь)$"
+)
 _SERIAL = re.compile(r"[34][0-9]{4}(?:\.[0-9]+)?")  # 1982 to 2036, in days since 1899-12-30
 
 _AGAIN = "Format the column as text, fill the identifiers in from where they come, and export again"
+_LINK = r"^(?i:mailto:)([^\s@:?]+@[^\s@:?]+)(?:\?.*)?$"  # how a sheet keeps a link to an address
+_GUARDED = rf"""^\s*(?:'|=")|{_LINK}"""
+
 _CAUSES = (
     (_ROUNDED, f"a spreadsheet rounded a long number, and its last digits are lost. {_AGAIN}"),
     (_DAY_AND_MONTH, f"a spreadsheet made a date of a code such as MAR1 or 1-3. {_AGAIN}"),
@@ -54,13 +69,16 @@ _CAUSES = (
     (_THOUSANDS, "a program separated its digits. Send the identifier without the commas"),
 )
 DAMAGED = "|".join(f"(?:{shape})" for shape, _ in _CAUSES)
-SUSPECT = f"(?:{_MONTH_AND_YEAR})|(?:{_DATE})"
-ROUNDED = _ROUNDED
-SUSPECT_MESSAGE = (
-    '"{column}" is "{value}". It was taken as it stands, but it looks like a date that a'
-    " spreadsheet made of a code. If the code was another one, format the column as text, fill the"
-    " codes in again, and send the rows once more."
+# Read as it stands, with a warning: it may be what was meant.
+_SUSPECTS = (
+    (_MONTH_AND_YEAR, "a date that a spreadsheet made of a code"),
+    (_DATE, "a date that a spreadsheet made of a code"),
+    (_TIME, "a time that a spreadsheet made of a code such as 10:30"),
+    (f"(?i){TRUTH}", "a truth value that a spreadsheet made of a code"),
 )
+SUSPECT = "|".join(f"(?:{shape})" for shape, _ in _SUSPECTS)
+ROUNDED = _ROUNDED
+SUSPECT_MESSAGE = '"{column}" is "{value}". It was taken as it stands, but it looks like'
 ERROR_MESSAGE = (
     '"{column}" is "{value}", which a spreadsheet shows where it has no value: a formula failed, or'
     " the column was too narrow. Write the value itself there."
@@ -73,6 +91,10 @@ RESTORED_MESSAGE = (
     '"{column}": what a spreadsheet put around the value, as in {value}, was taken off.'
     " Nothing needs to be done if that is right."
 )
+DAY_ZERO_MESSAGE = (
+    '"{column}" is "{value}". It was taken as it stands, but spreadsheets show an empty cell or a'
+    " zero as this day. If there is no date, leave the cell empty, and send the row again."
+)
 PRECISION_MESSAGE = (
     '"{column}" has numbers of 16 and more digits that all end in zeros, such as "{value}".'
     " They were taken as they stand, but spreadsheets keep 15 digits only. Compare them with where"
@@ -81,18 +103,28 @@ PRECISION_MESSAGE = (
 
 
 def damage(identifier: str) -> str:
-    """Why an identifier that `DAMAGED` fits is none, and what to do."""
-    return next(cause for shape, cause in _CAUSES if re.search(shape, identifier))
+    """Why an identifier that `DAMAGED` fits is none, and what to do: after a blank, as a hint."""
+    return " " + next(cause for shape, cause in _CAUSES if re.search(shape, identifier)) + "."
+
+
+def suspicion(identifier: str) -> str:
+    """What an identifier that `SUSPECT` fits may be, and what to do then: as a hint."""
+    kind = next(kind for shape, kind in _SUSPECTS if re.search(shape, identifier))
+    return (
+        f" {kind}. If the code was another one, format the column as text, fill the codes in again,"
+        " and send the rows once more."
+    )
 
 
 def restored(cells: pl.Series, *, identifiers: bool) -> pl.Series:
     """The cells without the guards that keep spreadsheets from reading them as something else."""
-    at = cells.str.contains(r"^\s*(?:'|=\")").fill_null(False).arg_true()
+    at = cells.str.contains(_GUARDED).fill_null(False).arg_true()
     if not at.len():
         return cells
     text = pl.col("text").str.strip_chars_start()
     frame = pl.DataFrame({"text": cells.gather(at)}).select(_unguarded(text, identifiers))
     frame = frame.select(_unquoted(pl.col("text")))
+    frame = frame.select(pl.col("text").str.replace(_LINK, "$1"))
     return cells.clone().scatter(at, frame.to_series())
 
 
@@ -135,6 +167,11 @@ def imprecise(cells: pl.Series) -> pl.Series:
     if long.len() < 3 or not long.str.contains("^[0-9]{15}0+$").all():
         return pl.zeros(cells.len(), pl.Boolean, eager=True)
     return cells.is_in(long.implode()).fill_null(False)
+
+
+def day_zero(cells: pl.Series) -> pl.Series:
+    """True at dates, as ISO texts, that a spreadsheet shows for an empty cell or a zero."""
+    return cells.str.contains(r"^(?:1899-12-3[01]|1900-01-01|1904-01-01)").fill_null(False)
 
 
 def day_number(text: str) -> bool:

@@ -6,6 +6,7 @@ would be reported as not found while it is on its way.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
 from imports.arrivals.decisions import shown
@@ -23,7 +24,13 @@ def waiting(folder: Folder, manifests: Iterable[Entry]) -> dict[str, str]:
     arriving = uploads.open_names(folder) if manifests else set()
     if not arriving:
         return {}
-    named = {entry.name: arriving & named_in(folder, entry.name) for entry in manifests}
+    forms = {_form(name): name for name in arriving}
+    named = {
+        entry.name: {
+            forms[form] for name in named_in(folder, entry.name) if (form := _form(name)) in forms
+        }
+        for entry in manifests
+    }
     return {name: _reason(files) for name, files in named.items() if files}
 
 
@@ -35,6 +42,10 @@ def named_in(folder: Folder, manifest_name: str) -> set[str]:
     except (InvalidSchema, OSError):
         return set()
     return {reference.name for reference in manifest.references}
+
+
+def _form(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _reason(files: set[str]) -> str:

@@ -35,7 +35,7 @@ from imports.jobs import (
 )
 from imports.jobs.instructions import Instructions
 from imports.jobs.targets import absent_of, target_of
-from imports.load import apply, as_events, dependents, file_rules, limits, measure, staging, stored
+from imports.load import apply, as_events, cautions, file_rules, limits, measure, staging, stored
 from imports.load.file_rejects import FileRejects
 from imports.load.measure import PlannedFile
 from imports.load.measured import Plan
@@ -215,7 +215,7 @@ def _carry_out(attempt: JobAttempt, ready: ReadyPlan) -> None:
     digests = holding.digests_to_compare(job, file)
     header = (*ready.source.mapping.reasons, *astray.doubts(job, ready.source.mapping))
     holds = holding.reasons(job, attempt.instructions, file, header, digests)
-    depending = dependents.of_plan(file, reading.summary)
+    depending = cautions.add(file, reading, ready.source.mapping.spelled)
     if left := measure.others_left(file):
         outcome.record_state(job, ImportJob.State.RUNNING, left)
     if not (job.dry_run or holds):

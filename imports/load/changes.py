@@ -26,8 +26,19 @@ _BIRTH = frozenset({"dateofbirth", "birthdate", "birthday", "dob"})
 _IDENTIFY_NOBODY = (FieldType.ENUM, FieldType.BOOLEAN, FieldType.OBJECT)
 # An identifier that a spreadsheet takes for a number loses its zeros; a date or a reference cannot.
 _MAY_LOSE_ZEROS = (FieldType.TEXT, FieldType.INTEGER, FieldType.NUMBER, FieldType.ZIP)
-_MOST_ZEROS = 12  # that are tried by look-up, where few rows are new
 _FEW = 2_000
+# The identifiers that a spreadsheet may have made the new one, s.key, of: 0042, 1.50, +15, (12),
+# 1E5 (which the store has in lower case), and TRUE in another language.
+_SPELLINGS: LiteralString = (
+    "SELECT repeat('0', n) || ltrim(s.key, '0') AS key FROM generate_series(0, 12) n"
+    " UNION ALL SELECT s.key || CASE WHEN s.key LIKE '%.%' THEN '' ELSE '.' END || repeat('0', n)"
+    " FROM generate_series(1, 3) n WHERE s.key ~ '^[0-9]+([.][0-9]+)?$'"
+    " UNION ALL SELECT '+' || s.key WHERE s.key ~ '^[0-9]+$'"
+    " UNION ALL SELECT '(' || substr(s.key, 2) || ')' WHERE s.key ~ '^-[0-9]+$'"
+    " UNION ALL SELECT left(s.key, n) || 'e' || sign || zeros || (length(s.key) - n)::text"
+    " FROM generate_series(1, 4) n, unnest(ARRAY['', '+']) sign, unnest(ARRAY['', '0']) zeros"
+    " WHERE s.key ~ '^[1-9][0-9]{0,3}0+$' AND substr(s.key, n + 1) ~ '^0+$'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +140,19 @@ def may_lose_zeros(record_type: RecordType) -> bool:
 
 
 def without_zeros(record_type: RecordType, target: Target, created: int) -> sql.Composed:
-    """FROM and WHERE of new rows, s, whose key is that of a record, r, save for leading zeros.
+    """FROM and WHERE of new rows, s, whose key is that of a record, r, as a spreadsheet writes it.
 
-    A few new rows are looked up with up to twelve zeros by the index; for many, one pass over the
-    store is shorter.
+    A few new rows are looked up in each spelling by the index; for many, one pass over the store
+    that compares without leading zeros is shorter.
     """
     where = sql.SQL(
         "r.tenant_id = {tenant} AND r.kind_id = {kind} AND r.active AND r.key <> s.key"
     ).format(tenant=sql.Literal(target.tenant_id), kind=sql.Literal(target.kind_id))
     if len(record_type.key) == 1 and created <= _FEW:
         return sql.SQL(
-            " s CROSS JOIN LATERAL (SELECT repeat('0', n) || ltrim(s.key, '0') AS key "
-            "FROM generate_series(0, {most}) n) c JOIN portal_record r ON r.key = c.key AND {where}"
-        ).format(most=sql.Literal(_MOST_ZEROS), where=where)
+            " s CROSS JOIN LATERAL ({spellings}) c"
+            " JOIN portal_record r ON r.key = c.key AND {where}"
+        ).format(spellings=sql.SQL(_SPELLINGS), where=where)
     bare: LiteralString = "ltrim({}, '0')"
     if len(record_type.key) > 1:
         bare = "regexp_replace({}, '(^|\x1f)0+', '\1', 'g')"
@@ -163,7 +174,7 @@ def fresh_rows(staging: StagingTable) -> sql.Composed:
 def count_zeros(
     staging: StagingTable, target: Target, record_type: RecordType, created: int
 ) -> int:
-    """How many new rows have a key that differs from a stored one by leading zeros only."""
+    """How many new rows have the key of a record in another spelling of a number, as 42 of 0042."""
     if not may_lose_zeros(record_type):
         return 0
     return _count(

@@ -1,7 +1,7 @@
 """Reasons to ask a person that no count of rows shows: what a plan does looks like a mistake. Pure.
 
-Identifiers that all changed, that lost their leading zeros or were given to somebody else, and one
-field that changes nearly everywhere.
+Identifiers that all changed, that lost their leading zeros or were given to somebody else, one
+field that changes nearly everywhere, and values that went to other records.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ def doubts(measured: Measured, limits: LimitValues) -> Iterator[Hold]:
     yield from _reused(measured, limits)
     yield from _zeros(measured, limits)
     yield from _fields(measured, limits)
+    yield from _moved(measured)
 
 
 def _churn(measured: Measured, limits: LimitValues) -> Iterator[Hold]:
@@ -72,9 +73,9 @@ def _zeros(measured: Measured, limits: LimitValues) -> Iterator[Hold]:
     limit, count, stored = limits["lost_zeros"], measured.zeros, measured.plan.stored
     if count > ceiling(limit, stored):
         sentence = (
-            f"{count:,} new identifiers differ from stored ones by their leading zeros only, such "
-            "as 42 from 0042: the file would create the same records again. Spreadsheets take "
-            "leading zeros away; export the column as text. The limit is "
+            f"{count:,} new identifiers differ from stored ones only in how a number is written, "
+            "such as 42 from 0042 or 1.5 from 1.50: the file would create the same records again. "
+            "Spreadsheets take leading zeros away; export the column as text. The limit is "
             f"{ceilings.words(limit, stored)}."
         )
         yield Hold("lost_zeros", sentence, "lost_zeros", count, limit)
@@ -91,6 +92,28 @@ def _fields(measured: Measured, limits: LimitValues) -> Iterator[Hold]:
                 f"{ceilings.words(limit, stored)}."
             )
             yield Hold("same_field", sentence, "same_field", count, limit, name)
+
+
+def _moved(measured: Measured) -> Iterator[Hold]:
+    """Checked without a limit: no institution gives its people each other's names."""
+    for move in measured.moved:
+        number = f"{move.count:,} of {measured.plan.updated:,} changed records"
+        if move.other:
+            sentence = (
+                f"{move.field} and {move.other} would be exchanged in {number}. Are the headers of "
+                "the two columns the wrong way round?"
+            )
+        elif move.same:
+            sentence = (
+                f"{move.field} would become one and the same value in {number}. Was a cell copied "
+                "down the column?"
+            )
+        else:
+            sentence = (
+                f"In {number}, {move.field} would become what another of them has now. Was the "
+                "column sorted or shifted without the others?"
+            )
+        yield Hold("moved_values", sentence, "", move.count, "", move.field)
 
 
 def identifiers_suspect(plan: Plan, missing: int) -> bool:

@@ -4,9 +4,9 @@ Pure. Limits are data on the drop or template: {"removes": "10%", "rejects": 500
 of rejects is of the file's rows, of the other counts of the type's active records, and always
 allows ceilings.FLOOR. size_change is percent or bytes against the last applied file; key_churn is
 percent or records. same_field: records in which one field gets another value; reused_keys: records
-that become somebody else; lost_zeros: new records whose key differs from a stored one by leading
-zeros only. A store without records has nothing to lose: a percentage of creates, and what compares
-with stored records, is not asked there.
+that become somebody else; lost_zeros: new records whose key is a stored one, as a spreadsheet
+writes numbers. A store without records has nothing to lose: a percentage of creates, and what
+compares with stored records, is not asked there.
 Source: design.md section 7; reliability.md rule 11; peers.md on mass deletion.
 """
 

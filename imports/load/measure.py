@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef
 from psycopg import sql
 
 from imports.issues import counted
-from imports.load import changes, doubts, limits
+from imports.load import changes, doubts, limits, moved
 from imports.load.ceilings import DEFAULTS, LimitValues, ceiling
 from imports.load.measured import Hold, Measured, Plan, ValueCounts
 from imports.load.plan import Absent, choose_join, removed
@@ -90,6 +90,7 @@ def _of_records(file: PlannedFile, allowed: Mapping[str, int]) -> dict[str, Any]
         key = file.record_type.key
         names = [field.name for field in file.record_type.fields if field.name not in key]
         counts["fields"] = changes.count_fields(file.staging, names)
+    counts["moved"] = moved.of_plan(file.staging, file.record_type, plan.updated)
     if plan.stored and plan.created > allowed["lost_zeros"]:
         counts["zeros"] = changes.count_zeros(
             file.staging, file.target, file.record_type, plan.created

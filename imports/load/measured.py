@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -42,13 +42,27 @@ class ValueCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """Values of a field that went to other records. count: records.
+
+    other: the field that it was exchanged with, record by record. same: all records got one value.
+    """
+
+    field: str
+    count: int
+    other: str = ""
+    same: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """A plan with what was measured beside it. size, last_size: bytes; None where none came before.
 
     missing: active records that the file does not name. looked_up, recognised: how many of the new
     rows were looked up by name and e-mail, and how many of these the store has under another
     identifier. fields: in how many records each field gets another value, where that was counted.
-    reused, zeros: how many records reused_keys and lost_zeros are about. others: records of other
+    reused, zeros: how many records reused_keys and lost_zeros are about. moved: fields whose values
+    went to other records. others: records of other
     sources that a mirror would remove, by the source's name.
     """
 
@@ -62,6 +76,7 @@ class Measured:
     fields: Mapping[str, int] = field(default_factory=dict)
     reused: int = 0
     zeros: int = 0
+    moved: Sequence[Moved] = ()
     others: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
 from imports.check.columns import ATTACHMENT_COLUMNS
+from imports.issues import counted
 from imports.report.rejects import Reject
 from imports.scan import cells
 from portal.people_csv import PeopleCsv
@@ -46,7 +47,8 @@ def _fitted(raw: bytes, delimiter: str, columns: int, quote: str) -> tuple[list[
     if len(values) <= columns:
         return values + [""] * (columns - len(values)), ""
     kept, surplus = values[: columns - 1], values[columns - 1 :]
-    remark = f"The {len(surplus) - 1} extra cells are at the end of the last column here."
+    extra, verb = len(surplus) - 1, "is" if len(surplus) == 2 else "are"
+    remark = f"The row's {counted(extra, 'extra cell')} {verb} at the end of the last column here."
     return [*kept, delimiter.join(surplus)], remark
 
 

@@ -37,6 +37,8 @@ class CleanStream:
         self._backslash = b""  # the last one of a block, which what follows belongs to
         self._escape = dialect.quote.encode() if dialect.escaped else b""
         self._line = b""  # the beginning of a line in an 8-bit encoding
+        self._wrapper = dialect.quote.encode() if dialect.wrapped else b""
+        self._wrapped = b""  # the beginning of a line in quotes
 
     def read(self, size: int) -> bytes:
         """Return the next bytes, from about `size` bytes of the source; empty only at the end."""
@@ -44,7 +46,7 @@ class CleanStream:
             block = self._source.read(size)
             self._ended = not block
             self.consumed += len(block)
-            clean = self._line_ends(self._unescaped(self._utf8(block)))
+            clean = self._unwrapped(self._line_ends(self._unescaped(self._utf8(block))))
             if clean:
                 return clean
         return b""
@@ -70,6 +72,20 @@ class CleanStream:
         quote = self._escape
         pattern = b"\\\\([\\\\" + quote + b"])"
         return re.sub(pattern, lambda m: quote * 2 if m[1] == quote else m[1], block)
+
+    def _unwrapped(self, block: bytes) -> bytes:
+        """The lines without the quotes around each; a line that has none stays as it is."""
+        if not self._wrapper:
+            return block
+        quote = self._wrapper
+        *lines, rest = (self._wrapped + block).split(b"\n")
+        self._wrapped = b""
+        if self._ended or len(rest) > _LONGEST_LINE:
+            lines.append(rest)
+        else:
+            self._wrapped = rest
+            lines.append(b"")
+        return b"\n".join(_without(line, quote) for line in lines)
 
     def _whole_lines(self, block: bytes) -> bytes:
         """The block up to its last line end, with what an earlier one left; at last everything."""
@@ -100,6 +116,13 @@ class CleanStream:
             return head + (held if self._cr else b"\n")
         self._held = held
         return head
+
+
+def _without(line: bytes, quote: bytes) -> bytes:
+    inside = line.rstrip(b",;\t| ")  # the delimiters of empty columns beside it
+    if len(inside) < 2 or not (inside.startswith(quote) and inside.endswith(quote)):
+        return line
+    return inside[1:-1].replace(quote * 2, quote)
 
 
 def _all_before_line_feeds(block: bytes) -> bool:

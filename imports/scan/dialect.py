@@ -38,7 +38,8 @@ class Dialect:
     at the start. quote: "" where quotes are text. line_end: "lf" (also CR LF, and both mixed) or
     "cr". header_row, skip_rows, skip_last: see `DialectHints`; a first line `sep=;` is skipped.
     doubtful: in this encoding there are letters in words that names do not have. escaped: a quote
-    within a value has a backslash before it, and is not doubled.
+    within a value has a backslash before it, and is not doubled. wrapped: each whole line stands in
+    quotes, as if it were one value.
     """
 
     encoding: str
@@ -51,6 +52,7 @@ class Dialect:
     skip_last: int = 0
     doubtful: bool = False
     escaped: bool = False
+    wrapped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

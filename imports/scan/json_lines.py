@@ -130,7 +130,7 @@ def _record(line: bytes) -> str:
         return _wrong(line, "This line is not UTF-8. Save the whole file as UTF-8.")
     except EventRefused as refused:
         return _wrong(line, str(refused))
-    except ValueError as error:
+    except payloads.NotJson as error:
         return _wrong(line, f"This line is not a JSON object: {error}.")
     return _good(event)
 

@@ -13,21 +13,23 @@ from rest_framework.response import Response
 
 from portal import slices
 from portal.api import schemas
+from portal.api.batches import Batch
 from portal.api.problems import Problem
 from portal.api.reading import body
 from portal.api.scoping import TenantView
-from portal.events import recording, rules, search
-from portal.events.rules import EventRefused, Incoming
+from portal.events import recording, search
 from portal.events.search import EventFilter
+from portal.faults import Fault
 from portal.models import ApiToken, Event
 
 _MOST_FAULTS = 100
 _PER_PAGE, _MOST_PER_PAGE = 100, 1_000
-_CONFLICT = (
+_CONFLICT = Fault(
+    ("id",),
+    "conflict",
     "An event with this id is already stored with different content. The stored "
-    "event is kept. If this is a new event, give it its own id."
+    "event is kept. If this is a new event, give it its own id.",
 )
-_TWICE = "This id appears twice in the request. Send each event once."
 
 
 class Events(TenantView):
@@ -48,13 +50,13 @@ class Events(TenantView):
         are refused: then the answer is 422, with the counts and what is wrong with each of the
         others. Sending the whole request again does no harm.
         """
-        documents = _documents(body(request))
-        sound, faults = _checked(documents)
+        batch = Batch(body(request))
+        sound, faults = batch.checked()
         token = _token(request)
         recorded = recording.record_many(token.tenant_id, list(sound.values()), Event.Source.API)
         for index, event in sound.items():
             if event.uid in recorded.conflicts:
-                faults.append(_fault(index, event.uid, "id", _CONFLICT))
+                faults.append(batch.fault(index, _CONFLICT))
         counts = {
             "accepted": recorded.accepted,
             "duplicates": recorded.duplicates,
@@ -62,7 +64,7 @@ class Events(TenantView):
         }
         if not faults:
             return Response(counts)
-        raise _refusal(len(documents), counts, faults)
+        raise _refusal(len(batch.events), counts, faults)
 
     @extend_schema(
         operation_id="readEvents",
@@ -103,48 +105,6 @@ def _token(request: Request) -> ApiToken:
     if not isinstance(token, ApiToken):
         raise AssertionError("A view without a token was called.")
     return token
-
-
-def _documents(document: Any) -> list[Any]:
-    """The events of a body. Raises Problem where there are none, or too many."""
-    wrapped = isinstance(document, dict) and isinstance(document.get("events"), list)
-    if wrapped and set(document) == {"events"}:
-        document = document["events"]
-    documents = document if isinstance(document, list) else [document]
-    if not 1 <= len(documents) <= recording.MOST_AT_ONCE:
-        raise Problem(
-            422,
-            f"The request has {len(documents):,} events, expected 1 to {recording.MOST_AT_ONCE:,}."
-            " Send them in parts.",
-        )
-    return documents
-
-
-def _checked(documents: list[Any]) -> tuple[dict[int, Incoming], list[dict[str, Any]]]:
-    """The sound events by their index in the request, and the faults of the others."""
-    sound: dict[int, Incoming] = {}
-    faults: list[dict[str, Any]] = []
-    seen: set[str] = set()
-    for index, document in enumerate(documents):
-        try:
-            event = rules.read(document)
-        except EventRefused as refused:
-            uid = document.get("id") if isinstance(document, dict) else None
-            faults += [_fault(index, uid, fault.where, str(fault)) for fault in refused.faults]
-            continue
-        if event.uid in seen:
-            faults.append(_fault(index, event.uid, "id", _TWICE))
-            continue
-        seen.add(event.uid)
-        sound[index] = event
-    return sound, faults
-
-
-def _fault(index: int, uid: Any, field: str, detail: str) -> dict[str, Any]:
-    """A fault of an event, as RFC 9457 describes parts of a request."""
-    shown = uid[:200].encode("utf-8", "replace").decode() if isinstance(uid, str) else None
-    pointer = f"#/{index}" + (f"/{field}" if field else "")
-    return {"index": index, "id": shown, "field": field, "pointer": pointer, "detail": detail}
 
 
 def _refusal(number: int, counts: dict[str, int], faults: list[dict[str, Any]]) -> Problem:

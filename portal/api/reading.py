@@ -53,7 +53,7 @@ def body(request: Request) -> Any:
             "the body as UTF-8."
         )
         raise Problem(400, detail) from None
-    except ValueError as error:
+    except payloads.NotJson as error:
         raise Problem(400, f"The body is not JSON: {error}.") from None
 
 

@@ -107,8 +107,15 @@ _PROBLEM = _object(
                 {
                     "index": _COUNT,
                     "id": {"type": "string", "nullable": True},
-                    "field": {"type": "string"},
-                    "pointer": {"type": "string"},
+                    "field": {
+                        "type": "string",
+                        "description": "The member, with dots between levels; empty for the whole.",
+                    },
+                    "pointer": {
+                        "type": "string",
+                        "description": "A JSON pointer (RFC 6901, as a URI fragment) into the "
+                        "request; where a member is missing, to what lacks it.",
+                    },
                     "detail": {"type": "string"},
                 }
             ),

@@ -7,7 +7,6 @@ A name that does not exist costs the same queries and the same hash as a name th
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import secrets
 import threading
 import time
@@ -18,6 +17,7 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.db.models.functions import Lower
 
 from portal import logs
+from portal.dropserver import networks
 from portal.dropserver.folders import folders
 from portal.dropserver.gate import AccountLimits, Login
 from portal.dropserver.paths import canonical
@@ -98,22 +98,16 @@ def _account(username: str) -> Account | None:
 
 
 def _is_allowed_from(account: Account, ip: str) -> bool:
-    """Whether the account may log in from the address: its list of networks may be empty."""
-    networks = account.allowed_networks
-    if not networks or any(_contains(network, ip) for network in networks):
+    """Whether the account may log in from the address; what cannot be read admits nobody."""
+    if not account.is_limited:
+        return True
+    allowed, unreadable = networks.readable(account.allowed_networks)
+    if unreadable:
+        log.error("drop_network_unreadable", account=account.pk, networks=repr(unreadable)[:300])
+    if networks.contain(allowed, ip):
         return True
     log.warning("drop_login_refused", account=account.pk, ip=ip, limit="allowed_networks")
     return False
-
-
-def _contains(network: str, ip: str) -> bool:
-    try:
-        address = ipaddress.ip_address(ip)
-        mapped = getattr(address, "ipv4_mapped", None)
-        return (mapped or address) in ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        log.error("drop_network_unreadable", network=repr(network))
-        return False
 
 
 def _login(account: Account, method: str) -> Login:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from portal.events.payloads import payload_text
@@ -28,6 +28,7 @@ _TIME = re.compile(
     r"(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})"
 )
 _YEARS = range(1900, 2200)
+_LARGEST_OFFSET = timedelta(hours=16)  # none is as large anywhere
 _HIDDEN = re.compile("[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
 _SHOWN = 100
 _KINDS = {"text": (str,), "choice": (str,), "number": (int, float)}
@@ -62,7 +63,9 @@ def read(document: object) -> Incoming:
     subject = _subject(document, faults)
     members = _members(document, type_member, faults)
     payload = payload_text(members, faults)
-    faults += _misfits(name, members)
+    # Without a member `payload` the document itself is the payload.
+    above = ("payload",) if "payload" in document else ()
+    faults += [fault.below(*above) for fault in _misfits(name, members)]
     if faults or at is None:
         raise EventRefused(*faults)
     return Incoming(uid, name, at, subject, payload)
@@ -117,7 +120,7 @@ def _moment(value: object, faults: list[Fault]) -> datetime | None:
             moment = datetime.fromisoformat(value.upper())
         except ValueError:
             moment = None
-        if moment is not None and moment.year in _YEARS:
+        if moment is not None and _is_storable(moment):
             return moment
     message = (
         "is %(value)s. Expected a time that exists, with its offset, such as"
@@ -125,6 +128,14 @@ def _moment(value: object, faults: list[Fault]) -> datetime | None:
     )
     faults.append(_fault("timestamp", "not_a_time", message, value=_quoted(value)))
     return None
+
+
+def _is_storable(moment: datetime) -> bool:
+    """Whether PostgreSQL takes the offset, and the year is plausible, in UTC too."""
+    offset = moment.utcoffset()
+    if offset is None or abs(offset) >= _LARGEST_OFFSET or moment.year not in _YEARS:
+        return False
+    return moment.astimezone(UTC).year in _YEARS
 
 
 def _subject(document: Mapping[str, Any], faults: list[Fault]) -> str:
@@ -147,7 +158,8 @@ def _members(
     payload = rest.pop("payload")
     for name in list(rest)[:5]:
         message = 'is next to "payload". Move it into "payload".'
-        faults.append(_fault(_short(name), "beside_payload", message))
+        fault = _fault(_short(name), "beside_payload", message)
+        faults.append(replace(fault, path=(name,)))
     if isinstance(payload, dict):
         return payload
     if payload is not None:

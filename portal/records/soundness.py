@@ -129,6 +129,10 @@ def _field_faults(field: Field) -> Iterator[str]:
             bool(_BEYOND_LINEAR.search(field.pattern or "")),
             "`pattern` may not look around or refer back: it must be matched in linear time",
         ),
+        (
+            field.pattern is not None and not field.pattern_words.strip(),
+            "`pattern` needs `pattern_words`, a sentence that tells a sender the form",
+        ),
     )
     yield from (sentence for wrong, sentence in checks if wrong)
 

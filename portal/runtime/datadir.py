@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+_STOPPING = "stopping"
+
 
 class DirectoryRefused(Exception):
     """The data directory cannot be used; the message says why and what to do."""
@@ -72,9 +74,20 @@ class DataDirectory:
         self.lock.write(f"{os.getpid()}\n")
         self.lock.flush()
 
+    def stopping(self) -> None:
+        """Note in the lock's file that the launcher which holds it is about to end."""
+        if self.lock is not None:
+            self.lock.write(_STOPPING)
+            self.lock.flush()
+
     def _taken(self, lock: IO[str]) -> str:
         lock.seek(0)
-        holder = lock.read(20).strip() or "unknown"
+        holder, _, state = (lock.read(40).strip() or "unknown").partition("\n")
+        if state == _STOPPING:
+            return (
+                f"The launcher that runs with {self.path} (process {holder}) is stopping. Wait "
+                "until it has ended, which may take a minute, and start again."
+            )
         return (
             f"Another launcher (process {holder}) already runs with {self.path}. Stop "
             f"it first (Ctrl-C, or kill {holder}), or choose another directory with "

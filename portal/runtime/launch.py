@@ -55,6 +55,7 @@ class Launch:
             pass
         finally:
             self.data.announcement.unlink(missing_ok=True)
+            self.data.stopping()
             self.supervisor.say("Stopping (press Ctrl-C again to stop immediately)")
             self.supervisor.stop()
             self.remove_sockets()

@@ -9,8 +9,11 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from portal import keys
+from portal.changes import fingerprint
 from portal.dropserver import usernames
-from portal.models import Endpoint, Tenant
+from portal.models import Account, Endpoint, Tenant
+from portal.web.acting import seen_field
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 
@@ -62,13 +65,43 @@ class KeyForm(forms.Form):
     )
 
     def clean_line(self) -> str:
-        """The text. Raises ValidationError for a private key."""
+        """The text. Raises ValidationError for a private key, which is not shown again."""
         text = str(self.cleaned_data["line"])
-        if "PRIVATE KEY" in text:
+        if keys.is_private(text):
+            self.data = {**self.data, "line": ""}
             raise forms.ValidationError(
                 _("This is a private key. Never share it: create a new key pair.")
             )
         return text
+
+
+class AddressesForm(forms.Form):
+    """Where an account may log in from, one address or network a line, and what the person saw."""
+
+    addresses = forms.CharField(
+        label=gettext_lazy("Addresses and networks, one per line"),
+        required=False,
+        strip=False,
+        max_length=10_000,
+        help_text=gettext_lazy(
+            "For example 203.0.113.7 or 203.0.113.0/24, IPv4 or IPv6. Blank: from anywhere."
+        ),
+        widget=forms.Textarea(
+            attrs={"class": "form-control font-monospace", "rows": 3, "spellcheck": "false"}
+        ),
+    )
+    seen = seen_field()
+
+    @classmethod
+    def of(cls, account: Account) -> AddressesForm:
+        """The form with what is stored."""
+        networks = account.allowed_networks
+        lines = networks if isinstance(networks, list) else [networks]
+        return cls(initial={"addresses": "\n".join(map(str, lines)), "seen": fingerprint(networks)})
+
+    def lines(self) -> list[str]:
+        """What was filled in; the form must be valid."""
+        return str(self.cleaned_data["addresses"]).splitlines()
 
 
 class TemplateAccountForm(forms.Form):

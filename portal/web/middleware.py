@@ -1,4 +1,5 @@
-"""Each request runs in the scope of a tenant: the one that its user chose, or their first."""
+"""Each request runs in the scope of a tenant, no copy of a person's pages is kept, and the log has
+no query strings."""
 
 from __future__ import annotations
 
@@ -6,11 +7,35 @@ from collections.abc import Callable, Iterable, Iterator
 
 from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django_structlog.middlewares import RequestMiddleware
 
 from portal import tenancy
 from portal.models import Membership, Role, Tenant, User
 
 SESSION_KEY = "tenant"
+
+
+class RequestLog(RequestMiddleware):
+    """Logs requests by method and path: query strings hold what people search for."""
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        """What the log has of a request."""
+        return f"{request.method} {request.path}"
+
+
+class PrivatePages:
+    """Pages behind a login are kept by no cache, nor shown by the back button afterwards."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        user = getattr(request, "user", None)
+        if user is None or user.is_authenticated:  # None: a program with a token
+            response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
 
 
 class TenantMiddleware:

@@ -45,6 +45,29 @@ def test_a_path_that_is_not_there_is_noticed() -> None:
     assert not exists("imports/nowhere.py")
 
 
+RECIPES = {  # a recipe, and what a module has to do with the thing that it adds
+    "a field type": r"FieldType\.(?:CIP|ZIP)\b",
+    "a step of a template's field": r"\bPad\b|\"pad\"",
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_names_every_module_that_the_last_such_thing_needed(recipe: str) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    start = text.index(f"**… {recipe}.**")
+    steps = re.sub(r"\s+", " ", text[start : text.index("\n\n", start)])
+    needs = re.compile(RECIPES[recipe])
+    modules = [
+        path.relative_to(ROOT)
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        if needs.search(path.read_text("utf-8"))
+    ]
+    assert len(modules) >= 4
+    assert [str(path) for path in modules if path.name not in steps] == []
+    assert "tests/" in steps, "and which tests"
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_room_is_in_the_architecture(package: str) -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")

@@ -494,6 +494,7 @@ def test_a_sound_pack_is_read(tmp_path: Path) -> None:
         ("required: true", "required: true, values: [a]", ["`values` are for enums only"]),
         ("required: true", 'required: true, pattern: "("', ["not a regular expression"]),
         ("required: true", "required: true, pattern: '(?!x)y'", ["may not look around"]),
+        ("required: true", "required: true, pattern: '[A-Z]+'", ["needs `pattern_words`"]),
         ("pack: demo", "pack: [", ["not valid YAML"]),
         (
             "feeds:",

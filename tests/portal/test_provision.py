@@ -189,13 +189,32 @@ def test_an_account_may_have_a_key_from_a_file(oak: Tenant, tmp_path: Path) -> N
     assert "the key in" in run("create_account", "oak", "sis", "--key", str(tmp_path / "id.pub"))
 
 
+@pytest.mark.parametrize("format_name", ["openssh", "pkcs8-pem", "pkcs1-pem"])
+def test_a_private_key_is_refused_because_it_is_the_senders_alone(
+    oak: Tenant, tmp_path: Path, format_name: str
+) -> None:
+    provision.endpoint(oak)
+    kind = "ssh-rsa" if format_name == "pkcs1-pem" else "ssh-ed25519"
+    private = asyncssh.generate_private_key(kind).export_private_key(format_name)
+    (tmp_path / "id").write_bytes(private)
+    with pytest.raises(CommandError, match=r"private key.*delete the copy.*\.pub"):
+        run("create_account", "oak", "sis", "--key", str(tmp_path / "id"))
+    with tenancy.scope(oak.pk):
+        assert not Account.objects.exists()
+
+
+def test_puttys_private_key_is_named_as_one() -> None:
+    with pytest.raises(keys.PublicKeyRefused, match="private key"):
+        keys.parse("PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: x\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("create_tenant", "Oak", "--slug", "oak"), "already exists"),
         (("create_tenant", "!!"), "cannot be blank"),
         (("create_tenant", "Elm", "--time-zone", "x"), "not an IANA time zone"),
-        (("create_account", "elm", "sis"), "No institution with the slug elm"),
+        (("create_account", "elm", "sis"), "No institution has the slug elm. There are: oak"),
         (("create_account", "oak", "a b"), "cannot be a user name"),
         (("create_account", "oak", "sis", "--key", "/missing"), "cannot be read"),
         (("create_account", "oak", "sis", "--key", "/dev/null"), "not a public key"),
@@ -258,6 +277,7 @@ def test_the_command_makes_a_template_account(oak: Tenant) -> None:
     provision.endpoint(oak)
     output = run("create_account", "oak", "pat", "--template", "Harbor", "TX")
     assert "pat_admin_harbor_tx logs in with the password" in output
-    assert "pat.admin.harbor.tx" in output
+    assert "pat.admin.harbor.tx is accepted as the same login" in output
+    assert "FTPS" not in output
     with pytest.raises(CommandError, match="two letters"):
         run("create_account", "oak", "pat", "--template", "Harbor", "Texas")

@@ -6,6 +6,7 @@ the client disconnected; only its handler can tell, hence the subclass (asyncssh
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any, cast
 
@@ -31,6 +32,13 @@ _REFUSAL = (
 )
 
 
+class LenientPacket(SSHPacket):
+    """A packet that may be longer than its content: rclone 1.60 sends such, OpenSSH takes them."""
+
+    def check_end(self) -> None:
+        """Accept surplus bytes."""
+
+
 class DropHandler(SFTPServerHandler):
     """Handles the requests of one channel in order."""
 
@@ -50,6 +58,10 @@ class DropHandler(SFTPServerHandler):
         self._files = files
         self._most = most
 
+    async def recv_packet(self) -> SSHPacket:
+        """The next packet. Raises as the base class."""
+        return LenientPacket((await super().recv_packet()).get_remaining_payload())
+
     async def _process_packet(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
         self._files.last_request = time.monotonic()
         if pkttype in (FXP_OPEN, FXP_OPENDIR) and self._is_full():
@@ -64,6 +76,11 @@ class DropHandler(SFTPServerHandler):
 
     async def _cleanup(self, exc: Exception | None) -> None:
         self._files.lost()
+        if self._writer:
+            # Without a status scp reports a failure, though the file has arrived.
+            channel = cast("asyncssh.SSHServerChannel[bytes]", self._writer.channel)
+            with contextlib.suppress(OSError):
+                channel.exit(0 if exc is None else 1)
         await super()._cleanup(exc)
 
     def _is_full(self) -> bool:

@@ -69,7 +69,7 @@ async def listen(
         server_factory=factory, config=None, host=host, port=port, **options
     )
     return await loop.create_server(
-        lambda: Wire(loop, connection_options), host, port, backlog=backlog, reuse_port=True
+        lambda: Wire(loop, connection_options), host, port, backlog=backlog
     )
 
 

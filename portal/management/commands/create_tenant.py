@@ -29,7 +29,7 @@ class Command(BaseCommand):
         try:
             with transaction.atomic():
                 tenant = provision.tenant(options["name"], slug, options["time_zone"])
-                endpoint = provision.endpoint(tenant)
+                provision.endpoint(tenant)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
         except OSError as error:
@@ -37,4 +37,6 @@ class Command(BaseCommand):
                 f"The folders cannot be created: {error}. Run this where DROPS_DIR is, as "
                 "the drop server's user."
             ) from None
-        self.stdout.write(f"{tenant.name} ({tenant.slug}) has the endpoint {endpoint.uid}.")
+        self.stdout.write(f"{tenant.name} has its SFTP folders. Its slug is {tenant.slug}")
+        self.stdout.write(f"Next: manage.py create_user EMAIL --tenant {tenant.slug} --role admin")
+        self.stdout.write(f"      manage.py create_account {tenant.slug} NAME")

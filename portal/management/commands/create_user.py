@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal import provision
-from portal.models import Role, Tenant
+from portal.models import Role
 
 
 class Command(BaseCommand):
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             if options["operator"]:
                 person = provision.operator(options["email"], password)
             else:
-                tenant = _tenant(options["tenant"])
+                tenant = provision.named(options["tenant"])
                 role = options["role"] or Role.VIEWER
                 change = options["change_role"]
                 person = provision.user(
@@ -49,13 +49,3 @@ class Command(BaseCommand):
             self.stdout.write(f"{person.email} logs in with the password {password}")
         else:
             self.stdout.write(f"{person.email} already exists and keeps their password.")
-
-
-def _tenant(slug: str) -> Tenant:
-    try:
-        return Tenant.objects.get(slug=slug)
-    except Tenant.DoesNotExist:
-        slugs = ", ".join(Tenant.objects.order_by("slug").values_list("slug", flat=True)[:20])
-        raise CommandError(
-            f"No institution has the slug {slug}. There are: {slugs or 'none yet'}."
-        ) from None

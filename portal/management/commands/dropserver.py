@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from pathlib import Path
@@ -18,15 +19,26 @@ from portal.dropserver.sftp import hostkey
 from portal.dropserver.sftp.server import DropServer, Rules
 
 log = logs.get(__name__)
+_IN_USE = (
+    " Another program listens there; where `manage.py up` runs, it is that one's own drop server, "
+    "and no second one is needed. Choose another address with --bind HOST:PORT."
+)
 
 
 class Command(BaseCommand):
     """Listen on SFTP_BIND with the key in SFTP_HOST_KEY_FILE."""
 
-    help = "Take files over SFTP."
+    help = (
+        "Receive files over SFTP until SIGTERM or Ctrl-C. `manage.py up` runs this server already."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--bind", default=settings.SFTP_BIND, help="HOST:PORT to listen on")
+        parser.add_argument(
+            "--bind",
+            metavar="HOST:PORT",
+            default=settings.SFTP_BIND,
+            help="where to listen; port 0 uses a free one (default: SFTP_BIND, now %(default)s)",
+        )
         parser.add_argument(
             "--grace",
             type=float,
@@ -58,7 +70,8 @@ async def _serve(host: str, port: int, key: asyncssh.SSHKey, grace: float) -> No
     except OSError as error:
         ledger.close()
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise CommandError(f"Cannot listen on {host}:{port}: {reason}.") from None
+        advice = _IN_USE if error.errno == errno.EADDRINUSE else ""
+        raise CommandError(f"Cannot listen on {host}:{port}: {reason}.{advice}") from None
     reporting = asyncio.create_task(ledger.report_alive())
     log.info("drop_server_started", host=host, port=server.port, key=hostkey.fingerprint(key))
     await stopping.wait()

@@ -59,7 +59,7 @@ def test_a_wrong_checksum_shows_both_values() -> None:
     [
         ("terms.csv", "Terms.csv"),
         ("accounts .csv", "accounts.csv"),
-        ("r\u00e9sum\u00e9.csv", "re\u0301sume\u0301.csv"),
+        ("R\u00e9sum\u00e9.csv", "re\u0301sume\u0301.csv"),
     ],
 )
 def test_a_near_miss_is_named(name: str, near: str) -> None:
@@ -67,6 +67,25 @@ def test_a_near_miss_is_named(name: str, near: str) -> None:
     assert resolution.problem is Problem.FILE_NOT_FOUND
     assert resolution.entry is None
     assert near in resolution.reason
+
+
+def test_accents_that_a_mac_writes_in_another_way_name_the_same_file() -> None:
+    here, sent = "re\u0301sume\u0301.csv", "r\u00e9sum\u00e9.csv"
+    resolution = judge(f'<file name="{sent}" checksum="{MD5}" checksumhashtype="md5"/>')
+    assert resolution.problem is None
+    assert resolution.reference.name == here, "the folder's spelling"
+    for lines in ((sent, here), (here, sent)):
+        document = "".join(f'<file name="{name}"/>' for name in lines)
+        resolutions = resolve(parse(f"<files>{document}</files>".encode()), FOLDER, lambda _: MD5)
+        assert [r.problem for r in resolutions] == [None, Problem.DUPLICATE]
+
+
+def test_where_both_spellings_are_there_the_exact_one_is_meant() -> None:
+    names = "re\u0301sume\u0301.csv", "r\u00e9sum\u00e9.csv"
+    listing = Listing([Entry(name, 1, 1, at) for at, name in enumerate(names)])
+    lines = "".join(f'<file name="{name}"/>' for name in names)
+    resolutions = resolve(parse(f"<files>{lines}</files>".encode()), listing, lambda entry: MD5)
+    assert [r.entry.name for r in resolutions if r.entry] == list(names)
 
 
 def test_a_folder_is_not_a_file() -> None:

@@ -14,6 +14,7 @@ from django.db.models import ProtectedError
 from django.db.models.functions import Now
 
 from imports.collect import account_templates, rounds, snapshot, template_files
+from imports.jobs import instructions
 from imports.models import (
     Arrival,
     ArrivalFile,
@@ -167,14 +168,15 @@ def test_a_template_is_not_changed_between_the_choice_and_the_job(desk: Desk) ->
         assert account_templates.locked(template.pk) is None
 
 
-def test_the_job_has_the_limits_of_its_drop_and_of_its_version(desk: Desk) -> None:
+def test_a_job_is_held_by_the_limits_of_its_drop_and_of_its_version(desk: Desk) -> None:
     desk.drop.limits = {"removes": 1}
     desk.drop.save()
     desk.template("users.csv", spec={"settings": {"limits": {"creates": 2}}})
     desk.put("users.csv")
     (job,) = desk.import_all()
     job.refresh_from_db()
-    assert job.limits == {"removes": 1}
+    assert job.limits == {}, "Both are looked up when it runs."
+    assert instructions.of_job(job).limits == {"removes": 1, "creates": 2}
     assert job.state == "held"
     assert [(hold["measure"], hold["limit"]) for hold in job.hold_reasons] == [("creates", 2)]
     assert desk.names() == {"users.csv.result.txt"}
@@ -269,6 +271,18 @@ def test_an_unmatched_file_that_is_removed_settles_its_arrival(desk: Desk) -> No
     arrival = Arrival.objects.get()
     assert (arrival.state, arrival.current_name) == ("unmatched", "")
     assert arrival.settled_at is not None
+    assert desk.names() == set(), "its receipt goes with it"
+
+
+def test_no_receipt_of_a_name_stays_that_was_changed_twice(desk: Desk) -> None:
+    """A file that was renamed before it was removed left its last receipt behind."""
+    wrong = desk.put("one.csv")
+    desk.round()
+    wrong.rename(desk.home / "two.csv")
+    desk.round()
+    (desk.home / "two.csv").unlink()
+    desk.round()
+    assert desk.names() == set()
 
 
 def test_the_copy_of_an_unmatched_file_is_deleted_when_its_days_are_over(

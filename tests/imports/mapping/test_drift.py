@@ -191,3 +191,27 @@ def test_a_poor_guess_of_the_encoding_waits_for_a_person() -> None:
     data = ",".join(COLUMNS).encode() + "\nk1,Иван,Иванов,i@x.org\n".encode("cp1251")
     _, mapping = opened(io.BytesIO(data), len(data), feed, record_type, None)
     assert "letters that names do not have" in mapping.reasons[0]
+
+
+@pytest.mark.parametrize("delimiter", DELIMITERS)
+@pytest.mark.parametrize("behind", ["", ",,,", ";;"])
+@pytest.mark.parametrize("with_template", [True, False])
+@pytest.mark.parametrize("rows", [1, 40_000])
+def test_lines_that_stand_in_quotes_as_a_whole_are_read_and_told(
+    delimiter: str, behind: str, with_template: bool, rows: int
+) -> None:
+    values = [f'k{n}{delimiter}""Ada""{delimiter}Lee{delimiter}a{n}@x.org' for n in range(rows)]
+    lines = [delimiter.join(COLUMNS), *values]
+    content = "".join(f'"{line}"{behind}\n' for line in lines)
+    named = "tab" if delimiter == "\t" else delimiter
+    spec = template(delimiter=named) if with_template else None
+    _, mapping, records = read(content, spec)
+    assert records == [value.replace('""', '"') for value in values]
+    first = mapping.warnings[0]
+    assert "Each whole line stands in quotation marks" in first.message
+
+
+def test_a_name_with_a_comma_in_quotes_is_no_line_in_quotes() -> None:
+    with pytest.raises(FileRefused) as refused:
+        read('"Lee, Ada"\n"Lind, Bo"\n', template())
+    assert refused.value.issues[0].code is Code.MISSING_COLUMN

@@ -171,7 +171,13 @@ def test_malformed_records_keep_what_fits_and_say_where_the_rest_is():
     assert [row[:2] for row in rows] == [
         ["1", ""], ["1", "2,3,4"], ["1", "open"], ["1", "caf\ufffd\ufffd"], ["", ""]
     ]  # fmt: skip
-    assert rows[1][5] == "It is blank. | The 2 extra cells are at the end of the last column here."
+    remark = "The row's 2 extra cells are at the end of the last column here."
+    assert rows[1][5] == f"It is blank. | {remark}"
+
+
+def test_one_extra_cell_is_one() -> None:
+    rows = table(attachment(["a", "b"], [Reject(2, b"1,2,3", (issue(),))]))
+    assert rows[1][5].endswith("The row's 1 extra cell is at the end of the last column here.")
 
 
 def test_an_attachment_that_fails_again_has_the_report_columns_once():

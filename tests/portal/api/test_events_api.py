@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from django.db import connection
@@ -138,9 +139,9 @@ def test_of_very_many_faults_the_first_hundred_are_told(callers: Callers) -> Non
         ({"payload": {"x": "a\0b"}}, "payload"),
         ({"payload": {"a\0b": 1}}, "payload"),
         ({"payload": {"x": "\ud800"}}, "payload"),
-        ({"payload": {"userDetail": {"ref1": 5}}}, "userDetail.ref1"),
-        ({"payload": {"title": {"en": "x"}}}, "title"),
-        ({"type": "courseAction", "payload": {"kind": "stop"}}, "kind"),
+        ({"payload": {"userDetail": {"ref1": 5}}}, "payload.userDetail.ref1"),
+        ({"payload": {"title": {"en": "x"}}}, "payload.title"),
+        ({"type": "courseAction", "payload": {"kind": "stop"}}, "payload.kind"),
         ({"stray": 1}, "stray"),
     ],
 )
@@ -153,6 +154,51 @@ def test_a_fault_is_named_with_its_place(
     assert callers.home.stored() == []
 
 
+def resolved(document: Any, pointer: str) -> Any:
+    """What an RFC 6901 reader finds. Raises LookupError where there is nothing."""
+    assert pointer.startswith("#")
+    for step in pointer.removeprefix("#").split("/")[1:]:
+        name = unquote(step, errors="surrogatepass").replace("~1", "/").replace("~0", "~")
+        document = document[int(name)] if isinstance(document, list) else document[name]
+    return document
+
+
+WRONG: list[tuple[Any, str]] = [
+    (event(timestamp="18/05/2026"), "/timestamp"),
+    ({"id": "a", "type": "x"}, ""),
+    (event(payload={"userDetail": {"firstName": 5}}), "/payload/userDetail/firstName"),
+    (event(payload=None, timestamp=5), "/timestamp"),
+    (event(**{"a/b~c \u00e9": 1}), "/a~1b~0c%20%C3%A9"),
+    (event(**{"long" * 100: 1}), ""),
+    (event(**{"half \ud800": 1}), "/half%20%ED%A0%80"),
+    ("text", ""),
+    ({**event(), "payload": 7}, "/payload"),
+]
+FLAT = {name: value for name, value in event().items() if name != "payload"}
+WRONG += [
+    ({**FLAT, "userDetail": {"firstName": 5}}, "/userDetail/firstName"),
+    ({**FLAT, "big": "x" * 65_536}, ""),
+]
+
+
+@pytest.mark.parametrize(("document", "place"), WRONG)
+def test_a_pointer_leads_into_the_request_as_it_was_sent(
+    callers: Callers, document: Any, place: str
+) -> None:
+    shapes = [([event("good"), document], "#/1"), ({"events": [document]}, "#/events/0")]
+    for body, start in [*shapes, (document, "#")]:
+        faults = problem(callers.home.send(body), 422)["faults"]
+        assert start + place in {fault["pointer"] for fault in faults}
+        for fault in faults:
+            resolved(body, fault["pointer"])
+
+
+def test_the_pointer_of_a_conflict_leads_to_the_id(callers: Callers) -> None:
+    callers.home.send(event("e-1"))
+    (fault,) = problem(callers.home.send(event("e-1", subject="kim")), 422)["faults"]
+    assert fault["pointer"] == "#/id"
+
+
 def nested(levels: int) -> bytes:
     return b'{"id":"a","type":"x","timestamp":"2026-01-01T00:00:00Z","payload":' + (
         b'{"a":' * levels + b"1" + b"}" * levels + b"}"
@@ -163,7 +209,10 @@ def test_depth_is_bounded(callers: Callers) -> None:
     assert callers.home.send(nested(20)).status_code == 200
     (fault,) = problem(callers.home.send(nested(21)), 422)["faults"]
     assert "20 levels" in fault["detail"]
-    assert "deep" in problem(callers.home.send(nested(100_000)), 400)["detail"]
+    assert problem(callers.home.send(nested(475)), 422)["faults"]
+    for levels in (935, 993, 100_000):  # what the JSON reader itself refuses
+        batch = b"[" + nested(1) + b",\n" + nested(levels) + b"]"
+        assert "at line 2, character 1" in problem(callers.home.send(batch), 400)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +223,7 @@ def test_depth_is_bounded(callers: Callers) -> None:
         (b"\xff\xfe{}", 400, "not UTF-8"),
         (b'{"id": NaN}', 400, "NaN"),
         (b"[" + b"1" * 5_000 + b"]", 400, "not JSON"),
-        (b"[]", 422, "0 events"),
+        (b"[]", 422, "no events, expected 1 to 10,000."),
         (b"[" + b"{}," * 10_000 + b"{}]", 422, "10,001 events"),
         (b" " * (reading.LARGEST_BODY + 1), 413, "16,777,217 bytes"),
     ],
@@ -303,4 +352,5 @@ def test_the_schema_names_the_token_the_sizes_and_the_known_types() -> None:
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     assert set(document["paths"]["/api/v1/events/"]) == {"get", "post"}
     assert "courseCertificate" in answer.content.decode()
+    assert ".md" not in answer.content.decode(), "a file of the project that no caller has"
     assert "401" in document["paths"]["/api/v1/events/"]["post"]["responses"]

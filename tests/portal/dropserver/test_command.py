@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 
 from portal import provision, tenancy
+from portal.management.commands.dropserver import Command
 from portal.models import Beat, DropSession, Upload
 from tests.portal.dropserver.conftest import PASSWORD, eventually
 
@@ -99,6 +100,24 @@ def test_it_says_what_is_wrong_with_an_address(tmp_path, bind, words):
     assert server.returncode == 1
     assert re.search(words, output)
     assert "Traceback" not in output
+
+
+def test_a_second_one_does_not_share_the_port_of_the_first(tmp_path):
+    """It took over half of the sessions, without a word, until somebody killed it."""
+    with command(tmp_path, "--bind", "127.0.0.1:0") as first:
+        lines = (json.loads(line) for line in first.stdout if line.startswith("{"))
+        port = next(line for line in lines if line["event"] == "drop_server_started")["port"]
+        with command(tmp_path, "--bind", f"127.0.0.1:{port}") as second:
+            output, _ = second.communicate(timeout=30)
+        assert second.returncode == 1
+        assert re.search(r"Address already in use\. .*`manage\.py up`.*--bind HOST:PORT", output)
+        assert first.poll() is None
+
+
+def test_the_help_names_the_address_that_is_the_default(settings):
+    settings.SFTP_BIND = "127.0.0.1:2222"
+    text = Command().create_parser("manage.py", "dropserver").format_help()
+    assert "127.0.0.1:2222" in text
 
 
 def test_it_says_that_a_host_key_is_no_key(tmp_path):

@@ -20,6 +20,11 @@ BAD = f"{HEADER}@ann4,=Ann,-Low,bad\n1,Ada,Lovelace,ada@elm.example\n"
 FOLDER = "Accounts/AccountImports"
 
 
+def of_protocols(*names):
+    """The arrival protocols that a test is about; without it a test is about all of them."""
+    return pytest.mark.parametrize("protocol", names, indirect=True)
+
+
 class Sender:
     """One account over OpenSSH's sftp, and the portal behind it."""
 
@@ -140,9 +145,8 @@ def test_an_attachment_that_nobody_has_touched_is_not_taken_for_a_delivery(sende
     assert len(jobs()) == 1
 
 
-def test_a_correction_that_waits_is_neither_overwritten_nor_removed(sender, protocol):
-    if protocol != "manifest":
-        pytest.skip("a template account's correction does not wait")
+@of_protocols("manifest")
+def test_a_correction_that_waits_is_neither_overwritten_nor_removed(sender):
     sender.put("users.csv", BAD)
     sender.round()
     attached = sender.get("users.csv.errors.csv").replace("bad", "ann@elm.example")
@@ -159,10 +163,9 @@ def test_a_correction_that_waits_is_neither_overwritten_nor_removed(sender, prot
         assert (receipt["attachment"] or "") == attachment
 
 
-def test_the_portals_next_attachment_may_be_corrected_again(sender, protocol):
+@of_protocols("manifest", "template")
+def test_the_portals_next_attachment_may_be_corrected_again(sender):
     """The path's last upload was a correction; the file that has the name now is the portal's."""
-    if protocol == "mirror":
-        pytest.skip("as with a template")
     for mail in ("one@elm.example", "two@elm.example"):
         sender.put("users.csv", BAD)
         sender.round()
@@ -172,11 +175,10 @@ def test_the_portals_next_attachment_may_be_corrected_again(sender, protocol):
         assert mail in sender.emails()
 
 
+@of_protocols("template", "mirror")
 def test_a_file_overwritten_before_it_was_taken_is_told_in_the_receipt_and_on_the_page(
-    sender, protocol
+    sender,
 ):
-    if protocol == "manifest":
-        pytest.skip("there the manifest says what is complete")
     sender.put("users.csv", f"{HEADER}ow1,First,Delta,ow1@elm.example\n")
     sender.put("users.csv", f"{HEADER}ow2,Second,Delta,ow2@elm.example\n")
     sender.round()
@@ -196,10 +198,9 @@ def test_a_file_overwritten_before_it_was_taken_is_told_in_the_receipt_and_on_th
     assert Arrival.objects.filter(state="replaced").count() == 1
 
 
+@of_protocols("template")
 @pytest.mark.parametrize("way", ["rename", "remove and rename"])
-def test_overwriting_by_a_rename_is_no_more_silent(sender, protocol, way):
-    if protocol != "template":
-        pytest.skip("one of a kind")
+def test_overwriting_by_a_rename_is_no_more_silent(sender, way):
     sender.put("users.csv", f"{HEADER}ow1,First,Delta,ow1@elm.example\n")
     (sender.here / "n").write_text(f"{HEADER}ow2,Second,Delta,ow2@elm.example\n")
     sender._sftp(
@@ -219,9 +220,8 @@ def test_a_file_sent_again_after_it_was_taken_is_not_told_as_replaced(sender):
     assert Upload.objects.filter(path__endswith="users.csv", replaced_at=None).count() == 1
 
 
-def test_a_resumed_upload_replaces_nothing(sender, protocol):
-    if protocol != "template":
-        pytest.skip("one of a kind")
+@of_protocols("template")
+def test_a_resumed_upload_replaces_nothing(sender):
     whole = f"{HEADER}1,A,B,a1@elm.example\n2,C,D,c2@elm.example\n"
     sender.put("users.csv", whole[: len(HEADER) + 24])
     (sender.here / "whole.csv").write_text(whole)

@@ -154,6 +154,10 @@ def test_what_is_switched_off_cannot_log_in(running, account, what):
         (["10.0.0.0/8"], False),
         (["nonsense"], False),
         (["::1/128"], False),
+        (["::ffff:127.0.0.0/104"], True),
+        ("", False),
+        ({}, False),
+        ([""], False),
     ],
 )
 def test_an_account_may_be_bound_to_networks(running, account, networks, allowed):

@@ -104,6 +104,17 @@ def test_a_second_launcher_is_refused_in_words(tmp_path):
     again.lock.close()
 
 
+def test_while_a_launcher_stops_another_is_told_to_wait(tmp_path):
+    data = DataDirectory(tmp_path / "var")
+    data.claim()
+    data.stopping()
+    words = rf"process {os.getpid()}\) is stopping\. Wait until it has ended"
+    with pytest.raises(DirectoryRefused, match=words):
+        DataDirectory(tmp_path / "var").claim()
+    data.lock.close()
+    DataDirectory(tmp_path / "var").claim()
+
+
 def test_a_data_directory_that_cannot_be_made_is_refused_in_words(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DirectoryRefused, match="--data DIR"):

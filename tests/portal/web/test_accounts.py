@@ -164,6 +164,22 @@ def test_what_is_no_public_key_is_refused_with_words(cast: Cast, line: str, word
     assert words in answer.content.decode()
 
 
+@pytest.mark.parametrize("line", ["PuTTY-User-Key-File-3: ssh-rsa\nxyz", "RSA PRIVATE KEY\nxyz"])
+def test_a_private_key_is_not_sent_back_with_the_page(cast: Cast, line: str) -> None:
+    page = post(cast, "account-key-add", cast.account.pk, line=line).content.decode()
+    assert "This is a private key" in page
+    assert "xyz" not in page
+
+
+def test_a_template_accounts_other_form_is_shown_and_no_ftps_is_promised(cast: Cast) -> None:
+    template_account(cast)
+    with tenancy.everyone("a test looks"):
+        added = Account.objects.exclude(home="").get()
+    page = as_person(cast, "admin").get(reverse("account", args=[added.pk])).content.decode()
+    assert added.username.replace("_", ".") in page
+    assert "FTPS" not in page
+
+
 def test_an_account_is_disabled_and_enabled(cast: Cast) -> None:
     post(cast, "account-enabled", cast.account.pk, to="disabled")
     assert not account(cast).enabled
