@@ -161,6 +161,15 @@ def test_a_foreign_file_is_not_overwritten(dispatch: Dispatch, sshd: Sshd):
     assert files(sshd) == {NAME: b"theirs"}
 
 
+def test_a_foreign_file_beside_one_of_ours_is_not_overwritten(dispatch: Dispatch, sshd: Sshd):
+    first = dispatch.delivery(sshd.place)
+    dispatch.deliver(first)
+    (sshd.root / "other.csv").write_bytes(b"theirs")
+    second = dispatch.delivery(first.server, run=dispatch.run(b"ours", name="other.csv"))
+    assert dispatch.deliver(second).outcome == Outcome.REFUSED
+    assert files(sshd) == {NAME: CONTENT, "other.csv": b"theirs"}
+
+
 def test_our_own_file_of_that_name_is_replaced_by_the_newer_one(dispatch: Dispatch, sshd: Sshd):
     first = dispatch.delivery(sshd.place)
     dispatch.deliver(first)

@@ -172,6 +172,19 @@ def test_the_bell_rings_for_what_is_due_and_for_whom(
         assert deliveries.ring_due() == 0
 
 
+def test_after_a_delivery_a_courier_is_called_for_the_next_one_if_there_is_one(
+    dispatch: Dispatch, dead: ServerLogin, monkeypatch: pytest.MonkeyPatch
+):
+    rung: list[tuple[object, ...]] = []
+    monkeypatch.setattr(bell, "ring", lambda *call, **_: rung.append(call))
+    first = dispatch.delivery(dead)
+    dispatch.delivery(first.server, path="next")
+    deliveries.deliver_next(dispatch.tenant.pk)
+    assert rung == [(bell.DELIVER, dispatch.tenant.pk)]
+    deliveries.deliver_next(dispatch.tenant.pk)
+    assert len(rung) == 1
+
+
 def test_a_delivery_whose_process_dies_each_time_is_given_up_as_our_fault(
     dispatch: Dispatch, sshd: Sshd
 ):

@@ -130,6 +130,19 @@ def test_it_outwaits_a_file_that_it_needs_and_that_waits_itself(sender: Folders)
     assert (only("sections").state, only("enrollments").state) == ("incomplete", "complete")
 
 
+def test_others_do_not_stand_still_behind_a_file_that_waits(sender: Folders) -> None:
+    sender.institution.load_campus()
+    slip = CAMPUS["sections"] + "S3,2026FA,NOCOURSE,01,2026-08-24,2026-12-18,Online,\n"
+    sender.deliver("s.csv", slip, "sections")
+    sender.go()
+    sender.deliver("i.csv", FILES["instructors"], "instructors")
+    sender.go()
+    waiting = ImportJob.objects.get(feed="sections", state="ready")
+    assert (waiting.rank < only("instructors").rank, only("instructors").state) == (
+        True, "complete"
+    )  # fmt: skip
+
+
 def test_a_file_that_begins_to_wait_wakes_no_other(sender: Folders) -> None:
     """Two that wait for a third would wake each other without end."""
     sender.institution.load_campus("accounts", "org_units", "academic_terms", "courses")

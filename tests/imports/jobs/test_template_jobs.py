@@ -149,6 +149,7 @@ def test_a_file_that_lacks_a_column_is_held_and_runs_with_the_corrected_template
     held = send(institution, people, file)
     assert held.state == "held", held.reason
     assert [hold["code"] for hold in held.hold_reasons] == ["missing_columns"]
+    assert counts(held) == {}
     again = institution.release(held)
     assert again.state == "held", "It still lacks the column."
     better = spec(columns=["Nr", "Vorname", "Nachname", "E-Mail-Adresse"])
