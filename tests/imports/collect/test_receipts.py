@@ -12,8 +12,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from imports.arrivals.listing import Entry, Listing
+from imports.collect import receipt_files
+from imports.collect.folders import path_of
 from imports.jobs import actions
 from imports.models import Arrival, ArrivalFile, ImportJob, Sighting
+from portal.dropserver.jail import Jail
 from portal.models import Account, Drop, Notice, Upload
 from tests.imports.folder import CSV, Folders
 from tests.imports.institution import Institution
@@ -165,6 +169,22 @@ def test_yesterdays_receipt_never_stands_beside_todays_file(sender: Folders) -> 
     sender.put("p.csv", CSV)
     sender.poll()
     assert sender.names() == {"p.csv", "p.csv.errors.csv"}, "its rows may still be corrected"
+
+
+@pytest.mark.parametrize(
+    ("later_ns", "is_folder", "stays"), [(0, False, True), (1000, False, False), (1000, True, True)]
+)
+def test_a_receipt_goes_when_a_newer_file_of_its_name_is_there(
+    sender: Folders, later_ns: int, is_folder: bool, stays: bool
+) -> None:
+    receipt = sender.put("p.csv.result.txt", "complete")
+    at = receipt.stat().st_mtime_ns
+    listing = Listing(
+        [Entry("p.csv.result.txt", 8, at, 1), Entry("p.csv", 1, at + later_ns, 2, is_folder)]
+    )
+    with Jail(sender.root) as jail:
+        receipt_files.remove_stale(jail, path_of(sender.drops["accounts"].path), listing)
+    assert receipt.exists() is stays
 
 
 def test_a_claimed_file_has_no_earlier_receipt_beside_it(sender: Folders) -> None:

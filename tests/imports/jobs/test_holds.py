@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from imports.jobs import actions
-from imports.load import measure
+from imports.jobs import actions, targets
+from imports.load import measure, staging
 from imports.models import ImportJob
 from portal.records.catalog import catalog
 from tests.imports.institution import CAMPUS, Institution, counts
@@ -137,6 +137,13 @@ def test_records_are_known_by_what_tells_them_apart(
     record_type: str, fields: tuple[str, ...]
 ) -> None:
     assert measure.identifying_fields(catalog().record_type(record_type)) == fields
+
+
+def test_where_no_field_tells_records_apart_none_is_looked_up(institution: Institution) -> None:
+    job = institution.job("enrollments", "")
+    table, kind = staging.StagingTable(job), catalog().record_type("enrollments")
+    target = targets.target_of(job, kind)
+    assert measure.recognise(table, target, measure.identifying_fields(kind)) == (0, 0)
 
 
 def test_limits_hold_per_value_of_a_field(institution: Institution) -> None:

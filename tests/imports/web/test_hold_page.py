@@ -151,6 +151,9 @@ def test_only_files_of_the_same_template_and_what_still_holds_are_newer(desk: De
     desk.version(template)
     newer = desk.send(template)
     assert list(queries.applied_since(held)) == [newer]
+    newest = desk.send(template)
+    assert list(queries.applied_since(held)) == [newest, newer]
+    desk.institution.undo(newest)
     desk.institution.undo(newer)
     assert list(queries.applied_since(held)) == []
     assert list(queries.applied_since(plain)) == []
