@@ -154,6 +154,12 @@ def test_a_file_that_another_collector_is_taking_is_left_to_it(desk: Desk) -> No
     assert Arrival.objects.get().token == token + 1
 
 
+def test_of_two_templates_for_one_name_the_older_counts(desk: Desk) -> None:
+    older, _newer = desk.template("a.csv"), desk.template("a.csv", name="Newer")
+    ImportTemplate.objects.filter(pk=older.pk).update(name="Written last")
+    assert account_templates.of_drop(desk.drop).names == {"a.csv": older.pk}
+
+
 def test_a_template_is_not_changed_between_the_choice_and_the_job(desk: Desk) -> None:
     """Who disables it, or saves a version, waits until the job has the version of this moment."""
     template = desk.template("people.csv")
