@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from exports import delivery as deliveries
 from exports.models import Attempt, Delivery
+from portal.lifecycle import Heartbeat
 from portal.models import AuditEntry, Notice
 from tests.exports.deliveries import farside
 from tests.exports.deliveries.dispatch import CONTENT, NAME, Dispatch
@@ -48,6 +49,22 @@ def test_it_goes_into_the_folder_of_the_destination(dispatch: Dispatch, sshd: Ss
     dispatch.deliver(absolute)
     assert (sshd.root / "in" / NAME).read_bytes() == CONTENT
     (sshd.root / "in" / NAME).unlink()
+
+
+def test_progress_is_written_each_second_and_not_for_each_block(dispatch: Dispatch, sshd: Sshd):
+    dispatch.delivery(sshd.place)
+    delivery = deliveries._claimed(dispatch.tenant.pk, retries=True)
+    assert delivery is not None
+    attempt = deliveries._begin(delivery)
+    assert attempt is not None
+    watch = deliveries.Recorder(delivery, attempt, Heartbeat(delivery, dispatch.tenant.pk))
+    watch.sent(5)
+    attempt.refresh_from_db()
+    assert attempt.bytes == 0
+    watch._shown -= 1
+    watch.sent(7)
+    attempt.refresh_from_db()
+    assert attempt.bytes == 7
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from django.db import OperationalError, transaction
 from django.db.models import ProtectedError
 from django.db.models.functions import Now
 
-from imports.collect import account_templates, rounds, snapshot, template_files
+from imports.collect import account_templates, replaced, rounds, snapshot, template_files
 from imports.jobs import instructions
 from imports.models import (
     Arrival,
@@ -158,6 +158,27 @@ def test_of_two_templates_for_one_name_the_older_counts(desk: Desk) -> None:
     older, _newer = desk.template("a.csv"), desk.template("a.csv", name="Newer")
     ImportTemplate.objects.filter(pk=older.pk).update(name="Written last")
     assert account_templates.of_drop(desk.drop).names == {"a.csv": older.pk}
+
+
+def test_an_overwritten_upload_that_another_collector_has_told_is_not_told_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.template("a.csv")
+    upload = Upload.objects.create(
+        tenant=desk.institution.tenant,
+        account=desk.account,
+        endpoint=desk.endpoint,
+        path=f"{desk.account.home}/a.csv",
+        state="complete",
+        size=5,
+        source="1:2:5",
+        replaced_at=Now(),
+    )
+    upload.refresh_from_db()
+    monkeypatch.setattr(replaced.uploads, "replaced", lambda _folder: [upload])
+    for _ in range(2):
+        desk.round()
+        assert Arrival.objects.filter(state="replaced").count() == 1
 
 
 def test_a_template_is_not_changed_between_the_choice_and_the_job(desk: Desk) -> None:

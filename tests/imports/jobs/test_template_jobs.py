@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import xlsxwriter
 
+from imports.jobs import actions
 from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
 from imports.templates import actions as acts
@@ -287,3 +288,16 @@ def test_the_same_bytes_parted_by_another_sign_are_another_row(institution: Inst
     other = send(institution, people, ";".join(names) + "\n" + row)
     assert counts(other) == {"read": 1, "created": 1}, issues(other)
     assert institution.records("accounts")["1"]["LastName"] == "c,4"
+
+
+def test_a_held_job_has_newer_rules_when_its_template_has_a_newer_version(
+    institution: Institution,
+) -> None:
+    people = template(institution, settings={"limits": {"creates": 0}})
+    held = send(institution, people)
+    assert (held.state, actions.has_newer_rules(held)) == ("held", False)
+    acts.save(people, Actor(institution.person()), parse(spec()), based_on=1)
+    held = ImportJob.objects.get(pk=held.pk)
+    assert actions.has_newer_rules(held)
+    ImportTemplate.objects.update(current=None)
+    assert not actions.has_newer_rules(ImportJob.objects.get(pk=held.pk))
