@@ -47,7 +47,8 @@ def folder_list(request: TenantRequest) -> HttpResponse:
         "section": "arrivals",
         "tab": "limits",
         "page": page,
-        "rows": [(drop, limits.in_words(drop.limits)) for drop in page],
+        "rows": [(drop, limits.stated(drop.limits)) for drop in page],
+        "defaults": limits.in_words({}),
         "name": name,
         "lying": sum(queries.sighting_verdicts(request.tenant).values()),
     }

@@ -54,11 +54,15 @@ class LimitInWords:
     is_default: bool
 
 
+def stated(limits: Mapping[str, Any]) -> list[LimitInWords]:
+    """The limits that somebody has set."""
+    return [LimitInWords(LABELS[n], str(limits[n]), False) for n in MEASURES if n in limits]
+
+
 def in_words(limits: Mapping[str, Any]) -> list[LimitInWords]:
     """What holds with these limits, those that nobody has set last."""
-    stated = [LimitInWords(LABELS[n], str(limits[n]), False) for n in MEASURES if n in limits]
     defaults = (name for name in DEFAULTS if name not in limits)
-    return [*stated, *(LimitInWords(LABELS[n], str(DEFAULTS[n]), True) for n in defaults)]
+    return [*stated(limits), *(LimitInWords(LABELS[n], str(DEFAULTS[n]), True) for n in defaults)]
 
 
 class LimitsForm(forms.Form):

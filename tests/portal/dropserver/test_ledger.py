@@ -184,6 +184,21 @@ def test_ten_failures_ban_until_the_ban_ends(running):
     connected(running).close()
 
 
+def test_somebody_who_has_logged_in_from_there_does_not_wait_behind_guesses(account):
+    logins = Logins()
+    assert logins.by_password("maria", RIGHT, "192.0.2.1")
+    logins._remembered.clear()
+    with logins._hashing, logins._hashing:  # guesses take all there is
+        assert logins.by_password("maria", RIGHT, "192.0.2.1")
+
+
+def test_a_password_that_was_right_a_moment_ago_is_not_hashed_again(account):
+    logins = Logins()
+    assert logins.by_password("maria", RIGHT, "192.0.2.1")
+    with logins._hashing, logins._hashing, logins._hashing_familiar, logins._hashing_familiar:
+        assert logins.by_password("maria", RIGHT, "198.51.100.9")
+
+
 def test_an_unknown_name_costs_the_same_work(account):
     logins, work = Logins(), {}
     hasher = hashers.get_hasher()

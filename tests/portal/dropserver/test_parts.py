@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from portal.dropserver.jail import Jail
-from portal.dropserver.parts import Busy, Parts, UploadBroken, remove_old
+from portal.dropserver.parts import Parts, remove_old
+from portal.dropserver.upload_faults import Busy, UploadBroken
 
 NAME = ("Courses", "a.csv")
 
@@ -144,7 +145,8 @@ def test_a_full_disk_is_a_failure_and_never_a_short_file(root):
     script = """
         import resource, signal, sys
         from portal.dropserver.jail import Jail
-        from portal.dropserver.parts import Parts, UploadBroken
+        from portal.dropserver.parts import Parts
+        from portal.dropserver.upload_faults import UploadBroken
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         parts = Parts(Jail(sys.argv[1]), "1")
         part = parts.open(("Courses", "a.csv"), fresh=True)
