@@ -14,6 +14,7 @@ from portal.models import AuditEntry, Tenant, User
 # Every act, with its words for people. The names are stable, so that programs may test them.
 ACTIONS = {
     "account.add": _("Account created"),
+    "account.addresses": _("Allowed addresses of an account changed"),
     "account.disable": _("Account disabled"),
     "account.enable": _("Account enabled"),
     "account.key.add": _("Key added to an account"),
@@ -30,6 +31,7 @@ ACTIONS = {
     "export.run": _("Export run requested"),
     "export.start": _("Export started"),
     "export.stop": _("Export stopped"),
+    "folder.limits": _("Limits of a folder changed"),
     "import.draft.discard": _("Unfinished import discarded"),
     "import.process": _("Import processed in the wizard"),
     "job.attachment": _("Error attachment downloaded"),
@@ -37,6 +39,7 @@ ACTIONS = {
     "job.again": _("Rejected rows tried again"),
     "job.discard": _("Held import discarded"),
     "job.original": _("Original file downloaded"),
+    "job.plan": _("Held import run again"),
     "job.release": _("Held import approved"),
     "job.retry": _("Import retried"),
     "job.undo": _("Undo of an import requested"),

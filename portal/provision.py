@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
@@ -16,10 +17,12 @@ from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models.functions import Lower
 
-from portal import keys, tenancy, zones
-from portal.dropserver import usernames
+from portal import audit, keys, tenancy, zones
+from portal.changes import ChangedMeanwhile, fingerprint
+from portal.dropserver import networks, usernames
 from portal.dropserver.folders import folders
 from portal.dropserver.rights import HOMES
+from portal.faults import Fault
 from portal.models import (
     Account,
     AccountKey,
@@ -79,11 +82,13 @@ def account(
     password: str | None = None,
     key_line: str | None = None,
     home: str = "",
+    addresses: Sequence[str] = (),
 ) -> Account:
     """Make a login on the endpoint, with a password, a public key, or both.
 
-    home: see `Account`. Raises ValidationError for a name that is taken or unfit, or if there is
-    neither password nor key; PublicKeyRefused.
+    home: see `Account`. addresses: where it may log in from; anywhere without them. Raises
+    ValidationError for a name that is taken or unfit, or if there is neither password nor key;
+    PublicKeyRefused; Refused for addresses that are none.
     """
     if not password and key_line is None:
         raise ValidationError("An account needs a password or a public key.")
@@ -99,6 +104,7 @@ def account(
         username=username,
         password=make_password(password) if password else "",
         home=home,
+        allowed_networks=networks.parse(addresses),
     )
     with tenancy.everyone("a user name is unique across tenants"), transaction.atomic():
         if _is_taken(username):
@@ -116,11 +122,12 @@ def template_account(
     state: str,
     password: str | None = None,
     key_line: str | None = None,
+    addresses: Sequence[str] = (),
 ) -> Account:
     """Make a login whose files go through import templates (seed 003), with a home and its drop.
 
-    base: the person's user name. Raises ValidationError as `account`, and for parts that cannot
-    form a login name; PublicKeyRefused; OSError if the folder cannot be made.
+    base: the person's user name. Raises as `account`, ValidationError for parts that cannot form a
+    login name, OSError if the folder cannot be made.
     """
     try:
         username = usernames.sftp_form(base, district, state)
@@ -128,12 +135,43 @@ def template_account(
         raise ValidationError(str(refused)) from None
     home = f"{HOMES}/{username}"
     with tenancy.scope(place.tenant_id), transaction.atomic():
-        row = account(place, username, password, key_line, home)
+        row = account(place, username, password, key_line, home, addresses)
         Drop.objects.create(
             tenant_id=place.tenant_id, endpoint=place, path=home, protocol=Drop.Protocol.TEMPLATE
         )
     folders(place)
     return row
+
+
+def set_addresses(
+    owner: Account,
+    addresses: Sequence[str],
+    *,
+    seen: str | None = None,
+    user: User | None = None,
+    address: str | None = None,
+) -> Account:
+    """Set where the account may log in from, anywhere without addresses; return its row.
+
+    It applies to the next login. seen: the fingerprint of what the person saw; None where nobody
+    looked before. Raises Refused with a fault for each wrong one, ChangedMeanwhile.
+    """
+    allowed = networks.parse(addresses)
+    with transaction.atomic():
+        rows = Account.objects.filter(tenant_id=owner.tenant_id, pk=owner.pk)
+        fresh = rows.select_for_update(no_key=True, of=("self",)).get()
+        if seen is not None and seen != fingerprint(fresh.allowed_networks):
+            message = "Somebody else has changed the addresses meanwhile. Nothing was saved."
+            raise ChangedMeanwhile(Fault((), "changed_meanwhile", message))
+        before = fresh.allowed_networks
+        if before != allowed:
+            fresh.allowed_networks = allowed
+            fresh.save(update_fields=["allowed_networks"])
+            audit.record(
+                fresh.tenant_id, "account.addresses", fresh.username,
+                user=user, address=address, old=before, new=allowed,
+            )  # fmt: skip
+    return fresh
 
 
 def _is_taken(username: str) -> bool:

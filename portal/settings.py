@@ -49,10 +49,14 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    # Who may not come in is told so before a byte of the body is read: looking for CSRF's token
+    # reads all of it, uploads too.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "portal.web.middleware.AdmitFirst",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "portal.web.middleware.RequestLog",
+    "portal.web.middleware.PrivatePages",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.web.middleware.TenantMiddleware",
@@ -179,6 +183,8 @@ SFTP_IDLE_SECONDS = env.number("SFTP_IDLE_SECONDS", 900)
 SFTP_LOGIN_SECONDS = env.number("SFTP_LOGIN_SECONDS", 30)
 SFTP_MAX_SESSIONS = env.number("SFTP_MAX_SESSIONS", 1000)
 SFTP_MAX_SESSIONS_PER_ACCOUNT = env.number("SFTP_MAX_SESSIONS_PER_ACCOUNT", 250)
+SFTP_MAX_OPEN_FILES_PER_ACCOUNT = env.number("SFTP_MAX_OPEN_FILES_PER_ACCOUNT", 512)
+SFTP_MAX_UPLOAD_BYTES = env.number("SFTP_MAX_UPLOAD_BYTES", 64 << 30)
 LOGIN_FAILURES = env.number("LOGIN_FAILURES", 10)
 LOGIN_BAN_SECONDS = env.number("LOGIN_BAN_SECONDS", 600)
 
@@ -219,7 +225,9 @@ SESSION_COOKIE_AGE = 12 * 3600
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+# Both bind other hosts of the operator's domain, and preloading cannot be taken back for months.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and env.flag("HSTS_SUBDOMAINS")
+SECURE_HSTS_PRELOAD = HTTPS and env.flag("HSTS_PRELOAD")
 BEHIND_PROXY = env.flag("BEHIND_PROXY")
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -284,4 +292,7 @@ LOG_FORMAT = env.choice("LOG_FORMAT", ("json", "console"), "json")
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 LOGGING = logs.config(LOG_FORMAT, LOG_LEVEL)
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
-SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
+SILENCED_SYSTEM_CHECKS = [
+    *("security.W004", "security.W005", "security.W008", "security.W012", "security.W016"),
+    "security.W021",
+]

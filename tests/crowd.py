@@ -86,6 +86,7 @@ def _add(cast: Cast, number: int) -> dict[str, Any]:
         "lookup": lookup,
         "template": template,
         "arrival": arrival,
+        "folder": arrival.drop,
         "job": job,
         "token": token,
         "secret": secret,

@@ -143,6 +143,4 @@ def _show(
         if export
         else reverse("export-new"),
     }
-    response = render(request, "exports/form.html", context, status=status)
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return render(request, "exports/form.html", context, status=status)

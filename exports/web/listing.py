@@ -44,9 +44,7 @@ def _show(request: TenantRequest, form: UrlForm, status: int = 200) -> HttpRespo
         "rows": _rows(list(page.object_list)),
         "form": form,
     }
-    response = render(request, "exports/list.html", context, status=status)
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return render(request, "exports/list.html", context, status=status)
 
 
 def _rows(exports: list[Any]) -> list[dict[str, Any]]:

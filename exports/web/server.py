@@ -62,9 +62,7 @@ def _show(
         "path": next(iter(paths), ""),
         **more,
     }
-    response = render(request, "exports/server.html", context, status=status)
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return render(request, "exports/server.html", context, status=status)
 
 
 @require_POST

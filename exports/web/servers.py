@@ -56,6 +56,4 @@ def server_new(request: TenantRequest) -> HttpResponse:
 
 def _show(request: TenantRequest, form: ServerForm, status: int = 200) -> HttpResponse:
     context = {"section": "exports", "form": form}
-    response = render(request, "exports/server_new.html", context, status=status)
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return render(request, "exports/server_new.html", context, status=status)

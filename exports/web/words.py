@@ -46,8 +46,8 @@ def source(export_source: Mapping[str, Any]) -> str:
 
 
 def hours(export: Export) -> str:
-    """When it runs, such as "Every night at 02:00"."""
-    at = f"{export.at:%H:%M}"
+    """When it runs, such as "Every night at 02:00 (America/Chicago)"."""
+    at = f"{export.at:%H:%M} ({export.time_zone})"
     days = sorted({day for day in export.days if day in range(1, 8)})
     if len(days) in (0, 7):
         return _("Every night at %(at)s") % {"at": at}

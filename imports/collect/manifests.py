@@ -280,6 +280,6 @@ def _take(
         log_decision(arrival, DecisionEntry(name, "accepted", resolution.reason))
         named = f"Named by {row.arrival.name}."
         correction = corrected.columns(row, feed, None)
-        making.for_arrival(row, feed, named, wait=ROUND, limits=folder.drop.limits, **correction)
+        making.for_arrival(row, feed, named, wait=ROUND, **correction)
     else:
         log_decision(arrival, DecisionEntry(name, "duplicate", row.reason))

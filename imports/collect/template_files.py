@@ -60,7 +60,7 @@ def collect(folder: Folder) -> None:
     for match in detection.matches:
         row = rows.get(source_of_entry(match.entry))
         if _is_due(row) and not _waits_on(row, match):
-            _try(folder, templates, match.entry, _importing(folder, match))
+            _try(folder, templates, match.entry, _importing(match))
     for unmatched in detection.unmatched:
         row = rows.get(source_of_entry(unmatched.entry))
         if _is_due(row) and not _is_shown(row, unmatched.entry):
@@ -221,7 +221,7 @@ def _decided(folder: Folder, arrival: Arrival, entry: Entry, copy: Snapshot, dec
     return row.content
 
 
-def _importing(folder: Folder, match: Match) -> Decide:
+def _importing(match: Match) -> Decide:
     """Make the job with the template's version of this moment; it keeps that whatever happens."""
 
     def decide(arrival: Arrival, row: ArrivalFile) -> str:
@@ -243,7 +243,6 @@ def _importing(folder: Folder, match: Match) -> Decide:
             feed,
             f"Named by {template_name}.",
             wait=ROUND,
-            limits=folder.drop.limits,
             template_version=version,
             **corrected.columns(row, feed, version),
         )

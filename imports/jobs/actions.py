@@ -11,9 +11,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from imports.jobs import mail, making, outcome
+from imports.jobs import instructions, mail, making, outcome
 from imports.jobs.undo import refusal
-from imports.load.ceilings import BadLimit, LimitValues, check
+from imports.load.ceilings import DEFAULTS, BadLimit, LimitValues, check
 from imports.load.limits import MISSING_COLUMNS
 from imports.models import ImportJob
 from portal import audit, bell
@@ -86,6 +86,36 @@ def _newest_version(job: ImportJob) -> dict[str, Any]:
     if job.template_version is None:
         return {}
     return {"template_version": job.template_version.template.current, "lookups": {}}
+
+
+def plan_again(job: ImportJob, user: User, address: str | None = None) -> None:
+    """Read a held file once more, with its template's newest version and its folder's limits.
+
+    What was agreed to before, and for which limits, does not count any more. Raises NotPossible.
+    """
+    changes = {**_AGAIN, **_NO_COUNTS, **_newest_version(job), "released_plan": None}
+    note = "Run again with the rules as they are now."
+    with transaction.atomic():
+        _change(job, State.HELD, changes)
+        _record(job, user, address, "job.plan", State.READY, note)
+        bell.ring_on_commit(bell.IMPORT, job.tenant_id)
+
+
+def has_newer_rules(job: ImportJob) -> bool:
+    """Whether the template has a newer version than a held job, or its folder other limits."""
+    if job.state != State.HELD or lacks_columns(job):
+        return False
+    version = job.template_version
+    if version is not None:
+        return version.template.current_id not in (None, version.pk)
+    if instructions.folder_of(job) is None:
+        return False
+    limits = {**DEFAULTS, **instructions.own_limits(job)}
+    return any(
+        str(hold.get("limit")) != str(limits.get(hold["measure"], ""))
+        for hold in job.hold_reasons
+        if hold.get("measure") and hold["measure"] == hold.get("code")
+    )
 
 
 def lacks_columns(job: ImportJob) -> bool:

@@ -1,8 +1,9 @@
 """How a job is to be carried out: its feed and record type, as its template's version has them.
 
 A job of the wizard that has no saved template carries its spec itself. What the job has of its own
-(limits of a drop or a person, another operation) takes precedence over the template. The template's
-settings are never copied into the job: run again with a corrected version, it has that one's.
+(a person's limits, another operation) takes precedence over its folder's limits, and these over the
+template's settings. Neither is ever copied into the job: run again after a correction, it has what
+holds then.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from imports.mapping.definitions import BadSpec, Settings, Spec
 from imports.mapping.effective import applied, extended
 from imports.mapping.parsing import parse
 from imports.models import ImportJob, TemplateVersion
+from portal.models import Drop
 from portal.records.catalog import catalog
 from portal.records.definitions import Feed, Operation, RecordType
 
@@ -29,7 +31,8 @@ class Instructions:
     """feed, record_type: with the template's settings and own fields. plain_feed, plain_type: the
     catalog's, with the job's operation. spec: None for a file that is matched by its names.
 
-    limits, limits_per, absent_scope: the template's and the job's own, as the model has them."""
+    limits, limits_per, absent_scope: the template's, the folder's and the job's own, as the model
+    has them."""
 
     feed: Feed
     record_type: RecordType
@@ -57,21 +60,32 @@ def of_job(job: ImportJob) -> Instructions:
 
 
 def _guards(job: ImportJob, written: Settings | None) -> dict[str, Any]:
-    """What bounds the job: the template's settings, a drop's or person's before them.
-
-    The limits that a person raised at the release come before both.
-    """
-    raised = (job.released_plan or {}).get("limits", {})
+    """What bounds the job: the template's settings, `own_limits` before them."""
     if written is None:
-        limits = {**job.limits, **raised}
+        limits = own_limits(job)
         return {"limits": limits, "limits_per": job.limits_per, "absent_scope": job.absent_scope}
     per = written.limits_per
     template_per = {"field": per.field, "limits": dict(per.limits)} if per else None
     return {
-        "limits": {**written.limits, **job.limits, **raised},
+        "limits": {**written.limits, **own_limits(job)},
         "limits_per": job.limits_per or template_per,
         "absent_scope": job.absent_scope or written.absent_scope or "",
     }
+
+
+def own_limits(job: ImportJob) -> dict[str, Any]:
+    """The limits that do not come from a template: the folder's as they are now, before them the
+    job's own, and before both those that a person raised at the release."""
+    folder, raised = folder_of(job), (job.released_plan or {}).get("limits", {})
+    return {**(folder.limits if folder else {}), **job.limits, **raised}
+
+
+def folder_of(job: ImportJob) -> Drop | None:
+    """The folder that the job's file came into, or the file that it corrects; None without one."""
+    origin: ImportJob | None = job
+    while origin is not None and origin.arrival_file is None:
+        origin = origin.corrects
+    return origin.arrival_file.arrival.drop if origin and origin.arrival_file else None
 
 
 def _spec(job: ImportJob) -> Spec | None:

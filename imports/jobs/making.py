@@ -39,14 +39,13 @@ def for_arrival(
     note: str,
     *,
     wait: timedelta,
-    limits: dict[str, Any],
     template_version: TemplateVersion | None = None,
     **columns: Any,
 ) -> ImportJob:
     """The job of a collected file. It may start after `wait`, or when the collector releases it.
 
-    limits: the drop's. columns: more of the job's. note: why the file was taken, for the timeline.
-    What the template's version says of limits and days is filled in when the job runs
+    columns: more of the job's. note: why the file was taken, for the timeline. What the folder and
+    the template's version say of limits and days is looked up when the job runs
     (`imports/jobs/instructions.py`).
     """
     file = JobFile(row.name, row.size or 0, row.sha256, row.content)
@@ -60,7 +59,6 @@ def for_arrival(
         arrival_file=row,
         template_version=template_version,
         source=source_of(feed.name, template_version, row.arrival.drop_id),
-        limits=limits,
         ready_at=Now() + wait,
         **columns,
     )

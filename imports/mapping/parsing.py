@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -11,14 +10,11 @@ from imports.mapping.definitions import (
     AUTO,
     DELIMITERS,
     ENCODINGS,
-    MEASURES,
     QUOTES,
     VERSION,
     BadSpec,
     BlankRule,
     FieldSpec,
-    Limits,
-    LimitsPer,
     Missing,
     OwnField,
     ReadingOptions,
@@ -26,6 +22,7 @@ from imports.mapping.definitions import (
     Spec,
     Unknown,
 )
+from imports.mapping.limit_parsing import read_limits, read_limits_per
 from imports.mapping.step_parsing import growth, parse_step
 from imports.mapping.steps import JOINING
 from imports.mapping.strict_reading import Path, StrictReader, shown
@@ -39,9 +36,7 @@ _MOST_GROWTH = 300  # times: a chunk of cells must fit in the memory after all s
 _MOST_OWN = 500
 _MOST_LINES = 1_000
 _MOST_DAYS = 3_650
-_MOST_ROWS = 10**12
 _MOST_VALUE = 4_000
-_PERCENT = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,3})?%")
 _KEYS = ("version", "reading", "columns", "fields", "own_fields", "settings")
 _READING = ("encoding", "delimiter", "quote", "header_row", "skip_rows", "skip_last", "sheet")
 _FIELD = ("columns", "constant", "default", "steps")
@@ -214,40 +209,12 @@ def _settings(value: object, reader: StrictReader) -> Settings:
         blank=None if blank is None else reader.member(blank, (*path, "blank"), BlankRule),
         unknown_columns=reader.member(unknown, (*path, "unknown_columns"), Unknown),
         missing_columns=reader.member(missing, (*path, "missing_columns"), Missing),
-        limits=_limits(given.get("limits", {}), (*path, "limits"), reader),
-        limits_per=_limits_per(given.get("limits_per"), (*path, "limits_per"), reader),
+        limits=read_limits(given.get("limits", {}), (*path, "limits"), reader),
+        limits_per=read_limits_per(given.get("limits_per"), (*path, "limits_per"), reader),
         mail=reader.flag(given.get("mail", False), (*path, "mail")),
         keep_days=None
         if days is None
         else reader.whole_number(days, (*path, "keep_days"), 1, _MOST_DAYS),
-    )
-
-
-def _limits(value: object, path: Path, reader: StrictReader) -> Limits:
-    given = reader.keys(value, path, MEASURES)
-    limits: dict[str, int | str] = {}
-    for name, item in given.items():
-        if isinstance(item, str | int) and _is_limit(item):
-            limits[name] = item
-        else:
-            message = 'found %(value)s, expected a number of rows or a percentage such as "10%%"'
-            reader.add((*path, name), "not_a_limit", message, value=shown(item))
-    return MappingProxyType(limits)
-
-
-def _is_limit(value: str | int) -> bool:
-    if isinstance(value, str):
-        return _PERCENT.fullmatch(value) is not None
-    return not isinstance(value, bool) and 0 <= value <= _MOST_ROWS
-
-
-def _limits_per(value: object, path: Path, reader: StrictReader) -> LimitsPer | None:
-    if value is None:
-        return None
-    given = reader.keys(value, path, ("field", "limits"), ("field", "limits"))
-    return LimitsPer(
-        field=reader.text(given.get("field", "x"), (*path, "field"), least=1),
-        limits=_limits(given.get("limits", {}), (*path, "limits"), reader),
     )
 
 

@@ -27,8 +27,8 @@ class ImportJob(TenantOwned, Leased):
     source: where the file came from, as `imports/models/sources.py` writes it; a mirror removes
     only what its own source brought. waits_until: until when the job waits for records that its
     rows refer to (`imports/jobs/waiting.py`); null for one that never waited.
-    What follows is what a drop or a person says, before the template's settings
-    (`imports/jobs/instructions.py`).
+    What follows is what the job has of its own, before its folder's limits and the template's
+    settings (`imports/jobs/instructions.py`).
     operation: what the file does, where that is not the feed's. absent_scope: a mirror removes only
     records whose value of this field occurs in the file. limits, limits_per: `load/limits.py`.
 

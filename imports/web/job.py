@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from imports.issues import Code
-from imports.jobs import actions, corrections, queries, undo
+from imports.jobs import actions, corrections, instructions, queries, undo
 from imports.models import ImportJob, IssueGroup
 from imports.web import outcome, progress
 from imports.web.limits import LABELS
@@ -62,6 +62,8 @@ def job_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "raisable": raisable(job),
         "lacks_columns": job.state == State.HELD and actions.lacks_columns(job),
         "plan": plan_of(job),
+        "newer_rules": actions.has_newer_rules(job),
+        "folder": _folder(job),
         "newer": list(queries.applied_since(job)[:_NEWER]) if job.state == State.HELD else [],
     }
     return live.page(request, "imports/job.html", "imports/_job.html", context)
@@ -86,6 +88,15 @@ def by_manifest(job: ImportJob) -> bool:
     """Whether the job's file came with a manifest, and not as itself or from a person."""
     row = job.arrival_file
     return row is not None and row.arrival.drop.protocol == Drop.Protocol.MANIFEST
+
+
+def _folder(job: ImportJob) -> Drop | None:
+    """The folder whose limits hold the job; none for a file that a template reads."""
+    if job.state != State.HELD or job.template_version_id is not None:
+        return None
+    folder = instructions.folder_of(job)
+    by_manifest = folder is not None and folder.protocol == Drop.Protocol.MANIFEST
+    return folder if by_manifest else None
 
 
 def can_retry(job: ImportJob) -> bool:
@@ -199,6 +210,13 @@ def job_release(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         actions.release(job, user, address, limits or None)
 
     return _act(request, uid, act, _("Released. The import continues in a moment."))
+
+
+@require_POST
+@require(Role.MANAGER)
+def job_plan_again(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
+    """Read a held file again with its folder's limits, or its template, as they are now."""
+    return _act(request, uid, actions.plan_again, _("The file is read again in a moment."))
 
 
 @require_POST

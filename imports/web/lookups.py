@@ -216,5 +216,4 @@ def lookup_csv(request: TenantRequest, uid: uuid.UUID, number: int) -> HttpRespo
     response = HttpResponse(written.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="lookup-v{number}.csv"'
     response["X-Content-Type-Options"] = "nosniff"
-    response["Cache-Control"] = "private, no-store"
     return response

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django import forms
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from imports.mapping.yaml_form import MOST_BYTES
@@ -13,6 +12,7 @@ from imports.models import ImportJob, ImportTemplate, TemplateVersion
 from imports.templates import queries
 from imports.templates.rules import TemplateIdentity, offered_accounts
 from portal.models import Account, Tenant
+from portal.web.tags import moment_text
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 _SELECT = {"class": "form-select"}
@@ -91,9 +91,8 @@ class CloneForm(forms.Form):
 
 class _FileField(forms.ModelChoiceField):  # type: ignore[type-arg]
     def label_from_instance(self, obj: Any) -> str:
-        received = timezone.localtime(obj.created_at)
         rows = _("%(n)s rows") % {"n": f"{obj.rows_read:,}"}
-        return f"{obj.file_name[:80]} · {received:%Y-%m-%d %H:%M} · {rows}"
+        return f"{obj.file_name[:80]} · {moment_text(obj.created_at)} · {rows}"
 
 
 class _VersionField(forms.ModelChoiceField):  # type: ignore[type-arg]

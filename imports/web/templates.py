@@ -163,5 +163,4 @@ def template_yaml(request: TenantRequest, uid: uuid.UUID, number: int) -> HttpRe
     response = HttpResponse(text, content_type="application/yaml; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="template-v{number}.yaml"'
     response["X-Content-Type-Options"] = "nosniff"
-    response["Cache-Control"] = "private, no-store"
     return response

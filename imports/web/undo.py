@@ -32,9 +32,7 @@ def undo_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "why_not": why,
         "preview": None if why else undo.preview(job),
     }
-    response = render(request, "imports/undo.html", context)
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return render(request, "imports/undo.html", context)
 
 
 @require_POST

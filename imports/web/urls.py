@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from imports.web import arrivals, begin, job, jobs, lookups, template_changes, templates, undo
+from imports.web import (
+    arrivals,
+    begin,
+    folders,
+    job,
+    jobs,
+    lookups,
+    template_changes,
+    templates,
+    undo,
+)
 from imports.web.wizard import check, choose, field, file, mapping, settings
 
 urlpatterns = [
@@ -12,6 +22,7 @@ urlpatterns = [
     path("jobs/<uuid:uid>/", job.job_page, name="job"),
     path("jobs/<uuid:uid>/release", job.job_release, name="job-release"),
     path("jobs/<uuid:uid>/discard", job.job_discard, name="job-discard"),
+    path("jobs/<uuid:uid>/plan", job.job_plan_again, name="job-plan-again"),
     path("jobs/<uuid:uid>/retry", job.job_retry, name="job-retry"),
     path("jobs/<uuid:uid>/correct", undo.job_correct, name="job-correct"),
     path("jobs/<uuid:uid>/again", undo.job_again, name="job-again"),
@@ -52,6 +63,9 @@ urlpatterns = [
     ),
     path("arrivals/<uuid:uid>/", arrivals.arrival_page, name="arrival"),
     path("arrivals/<uuid:uid>/template", begin.arrival_template, name="arrival-template"),
+    path("folders/", folders.folder_list, name="folders"),
+    path("folders/<int:number>/", folders.folder_page, name="folder"),
+    path("folders/<int:number>/limits", folders.folder_change, name="folder-limits"),
     path("imports/new/", choose.new, name="import-new"),
     path("imports/sample/<slug:feed>.csv", choose.sample, name="import-sample"),
     path("imports/new/<uuid:uid>/choose/", choose.choose, name="draft-choose"),

@@ -19,6 +19,10 @@ class TryLater(Exception):
     """A login cannot be checked now: the database does not answer or too many logins wait."""
 
 
+class Banned(TryLater):
+    """Too many logins failed: from this address, or for this name."""
+
+
 class Ending(enum.StrEnum):
     """How an upload ended."""
 
@@ -40,11 +44,13 @@ class EndedUpload:
 
 @dataclass(frozen=True, slots=True)
 class AccountLimits:
-    """What one account may use. Sizes in bytes."""
+    """What one account may use. open_files: over all its sessions. channels: of one session.
+    upload_bytes: of one file."""
 
     sessions: int = 250
-    open_files: int = 64
-    upload_bytes: int = 1 << 40
+    channels: int = 10
+    open_files: int = 512
+    upload_bytes: int = 64 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ class Gate(Protocol):
     """Logins, records and the doorbell. Paths are below the account's root."""
 
     async def by_password(self, username: str, password: str, ip: str) -> Login | None:
-        """The login of a name and password; None if it is refused. Raises TryLater."""
+        """The login of a name and password; None if it is refused. Raises TryLater, Banned."""
 
     async def by_key(self, username: str, key: str, ip: str) -> Login | None:
         """The login of a name and public key ("type base64"); None if refused. Raises TryLater.

@@ -7,7 +7,7 @@ A name that does not exist costs the same queries and the same hash as a name th
 from __future__ import annotations
 
 import hmac
-import ipaddress
+import math
 import secrets
 import threading
 import time
@@ -18,8 +18,9 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.db.models.functions import Lower
 
 from portal import logs
+from portal.dropserver import networks
 from portal.dropserver.folders import folders
-from portal.dropserver.gate import AccountLimits, Login
+from portal.dropserver.gate import AccountLimits, Banned, Login
 from portal.dropserver.paths import canonical
 from portal.dropserver.usernames import account_name
 from portal.models import Account, AccountKey
@@ -28,7 +29,7 @@ from portal.people import scores
 log = logs.get(__name__)
 
 _REMEMBERED_FOR = 300.0  # seconds
-_HASHES_AT_A_TIME = 2  # an argon2 hash needs 100 MiB
+_HASHES_AT_A_TIME = 2  # an argon2 hash needs 100 MiB; as many for familiar ones
 
 
 class Logins:
@@ -37,18 +38,23 @@ class Logins:
     def __init__(self) -> None:
         self._dummy = make_password(secrets.token_urlsafe(24))
         self._hashing = threading.Semaphore(_HASHES_AT_A_TIME)
+        self._hashing_familiar = threading.Semaphore(_HASHES_AT_A_TIME)
         self._secret = secrets.token_bytes(32)
         self._remembered: dict[int, tuple[bytes, float]] = {}
 
     def by_password(self, username: str, password: str, ip: str) -> Login | None:
-        """See `Gate.by_password`. Raises DatabaseError, OSError."""
+        """See `Gate.by_password`. Raises Banned, DatabaseError, OSError."""
         counted = account_name(username)  # otherwise its two forms would allow twice the guesses
         if wait := scores.blocked(ip, counted):
             log.warning("drop_login_blocked", ip=ip, name=repr(username), wait=wait.total_seconds())
-            return None
-        account = _account(username)
+            minutes = max(1, math.ceil(wait.total_seconds() / 60))
+            raise Banned(
+                "Too many logins have failed here. Passwords are looked at again in about "
+                f"{minutes} min; a key can log in now."
+            )
+        account, familiar = _account(username), scores.knows(ip, counted)
         if (
-            self._matches(account, password)
+            self._matches(account, password, familiar=familiar)
             and account is not None
             and _is_allowed_from(account, ip)
         ):
@@ -67,11 +73,16 @@ class Logins:
             return None
         return _login(account, "publickey")
 
-    def _matches(self, account: Account | None, password: str) -> bool:
-        """Compare with the stored hash, or with a hash whose password nobody knows."""
+    def _matches(self, account: Account | None, password: str, *, familiar: bool) -> bool:
+        """Compare with the stored hash, or with a hash whose password nobody knows.
+
+        familiar: the address has logged in with the name lately: it does not wait behind guesses.
+        """
         encoded = account.password if account and account.password else self._dummy
         digest = hmac.digest(self._secret, f"{encoded}\0{password}".encode(), sha256)
-        with self._hashing:
+        if account and self._is_remembered(account.pk, digest):
+            return True
+        with self._hashing_familiar if familiar else self._hashing:
             if account and self._is_remembered(account.pk, digest):
                 return True
             matches = check_password(password, encoded) and encoded is not self._dummy
@@ -98,22 +109,16 @@ def _account(username: str) -> Account | None:
 
 
 def _is_allowed_from(account: Account, ip: str) -> bool:
-    """Whether the account may log in from the address: its list of networks may be empty."""
-    networks = account.allowed_networks
-    if not networks or any(_contains(network, ip) for network in networks):
+    """Whether the account may log in from the address; what cannot be read admits nobody."""
+    if not account.is_limited:
+        return True
+    allowed, unreadable = networks.readable(account.allowed_networks)
+    if unreadable:
+        log.error("drop_network_unreadable", account=account.pk, networks=repr(unreadable)[:300])
+    if networks.contain(allowed, ip):
         return True
     log.warning("drop_login_refused", account=account.pk, ip=ip, limit="allowed_networks")
     return False
-
-
-def _contains(network: str, ip: str) -> bool:
-    try:
-        address = ipaddress.ip_address(ip)
-        mapped = getattr(address, "ipv4_mapped", None)
-        return (mapped or address) in ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        log.error("drop_network_unreadable", network=repr(network))
-        return False
 
 
 def _login(account: Account, method: str) -> Login:
@@ -125,6 +130,10 @@ def _login(account: Account, method: str) -> Login:
         username=account.username,
         root=str(folders(endpoint).joinpath(*home)),  # makes a missing folder again
         method=method,
-        limits=AccountLimits(sessions=settings.SFTP_MAX_SESSIONS_PER_ACCOUNT),
+        limits=AccountLimits(
+            sessions=settings.SFTP_MAX_SESSIONS_PER_ACCOUNT,
+            open_files=settings.SFTP_MAX_OPEN_FILES_PER_ACCOUNT,
+            upload_bytes=settings.SFTP_MAX_UPLOAD_BYTES,
+        ),
         home=home,
     )

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from portal.dropserver.gate import AccountLimits, EndedUpload, Ending, Login
+from portal.dropserver.gate import AccountLimits, Banned, EndedUpload, Ending, Login
 from portal.dropserver.paths import Path
 from portal.dropserver.rights import Ownership
 
@@ -69,7 +69,7 @@ class MemoryGate:
         since = self._clock() - self._ban
         wrong[:] = [at for at in wrong if at > since]
         if len(wrong) >= self._failures:
-            return None
+            raise Banned("Too many logins have failed here.")
         person = self._people.get(username)
         expected = person.password if person else ""
         if person and expected and hmac.compare_digest(expected.encode(), password.encode()):

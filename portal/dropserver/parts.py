@@ -19,26 +19,13 @@ from typing import NoReturn
 
 from portal.dropserver.jail import Jail, move, open_plain, source_of
 from portal.dropserver.paths import PARTS_DIRECTORY, Path
+from portal.dropserver.upload_faults import Busy, Incomplete, UploadBroken
+from portal.dropserver.written import TooManyPieces, Written
 
 _LOCKS = "locks"
 _SUFFIX = ".part"
 _COPY_BLOCK = 8 * 1024 * 1024
 _PARTS: Path = (PARTS_DIRECTORY,)
-
-
-class Busy(OSError):
-    """Another session is writing to that name."""
-
-    def __init__(self) -> None:
-        super().__init__(errno.EAGAIN, "This file is being uploaded in another session.")
-
-
-class UploadBroken(OSError):
-    """An earlier write failed, so the file is incomplete and does not get its name."""
-
-    def __init__(self, cause: OSError) -> None:
-        reason = cause.strerror or str(cause)
-        super().__init__(cause.errno or errno.EIO, f"The upload failed ({reason}). Send it again.")
 
 
 class UploadPart:
@@ -52,8 +39,8 @@ class UploadPart:
         self._fd = fd
         self._lock = lock
         self._failed: OSError | None = None
-        # The end of what was written without a gap: a resume must never begin after it.
-        self._whole = os.fstat(fd).st_size
+        # What was written without a gap: a resume must never begin after it.
+        self._written = Written(os.fstat(fd).st_size)
 
     @property
     def is_open(self) -> bool:
@@ -64,11 +51,12 @@ class UploadPart:
         """Write all of data at offset (bytes). Raises OSError, and then the upload is broken."""
         try:
             self._write_all(offset, data)
+            self._written.add(offset, offset + len(data))
         except OSError as error:
             self._failed = error
             raise
-        if offset <= self._whole:
-            self._whole = max(self._whole, offset + len(data))
+        except TooManyPieces:
+            self.fail("The file was written in too many places at once. Send it from its start.")
         return len(data)
 
     def append(self, data: bytes) -> int:
@@ -96,7 +84,7 @@ class UploadPart:
         """Cut to size (bytes). A part is never lengthened: nobody sent those bytes."""
         if size < os.fstat(self._fd).st_size:
             os.ftruncate(self._fd, size)
-            self._whole = min(self._whole, size)
+            self._written.cut(size)
 
     def finish(self, *, may_replace: bool) -> int:
         """Flush the part to the disk, then rename it. Returns its size in bytes. Blocks.
@@ -107,6 +95,8 @@ class UploadPart:
         try:
             if self._failed is not None:
                 raise UploadBroken(self._failed)
+            if (gap := self._written.gap()) is not None:
+                raise Incomplete(*gap)
             os.fsync(self._fd)
             status = os.fstat(self._fd)
             self._parts.rename_part(self._name, self.path, may_replace=may_replace)
@@ -122,7 +112,7 @@ class UploadPart:
         if not self.is_open:
             return 0
         try:
-            os.ftruncate(self._fd, self._whole)
+            os.ftruncate(self._fd, self._written.whole)
             size = os.fstat(self._fd).st_size
         except OSError:
             size = 0

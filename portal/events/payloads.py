@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from portal.faults import Fault
@@ -11,6 +12,8 @@ from portal.faults import Fault
 LARGEST_PAYLOAD = 64 << 10  # bytes as JSON in UTF-8
 DEEPEST = 20  # objects and lists within each other
 
+_MOST_LEVELS = DEEPEST + 3  # in a list, the object around it, and the event
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _PATH = ("payload",)
 # What Python's parser says, for people who do not write Python.
 _WORDS = {
@@ -31,7 +34,7 @@ def parse(text: str | bytes) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
-        raise NotJson("objects and lists are nested too deeply") from None
+        raise NotJson(f"at {_too_deep(text)}, objects and lists are nested too deeply") from None
     except json.JSONDecodeError as error:
         raise NotJson(_in_words(error)) from None
     except NotJson:
@@ -48,10 +51,24 @@ def _refuse_constant(name: str) -> None:
     raise NotJson(f"{name} is not a JSON number")
 
 
+def _too_deep(text: str | bytes) -> str:
+    """The place where an event's payload can have no further level."""
+    whole = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    level = 0
+    for token in _BRACKETS.finditer(whole):
+        level += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
+        if level > _MOST_LEVELS:
+            return _place(whole, token.start())
+    return _place(whole, len(whole))
+
+
+def _place(text: str, at: int) -> str:
+    place = f"character {at - text.rfind(chr(10), 0, at):,}"
+    return f"line {text.count(chr(10), 0, at) + 1:,}, {place}" if "\n" in text.strip() else place
+
+
 def _in_words(error: json.JSONDecodeError) -> str:
-    place = f"character {error.colno:,}"
-    if "\n" in error.doc.strip():
-        place = f"line {error.lineno:,}, {place}"
+    place = _place(error.doc, error.pos)
     words = next((words for start, words in _WORDS.items() if error.msg.startswith(start)), "")
     return f"at {place}, {words or 'it cannot be read'}"
 
@@ -71,7 +88,7 @@ def object_text(text: str) -> str | None:
 
 def payload_text(members: Mapping[str, Any], faults: list[Fault]) -> str:
     """The payload as JSON text; what is wrong with it is added to the faults."""
-    if depth(members) > DEEPEST:
+    if is_deeper(members, DEEPEST):
         message = "The payload is nested deeper than %(most)d levels. Flatten it."
         faults.append(Fault(_PATH, "too_deep", message, {"most": DEEPEST}))
         return ""
@@ -100,13 +117,18 @@ def _not_encodable(error: ValueError) -> Fault:
     return Fault(_PATH, "number_too_large", message)
 
 
-def depth(value: Any) -> int:
-    """How many levels of objects and lists the value has; 0 for a plain value."""
+def is_deeper(value: Any, most: int) -> bool:
+    """Whether there are more than `most` levels of objects and lists, without recursion."""
+    level = [value]
+    for _ in range(most):
+        level = [inner for outer in level for inner in _inside(outer)]
+    return any(isinstance(inner, dict | list) for inner in level)
+
+
+def _inside(value: Any) -> Iterable[Any]:
     if isinstance(value, dict):
-        return 1 + max(map(depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(depth, value), default=0)
-    return 0
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _has_nul(value: Any) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from portal.events.payloads import payload_text
@@ -28,6 +28,7 @@ _TIME = re.compile(
     r"(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})"
 )
 _YEARS = range(1900, 2200)
+_LARGEST_OFFSET = timedelta(hours=16)  # none is as large anywhere
 _HIDDEN = re.compile("[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
 _SHOWN = 100
 _KINDS = {"text": (str,), "choice": (str,), "number": (int, float)}
@@ -119,7 +120,7 @@ def _moment(value: object, faults: list[Fault]) -> datetime | None:
             moment = datetime.fromisoformat(value.upper())
         except ValueError:
             moment = None
-        if moment is not None and moment.year in _YEARS:
+        if moment is not None and _is_storable(moment):
             return moment
     message = (
         "is %(value)s. Expected a time that exists, with its offset, such as"
@@ -127,6 +128,14 @@ def _moment(value: object, faults: list[Fault]) -> datetime | None:
     )
     faults.append(_fault("timestamp", "not_a_time", message, value=_quoted(value)))
     return None
+
+
+def _is_storable(moment: datetime) -> bool:
+    """Whether PostgreSQL takes the offset, and the year is plausible, in UTC too."""
+    offset = moment.utcoffset()
+    if offset is None or abs(offset) >= _LARGEST_OFFSET or moment.year not in _YEARS:
+        return False
+    return moment.astimezone(UTC).year in _YEARS
 
 
 def _subject(document: Mapping[str, Any], faults: list[Fault]) -> str:

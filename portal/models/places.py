@@ -29,9 +29,9 @@ class Endpoint(TenantOwned):
 class Account(TenantOwned):
     """A login on a hosted endpoint.
 
-    password: a Django password hash; empty if only keys may be used. allowed_networks: CIDR
-    texts; empty for any address. home: the folder that is its root, relative to the endpoint's
-    directory; empty for the whole tree.
+    password: a Django password hash; empty if only keys may be used. allowed_networks: addresses
+    and networks as `dropserver/networks.py` writes them; an empty list for any address. home: the
+    folder that is its root, relative to the endpoint's directory; empty for the whole tree.
     """
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="accounts")
@@ -48,6 +48,11 @@ class Account(TenantOwned):
 
     def __str__(self) -> str:
         return self.username
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it may log in from some addresses only; what cannot be read is a limit too."""
+        return bool(self.allowed_networks != [])
 
 
 class AccountKey(TenantOwned):

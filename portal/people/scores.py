@@ -1,10 +1,12 @@
 """The common score of failed logins, for pages, API and drop server, kept in PostgreSQL.
 
 An address that fails LOGIN_FAILURES times for a name, without a pause of LOGIN_BAN_SECONDS, is
-banned for that name for LOGIN_BAN_SECONDS. Failures for a name from all addresses only slow down
-guessing: after five times as many, each costs a pause of 1 to 30 seconds, except for an address
-that has logged in with that name within 30 days. So nobody can lock a tenant out by knowing its
-user name. Callers call `blocked` first and then `failed` or `succeeded`.
+banned for that name for LOGIN_BAN_SECONDS. One that has failed for so many names within that time
+is banned for all names that it has not logged in with within 30 days; a login takes its name out of
+that count: the people of a school behind one address do not ban each other. Failures for a name
+from all addresses only slow down guessing: after five times as many, each costs a pause of 1 to 30
+seconds, except for an address that has logged in with that name within 30 days. So nobody can lock
+a tenant out by knowing a user name. Callers call `blocked` first and then `failed` or `succeeded`.
 Source: issue 2, part 3 ("one score for failed logins with a ban that expires").
 """
 
@@ -25,10 +27,19 @@ _LONGEST_NAME = 200
 _RESERVED = "|=#"
 
 _BLOCKED = """
-SELECT max(banned_until) - clock_timestamp() FROM portal_loginscore AS score
-WHERE banned_until > clock_timestamp() AND (key = %(pair)s OR (key = %(name)s AND NOT EXISTS (
+WITH stranger AS (SELECT NOT EXISTS (
     SELECT FROM portal_loginscore WHERE key = %(known)s
-    AND last_at > clock_timestamp() - %(known_for)s)))
+    AND last_at > clock_timestamp() - %(known_for)s) AS yes),
+banned AS (
+    SELECT banned_until FROM portal_loginscore, stranger
+    WHERE banned_until > clock_timestamp() AND (key = %(pair)s OR (key = %(name)s AND yes))),
+sprayed AS (
+    SELECT last_at FROM portal_loginscore
+    WHERE key LIKE %(of_address)s AND last_at > clock_timestamp() - %(window)s
+    ORDER BY last_at DESC OFFSET %(most)s - 1 LIMIT 1)
+SELECT greatest(
+    (SELECT max(banned_until) FROM banned),
+    (SELECT last_at + %(window)s FROM sprayed, stranger WHERE yes)) - clock_timestamp()
 """
 
 # A running ban is not prolonged; after a pause as long as a ban the count begins again.
@@ -77,6 +88,16 @@ def blocked(address: str, name: str) -> timedelta | None:
     return wait if wait and wait > timedelta(0) else None
 
 
+def knows(address: str, name: str) -> bool:
+    """Whether this address has logged in with this name within 30 days."""
+    values = _values(address, name)
+    since = "SELECT EXISTS (SELECT FROM portal_loginscore WHERE key = %(known)s"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{since} AND last_at > clock_timestamp() - %(known_for)s)", values)
+        (exists,) = cursor.fetchone()
+    return bool(exists)
+
+
 def failed(address: str, name: str) -> None:
     """Count a wrong password or key. name: what the client sent, whether or not it exists."""
     with connection.cursor() as cursor:
@@ -101,6 +122,7 @@ def _values(address: str, name: str) -> dict[str, Any]:
     place, person = _address(address), _name(name)
     return {
         "pair": f"{place}|{person}",
+        "of_address": f"{place}|%",
         "name": person,
         "known": f"={place}|{person}",
         "known_for": KNOWN_FOR,

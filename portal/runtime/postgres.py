@@ -27,6 +27,10 @@ SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "log_min_messages": "warning",
+    # No statement and no detail: both hold the values of people's records.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length_on_error": "0",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "max_wal_size": "4GB",

@@ -20,6 +20,16 @@ from portal.transports.faults import PermanentRefusal, Unreachable
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# Of the registries of special addresses, what Python 3.11 takes for public (IANA, 2025), and what
+# no institution's server has: relays, measurement, documentation, segment routing.
+_SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        ("192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.175.48.0/24",
+         "2001::/23", "2620:4f:8000::/48", "3fff::/20"),
+    )
+)  # fmt: skip
+_UNICAST = ipaddress.IPv6Network("2000::/3")  # the only IPv6 addresses that are given out
 _MOST_ADDRESSES = 8
 
 
@@ -41,6 +51,10 @@ def is_allowed(text: str, allowed: Iterable[Network]) -> bool:
 
 
 def _is_public(address: _Address) -> bool:
+    if any(address in network for network in _SPECIAL):
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address not in _UNICAST:
+        return False
     return address.is_global and not (
         address.is_multicast
         or address.is_reserved

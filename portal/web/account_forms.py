@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal import keys
+from portal.changes import fingerprint
 from portal.dropserver import usernames
-from portal.models import Endpoint, Tenant
+from portal.models import Account, Endpoint, Tenant
+from portal.web.acting import seen_field
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 
@@ -71,6 +73,35 @@ class KeyForm(forms.Form):
                 _("This is a private key. Never share it: create a new key pair.")
             )
         return text
+
+
+class AddressesForm(forms.Form):
+    """Where an account may log in from, one address or network a line, and what the person saw."""
+
+    addresses = forms.CharField(
+        label=gettext_lazy("Addresses and networks, one per line"),
+        required=False,
+        strip=False,
+        max_length=10_000,
+        help_text=gettext_lazy(
+            "For example 203.0.113.7 or 203.0.113.0/24, IPv4 or IPv6. Blank: from anywhere."
+        ),
+        widget=forms.Textarea(
+            attrs={"class": "form-control font-monospace", "rows": 3, "spellcheck": "false"}
+        ),
+    )
+    seen = seen_field()
+
+    @classmethod
+    def of(cls, account: Account) -> AddressesForm:
+        """The form with what is stored."""
+        networks = account.allowed_networks
+        lines = networks if isinstance(networks, list) else [networks]
+        return cls(initial={"addresses": "\n".join(map(str, lines)), "seen": fingerprint(networks)})
+
+    def lines(self) -> list[str]:
+        """What was filled in; the form must be valid."""
+        return str(self.cleaned_data["addresses"]).splitlines()
 
 
 class TemplateAccountForm(forms.Form):

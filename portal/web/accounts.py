@@ -19,7 +19,13 @@ from portal import audit, keys, logs, provision
 from portal.dropserver import usernames
 from portal.models import Account, DropSession, Endpoint, Role, Upload
 from portal.web import address, connection
-from portal.web.account_forms import AccountForm, KeyForm, TemplateAccountForm, with_endpoints
+from portal.web.account_forms import (
+    AccountForm,
+    AddressesForm,
+    KeyForm,
+    TemplateAccountForm,
+    with_endpoints,
+)
 from portal.web.permissions import TenantRequest, require
 
 log = logs.get(__name__)
@@ -76,7 +82,7 @@ def account_add(request: TenantRequest) -> HttpResponse:
         # The name is unique over all tenants; the message must not tell who has it.
         form.add_error("username", _("This name is taken. Choose another one."))
         return _show_list(request, form, status=422)
-    return _show(request, account, KeyForm(), password=password)
+    return show(request, account, KeyForm(), password=password)
 
 
 def _template_form(data: Any = None) -> TemplateAccountForm:
@@ -104,7 +110,7 @@ def template_account_add(request: TenantRequest) -> HttpResponse:
         log.warning("home_not_made", error=repr(exc))
         form.add_error(None, _("The folder could not be created. The operator must fix this."))
         return _show_list(request, template_form=form, status=503)
-    return _show(request, account, KeyForm(), password=password)
+    return show(request, account, KeyForm(), password=password)
 
 
 def _new_password() -> str:
@@ -114,7 +120,8 @@ def _new_password() -> str:
     return "-".join(groups)
 
 
-def _account(request: TenantRequest, number: int) -> Account:
+def account_of(request: TenantRequest, number: int) -> Account:
+    """The tenant's account. Raises Http404."""
     accounts = Account.objects.filter(tenant=request.tenant, pk=number)
     account = accounts.select_related("endpoint").first()
     if account is None:
@@ -132,19 +139,23 @@ def _audit(request: TenantRequest, action: str, account: Account, **detail: str)
 @require_GET
 @require(Role.ADMIN)
 def account_page(request: TenantRequest, number: int) -> HttpResponse:
-    """One account: password, keys, sessions."""
-    return _show(request, _account(request, number), KeyForm())
+    """One account: password, keys, addresses, sessions."""
+    return show(request, account_of(request, number), KeyForm())
 
 
-def _show(
+def show(
     request: TenantRequest,
     account: Account,
     form: KeyForm,
     *,
+    addresses_form: AddressesForm | None = None,
     status: int = 200,
     password: str = "",
 ) -> HttpResponse:
-    """Render the account's page. password: a new one, shown in this answer only."""
+    """Render the account's page. password: a new one, shown in this answer only.
+
+    addresses_form: one that was sent and refused.
+    """
     context = {
         "section": "accounts",
         "account": account,
@@ -156,10 +167,9 @@ def _show(
         "sessions": _sessions(request, account=account),
         "uploads": _cut_off(account),
         "form": form,
+        "addresses_form": addresses_form or AddressesForm.of(account),
     }
-    response = render(request, "portal/account.html", context, status=status)
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return render(request, "portal/account.html", context, status=status)
 
 
 def _dotted_name(account: Account) -> str:
@@ -177,7 +187,7 @@ def _cut_off(account: Account) -> list[Upload]:
 @require(Role.ADMIN)
 def password_new(request: TenantRequest, number: int) -> HttpResponse:
     """Replace the password, or remove it (`none`), so that only keys may log in."""
-    account = _account(request, number)
+    account = account_of(request, number)
     keys_only = "none" in request.POST
     password = "" if keys_only else _new_password()
     account.password = make_password(password) if password else ""
@@ -187,14 +197,14 @@ def password_new(request: TenantRequest, number: int) -> HttpResponse:
     if keys_only:
         messages.success(request, _("The password was removed. Only keys can log in now."))
         return redirect("account", account.pk)
-    return _show(request, account, KeyForm(), password=password)
+    return show(request, account, KeyForm(), password=password)
 
 
 @require_POST
 @require(Role.ADMIN)
 def enabled_set(request: TenantRequest, number: int) -> HttpResponse:
     """Enable or disable the account, as the parameter `to` says."""
-    account = _account(request, number)
+    account = account_of(request, number)
     account.enabled = request.POST.get("to") == "enabled"
     with transaction.atomic():
         account.save(update_fields=["enabled"])
@@ -210,9 +220,9 @@ def enabled_set(request: TenantRequest, number: int) -> HttpResponse:
 @require(Role.ADMIN)
 def key_add(request: TenantRequest, number: int) -> HttpResponse:
     """Add a public key."""
-    account, form = _account(request, number), KeyForm(request.POST)
+    account, form = account_of(request, number), KeyForm(request.POST)
     if not form.is_valid():
-        return _show(request, account, form, status=422)
+        return show(request, account, form, status=422)
     data = form.cleaned_data
     try:
         with transaction.atomic():
@@ -223,7 +233,7 @@ def key_add(request: TenantRequest, number: int) -> HttpResponse:
     except IntegrityError:
         form.add_error("line", _("This key is already in the list."))
     if form.errors:
-        return _show(request, account, form, status=422)
+        return show(request, account, form, status=422)
     messages.success(request, _("The key was added."))
     return redirect("account", account.pk)
 
@@ -232,7 +242,7 @@ def key_add(request: TenantRequest, number: int) -> HttpResponse:
 @require(Role.ADMIN)
 def key_remove(request: TenantRequest, number: int, key: int) -> HttpResponse:
     """Remove a public key."""
-    account = _account(request, number)
+    account = account_of(request, number)
     row = account.keys.filter(tenant=request.tenant, pk=key).first()
     if row is None:
         raise Http404

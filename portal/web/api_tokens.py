@@ -75,9 +75,7 @@ def _show(
         "token": token,
         "address": settings.PUBLIC_URL.rstrip("/") + reverse("api-events"),
     }
-    response = render(request, "portal/tokens.html", context, status=status)
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return render(request, "portal/tokens.html", context, status=status)
 
 
 def _state(row: ApiToken) -> str:

@@ -8,13 +8,16 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from portal.models import Role, Tenant, User
+from portal.web.permissions import zone
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """The tenant in scope, the user's rights in it, and the tenants that the user may choose."""
+    """The tenant in scope, its zone, the user's rights in it, and the tenants to choose from."""
     membership = getattr(request, "membership", None)
+    tenant = getattr(request, "tenant", None)
     return {
-        "tenant": getattr(request, "tenant", None),
+        "tenant": tenant,
+        "zone": str(zone(tenant)),
         "membership": membership,
         "is_manager": bool(membership and membership.allows(Role.MANAGER)),
         "is_admin": bool(membership and membership.allows(Role.ADMIN)),

@@ -48,5 +48,4 @@ def page(
         swap = f'<div id="live-beside" hx-swap-oob="innerHTML">{second}</div>' if beside else ""
         response = HttpResponse(part + swap)
     patch_vary_headers(response, ["HX-Request"])
-    response["Cache-Control"] = "private, no-store"
     return response

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.forms import AuthenticationForm
@@ -16,6 +17,9 @@ from django.utils.translation import ngettext
 from portal.models import User
 from portal.people import scores
 from portal.web import address
+
+_HASHING = threading.BoundedSemaphore(2)  # of one process: an argon2 hash needs 100 MiB
+_PATIENCE = 5.0  # seconds
 
 
 class ScoredBackend(BaseBackend):
@@ -36,8 +40,14 @@ class ScoredBackend(BaseBackend):
             return None
         place = address.client(request) if request else ""
         if wait := scores.blocked(place, username):
-            _refuse(request, wait)
-        user = _user(username, password)
+            words = _("Too many failed logins. Please wait %(time)s and try again.")
+            _refuse(request, words % {"time": _time(wait)})
+        if not _HASHING.acquire(timeout=_PATIENCE):
+            _refuse(request, _("Many people are logging in just now. Try again in a minute."))
+        try:
+            user = _user(username, password)
+        finally:
+            _HASHING.release()
         if user is None:
             scores.failed(place, username)
         else:
@@ -69,8 +79,7 @@ def _user(username: str, password: str) -> User | None:
     return user if user.check_password(password) else None
 
 
-def _refuse(request: HttpRequest | None, wait: timedelta) -> None:
-    words = _("Too many failed logins. Please wait %(time)s and try again.") % {"time": _time(wait)}
+def _refuse(request: HttpRequest | None, words: str) -> NoReturn:
     if request is not None:
         request.login_refused = words  # type: ignore[attr-defined]
     raise PermissionDenied(words)

@@ -133,14 +133,19 @@ def tally(counts: dict[str, int], name: str) -> str:
 
 @register.filter
 def moment(value: datetime | None) -> str:
-    """A time for lists: to the minute in the tenant's zone, with the year if it is not this one."""
-    if value is None:
-        return NOTHING
+    """A time for lists and sentences: `moment_text` as an element."""
+    return NOTHING if value is None else _time(value, moment_text(value))
+
+
+@register.filter
+def moment_text(value: datetime) -> str:
+    """A time to the minute in the tenant's zone, with the zone; the year if it is not this one.
+
+    The zone stands in each value, because a list may show times before and after a clock change.
+    """
     local = timezone.localtime(value)
     this_year = local.year == timezone.localtime().year
-    form = _("M j, H:i") if this_year else _("M j, Y, H:i")
-    words = formats.date_format(local, form)
-    return _time(value, words)
+    return _zoned(local, _("M j, H:i") if this_year else _("M j, Y, H:i"))
 
 
 @register.filter
@@ -148,16 +153,23 @@ def exactly(value: datetime | None) -> str:
     """A time to the second, with its zone."""
     if value is None:
         return NOTHING
-    return _time(value, formats.date_format(timezone.localtime(value), _("M j, Y, H:i:s T")))
+    return _time(value, _to_the_second(value))
+
+
+def _to_the_second(value: datetime) -> str:
+    return _zoned(timezone.localtime(value), _("M j, Y, H:i:s"))
+
+
+def _zoned(local: datetime, form: str) -> str:
+    """The time with its zone; Django's T leaves it out in the hour that a clock change repeats."""
+    return f"{formats.date_format(local, form)} {local.tzname()}"
 
 
 def _time(value: datetime, words: str) -> SafeString:
-    local = timezone.localtime(value)
-    title = formats.date_format(local, _("M j, Y, H:i:s T"))
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         value.isoformat(timespec="seconds"),
-        title,
+        _to_the_second(value),
         words,
     )
 

@@ -4,7 +4,17 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
-from portal.web import accounts, api_tokens, events, login_page, mail, pages, records, trail
+from portal.web import (
+    account_addresses,
+    accounts,
+    api_tokens,
+    events,
+    login_page,
+    mail,
+    pages,
+    records,
+    trail,
+)
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -22,6 +32,11 @@ urlpatterns = [
     path("accounts/<int:number>/", accounts.account_page, name="account"),
     path("accounts/<int:number>/password", accounts.password_new, name="account-password"),
     path("accounts/<int:number>/enabled", accounts.enabled_set, name="account-enabled"),
+    path(
+        "accounts/<int:number>/addresses",
+        account_addresses.addresses_set,
+        name="account-addresses",
+    ),
     path("accounts/<int:number>/keys/add", accounts.key_add, name="account-key-add"),
     path(
         "accounts/<int:number>/keys/<int:key>/remove",

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 
-from imports.models import ImportJob
+from imports.models import ArrivalFile, ImportJob
 from portal import tenancy
 from tests.browser.conftest import Visit
 from tests.cast import PASSWORD, Cast
@@ -44,6 +44,8 @@ def every_page(cast: Cast, seeded: dict[str, Any]) -> list[str]:
         reverse("arrival", args=[seeded["arrival"].uid]),
         reverse("arrival", args=[seeded["unmatched"].uid]),
         reverse("sightings"),
+        reverse("folders"),
+        reverse("folder", args=[seeded["arrival"].drop_id]),
         reverse("records"),
         reverse("record-type", args=["accounts"]),
         reverse("record-type", args=["courses"]),
@@ -164,6 +166,33 @@ def test_a_held_job_is_released_with_the_keyboard_alone(
     assert page.evaluate("document.activeElement.textContent.trim()") == "Yes, release it"
     page.keyboard.press("Enter")
     page.get_by_text("Released. The import continues").wait_for()
+
+
+def test_a_folders_limits_are_changed_and_its_held_file_is_run_again_with_the_keyboard(
+    visit: Visit, cast: Cast, seeded: dict[str, Any]
+) -> None:
+    held = seeded["held"]
+    with tenancy.everyone("a test gives the held job a folder"):
+        file = ArrivalFile.objects.create(
+            tenant=cast.home, arrival=seeded["arrival"], index=99, name=held.file_name, source="99"
+        )
+        ImportJob.objects.filter(pk=held.pk).update(arrival_file=file)
+    visit.log_in(cast.admin.email, PASSWORD)
+    page = visit.go(reverse("job", args=[held.uid]))
+    page.get_by_role("link", name="The limits of this folder").press("Enter")
+    page.get_by_label("Records removed").press_sequentially("100%")
+    page.keyboard.press("Enter")
+    page.get_by_text("Saved. It applies to the next file").wait_for()
+    assert page.get_by_label("Records removed").input_value() == "100%"
+    page.get_by_role("link", name=held.file_name).press("Enter")
+    page.get_by_text("The limits of the folder were changed after this plan").wait_for()
+    assert faults(visit) == []
+    page.locator("summary", has_text="Run again").press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent.trim()") == "Yes, run it again"
+    page.keyboard.press("Enter")
+    page.get_by_text("The file is read again in a moment.").wait_for()
+    assert visit.complaints == []
 
 
 def test_a_poll_leaves_the_focus_where_it_is(

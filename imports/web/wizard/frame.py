@@ -45,9 +45,7 @@ def page(
 ) -> HttpResponse:
     """A page of the wizard with its list of steps."""
     shown = {"section": "new", "draft": draft, "steps": steps(draft, step), **context}
-    response = render(request, f"imports/wizard/{template}.html", shown, status=status)
-    response["Cache-Control"] = "private, no-store"  # the back button shows what is saved
-    return response
+    return render(request, f"imports/wizard/{template}.html", shown, status=status)
 
 
 def steps(draft: ImportDraft, current: str) -> list[dict[str, Any]]:

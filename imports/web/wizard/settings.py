@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -13,11 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from imports.drafts import guessing, keeping
-from imports.mapping.definitions import MEASURES
 from imports.models import ImportDraft
-from imports.web.limits import LABELS, hint, placeholder
+from imports.web import limits
 from imports.web.wizard import frame
-from portal.faults import Fault
 from portal.models import Role
 from portal.web.permissions import TenantRequest, require
 
@@ -42,7 +40,7 @@ def _select(
     )
 
 
-class SettingsForm(forms.Form):
+class SettingsForm(limits.LimitsForm):
     """The settings of a spec as form fields; `written` is what the spec has for them."""
 
     operation = _select(
@@ -119,21 +117,7 @@ class SettingsForm(forms.Form):
             ("limits_field", _("No field")),
         ):
             self.fields[name].choices = [("", none), *named]  # type: ignore[attr-defined]
-        for prefix, names in (("limit", MEASURES), ("per", _PER)):
-            for name in names:
-                shown = placeholder(name if prefix == "limit" else "")
-                field = forms.CharField(
-                    label=LABELS[name],
-                    required=False,
-                    max_length=20,
-                    widget=forms.TextInput(attrs={**_TEXT, "placeholder": shown}),
-                )
-                self.fields[f"{prefix}_{name}"] = field
-
-    @property
-    def limits(self) -> list[Any]:
-        """The fields of the limits over all."""
-        return [self[f"limit_{name}"] for name in MEASURES]
+        self.add_limits("per", _PER)
 
     @property
     def limits_per(self) -> list[Any]:
@@ -154,34 +138,18 @@ class SettingsForm(forms.Form):
     def written(self) -> dict[str, Any]:
         """The settings as a spec writes them; not checked."""
         given = self.cleaned_data
-        per = {name: _limit(given[f"per_{name}"]) for name in _PER if given[f"per_{name}"]}
-        named = given["limits_field"]
+        per, named = self.written_limits("per"), given["limits_field"]
         return {
             "operation": "mirror" if given["absent"] else given["operation"] or None,
             "absent_scope": (given["absent"] and given["absent_scope"]) or None,
             "blank": given["blank"] or None,
             "unknown_columns": given["unknown_columns"],
             "missing_columns": given["missing_columns"],
-            "limits": {
-                name: _limit(given[f"limit_{name}"]) for name in MEASURES if given[f"limit_{name}"]
-            },
+            "limits": self.written_limits(),
             "limits_per": {"field": named, "limits": per} if named and per else None,
             "mail": given["mail"],
             "keep_days": given["keep_days"],
         }
-
-    def add_faults(self, faults: Iterable[Fault]) -> None:
-        """Show the spec's faults at their fields."""
-        for fault in faults:
-            name = fault.path[-1] if fault.path else ""
-            field = f"per_{name}" if "limits_per" in fault.path else f"limit_{name}"
-            self.add_error(field if field in self.fields else None, str(fault))
-
-
-def _limit(text: str) -> int | str:
-    """As the spec writes it: a whole number, or the text."""
-    text = text.replace(" ", "")
-    return int(text) if text.isascii() and text.isdigit() else text
 
 
 def _initial(settings: dict[str, Any]) -> dict[str, Any]:
@@ -192,8 +160,8 @@ def _initial(settings: dict[str, Any]) -> dict[str, Any]:
         "operation": "" if mirror else settings.get("operation") or "",
         "absent": "remove" if mirror else "",
         "limits_field": per.get("field", ""),
-        **{f"limit_{name}": limit for name, limit in (settings.get("limits") or {}).items()},
-        **{f"per_{name}": limit for name, limit in (per.get("limits") or {}).items()},
+        **limits.initial(settings.get("limits") or {}),
+        **limits.initial(per.get("limits") or {}, "per"),
     }
 
 
@@ -209,7 +177,7 @@ def settings(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
     )
 
     def show(status: int) -> HttpResponse:
-        context = {"form": form, "limits_hint": hint()}
+        context = {"form": form, "limits_hint": limits.hint()}
         return frame.page(request, "settings", draft, "draft-settings", context, status)
 
     return frame.answer(request, draft, lambda: _save(request, draft, form), show)

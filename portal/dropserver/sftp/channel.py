@@ -6,7 +6,9 @@ the client disconnected; only its handler can tell, hence the subclass (asyncssh
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 import asyncssh
@@ -31,6 +33,13 @@ _REFUSAL = (
 )
 
 
+class LenientPacket(SSHPacket):
+    """A packet that may be longer than its content: rclone 1.60 sends such, OpenSSH takes them."""
+
+    def check_end(self) -> None:
+        """Accept surplus bytes."""
+
+
 class DropHandler(SFTPServerHandler):
     """Handles the requests of one channel in order."""
 
@@ -43,17 +52,30 @@ class DropHandler(SFTPServerHandler):
     }
 
     def __init__(
-        self, files: DropFiles, reader: SSHReader[bytes], writer: SSHWriter[bytes], most: int
+        self,
+        files: DropFiles,
+        reader: SSHReader[bytes],
+        writer: SSHWriter[bytes],
+        refusal: Callable[[], str],
     ) -> None:
-        """most: files and folders that may be open at a time."""
+        """refusal: why no further file may be opened now; empty if one may."""
         super().__init__(files, reader, writer, _SFTP_VERSION)
         self._files = files
-        self._most = most
+        self._refusal = refusal
+
+    @property
+    def open_files(self) -> int:
+        """Files and folders that the client has open."""
+        return len(self._file_handles) + len(self._dir_handles)
+
+    async def recv_packet(self) -> SSHPacket:
+        """The next packet. Raises as the base class."""
+        return LenientPacket((await super().recv_packet()).get_remaining_payload())
 
     async def _process_packet(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
         self._files.last_request = time.monotonic()
-        if pkttype in (FXP_OPEN, FXP_OPENDIR) and self._is_full():
-            refusal = asyncssh.SFTPFailure(f"At most {self._most} files can be open at a time.")
+        if pkttype in (FXP_OPEN, FXP_OPENDIR) and (reason := self._refusal()):
+            refusal = asyncssh.SFTPFailure(reason)
             self.send_packet(FXP_STATUS, pktid, UInt32(pktid), refusal.encode(self._version))
             return
         await super()._process_packet(pkttype, pktid, packet)
@@ -64,19 +86,35 @@ class DropHandler(SFTPServerHandler):
 
     async def _cleanup(self, exc: Exception | None) -> None:
         self._files.lost()
+        if self._writer:
+            # Without a status scp reports a failure, though the file has arrived.
+            channel = cast("asyncssh.SSHServerChannel[bytes]", self._writer.channel)
+            with contextlib.suppress(OSError):
+                channel.exit(0 if exc is None else 1)
         await super()._cleanup(exc)
-
-    def _is_full(self) -> bool:
-        return len(self._file_handles) + len(self._dir_handles) >= self._most
 
 
 class DropChannel(SSHServerStreamSession[bytes]):
     """A channel that a client opened on its connection."""
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Visit, refusal: Callable[[], str]) -> None:
+        """refusal: see `DropHandler`."""
         super().__init__(None)
         self._visit = visit
+        self._refusal = refusal
+        self._handler: DropHandler | None = None
         self.files: DropFiles | None = None
+        self.is_closed = False
+
+    @property
+    def open_files(self) -> int:
+        """Files and folders that the client has open."""
+        return self._handler.open_files if self._handler else 0
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the channel has ended."""
+        self.is_closed = True
+        super().connection_lost(exc)
 
     def shell_requested(self) -> bool:
         """Grant a shell, only to say that there is none."""
@@ -103,6 +141,5 @@ class DropChannel(SSHServerStreamSession[bytes]):
             return
         self.files = DropFiles(channel, self._visit)
         reader, writer = SSHReader[bytes](self, channel), SSHWriter[bytes](self, channel)
-        most = self._visit.login.limits.open_files
-        handler = DropHandler(self.files, reader, writer, most)
+        self._handler = handler = DropHandler(self.files, reader, writer, self._refusal)
         channel.get_connection().create_task(handler.run(), reader.logger)

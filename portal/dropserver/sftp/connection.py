@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncssh
 
 from portal import logs
-from portal.dropserver.gate import Gate, Login, TryLater
+from portal.dropserver.gate import Banned, Gate, Login, TryLater
 from portal.dropserver.sftp.channel import DropChannel
 from portal.dropserver.sftp.uploads import Visit
 
@@ -114,9 +114,17 @@ class DropConnection(asyncssh.SSHServer):
         self._candidate = None
         try:
             self._candidate = await asyncio.shield(asyncio.ensure_future(question))
+        except Banned as banned:
+            self._say(str(banned))
         except TryLater as later:
+            self._say(str(later))
             log.error("drop_login_impossible", ip=self.ip, reason=str(later))
         return self._candidate is not None
+
+    def _say(self, words: str) -> None:
+        """Tell a client that has not logged in yet; programs show that before they give up."""
+        if self._conn is not None:
+            self._conn.send_auth_banner(f"{words}\r\n")
 
     # --- channels
 
@@ -126,11 +134,19 @@ class DropConnection(asyncssh.SSHServer):
         """A channel for SFTP. asyncssh refuses all other kinds of channel by default."""
         if self.login is None or self.session is None or self._conn is None:
             return False
-        visit = Visit(self.login, self.session, self._gate, self._disk)
-        session = DropChannel(visit)
+        self._channels = [channel for channel in self._channels if not channel.is_closed]
+        if len(self._channels) >= self.login.limits.channels:
+            return False
+        visit, login = Visit(self.login, self.session, self._gate, self._disk), self.login
+        session = DropChannel(visit, lambda: self._server.refusal_to_open(login))
         self._channels.append(session)
         channel = self._conn.create_server_channel(encoding=None)
         return channel, session
+
+    @property
+    def open_files(self) -> int:
+        """Files and folders that the client has open."""
+        return sum(channel.open_files for channel in self._channels)
 
     # --- limits of time
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import asyncssh
 
 from portal import logs
-from portal.dropserver.gate import Gate
+from portal.dropserver.gate import Gate, Login
 from portal.dropserver.sftp import wire
 from portal.dropserver.sftp.connection import DropConnection
 
@@ -67,6 +67,7 @@ class Rules:
     keepalives_missed: int = 4
     connections: int = 1000
     connections_of_address: int = 500
+    open_files: int = 10_000  # of all accounts: an upload needs two descriptors
     disk_threads: int = 8
 
 
@@ -152,6 +153,17 @@ class DropServer:
         """The number of sessions that an account has now."""
         logins = (connection.login for connection in self._connections)
         return sum(1 for login in logins if login and login.account_id == account_id)
+
+    def refusal_to_open(self, login: Login) -> str:
+        """Why the account may open no further file now; empty if it may."""
+        counts = [(c.login, c.open_files) for c in self._connections if c.login]
+        of_account = sum(n for other, n in counts if other.account_id == login.account_id)
+        if of_account >= login.limits.open_files:
+            return f"At most {login.limits.open_files} files can be open at a time."
+        if sum(n for _, n in counts) >= self._rules.open_files:
+            log.error("drop_open_refused", account=login.account_id, limit="open_files")
+            return "The server has too many open files now. Try again in a minute."
+        return ""
 
     @property
     def connections(self) -> int:

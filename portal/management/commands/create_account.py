@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal import keys, provision, tenancy
 from portal.dropserver.usernames import ftps_form
+from portal.faults import Refused
 from portal.models import Account, Endpoint
 
 
@@ -28,6 +29,14 @@ class Command(BaseCommand):
             help="its files go through import templates: the district's name and the state",
         )
         parser.add_argument(
+            "--from",
+            action="append",
+            default=[],
+            dest="addresses",
+            metavar="NETWORK",
+            help="it may log in only from this IP address or network; may be repeated",
+        )
+        parser.add_argument(
             "--key",
             metavar="FILE",
             type=Path,
@@ -44,8 +53,12 @@ class Command(BaseCommand):
             raise CommandError(" ".join(error.messages)) from None
         except keys.PublicKeyRefused as error:
             raise CommandError(f"{options['key']}: {error}") from None
+        except Refused as refused:
+            raise CommandError(" ".join(refused.sentences)) from None
         how = f"the password {password}" if password else f"the key in {options['key']}"
         self.stdout.write(f"{account.username} logs in with {how}")
+        if account.is_limited:
+            self.stdout.write(f"It logs in only from {', '.join(account.allowed_networks)}")
         if account.home:
             self.stdout.write(f"{ftps_form(account.username)} is accepted as the same login")
 
@@ -53,11 +66,11 @@ class Command(BaseCommand):
 def _make(
     endpoint: Endpoint, options: dict[str, Any], password: str | None, line: str | None
 ) -> Account:
+    base, addresses = options["username"], options["addresses"]
     if not options["template"]:
-        return provision.account(endpoint, options["username"], password, line)
+        return provision.account(endpoint, base, password, line, addresses=addresses)
     district, state = options["template"]
-    base = options["username"]
-    return provision.template_account(endpoint, base, district, state, password, line)
+    return provision.template_account(endpoint, base, district, state, password, line, addresses)
 
 
 def _endpoint(slug: str) -> Endpoint:

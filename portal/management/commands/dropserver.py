@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import resource
 import signal
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,21 @@ _IN_USE = (
     " Another program listens there; where `manage.py up` runs, it is that one's own drop server, "
     "and no second one is needed. Choose another address with --bind HOST:PORT."
 )
+
+
+_MOST_DESCRIPTORS = 65_536
+_RESERVE = 200  # descriptors for logs, the database, listings and logins
+_FEWEST_FILES = 64
+
+
+def raise_descriptors() -> int:
+    """Let the process have as many descriptors as it may; return how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return most
+    return _MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
 
 
 class Command(BaseCommand):
@@ -82,7 +98,13 @@ async def _serve(host: str, port: int, key: asyncssh.SSHKey, grace: float) -> No
 
 
 def _rules() -> Rules:
+    """The limits; of open files as many as there are descriptors for, with a reserve."""
+    descriptors = raise_descriptors()
+    files = (descriptors - settings.SFTP_MAX_SESSIONS - _RESERVE) // 2
+    if files < settings.SFTP_MAX_OPEN_FILES_PER_ACCOUNT:
+        log.warning("few_descriptors", limit=descriptors, files_at_once=max(_FEWEST_FILES, files))
     return Rules(
+        open_files=max(_FEWEST_FILES, files),
         login_timeout=settings.SFTP_LOGIN_SECONDS,
         idle_timeout=settings.SFTP_IDLE_SECONDS,
         connections=settings.SFTP_MAX_SESSIONS,

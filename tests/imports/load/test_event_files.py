@@ -193,6 +193,25 @@ def test_a_wrong_line_is_rejected_with_its_number_and_reason(institution: Instit
     assert rows[2]["payload"] == "not json"
 
 
+@pytest.mark.parametrize("levels", [21, 500, 935, 993, 5_000])
+@pytest.mark.parametrize("as_csv", [False, True])
+def test_an_event_of_too_many_levels_costs_one_row(
+    institution: Institution, levels: int, as_csv: bool
+) -> None:
+    payload = '{"a":' * levels + "1" + "}" * levels
+    if as_csv:
+        cell = payload.replace('"', '""')
+        rows = [f'{uid},free,2026-01-01,"{text}"' for uid, text in (("a", cell), ("b", "{}"))]
+        content, name = "id,event,timestamp,payload\n" + "\n".join(rows) + "\n", "events.csv"
+    else:
+        deep = f'{{"id":"a","event":"x","timestamp":"2026-01-01T00:00:00Z","payload":{payload}}}\n'
+        content, name = deep + lines(event("b")), "events.jsonl"
+    job = institution.send("events", content, file_name=name)
+    assert (job.state, job.attempt, counts(job)) == (
+        "incomplete", 1, {"read": 2, "created": 1, "rejected": 1},
+    )  # fmt: skip
+
+
 def test_bytes_that_are_not_text_cost_one_line(institution: Institution) -> None:
     data = (
         lines(event("a")).encode() + b'{"id": "\xff"}\r\n{"a": "\0"}\n' + lines(event("b")).encode()

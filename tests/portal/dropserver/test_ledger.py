@@ -154,6 +154,10 @@ def test_what_is_switched_off_cannot_log_in(running, account, what):
         (["10.0.0.0/8"], False),
         (["nonsense"], False),
         (["::1/128"], False),
+        (["::ffff:127.0.0.0/104"], True),
+        ("", False),
+        ({}, False),
+        ([""], False),
     ],
 )
 def test_an_account_may_be_bound_to_networks(running, account, networks, allowed):
@@ -178,6 +182,21 @@ def test_ten_failures_ban_until_the_ban_ends(running):
     past = timezone.now() - timedelta(seconds=1)
     LoginScore.objects.update(banned_until=past)
     connected(running).close()
+
+
+def test_somebody_who_has_logged_in_from_there_does_not_wait_behind_guesses(account):
+    logins = Logins()
+    assert logins.by_password("maria", RIGHT, "192.0.2.1")
+    logins._remembered.clear()
+    with logins._hashing, logins._hashing:  # guesses take all there is
+        assert logins.by_password("maria", RIGHT, "192.0.2.1")
+
+
+def test_a_password_that_was_right_a_moment_ago_is_not_hashed_again(account):
+    logins = Logins()
+    assert logins.by_password("maria", RIGHT, "192.0.2.1")
+    with logins._hashing, logins._hashing, logins._hashing_familiar, logins._hashing_familiar:
+        assert logins.by_password("maria", RIGHT, "198.51.100.9")
 
 
 def test_an_unknown_name_costs_the_same_work(account):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from portal.dropserver.jail import Jail
-from portal.dropserver.parts import Busy, Parts, UploadBroken, remove_old
+from portal.dropserver.parts import Parts, remove_old
+from portal.dropserver.upload_faults import Busy, UploadBroken
 
 NAME = ("Courses", "a.csv")
 
@@ -83,6 +84,26 @@ def test_it_goes_on_from_a_complete_file_and_leaves_it_until_the_close(parts, ro
     assert final.read_bytes() == b"first second"
 
 
+def test_a_file_that_is_continued_has_no_end_of_an_older_and_longer_part(parts, root):
+    sent(parts, b"first")
+    part = parts.open(NAME, fresh=True)
+    part.write(0, b"an older, longer part")
+    part.abandon()
+    part = parts.open(NAME, fresh=False)
+    part.append(b" second")
+    part.finish(may_replace=True)
+    assert (root / "Courses" / "a.csv").read_bytes() == b"first second"
+
+
+def test_a_part_that_was_cut_is_not_lengthened_again_when_the_session_is_lost(parts, root):
+    part = parts.open(NAME, fresh=True)
+    part.write(0, b"0123456789")
+    part.truncate(4)
+    assert part.abandon() == 4
+    sent(parts, b"45", fresh=False, offset=4)
+    assert (root / "Courses" / "a.csv").read_bytes() == b"012345"
+
+
 def test_it_replaces_a_file_only_if_it_may(parts, root):
     sent(parts, b"first")
     with pytest.raises(FileExistsError):
@@ -124,7 +145,8 @@ def test_a_full_disk_is_a_failure_and_never_a_short_file(root):
     script = """
         import resource, signal, sys
         from portal.dropserver.jail import Jail
-        from portal.dropserver.parts import Parts, UploadBroken
+        from portal.dropserver.parts import Parts
+        from portal.dropserver.upload_faults import UploadBroken
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         parts = Parts(Jail(sys.argv[1]), "1")
         part = parts.open(("Courses", "a.csv"), fresh=True)

@@ -27,7 +27,7 @@ PYTHON = re.compile(r"Expecting|char \d|column|delimiter|utf-8|\bsys\b|int_max|c
         ('{\n"a": x}', "at line 2, character 6, a value is expected"),
         ("[NaN]", "NaN is not a JSON number"),
         ("[" + "1" * 5_000 + "]", "a number has too many digits"),
-        ("[" * 100_000, "objects and lists are nested too deeply"),
+        ("[" * 100_000, "at character 24, objects and lists are nested too deeply"),
     ],
 )
 def test_it_says_where_and_what_is_expected(text: str, words: str) -> None:

@@ -37,10 +37,25 @@ def test_times_as_programs_write_them_are_read(moment: str) -> None:
 @pytest.mark.parametrize(
     "moment",
     ["2026-05-18", "20260518T180000Z", "2026-W20-1T00:00Z", "2026-05-18T24:01:00Z", "x", "", 5,
+     "2026-05-18T00:00:00+16:00", "2026-05-18T00:00:00-23:59", "2199-12-31T23:59:59-10:00",
      "2026-05-18T18:00:60Z", "1899-12-31T00:00:00Z", "9999-12-31T23:59:59-12:00", None, True],
 )  # fmt: skip
 def test_other_times_are_refused(moment: object) -> None:
     assert faults(timestamp=moment) == ["timestamp"]
+
+
+@pytest.mark.parametrize("offset", ["+14:00", "-12:00", "+15:59", "-15:59", "+0530"])
+def test_offsets_that_a_database_takes_are_read(offset: str) -> None:
+    assert read({**SOUND, "timestamp": f"2026-05-18T00:00:00{offset}"}).at.utcoffset() is not None
+
+
+@pytest.mark.parametrize("levels", [21, 100, 475, 500, 935, 993, 100_000])
+@pytest.mark.parametrize("lists", [False, True])
+def test_a_payload_of_too_many_levels_is_the_events_fault(levels: int, lists: bool) -> None:
+    payload: Any = {}
+    for _ in range(levels - 1):
+        payload = {"a": [payload] if lists else payload}
+    assert faults(payload=payload) == ["payload"]
 
 
 def test_without_a_payload_the_other_members_are_it() -> None:

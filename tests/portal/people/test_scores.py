@@ -56,6 +56,29 @@ def test_a_ban_holds_for_that_address_and_that_name_only() -> None:
     assert scores.blocked(HERE, "grace") is None
 
 
+def test_an_address_that_fails_for_many_names_is_banned_for_all_that_it_does_not_know() -> None:
+    scores.succeeded(HERE, "grace")
+    for name in ("ada", "emmy"):
+        fail(1, name=name)
+    assert scores.blocked(HERE, "alan") is None
+    fail(1, name="kurt")
+    wait = scores.blocked(HERE, "alan")
+    assert wait is not None
+    assert timedelta(seconds=590) < wait <= timedelta(seconds=600)
+    assert scores.blocked(HERE, "grace") is None, "she has logged in from there"
+    assert scores.blocked(THERE, "alan") is None
+    assert scores.blocked("192.0.2.10", "alan") is None, "another address that begins alike"
+    later(601)
+    assert scores.blocked(HERE, "alan") is None
+
+
+def test_people_behind_one_address_who_mistype_and_log_in_do_not_ban_each_other() -> None:
+    for name in ("ada", "emmy", "kurt", "alan", "grace"):
+        fail(1, name=name)
+        scores.succeeded(HERE, name)
+    assert scores.blocked(HERE, "noether") is None
+
+
 def test_a_ban_ends_and_a_new_count_begins() -> None:
     fail(3)
     later(601)
@@ -109,6 +132,13 @@ def test_an_address_known_for_the_name_is_spared_the_pause() -> None:
     fail_from_everywhere(15)
     assert scores.blocked(HERE, "ada") is not None
     assert scores.blocked(THERE, "ada") is None
+
+
+def test_an_address_is_known_for_thirty_days_though_nothing_swept_it() -> None:
+    scores.succeeded(THERE, "ada")
+    later(scores.KNOWN_FOR.days * 86_400 + 60)
+    fail_from_everywhere(15)
+    assert scores.blocked(THERE, "ada") is not None
 
 
 def test_a_known_address_is_still_banned_for_its_own_failures() -> None:

@@ -1,5 +1,6 @@
 """The embedded servers: cold and warm starts, and starts after a death without warning."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -52,6 +53,19 @@ def remember(postgres: PostgresServer, text: str) -> None:
     with psycopg.connect(postgres.url) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS memory (text text)")
         connection.execute("INSERT INTO memory VALUES (%s)", [text])
+
+
+def test_the_log_has_no_values_of_failed_statements(supervisor, postgres):
+    supervisor.start(postgres.program())
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE people (name text UNIQUE)")
+        for _ in range(2):
+            with contextlib.suppress(psycopg.errors.UniqueViolation):
+                connection.execute("INSERT INTO people VALUES ('Canary Lovelace')")
+    log = supervisor.log_dir / "postgres.log"
+    assert supervisor.wait_until(lambda: "duplicate key" in log.read_text(), 10)
+    supervisor.stop()
+    assert "Canary" not in log.read_text()
 
 
 def memories(postgres: PostgresServer) -> list[str]:

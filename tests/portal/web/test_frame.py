@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.conf import LazySettings
+from django.contrib.sessions.models import Session
 from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from portal import tasks
 from portal.web import tags
 from tests.cast import PASSWORD, Cast, as_person
 
@@ -47,6 +52,24 @@ def test_a_live_part_whose_session_ended_sends_its_page_to_the_login(cast: Cast)
     headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/jobs/?status=failed"}
     answer = Client().get(reverse("login"), headers=headers)
     assert answer.headers["HX-Redirect"] == "/login/?next=%2Fjobs%2F%3Fstatus%3Dfailed"
+
+
+def test_the_log_has_no_query_strings(cast: Cast, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        as_person(cast, "viewer").get(reverse("jobs"), {"q": "Canary Lovelace"})
+    assert "GET /jobs/" in caplog.text
+    assert "Canary" not in caplog.text
+
+
+def test_expired_sessions_are_deleted(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "close_old_connections", lambda: None)  # the test's own is in use
+    as_person(cast, "viewer")
+    as_person(cast, "admin")
+    Session.objects.filter(pk=Session.objects.first().pk).update(  # type: ignore[union-attr]
+        expire_date=timezone.now() - timedelta(seconds=1)
+    )
+    tasks.forget_sessions()
+    assert Session.objects.count() == 1
 
 
 def test_logging_out_ends_the_session(cast: Cast) -> None:

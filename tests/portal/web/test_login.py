@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from portal.models import User
+from portal.web import login as login_module
 from portal.web.login import LoginForm, ScoredBackend
 
 PASSWORD = "correct horse battery"
@@ -34,6 +35,17 @@ def request(address: str = "192.0.2.1", **headers: str) -> HttpRequest:
 
 def login(password: str, name: str = "ada@example.org", **where: str) -> object:
     return authenticate(request(**where), username=name, password=password)
+
+
+def test_few_passwords_are_hashed_at_once_and_who_waits_too_long_is_told(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login_module, "_PATIENCE", 0.01)
+    with login_module._HASHING, login_module._HASHING:
+        asked = request()
+        assert authenticate(asked, username="ada@example.org", password=PASSWORD) is None
+        assert "Try again in a minute" in asked.login_refused  # type: ignore[attr-defined]
+    assert login(PASSWORD) == ada
 
 
 def test_the_right_password_lets_in_whatever_the_case_of_the_address(ada: User) -> None:

@@ -35,6 +35,7 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "job-by-number": ("get", "viewer", True),
     "job-release": ("post", "manager", True),
     "job-discard": ("post", "manager", True),
+    "job-plan-again": ("post", "manager", True),
     "job-retry": ("post", "manager", True),
     "job-correct": ("post", "manager", True),
     "job-again": ("post", "manager", True),
@@ -67,6 +68,9 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "arrival-template": ("post", "admin", True),
     "sightings": ("get", "viewer", False),
     "sighting-template": ("post", "admin", True),
+    "folders": ("get", "viewer", False),
+    "folder": ("get", "viewer", True),
+    "folder-limits": ("post", "admin", True),
     "import-new": ("get", "admin", False),
     "import-sample": ("get", "admin", False),
     "draft-choose": ("get", "admin", True),
@@ -94,6 +98,7 @@ TABLE: dict[str, tuple[str, str, bool]] = {
     "account": ("get", "admin", True),
     "account-password": ("post", "admin", True),
     "account-enabled": ("post", "admin", True),
+    "account-addresses": ("post", "admin", True),
     "account-key-add": ("post", "admin", True),
     "account-key-remove": ("post", "admin", True),
     "events": ("get", "viewer", False),
@@ -159,6 +164,7 @@ def test_every_address_has_a_row_in_the_table_and_no_row_is_stale() -> None:
 
 def arguments(name: str, cast: Cast, rows: dict[str, Any]) -> list[Any]:  # noqa: C901  a table
     jobs = {"job-release": "held", "job-discard": "held", "job-retry": "our_fault"}
+    jobs["job-plan-again"] = "held"
     if name == "job-by-number":
         return [rows["complete"].pk]
     if name == "job" or name.startswith("job-"):
@@ -171,6 +177,8 @@ def arguments(name: str, cast: Cast, rows: dict[str, Any]) -> list[Any]:  # noqa
         return [rows["arrival"].uid]
     if name == "sighting-template":
         return [rows["sighting"].pk]
+    if name in ("folder", "folder-limits"):
+        return [rows["arrival"].drop_id]
     if name == "import-sample":
         return ["accounts"]
     if name.startswith("draft-"):
@@ -251,6 +259,50 @@ def test_an_address_lets_in_whom_the_table_says_and_nobody_else(
                 .headers.get("Location", "/login/")
                 .startswith("/login/")
             )
+
+
+@pytest.mark.parametrize(
+    "name", sorted(n for n, (method, role, _) in TABLE.items() if (method, role) != ("get", "open"))
+)
+def test_no_cache_keeps_what_a_person_was_shown(
+    name: str, cast: Cast, rows: dict[str, Any]
+) -> None:
+    method, role, _ = TABLE[name]
+    if role in ("token", "nothing"):
+        return
+    client = as_person(cast, "operator" if role == "operator" else "admin")
+    answer = getattr(client, method)(reverse(name, args=arguments(name, cast, rows)))
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+class Unread:
+    """A body of which nobody may read a byte."""
+
+    def read(self, _size: int = -1) -> bytes:
+        raise AssertionError("the body was read")
+
+    readline = read
+
+
+@pytest.mark.parametrize("name", sorted(n for n, row in TABLE.items() if row[0] == "post"))
+@pytest.mark.parametrize("person", ["nobody", "viewer", "outsider"])
+def test_whoever_may_not_come_in_is_refused_before_a_byte_is_read(
+    name: str, person: str, cast: Cast, rows: dict[str, Any]
+) -> None:
+    _, role, _ = TABLE[name]
+    least = MEMBERS.get(role, 0)
+    if person != "nobody" and MEMBERS.get(person, 3) >= least:
+        return
+    client = as_person(cast, person)
+    client.handler.enforce_csrf_checks = True
+    answer = client.generic(
+        "POST",
+        reverse(name, args=arguments(name, cast, rows)),
+        content_type="multipart/form-data; boundary=x",
+        CONTENT_LENGTH=str(2 << 30),
+        **{"wsgi.input": Unread()},  # type: ignore[arg-type]
+    )
+    assert answer.status_code in (302, 401, 403, 413)
 
 
 @pytest.mark.parametrize("name", sorted(n for n, row in TABLE.items() if row[0] == "post"))

@@ -74,6 +74,68 @@ def lftp(running, tmp_path):
     return run
 
 
+@pytest.fixture
+def rclone(running, tmp_path):
+    if not shutil.which("rclone"):
+        pytest.skip("rclone is not installed")
+    remote = (
+        f":sftp,host=127.0.0.1,port={running.port},user=maria,key_file={running.key},"
+        f"known_hosts_file={running.known_hosts},shell_type=none:"
+    )
+
+    def run(*arguments):
+        ran = subprocess.run(
+            ["rclone", "--config", "", *(a.replace("DROP:", remote) for a in arguments)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, "HOME": str(tmp_path)},
+        )
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    return run
+
+
+@pytest.mark.parametrize("size", [0, 1, 32_767, 32_768, 32_769, 2_000_000])
+def test_rclone_puts_lists_and_gets(running, rclone, tmp_path, size):
+    data = os.urandom(size)
+    (tmp_path / "a.csv").write_bytes(data)
+    rclone("copyto", str(tmp_path / "a.csv"), f"DROP:{HERE}/a.csv")
+    assert (running.drop / "a.csv").read_bytes() == data
+    assert f"{size} a.csv" in rclone("ls", f"DROP:{HERE}")
+    rclone("copyto", f"DROP:{HERE}/a.csv", str(tmp_path / "b.csv"))
+    assert (tmp_path / "b.csv").read_bytes() == data
+    assert running.gate.endings((*FOLDER, "a.csv"))[-1] == Ending.COMPLETE
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_curl_puts_lists_gets_and_gets_a_part(running, tmp_path):
+    data = os.urandom(2_000_000)
+    (tmp_path / "a.csv").write_bytes(data)
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/known_hosts").write_text(running.known_hosts.read_text())
+    (tmp_path / "id.pub").write_text(f"{running.public}\n")
+    address = f"sftp://127.0.0.1:{running.port}{HERE}/"
+
+    def curl(*arguments):
+        key = ["--key", running.key, "--pubkey", tmp_path / "id.pub", "-u", "maria:"]
+        return subprocess.run(
+            ["curl", "-sS", "--fail", *key, *arguments],
+            env={**os.environ, "HOME": str(tmp_path)},
+            capture_output=True,
+            timeout=60,
+            check=True,
+        ).stdout
+
+    curl("-T", tmp_path / "a.csv", f"{address}a.csv")
+    assert (running.drop / "a.csv").read_bytes() == data
+    assert b"a.csv" in curl(address)
+    assert curl(f"{address}a.csv") == data
+    assert curl("-r", "1999990-", f"{address}a.csv") == data[1_999_990:]
+
+
 def test_lftp_puts_lists_and_gets(running, lftp, tmp_path):
     data = os.urandom(2_000_000)
     (tmp_path / "a.csv").write_bytes(data)

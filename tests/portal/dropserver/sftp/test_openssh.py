@@ -40,6 +40,27 @@ def test_it_takes_a_file_and_gives_it_back(running, tmp_path):
     assert running.gate.rings == [(*FOLDER, "accounts.csv")]
 
 
+def test_scp_ends_well_in_both_directions(running, tmp_path):
+    data = os.urandom(3_000_000)
+    (tmp_path / "a.csv").write_bytes(data)
+    place = f"maria@127.0.0.1:{HERE}/a.csv"
+    for source, target in ((f"{tmp_path}/a.csv", place), (place, f"{tmp_path}/b.csv")):
+        ran = subprocess.run(
+            [
+                *("scp", *running.ssh_options, "-i", running.key, "-P", str(running.port)),
+                source,
+                target,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (ran.returncode, ran.stderr) == (0, "")
+    assert (running.drop / "a.csv").read_bytes() == data
+    assert (tmp_path / "b.csv").read_bytes() == data
+
+
 def test_it_takes_an_empty_file_and_a_name_in_spanish(running, tmp_path):
     (tmp_path / "año nuevo.csv").touch()
     running.sftp(f'put "{tmp_path}/año nuevo.csv" {HERE}/')

@@ -2,6 +2,7 @@
 
 import io
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -11,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import paramiko
 import pytest
+from paramiko.sftp import CMD_CLOSE
 
 from portal.dropserver.gate import AccountLimits, Ending
 from portal.dropserver.parts import UploadPart
 from portal.dropserver.sftp.server import CIPHERS, KEY_EXCHANGES, MACS, SIGNATURES, Rules
-from tests.portal.dropserver.conftest import FOLDER, eventually
+from tests.portal.dropserver.conftest import FOLDER, PASSWORD, eventually
 
 HERE = "/Accounts/AccountImports"
 RIGHT = "correct horse battery"
@@ -38,8 +40,11 @@ def test_it_bans_after_ten_failures_and_lets_in_after_the_ban(start):
     for _ in range(10):
         with pytest.raises(paramiko.AuthenticationException):
             login(running, password="wrong")
-    with pytest.raises(paramiko.AuthenticationException):
-        login(running)
+    with paramiko.Transport(("127.0.0.1", running.port)) as transport:
+        transport.start_client()
+        with pytest.raises(paramiko.AuthenticationException):
+            transport.auth_password("maria", PASSWORD)
+        assert b"Too many logins have failed here" in transport.get_banner()
     now[0] = 601
     login(running).close()
 
@@ -154,6 +159,73 @@ def test_it_limits_open_files(running):
             sftp.open(f"{HERE}/4.csv", "wb")
         files.pop().close()
         sftp.open(f"{HERE}/4.csv", "wb").close()
+
+
+def test_open_files_are_limited_over_all_sessions_and_channels_of_an_account(running):
+    running.admit("pedro", limits=AccountLimits(open_files=5, channels=3))
+    with login(running, "pedro") as first, login(running, "pedro") as second:
+        clients = [paramiko.SFTPClient.from_transport(first) for _ in range(3)]
+        with pytest.raises(paramiko.SSHException):
+            first.open_session(timeout=5)
+        clients.append(paramiko.SFTPClient.from_transport(second))
+        files = [clients[at].open(f"{HERE}/{n}.csv", "wb") for n, at in enumerate((0, 0, 1, 2, 3))]
+        with pytest.raises(OSError, match="At most 5 files"):
+            clients[3].open(f"{HERE}/more.csv", "wb")
+        files.pop().close()
+        clients[3].open(f"{HERE}/more.csv", "wb").close()
+        clients.pop(0).close()
+        eventually(lambda: _opens(first), "a channel that is closed makes room for another")
+
+
+def _opens(transport):
+    try:
+        paramiko.SFTPClient.from_transport(transport).close()
+    except paramiko.SSHException:
+        return False
+    return True
+
+
+def test_one_senders_open_files_do_not_lock_out_another(start):
+    running = start(Rules(open_files=4))
+    running.admit("pedro", limits=AccountLimits(open_files=3))
+    with login(running, "pedro") as greedy, login(running) as other:
+        greedy_files = paramiko.SFTPClient.from_transport(greedy)
+        files = [greedy_files.open(f"{HERE}/{number}.csv", "wb") for number in range(3)]
+        with pytest.raises(OSError, match="At most 3 files"):
+            greedy_files.open(f"{HERE}/4.csv", "wb")
+        sftp = paramiko.SFTPClient.from_transport(other)
+        held = sftp.open(f"{HERE}/a.csv", "wb")
+        with pytest.raises(OSError, match="Try again in a minute"):
+            sftp.open(f"{HERE}/b.csv", "wb")
+        assert len(files) == 3
+        held.close()
+
+
+@pytest.mark.parametrize("offset", [5, 900_000_000_000, (1 << 36) - 10])
+def test_a_file_with_a_hole_gets_no_name(running, offset):
+    with login(running) as transport:
+        sftp = paramiko.SFTPClient.from_transport(transport)
+        file = sftp.open(f"{HERE}/a.csv", "wb")
+        file.seek(offset)
+        with pytest.raises(OSError, match=r"were not sent|larger than"):
+            file.write(b"abcd")
+            sftp._request(CMD_CLOSE, file.handle)  # the library's close hides what it is told
+    eventually(lambda: running.server.connections == 0, "the session is over")
+    assert list(running.drop.iterdir()) == []
+    assert sum(path.stat().st_size for path in (running.root / ".parts").iterdir()) == 0
+
+
+def test_blocks_may_come_in_any_order(running):
+    data = os.urandom(1_000_000)
+    blocks = [(at, data[at : at + 30_000]) for at in range(0, len(data), 30_000)]
+    random.Random(7).shuffle(blocks)
+    with login(running) as transport:
+        sftp = paramiko.SFTPClient.from_transport(transport)
+        with sftp.open(f"{HERE}/a.csv", "wb") as file:
+            for at, block in blocks:
+                file.seek(at)
+                file.write(block)
+    assert (running.drop / "a.csv").read_bytes() == data
 
 
 def test_it_limits_the_size_of_a_file(running):
