@@ -108,6 +108,17 @@ def test_a_refused_manifest_says_why_beside_it_and_people_are_mailed_once(
     assert reason in notice.text
 
 
+def test_each_line_is_named_with_its_value_where_these_differ(sender: Folders) -> None:
+    rows = "0002,B,C,nowhere\n0003,B,C,home\n"
+    sender.deliver("p.csv", f"{CSV}{rows}0004,B,C,{'x' * 300}\n")
+    sender.deliver("q.csv", f"{CSV}{rows.replace('home', 'nowhere')}")
+    sender.go()
+    text = sender.text("p.csv.result.txt")
+    assert '  Lines: 3 "nowhere", 4 "home", 5 "xxx' in text
+    assert max(map(len, text.splitlines())) < 300
+    assert "  Lines: 3, 4\n" in sender.text("q.csv.result.txt")
+
+
 def test_only_where_other_lines_were_imported_they_are_spoken_of(sender: Folders) -> None:
     sender.deliver("p.csv", CSV, manifest="one.done")
     sender.put("two.done", '<f><file name="gone.csv"/></f>')
