@@ -132,6 +132,17 @@ def left_out(chunk: Chunk, summary: Summary) -> int:
     return int(blank.size + chunk.repeated.size) + len(chunk.footers)
 
 
+def inner_quotes(chunk: Chunk, summary: Summary) -> int:
+    """Add a warning for each record whose inner quotes were not doubled. Returns their number."""
+    message = (
+        "A quotation mark within a value of this row is not written twice; it was taken for text."
+        " Write each one twice, and enclose the value in quotation marks."
+    )
+    lines, nothing = chunk.requoted, [""] * EXAMPLES
+    summary.add_many(Code.INNER_QUOTES, None, Severity.WARNING, message, lines, nothing)
+    return int(lines.size)
+
+
 def unlikely_letters(chunk: Chunk, summary: Summary) -> int:
     """Add a warning for each record with letters that names do not have. Returns their number."""
     places = list(unlikely(chunk.data))

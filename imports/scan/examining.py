@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from imports.issues import Code
 from imports.scan import cells, fitting
 from imports.scan.chunks import ScanLimits
+from imports.scan.inner_quotes import requoted
 from imports.scan.record_bounds import Bools, Ints, RecordBounds
 
 GOOD: Final = 0
@@ -34,7 +36,7 @@ _NUMBER: Final = {code: number for number, code in enumerate(ORDER, start=FIRST_
 @dataclass(frozen=True, slots=True)
 class Examined:
     """The records of a buffer with a verdict for each: GOOD, BLANK, BLANK_ROW, REPEATED or the
-    number of a code."""
+    number of a code. requoted: the indices of those whose inner quotes were doubled."""
 
     data: bytes
     start: Ints
@@ -46,6 +48,7 @@ class Examined:
     columns: int
     limits: ScanLimits
     quote: str
+    requoted: list[int] = field(default_factory=list)
 
 
 def examine(
@@ -79,9 +82,10 @@ def examine(
         limits,
         quote,
     )
+    examined = _with_inner_quotes(_without_blanks(examined, bounds.blanks))
     if absorb_extra and quote:
-        return _absorb(_without_blanks(examined, bounds.blanks))
-    return _fitted(_without_blanks(examined, bounds.blanks), columns if named is None else named)
+        return _absorb(examined)
+    return _fitted(examined, columns if named is None else named)
 
 
 def _codes(
@@ -129,6 +133,40 @@ def _without_blanks(examined: Examined, blanks: Ints) -> Examined:
     blanks = blanks[np.isin(good, keeps)]
     data, start, end = fitting.without(examined.data, examined.start, examined.end, blanks)
     return replace(examined, data=data, start=start, end=end)
+
+
+def _with_inner_quotes(examined: Examined) -> Examined:
+    """Double the quotes of lines where nothing else is wrong with them, see `inner_quotes`."""
+    wrong = (_NUMBER[Code.BAD_QUOTE], _NUMBER[Code.OPEN_QUOTE])
+    records: dict[int, bytes] = {}
+    for index in np.flatnonzero(np.isin(examined.codes, wrong)).tolist():
+        text = raw_of(examined, index).decode("utf-8")
+        written = requoted(text, examined.delimiter, examined.quote, examined.columns)
+        if written is not None:
+            record = written.encode("utf-8")
+            largest = largest_cell(record, examined.delimiter, examined.quote)[1]
+            if largest <= examined.limits.cell:
+                records[index] = record + b"\n"
+    if not records:
+        return examined
+    codes, counts = examined.codes.copy(), examined.cells.copy()
+    codes[list(records)], counts[list(records)] = GOOD, examined.columns
+    examined = replace(examined, codes=codes, cells=counts, requoted=list(records))
+    return _respliced(examined, records)
+
+
+def _respliced(examined: Examined, records: Mapping[int, bytes]) -> Examined:
+    """The data with other bytes for some records. records: by index in order, with line feeds."""
+    start, end = examined.start, examined.end
+    sizes = end - start + 1
+    parts: list[bytes] = []
+    at = 0
+    for index, record in records.items():
+        parts += [examined.data[at : start[index]], record]
+        at, sizes[index] = int(end[index]) + 1, len(record)
+    ends = np.cumsum(sizes)
+    data = b"".join([*parts, examined.data[at:]])
+    return replace(examined, data=data, start=ends - sizes, end=ends - 1)
 
 
 def _fitted(examined: Examined, named: int) -> Examined:
@@ -234,21 +272,15 @@ def _is_one_of(signs: bytes, values: NDArray[np.uint8]) -> Bools:
 
 def _absorb(examined: Examined) -> Examined:
     """Join the surplus cells of otherwise well-formed records with their last cell."""
-    surplus = np.flatnonzero(examined.codes == _NUMBER[Code.TOO_MANY_CELLS])
-    if not surplus.size:
+    surplus = np.flatnonzero(examined.codes == _NUMBER[Code.TOO_MANY_CELLS]).tolist()
+    if not surplus:
         return examined
-    start, end = examined.start, examined.end
-    sizes, codes = end - start + 1, examined.codes.copy()
-    parts: list[bytes] = []
-    at = 0
-    for i in surplus.tolist():
-        record, fits = _absorbed(examined, i)
-        parts += [examined.data[at : start[i]], record]
-        at, sizes[i] = int(end[i]) + 1, len(record)
-        codes[i] = GOOD if fits else _NUMBER[Code.CELL_TOO_LARGE]
-    data = b"".join([*parts, examined.data[at:]])
-    ends = np.cumsum(sizes)
-    return replace(examined, data=data, start=ends - sizes, end=ends - 1, codes=codes)
+    codes = examined.codes.copy()
+    records: dict[int, bytes] = {}
+    for index in surplus:
+        records[index], fits = _absorbed(examined, index)
+        codes[index] = GOOD if fits else _NUMBER[Code.CELL_TOO_LARGE]
+    return _respliced(replace(examined, codes=codes), records)
 
 
 def _absorbed(examined: Examined, index: int) -> tuple[bytes, bool]:

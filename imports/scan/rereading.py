@@ -10,6 +10,7 @@ import numpy as np
 from imports.scan.chunks import Chunk
 from imports.scan.decoding import CleanStream
 from imports.scan.dialect import Dialect
+from imports.scan.inner_quotes import requoted, without_inner
 from imports.scan.record_bounds import NEWLINE, Ints
 
 _BLOCK = 2 << 20
@@ -24,7 +25,7 @@ def records_on(source: BinaryIO, dialect: Dialect, lines: Ints) -> Iterator[tupl
     text = _Text(CleanStream(source, dialect))
     for line in lines.tolist():
         text.go_to(line)
-        yield line, text.record(dialect.quote.encode())
+        yield line, text.record(dialect.delimiter, dialect.quote)
 
 
 def records_of(chunks: Iterator[Chunk], lines: Ints) -> Iterator[tuple[int, bytes]]:
@@ -57,18 +58,25 @@ class _Text:
             self._read_on()
         self._begin(line)
 
-    def record(self, quote: bytes) -> bytes:
+    def record(self, delimiter: str, quote: str) -> bytes:
         """Return the record that begins on the current line."""
-        while (end := self._end(quote)) is None and not self._ended:
+        while (end := self._end(delimiter, quote)) is None and not self._ended:
             self._read_on()
-        return self._buffer[int(self._starts[0]) : end]
+        raw = self._buffer[int(self._starts[0]) : end]
+        if not quote or quote.encode() not in raw:
+            return raw
+        written = requoted(raw.decode("utf-8", "surrogateescape"), delimiter, quote, columns=0)
+        return raw if written is None else written.encode("utf-8", "surrogateescape")
 
-    def _end(self, quote: bytes) -> int | None:
+    def _end(self, delimiter: str, quote: str) -> int | None:
         """Return where the record's line feed is; None if it is not in the buffer."""
         begin = int(self._starts[0])
         for after in self._starts[1:]:
             end = int(after) - 1
-            if not quote or self._buffer.count(quote, begin, end) % 2 == 0:
+            if not quote or not self._buffer.count(quote.encode(), begin, end) % 2:
+                return end
+            text = self._buffer[begin:end].decode("utf-8", "surrogateescape")
+            if not without_inner(text, delimiter, quote).count(quote) % 2:
                 return end
         return None
 

@@ -9,6 +9,7 @@ records, with its physical line number (design section 7, reliability A32). Deci
 - Blank cells beyond the header's are left out; blank ones under nameless last columns are added.
 - CR LF becomes LF, inside quotes too; a lone CR in a file with LF line ends is part of the cell.
 - A record with a misplaced or open quote costs its first line; reading goes on at the next one.
+- Quotes with text on both sides are text, if the line is a row then; it is told (`inner_quotes`).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from imports.scan.examining import BLANK_ROW, GOOD, REPEATED, Examined, examine
 from imports.scan.footer import FooterRule, without_footers
 from imports.scan.heading import BLOCK, Header, ReadPosition, take_header
 from imports.scan.malformed import explain, oversized
-from imports.scan.record_bounds import find_records
+from imports.scan.record_bounds import Ints, find_records
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -134,7 +135,13 @@ def _chunks(examined: Examined, line: int, consumed: int) -> Iterator[Chunk]:
                 consumed=consumed,
                 blank=(examined.first[low:high][blank] + line).astype(np.int64),
                 repeated=(examined.first[low:high][repeated] + line).astype(np.int64),
+                requoted=_requoted(examined, low, high, line),
             )
+
+
+def _requoted(examined: Examined, low: int, high: int, line: int) -> Ints:
+    indices = [index for index in examined.requoted if low <= index < high]
+    return (examined.first[indices] + line).astype(np.int64)
 
 
 def _skip_line(stream: CleanStream, position: ReadPosition, limits: ScanLimits, size: int) -> Chunk:

@@ -92,6 +92,18 @@ def test_swallowed_rows_are_told_and_their_neighbours_imported(institution: Inst
     assert lines == {2, 3}
 
 
+def test_nicknames_in_quotes_are_kept_and_told_whole(institution: Institution) -> None:
+    lines = ['k1,Ann "Annie" Jo,Lee,a@oak.example\n', '"k2","Al "Bo" Cy","O"Hara",b@oak.example\n']
+    job = institution.send("accounts", HEADER + "".join(lines) + ROWS[0])
+    assert job.state == "complete"
+    assert warnings(job)["inner_quotes"][0] == 2
+    records = institution.records("accounts")
+    assert records["k1"]["FirstName"] == 'Ann "Annie" Jo'
+    assert (records["k2"]["FirstName"], records["k2"]["LastName"]) == ('Al "Bo" Cy', 'O"Hara')
+    again = institution.send("accounts", HEADER + "".join(lines) + ROWS[0])
+    assert counts(again) == {"read": 3, "unchanged": 3}
+
+
 def test_one_row_in_another_encoding_costs_no_other(institution: Institution) -> None:
     content = (HEADER + "k1,José,Núñez,j@oak.example\n").encode()
     content += "k2,Aña,Çelïk Öz Müller Ñandú,a@oak.example\n".encode("cp1252")

@@ -15,7 +15,8 @@ from imports.scan.rereading import records_of, records_on
 from imports.scan.scanner import scan
 
 COMMA = Dialect("utf-8", 0, ",")
-CELLS = st.sampled_from(["", "x", '"a,b"', '"two\nlines"', '"a ""word"" more"', "é" * 40])
+QUOTED = ['"a,b"', '"two\nlines"', '"a ""word"" more"', 'a 5" pipe', '"Ann "A" Lee"']
+CELLS = st.sampled_from(["", "x", "é" * 40, *QUOTED])
 
 
 def lines(*numbers: int):

@@ -147,6 +147,24 @@ def swallows(lines: list[str], columns: int) -> bool:
     return is_row and any(alike(line) for line in lines[1:])
 
 
+def with_inner_quotes(record: str, columns: int) -> list[str] | None:
+    """The values, where quotes with text on both sides are all that is wrong with the record."""
+    places = []
+    for at, char in enumerate(record):
+        beside = (record[:at].rstrip(" ")[-1:], record[at + 1 :].lstrip(" ")[:1])
+        nearest = (record[:at][-1:], record[at + 1 :][:1])
+        if char == '"' and not {"", ",", '"'} & {*beside, *nearest}:
+            places.append(at)
+    text = "".join("q" if at in places else char for at, char in enumerate(record))
+    neat = without_blanks(text)
+    verdict, cells = judged(neat, ",")
+    padding = max(cells - columns, 0)
+    if not places or verdict != "good" or not neat.endswith("," * padding):
+        return None
+    values = next(csv.reader(io.StringIO(neat, "")))
+    return [value.replace("q", '"') for value in values[: cells - padding]]
+
+
 def fitted(record: str, columns: int) -> tuple[str, int]:
     """The record without surplus commas at its end, and the number of its cells."""
     _, cells = judged(record, ",")
@@ -156,11 +174,19 @@ def fitted(record: str, columns: int) -> tuple[str, int]:
     return record, cells
 
 
+def written_anew(record: str, columns: int, limits: ScanLimits) -> bytes:
+    """The record with its inner quotes doubled; nothing where that does not make it a row."""
+    values = with_inner_quotes(record, columns) or []
+    if len(values) != columns or max(map(len, values)) > limits.cell:
+        return b""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(values)
+    return out.getvalue().encode()
+
+
 def modelled(body: str, columns: int, limits: ScanLimits) -> tuple[list, list]:
     """Good records and cuts of a body whose header was line 1, by the documented rules."""
-    lines = body.split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
+    lines = body.removesuffix("\n").split("\n")
     good, cuts, at = [], [], 0
     while at < len(lines):
         end = at
@@ -180,6 +206,8 @@ def modelled(body: str, columns: int, limits: ScanLimits) -> tuple[list, list]:
             pass
         elif len(text) > limits.record:
             cuts.append((at + 2, Code.ROW_TOO_LARGE))
+        elif verdict != "good" and (written := written_anew(text, columns, limits)):
+            good.append((at + 2, written))
         elif verdict != "good":
             cuts.append((at + 2, Code.BAD_QUOTE if verdict == "bad" else Code.OPEN_QUOTE))
         elif any(len(cell) > limits.cell for cell in next(csv.reader(io.StringIO(neat, "")))):
@@ -328,10 +356,50 @@ def test_it_says_how_many_cells_were_found_and_expected():
     assert result.cuts[1].raw == b"1,2,3,4" and result.cuts[1].value == "1,2,3,4"
 
 
-def test_an_inch_mark_costs_its_own_row_only():
-    result = run(b'a,b\n1,5" pipe\n2,6" pipe\n3,ok\n', 2)
+def test_an_inch_mark_at_the_edge_of_a_value_costs_its_own_row_only():
+    result = run(b'a,b\n1,pipe 5"\n2,"6" pipe\n3,ok\n', 2)
     assert result.codes == [(2, Code.BAD_QUOTE), (3, Code.BAD_QUOTE)]
     assert result.rows == [["3", "ok"]]
+
+
+@pytest.mark.parametrize("chunk_bytes", [5, 1 << 20])
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ('1,a 5" pipe', ["1", 'a 5" pipe']),
+        ('1,Ann "Annie" Lee', ["1", 'Ann "Annie" Lee']),
+        ('"1","Ann "Annie" Lee"', ["1", 'Ann "Annie" Lee']),
+        ('"1","a 5" pipe, or a ""6"""', ["1", 'a 5" pipe, or a "6"']),
+        ('1,a 5" pipe,,', ["1", 'a 5" pipe']),
+        ('O"Neil , "x, y" ', ['O"Neil ', "x, y"]),
+    ],
+)
+def test_a_quote_with_text_on_both_sides_is_text_and_told(line, values, chunk_bytes):
+    data = f'a,b\n{line}\n2,"two\nlines"\n{line}\n'.encode()
+    result = run(data, 2, chunk_bytes=chunk_bytes)
+    assert result.rows == [values, ["2", "two\nlines"], values]
+    assert result.lines == [2, 3, 5]
+    assert not result.cuts
+    requoted = [line for chunk in result.chunks for line in chunk.requoted.tolist()]
+    assert requoted == [2, 5]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '1,"Annie" Lee',  # closed too early
+        '1,Ann "Annie"',  # it could be where a value ends
+        '1,""Ann" Lee"',
+        '"1,Ann "Annie" Lee',  # the first one is not closed
+        '1,Ann "Annie" Lee,x',  # too many values
+        'Ann "Annie" Lee',  # too few
+        '1,"Lee, "Ann", Dr"',  # it may be three values
+    ],
+)
+def test_a_quote_that_may_open_or_close_a_value_is_still_wrong(line):
+    result = run(f"a,b\n{line}\n2,ok\n".encode(), 2)
+    assert [cut.line for cut in result.cuts] == [2]
+    assert result.rows == [["2", "ok"]]
 
 
 @pytest.mark.parametrize("at", [0, 5000, 9999])
