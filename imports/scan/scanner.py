@@ -96,6 +96,7 @@ def _scanned(
 ) -> Iterator[Chunk]:
     stream, position = CleanStream(source, dialect), ReadPosition()
     delimiter, quote = dialect.delimiter, dialect.quote
+    spaced = dialect.spaced and not absorb_extra  # a text with ", " stays as it is
     header = take_header(stream, dialect, limits, position, min(chunk_bytes, BLOCK))
     raw = header.raw if columns > 1 else b""
     final = False
@@ -105,7 +106,7 @@ def _scanned(
         buffer = position.carry + block if position.carry else block
         if final and buffer and not buffer.endswith(b"\n"):
             buffer += b"\n"
-        bounds = find_records(buffer, delimiter, limits.record, final, quote, columns)
+        bounds = find_records(buffer, delimiter, limits.record, final, quote, columns, spaced)
         examined = examine(
             buffer, bounds, delimiter, columns, limits, absorb_extra, quote, header.named, raw
         )
