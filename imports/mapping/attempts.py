@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import islice
 
 from imports.mapping.layout import kind_of, names_a_column, usual_width
+from imports.scan.cells import split_unbalanced
 from imports.scan.dialect import DELIMITERS, RARE, Dialect
 
 RECORDS = 200
@@ -131,6 +132,8 @@ def _record_end(lines: Sequence[str], at: int, quote: str) -> int:
 def _cells(text: str, delimiter: str, quote: str) -> tuple[str, ...]:
     if quote == "none":
         return tuple(text.split(delimiter))
+    if text.count(quote) % 2 and "\n" not in text:
+        return tuple(split_unbalanced(text, delimiter, quote))
     try:
         rows = list(_csv(text, delimiter, quote))
     except csv.Error:  # a cell beyond the module's limit

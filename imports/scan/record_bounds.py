@@ -92,8 +92,9 @@ def find_records(
 
 def _behind(marks: NDArray[np.uint8], delimiters: Ints) -> Ints:
     """Offsets of the blanks directly behind delimiters."""
-    following = delimiters[delimiters + 1 < marks.size] + 1
-    return following[marks[following] == BLANK]
+    following: Ints = delimiters[delimiters + 1 < marks.size] + 1
+    blanks: Ints = following[marks[following] == BLANK]
+    return blanks
 
 
 def _plain(newlines: Ints, delimiters: Ints, blanks: Ints) -> RecordBounds:
@@ -172,7 +173,8 @@ class _Quoted:
         delimiters = self.delimiters[self.delimiters < self.newlines[last[-1]]]
         record = np.searchsorted(self.newlines[last], delimiters)
         before = np.searchsorted(self.quotes, delimiters) - self.rank_start[first[record]]
-        return delimiters[before & 1 == 0]
+        outside: Ints = delimiters[before & 1 == 0]
+        return outside
 
     def _blanks(self, first: Ints, last: Ints) -> Ints:
         if self.sides.blanks_before is None and self.sides.blanks_after is None:
