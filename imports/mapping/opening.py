@@ -10,7 +10,7 @@ from typing import BinaryIO
 from imports.check.columns import ColumnMapping, fields_of, fold, is_attachment, short
 from imports.issues import Code, FileRefused, Issue, Severity
 from imports.mapping.definitions import AUTO, DELIMITERS, QUOTES, ReadingOptions, Spec
-from imports.mapping.drift import explained, is_layout, other_dialects
+from imports.mapping.drift import explained, is_layout, other_dialects, warn_of_wrapped_lines
 from imports.mapping.matching import match
 from imports.mapping.resolving import resolve
 from imports.mapping.tables import Tables
@@ -60,6 +60,9 @@ def opened(
             raise
         raise explained(refusal, dialect, header) from refusal
     mapping = _doubted(mapping, dialect)
+    if dialect.wrapped:
+        warning = warn_of_wrapped_lines(header.line)
+        mapping = replace(mapping, warnings=(warning, *mapping.warnings))
     if not reading.header_row:
         first = read_header(file, replace(dialect, header_row=1)).cells
         mapping = _with_header_doubted(mapping, first, _names(feed, record_type, None))

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from imports.issues import Code, FileRefused, Issue
-from imports.scan import encoding, kinds
+from imports.scan import encoding, kinds, wrapping
 
 DELIMITERS = (",", ";", "\t", "|")
 RARE = (" ", ":", "^", "~")  # delimiters that are chosen, but not guessed for a file at work
@@ -98,6 +98,10 @@ def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dial
     lines = re.split(r"\r\n|\r|\n" if line_end == "cr" else r"\r?\n", texts[0])
     named = named_delimiter(lines)
     hints = replace(hints, skip_rows=max(hints.skip_rows, 1 if named else 0))
+    sample = lines[hints.skip_rows : hints.skip_rows + _RECORDS][: -1 if size > _HEAD else None]
+    wrapped = wrapping.are_surely_wrapped(sample, hints.quote, DELIMITERS)
+    if wrapped:
+        lines = [wrapping.unwrapped(line, hints.quote) for line in lines]
     voters = _voters(lines, hints)
     delimiter = named or hints.delimiter or _delimiter(voters)
     return Dialect(
@@ -111,6 +115,7 @@ def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dial
         skip_last=hints.skip_last,
         doubtful=doubtful,
         escaped=_is_escaped(texts[0], hints.quote),
+        wrapped=wrapped,
         spaced=_is_spaced(voters, delimiter),
     )
 

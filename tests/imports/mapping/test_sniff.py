@@ -198,3 +198,20 @@ def test_quotes_escaped_with_a_backslash_are_part_of_the_value() -> None:
         data = b"".join(chunk.data for chunk in chunks)
         assert data == b'"1","Ann ""Nan"" Lee"\n"2","C:\\dir"\n'
     assert not of(b'"Id","Name"\n"1","C:\\dir\\"\n"2","a ""b"" c"\n').dialect.escaped
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_quotes_around_whole_lines_are_taken_off_and_told(delimiter: str) -> None:
+    rows = [["Id", "Name", "Mail"], ["1", f'""Lee{delimiter} Ann""', "a@x.org"], ["2", "Bo", ""]]
+    sniffed = of("".join(f'"{delimiter.join(row)}"\n' for row in rows).encode())
+    assert (sniffed.columns, sniffed.header_row) == (("Id", "Name", "Mail"), 1)
+    assert sniffed.first_rows[0] == ("1", f"Lee{delimiter} Ann", "a@x.org")
+    assert "Each whole line stands in quotation marks; they were taken off." in sniffed.notes
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_a_stray_quote_in_the_header_hides_no_name(at: int) -> None:
+    names = ["Id", "Name", "Mail"]
+    names[at] = f'"{names[at]}'
+    sniffed = of((",".join(names) + '\n1,"Lee, Ann",a@x.org\n2,Bo,b@x.org\n').encode())
+    assert (sniffed.columns, sniffed.header_row) == (("Id", "Name", "Mail"), 1)

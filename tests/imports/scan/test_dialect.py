@@ -266,3 +266,27 @@ def test_a_blank_behind_some_delimiters_is_part_of_the_value(text: str) -> None:
     data = text.encode()
     dialect = detect(io.BytesIO(data), len(data))
     assert not dialect.spaced
+
+
+@pytest.mark.parametrize("delimiter", DELIMITERS)
+@pytest.mark.parametrize("header_row", [0, 1])
+def test_lines_that_stand_in_quotes_are_rows(delimiter: str, header_row: int) -> None:
+    rows = [["Id", "Name", "Mail"], ["1", f'""Lee{delimiter} Ann""', "x"], ["2", "Bo", ""]]
+    data = "".join(f'"{delimiter.join(row)}"\n' for row in rows).encode()
+    dialect = detect(io.BytesIO(data), len(data), DialectHints(header_row=header_row))
+    assert (dialect.wrapped, dialect.delimiter) == (True, delimiter)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"Name"\n"Lee, Ann"\n"Ng, Bo"\n',
+        '"Lee, Ann"\n"Ng, Bo"\n',
+        '"Id","Name"\n"1","Lee, Ann"\n',
+        '"Place"\n"1 Main St, Springfield, US"\n"2 Oak St, Springfield, US"\n',
+        '"Id,Name,Mail"\n1,Lee,x\n',
+        '"Id,Name,Mail"\n',
+    ],
+)
+def test_values_in_quotes_are_no_lines_in_quotes(text: str) -> None:
+    assert not detected(text.encode()).wrapped
