@@ -88,7 +88,7 @@ class Source:
         """The well-formed records that begin on these lines, in order."""
         if self.absorb_extra or self.json_lines:  # a record is not the text of that line
             return records_of(self.chunks(), lines)
-        return records_on(self.file, self.dialect, lines)
+        return records_on(self.file, self.dialect, lines, self.width)
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks of the file from its beginning."""

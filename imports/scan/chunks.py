@@ -59,8 +59,8 @@ class Chunk:
     end of the last. malformed: those that are not in data, in order. consumed: bytes of the source
     read so far. blank: physical lines of the rows that have no value in any cell; they are in
     neither. repeated: likewise of the header once more. footers: likewise records at the file's
-    end that are no rows. requoted: physical lines of the records in which quotes within a value
-    were doubled.
+    end that are no rows. requoted: physical lines of the records whose quotes were mended, see
+    `rewriting`.
     """
 
     data: bytes

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final
+import re
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,43 +11,20 @@ from numpy.typing import NDArray
 from imports.issues import Code
 from imports.scan import cells, fitting
 from imports.scan.chunks import ScanLimits
-from imports.scan.inner_quotes import requoted
 from imports.scan.record_bounds import Bools, Ints, RecordBounds
+from imports.scan.rewriting import absorb, with_meant_quotes
+from imports.scan.verdicts import (
+    BLANK,
+    BLANK_ROW,
+    GOOD,
+    NUMBER,
+    REPEATED,
+    Examined,
+    largest_cell,
+)
 
-GOOD: Final = 0
-BLANK: Final = 1  # a line, which is no record
-BLANK_ROW: Final = 2  # a record without a value
-REPEATED: Final = 3  # the header once more
-ORDER: Final = (
-    Code.TOO_FEW_CELLS,
-    Code.TOO_MANY_CELLS,
-    Code.CELL_TOO_LARGE,
-    Code.OPEN_QUOTE,
-    Code.BAD_QUOTE,
-    Code.BAD_ENCODING,
-    Code.NUL_BYTE,
-    Code.ROW_TOO_LARGE,
-)  # a later code explains a record better than an earlier one
-FIRST_CODE: Final = 4
-_NUMBER: Final = {code: number for number, code in enumerate(ORDER, start=FIRST_CODE)}
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """The records of a buffer with a verdict for each: GOOD, BLANK, BLANK_ROW, REPEATED or the
-    number of a code. requoted: the indices of those whose inner quotes were doubled."""
-
-    data: bytes
-    start: Ints
-    end: Ints
-    first: Ints
-    cells: Ints
-    codes: NDArray[np.uint8]
-    delimiter: str
-    columns: int
-    limits: ScanLimits
-    quote: str
-    requoted: list[int] = field(default_factory=list)
+_RULED = b"-=_+:"
+_RULER = re.compile(rb"[-=_+:]{2,}")
 
 
 def examine(
@@ -82,10 +58,11 @@ def examine(
         limits,
         quote,
     )
-    examined = _with_inner_quotes(_without_blanks(examined, bounds.blanks))
+    named = columns if named is None else named
+    examined = with_meant_quotes(_without_blanks(examined, bounds.blanks), named)
     if absorb_extra and quote:
-        return _absorb(examined)
-    return _fitted(examined, columns if named is None else named)
+        return absorb(examined)
+    return _fitted(examined, named)
 
 
 def _codes(
@@ -97,16 +74,17 @@ def _codes(
     quote: str,
 ) -> NDArray[np.uint8]:
     codes = np.zeros(bounds.first.size, np.uint8)
-    codes[bounds.cells < columns] = _NUMBER[Code.TOO_FEW_CELLS]
-    codes[bounds.cells > columns] = _NUMBER[Code.TOO_MANY_CELLS]
-    codes[_with_large_cell(data, bounds, delimiter, limits, quote)] = _NUMBER[Code.CELL_TOO_LARGE]
-    codes[bounds.broken] = _NUMBER[Code.OPEN_QUOTE]
-    codes[bounds.misplaced] = _NUMBER[Code.BAD_QUOTE]
-    codes[_ill_encoded(data, bounds)] = _NUMBER[Code.BAD_ENCODING]
-    codes[_with_nul(data, bounds)] = _NUMBER[Code.NUL_BYTE]
-    codes[bounds.end - bounds.start > limits.record] = _NUMBER[Code.ROW_TOO_LARGE]
+    codes[bounds.cells < columns] = NUMBER[Code.TOO_FEW_CELLS]
+    codes[bounds.cells > columns] = NUMBER[Code.TOO_MANY_CELLS]
+    codes[_with_large_cell(data, bounds, delimiter, limits, quote)] = NUMBER[Code.CELL_TOO_LARGE]
+    codes[bounds.broken] = NUMBER[Code.OPEN_QUOTE]
+    codes[bounds.misplaced] = NUMBER[Code.BAD_QUOTE]
+    codes[_ill_encoded(data, bounds)] = NUMBER[Code.BAD_ENCODING]
+    codes[_with_nul(data, bounds)] = NUMBER[Code.NUL_BYTE]
+    codes[bounds.end - bounds.start > limits.record] = NUMBER[Code.ROW_TOO_LARGE]
     blank = _blank(data, bounds, delimiter, quote, columns)
     codes[blank[0]], codes[blank[1]] = BLANK, BLANK_ROW
+    codes[_rulers(data, bounds, delimiter, quote, columns)] = BLANK_ROW
     return codes
 
 
@@ -129,50 +107,16 @@ def _without_blanks(examined: Examined, blanks: Ints) -> Examined:
         return examined
     record = np.searchsorted(examined.end, blanks)
     good = examined.codes[record]
-    keeps = (_NUMBER[Code.TOO_FEW_CELLS], _NUMBER[Code.TOO_MANY_CELLS], GOOD)
+    keeps = (NUMBER[Code.TOO_FEW_CELLS], NUMBER[Code.TOO_MANY_CELLS], GOOD)
     blanks = blanks[np.isin(good, keeps)]
     data, start, end = fitting.without(examined.data, examined.start, examined.end, blanks)
     return replace(examined, data=data, start=start, end=end)
 
 
-def _with_inner_quotes(examined: Examined) -> Examined:
-    """Double the quotes of lines where nothing else is wrong with them, see `inner_quotes`."""
-    wrong = (_NUMBER[Code.BAD_QUOTE], _NUMBER[Code.OPEN_QUOTE])
-    records: dict[int, bytes] = {}
-    for index in np.flatnonzero(np.isin(examined.codes, wrong)).tolist():
-        text = raw_of(examined, index).decode("utf-8")
-        written = requoted(text, examined.delimiter, examined.quote, examined.columns)
-        if written is not None:
-            record = written.encode("utf-8")
-            largest = largest_cell(record, examined.delimiter, examined.quote)[1]
-            if largest <= examined.limits.cell:
-                records[index] = record + b"\n"
-    if not records:
-        return examined
-    codes, counts = examined.codes.copy(), examined.cells.copy()
-    codes[list(records)], counts[list(records)] = GOOD, examined.columns
-    examined = replace(examined, codes=codes, cells=counts, requoted=list(records))
-    return _respliced(examined, records)
-
-
-def _respliced(examined: Examined, records: Mapping[int, bytes]) -> Examined:
-    """The data with other bytes for some records. records: by index in order, with line feeds."""
-    start, end = examined.start, examined.end
-    sizes = end - start + 1
-    parts: list[bytes] = []
-    at = 0
-    for index, record in records.items():
-        parts += [examined.data[at : start[index]], record]
-        at, sizes[index] = int(end[index]) + 1, len(record)
-    ends = np.cumsum(sizes)
-    data = b"".join([*parts, examined.data[at:]])
-    return replace(examined, data=data, start=ends - sizes, end=ends - 1)
-
-
 def _fitted(examined: Examined, named: int) -> Examined:
     """Cut blank cells beyond the header's, and fill up nameless columns at the end."""
     codes = examined.codes
-    long = np.flatnonzero(codes == _NUMBER[Code.TOO_MANY_CELLS])
+    long = np.flatnonzero(codes == NUMBER[Code.TOO_MANY_CELLS])
     if long.size:
         surplus = examined.cells[long] - examined.columns
         padded = fitting.padding(examined.data, examined.end[long], surplus, examined.delimiter)
@@ -180,7 +124,7 @@ def _fitted(examined: Examined, named: int) -> Examined:
         dropped = fitting.last_offsets(examined.end[long[padded]], surplus[padded])
         data, start, end = fitting.without(examined.data, examined.start, examined.end, dropped)
         examined = replace(examined, data=data, start=start, end=end)
-    short = (codes == _NUMBER[Code.TOO_FEW_CELLS]) & (examined.cells >= named)
+    short = (codes == NUMBER[Code.TOO_FEW_CELLS]) & (examined.cells >= named)
     if short.any():
         codes[short] = GOOD
         lacking = np.where(short, examined.columns - examined.cells, 0)
@@ -197,16 +141,6 @@ def _with_large_cell(
     large = np.flatnonzero(bounds.end - bounds.start > limits.cell).tolist()
     records = ((i, data[bounds.start[i] : bounds.end[i]]) for i in large)
     return [i for i, raw in records if largest_cell(raw, delimiter, quote)[1] > limits.cell]
-
-
-def largest_cell(raw: bytes, delimiter: str, quote: str) -> tuple[int, int]:
-    """Number (from 1) and bytes of a record's largest cell."""
-    sizes = [
-        len(cell.encode("utf-8", "surrogateescape"))
-        for cell in cells.split(raw.decode("utf-8", "surrogateescape"), delimiter, quote)
-    ]
-    largest = max(sizes)
-    return sizes.index(largest) + 1, largest
 
 
 def _ill_encoded(data: bytes, bounds: RecordBounds) -> list[int]:
@@ -258,6 +192,28 @@ def _blank(
     return lines, rows
 
 
+def _rulers(
+    data: bytes, bounds: RecordBounds, delimiter: str, quote: str, columns: int
+) -> list[int]:
+    """Rows that only draw a line, as database clients do below the header: `----+------`."""
+    if columns == 1 or not any(bytes([sign]) * 2 in data for sign in _RULED):
+        return []
+    signs = _RULED + b" \t|" + (delimiter + quote).encode()
+    marks = np.frombuffer(data, np.uint8)
+    candidates = np.arange(bounds.start.size)
+    for place in (bounds.start, (bounds.start + bounds.end) // 2, bounds.end - 1):
+        at = np.maximum(place[candidates], bounds.start[candidates])
+        candidates = candidates[_is_one_of(signs, marks[at])]
+    rows = []
+    for i in candidates.tolist():
+        raw = data[bounds.start[i] : bounds.end[i]]
+        raw = raw.replace(quote.encode(), b"") if quote else raw
+        filled = [cell for part in raw.split(delimiter.encode()) if (cell := part.strip(b" \t|"))]
+        if all(map(_RULER.fullmatch, filled)) and sum(map(len, filled)) > 3:
+            rows.append(i)
+    return rows
+
+
 def _has_value(raw: bytes, delimiter: str, quote: str) -> bool:
     if not quote or quote.encode() not in raw:
         return False
@@ -268,30 +224,3 @@ def _is_one_of(signs: bytes, values: NDArray[np.uint8]) -> Bools:
     table = np.zeros(256, np.bool_)
     table[list(signs)] = True
     return table[values]
-
-
-def _absorb(examined: Examined) -> Examined:
-    """Join the surplus cells of otherwise well-formed records with their last cell."""
-    surplus = np.flatnonzero(examined.codes == _NUMBER[Code.TOO_MANY_CELLS]).tolist()
-    if not surplus:
-        return examined
-    codes = examined.codes.copy()
-    records: dict[int, bytes] = {}
-    for index in surplus:
-        records[index], fits = _absorbed(examined, index)
-        codes[index] = GOOD if fits else _NUMBER[Code.CELL_TOO_LARGE]
-    return _respliced(replace(examined, codes=codes), records)
-
-
-def _absorbed(examined: Examined, index: int) -> tuple[bytes, bool]:
-    """The record rewritten with its line end, and whether the joined cell is small enough."""
-    raw, delimiter, quote = raw_of(examined, index), examined.delimiter, examined.quote
-    values = cells.split(raw.decode("utf-8"), delimiter, quote)
-    head, last = values[: examined.columns - 1], ",".join(values[examined.columns - 1 :])
-    record = delimiter.join(cells.quoted(value, delimiter, quote) for value in [*head, last])
-    return record.encode("utf-8") + b"\n", len(last.encode("utf-8")) <= examined.limits.cell
-
-
-def raw_of(examined: Examined, index: int) -> bytes:
-    """Return a record without its line end."""
-    return examined.data[examined.start[index] : examined.end[index]]

@@ -12,20 +12,38 @@ from imports.scan.decoding import CleanStream
 from imports.scan.dialect import Dialect
 from imports.scan.inner_quotes import requoted, without_inner
 from imports.scan.record_bounds import NEWLINE, Ints
+from imports.scan.rewriting import SURELY_SEVERAL
+from imports.scan.wrapping import stands_in_quotes, unwrapped
 
 _BLOCK = 2 << 20
 
 
-def records_on(source: BinaryIO, dialect: Dialect, lines: Ints) -> Iterator[tuple[int, bytes]]:
+def records_on(
+    source: BinaryIO, dialect: Dialect, lines: Ints, columns: int = 0
+) -> Iterator[tuple[int, bytes]]:
     """Yield each of the lines with the record that begins on it, without its line end.
 
     lines: physical lines, sorted, on each of which a well-formed record begins. Up to them only
-    line feeds are counted, which is several times as fast as a scan.
+    line feeds are counted, which is several times as fast as a scan. columns: of a record; 0 where
+    that is not known.
     """
     text = _Text(CleanStream(source, dialect))
     for line in lines.tolist():
         text.go_to(line)
-        yield line, text.record(dialect.delimiter, dialect.quote)
+        raw = text.record(dialect.delimiter, dialect.quote)
+        yield line, _as_meant(raw, dialect.delimiter, dialect.quote, columns)
+
+
+def _as_meant(raw: bytes, delimiter: str, quote: str, columns: int) -> bytes:
+    """The record with its quotes mended as the scan mends them."""
+    if not quote or quote.encode() not in raw:
+        return raw
+    text = raw.decode("utf-8", "surrogateescape")
+    if columns >= SURELY_SEVERAL and stands_in_quotes(text, quote):
+        written: str | None = unwrapped(text, quote)
+    else:
+        written = requoted(text, delimiter, quote, columns=0)
+    return raw if written is None else written.encode("utf-8", "surrogateescape")
 
 
 def records_of(chunks: Iterator[Chunk], lines: Ints) -> Iterator[tuple[int, bytes]]:
@@ -62,11 +80,7 @@ class _Text:
         """Return the record that begins on the current line."""
         while (end := self._end(delimiter, quote)) is None and not self._ended:
             self._read_on()
-        raw = self._buffer[int(self._starts[0]) : end]
-        if not quote or quote.encode() not in raw:
-            return raw
-        written = requoted(raw.decode("utf-8", "surrogateescape"), delimiter, quote, columns=0)
-        return raw if written is None else written.encode("utf-8", "surrogateescape")
+        return self._buffer[int(self._starts[0]) : end]
 
     def _end(self, delimiter: str, quote: str) -> int | None:
         """Return where the record's line feed is; None if it is not in the buffer."""

@@ -33,11 +33,12 @@ from imports.scan.chunks import (
 )
 from imports.scan.decoding import CleanStream
 from imports.scan.dialect import Dialect
-from imports.scan.examining import BLANK_ROW, GOOD, REPEATED, Examined, examine
+from imports.scan.examining import examine
 from imports.scan.footer import FooterRule, without_footers
 from imports.scan.heading import BLOCK, Header, ReadPosition, take_header
 from imports.scan.malformed import explain, oversized
 from imports.scan.record_bounds import Ints, find_records
+from imports.scan.verdicts import BLANK_ROW, GOOD, REPEATED, Examined
 
 __all__ = [
     "DEFAULT_LIMITS",

@@ -165,6 +165,14 @@ def with_inner_quotes(record: str, columns: int) -> list[str] | None:
     return [value.replace("q", '"') for value in values[: cells - padding]]
 
 
+def within_quotes(record: str, columns: int) -> str:
+    """What is in the quotes around a whole row of several values; nothing where there is none."""
+    inside = record[1:-1].replace('""', '"')
+    if columns < 3 or not record.startswith('"') or "\n" in "".join(inside.split('"')[::2]):
+        return ""
+    return inside if judged(without_blanks(inside), ",") == ("good", columns) else ""
+
+
 def fitted(record: str, columns: int) -> tuple[str, int]:
     """The record without surplus commas at its end, and the number of its cells."""
     _, cells = judged(record, ",")
@@ -172,6 +180,15 @@ def fitted(record: str, columns: int) -> tuple[str, int]:
     if surplus > 0 and record.endswith("," * surplus):
         return record[:-surplus], columns
     return record, cells
+
+
+def counted_cells(record: str, columns: int) -> tuple[str, Code | None]:
+    """The record as it is read, and what is wrong with the number of its cells."""
+    cut, cells = fitted(record, columns)
+    inside = within_quotes(record, columns) if cells == 1 else ""
+    if inside or cells == columns:
+        return inside or cut, None
+    return record, Code.TOO_FEW_CELLS if cells < columns else Code.TOO_MANY_CELLS
 
 
 def written_anew(record: str, columns: int, limits: ScanLimits) -> bytes:
@@ -199,7 +216,6 @@ def modelled(body: str, columns: int, limits: ScanLimits) -> tuple[list, list]:
             end, text = at, lines[at]
         neat = without_blanks(text)
         verdict, _ = judged(neat, ",")
-        cut, cells = fitted(neat, columns)
         nothing = " \t\r\v\f" if columns == 1 or verdict != "good" else ' \t\r\v\f,"'
         values = "".join(next(csv.reader(io.StringIO(neat, "")), [])) if verdict == "good" else "x"
         if not text.strip(" \t\r\v\f") or (not text.strip(nothing) and not values.strip()):
@@ -212,11 +228,12 @@ def modelled(body: str, columns: int, limits: ScanLimits) -> tuple[list, list]:
             cuts.append((at + 2, Code.BAD_QUOTE if verdict == "bad" else Code.OPEN_QUOTE))
         elif any(len(cell) > limits.cell for cell in next(csv.reader(io.StringIO(neat, "")))):
             cuts.append((at + 2, Code.CELL_TOO_LARGE))
-        elif cells != columns:
-            few = cells < columns
-            cuts.append((at + 2, Code.TOO_FEW_CELLS if few else Code.TOO_MANY_CELLS))
         else:
-            good.append((at + 2, cut.encode()))
+            record, code = counted_cells(neat, columns)
+            if code is None:
+                good.append((at + 2, record.encode()))
+            else:
+                cuts.append((at + 2, code))
         at = end + 1
     return good, cuts
 
@@ -382,6 +399,49 @@ def test_a_quote_with_text_on_both_sides_is_text_and_told(line, values, chunk_by
     assert not result.cuts
     requoted = [line for chunk in result.chunks for line in chunk.requoted.tolist()]
     assert requoted == [2, 5]
+
+
+@pytest.mark.parametrize("chunk_bytes", [5, 1 << 20])
+@pytest.mark.parametrize("behind", ["", ";;;", " "])
+def test_a_row_that_stands_in_quotes_as_a_whole_is_read_and_told(behind, chunk_bytes):
+    data = f'a,b,c\n1,x,y\n"2,""Lee, Ann"",z"{behind}\n3,"p, q",r\n'.encode()
+    result = run(data, 3, chunk_bytes=chunk_bytes)
+    assert result.rows == [["1", "x", "y"], ["2", "Lee, Ann", "z"], ["3", "p, q", "r"]]
+    assert [line for chunk in result.chunks for line in chunk.requoted.tolist()] == [3]
+
+
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [("a,b", '"Lee, Ann"'), ("a,b,c", '"Lee, Ann"'), ("a,b,c", '"a, b, c, d"')],
+)
+def test_one_value_in_quotes_is_no_row_of_several(header, line):
+    result = run(f"{header}\n{line}\n".encode(), header.count(",") + 1)
+    assert result.codes == [(2, Code.TOO_FEW_CELLS)]
+
+
+@pytest.mark.parametrize("chunk_bytes", [5, 1 << 20])
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"--","--","--"',
+        "--,----,---",
+        "----+------+---",
+        "=====,==,==",
+        " ---- , -- ,--",
+        ":--,:--:,--:",
+    ],
+)
+def test_a_line_drawn_below_the_header_is_no_row(line, chunk_bytes):
+    result = run(f"a,b,c\n{line}\n1,2,3\n".encode(), 3, chunk_bytes=chunk_bytes)
+    assert result.rows == [["1", "2", "3"]]
+    assert [line for chunk in result.chunks for line in chunk.blank.tolist()] == [2]
+    assert not result.cuts
+
+
+@pytest.mark.parametrize("line", ["-,-,-", "1,--,--", "--,,", "a--b,--,--", "+1,-2,=3"])
+def test_a_row_of_dashes_for_missing_values_is_a_row(line):
+    result = run(f"a,b,c\n{line}\n".encode(), 3)
+    assert result.rows == [line.split(",")]
 
 
 @pytest.mark.parametrize(
