@@ -196,12 +196,12 @@ def _rulers(
     data: bytes, bounds: RecordBounds, delimiter: str, quote: str, columns: int
 ) -> list[int]:
     """Rows that only draw a line, as database clients do below the header: `----+------`."""
-    if columns == 1 or not any(bytes([sign]) * 2 in data for sign in _RULED):
+    if columns == 1:
         return []
     signs = _RULED + b" \t|" + (delimiter + quote).encode()
     marks = np.frombuffer(data, np.uint8)
-    candidates = np.arange(bounds.start.size)
-    for place in (bounds.start, (bounds.start + bounds.end) // 2, bounds.end - 1):
+    candidates = np.flatnonzero(_is_one_of(signs, marks[bounds.start]))
+    for place in (bounds.end - 1, (bounds.start + bounds.end) // 2):
         at = np.maximum(place[candidates], bounds.start[candidates])
         candidates = candidates[_is_one_of(signs, marks[at])]
     rows = []
