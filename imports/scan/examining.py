@@ -13,6 +13,7 @@ from imports.scan import cells, fitting
 from imports.scan.chunks import ScanLimits
 from imports.scan.record_bounds import Bools, Ints, RecordBounds
 from imports.scan.rewriting import absorb, with_meant_quotes
+from imports.scan.shifted import UsualRow
 from imports.scan.verdicts import (
     BLANK,
     BLANK_ROW,
@@ -37,12 +38,14 @@ def examine(
     quote: str = '"',
     named: int | None = None,
     header: bytes = b"",
+    usual: UsualRow | None = None,
 ) -> Examined:
     """Examine each of the records, and even out their harmless differences.
 
     With `absorb_extra`, rewrite those with surplus cells. quote: "" where quotes are text; no cells
     are joined then, as the result could not be quoted. named: columns up to the last that has a
     name; a row may lack those after it. header: its record, which files joined together repeat.
+    usual: of the file's rows, see `shifted`.
     """
     codes = _codes(data, bounds, delimiter, columns, limits, quote)
     codes[_repeating(data, bounds, header)] = REPEATED
@@ -62,7 +65,7 @@ def examine(
     examined = with_meant_quotes(_without_blanks(examined, bounds.blanks), named)
     if absorb_extra and quote:
         return absorb(examined)
-    return _fitted(examined, named)
+    return _fitted(examined, named, usual or UsualRow())
 
 
 def _codes(
@@ -113,13 +116,14 @@ def _without_blanks(examined: Examined, blanks: Ints) -> Examined:
     return replace(examined, data=data, start=start, end=end)
 
 
-def _fitted(examined: Examined, named: int) -> Examined:
+def _fitted(examined: Examined, named: int, usual: UsualRow) -> Examined:
     """Cut blank cells beyond the header's, and fill up nameless columns at the end."""
     codes = examined.codes
     long = np.flatnonzero(codes == NUMBER[Code.TOO_MANY_CELLS])
-    if long.size:
-        surplus = examined.cells[long] - examined.columns
-        padded = fitting.padding(examined.data, examined.end[long], surplus, examined.delimiter)
+    surplus = examined.cells[long] - examined.columns
+    padded = fitting.padding(examined.data, examined.end[long], surplus, examined.delimiter)
+    padded &= ~np.isin(long, usual.shifted(examined, long[padded]))
+    if padded.any():
         codes[long[padded]] = GOOD
         dropped = fitting.last_offsets(examined.end[long[padded]], surplus[padded])
         data, start, end = fitting.without(examined.data, examined.start, examined.end, dropped)

@@ -38,6 +38,7 @@ from imports.scan.footer import FooterRule, without_footers
 from imports.scan.heading import BLOCK, Header, ReadPosition, take_header
 from imports.scan.malformed import explain, oversized
 from imports.scan.record_bounds import Ints, find_records
+from imports.scan.shifted import UsualRow
 from imports.scan.verdicts import BLANK_ROW, GOOD, REPEATED, Examined
 
 __all__ = [
@@ -100,7 +101,7 @@ def _scanned(
     spaced = dialect.spaced and not absorb_extra  # a text with ", " stays as it is
     header = take_header(stream, dialect, limits, position, min(chunk_bytes, BLOCK))
     raw = header.raw if columns > 1 else b""
-    final = False
+    usual, final = UsualRow(), False
     while not final:
         block = stream.read(max(chunk_bytes, len(position.carry)))
         final = not block
@@ -109,7 +110,16 @@ def _scanned(
             buffer += b"\n"
         bounds = find_records(buffer, delimiter, limits.record, final, quote, columns, spaced)
         examined = examine(
-            buffer, bounds, delimiter, columns, limits, absorb_extra, quote, header.named, raw
+            buffer,
+            bounds,
+            delimiter,
+            columns,
+            limits,
+            absorb_extra,
+            quote,
+            header.named,
+            raw,
+            usual,
         )
         yield from _chunks(examined, position.line, stream.consumed)
         position.carry, position.line = buffer[bounds.rest :], position.line + bounds.lines

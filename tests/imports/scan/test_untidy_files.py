@@ -66,6 +66,40 @@ def test_a_surplus_value_is_still_one_too_many() -> None:
     assert chunk.malformed[0].raw == b"1,A,B,c,,x"
 
 
+@pytest.mark.parametrize("chunk_bytes", [7, 90, 1 << 20])
+@pytest.mark.parametrize("at", [2, 3, 4])
+def test_a_delimiter_too_many_within_a_row_is_no_padding(at: int, chunk_bytes: int) -> None:
+    rows = [f"s{n},Ann,Lee,7{n},a{n}@oak.example," for n in range(30)]
+    values = rows[20].split(",")
+    shifted = ",".join([*values[:at], "", *values[at:]])
+    text = HEADER.replace("Email", "Room,Email,Note") + "".join(
+        row + "\n" for row in [*rows[:20], shifted, rows[21] + ",", *rows[22:]]
+    )
+    records, malformed, _ = read(text, 6, chunk_bytes=chunk_bytes)
+    assert malformed == [(22, Code.TOO_MANY_CELLS)]
+    assert records == [*rows[:20], *rows[21:]]
+
+
+@pytest.mark.parametrize("chunk_bytes", [7, 90, 1 << 20])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "s9,,Lee,79,a@oak.example,,",  # no first name
+        "s9,,,,,,",
+        "s9,,Lee,79,a@oak.example,new,",  # the first note
+        "s9,Ann,Lee,79,a@oak.example,,,,",
+    ],
+)
+def test_padding_behind_one_row_is_padding(row: str, chunk_bytes: int) -> None:
+    rows = [f"s{n},Ann,Lee,7{n},a{n}@oak.example," for n in range(9)]
+    text = HEADER.replace("Email", "Room,Email,Note") + "".join(
+        f"{line}\n" for line in [*rows, row]
+    )
+    records, malformed, _ = read(text, 6, chunk_bytes=chunk_bytes)
+    assert malformed == []
+    assert records[-1].split(",") == row.split(",")[:6]
+
+
 def test_nameless_columns_behind_the_header_need_no_cells() -> None:
     records, malformed, _ = read("Id,First,,\n1,A\n2,B,,\n3,C,x\n4\n", 4)
     assert records == ["1,A,,", "2,B,,", "3,C,x,"]
