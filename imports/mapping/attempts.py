@@ -98,13 +98,21 @@ def _fitted(records: list[Record]) -> list[Record]:
     """The records without blank cells beyond the usual width, such as padding leaves."""
     if not records:
         return records
-    width = usual_width([record.cells for record in records])
+    width = _without_padding([record.cells for record in records])
     return [
         record
         if len(record.cells) <= width or any(map(str.strip, record.cells[width:]))
         else Record(record.line, record.cells[:width])
         for record in records
     ]
+
+
+def _without_padding(rows: Sequence[Sequence[str]]) -> int:
+    """The usual width; the header's, where each row has only blank cells beyond it."""
+    width = usual_width(rows)
+    usual = [row for row in rows if len(row) == width]
+    filled = max(max(at for at, cell in enumerate(["x", *row]) if cell.strip()) for row in usual)
+    return len(rows[0]) if filled <= len(rows[0]) < width and len(rows[0]) > 1 else width
 
 
 def records_of(lines: Sequence[str], at: int, delimiter: str, quote: str) -> Iterator[Record]:

@@ -22,6 +22,7 @@ _KINDS = (
     ("date", re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?")),
     ("number", re.compile(r"[-+]?[\d.,']*\d[\d.,']*%?")),
     ("email", re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")),
+    ("address", re.compile(r"(?i)(?:https?://|www\.)\S+")),
     ("flag", re.compile(r"(?i)true|false|yes|no|[yntfjx]")),
     ("code", re.compile(r"(?=.*\d)[A-Za-z0-9_.:/#-]+")),
 )
@@ -61,7 +62,7 @@ def usual_width(rows: Sequence[Row]) -> int:
 
 
 def kind_of(cell: str) -> str:
-    """What a cell looks like: blank, date, number, email, flag, code or text."""
+    """What a cell looks like: blank, date, number, email, address (web), flag, code or text."""
     cell = cell.strip()
     if not cell:
         return "blank"
@@ -79,9 +80,21 @@ def _first(rows: Sequence[Row], width: int) -> int:
     usual = _usual_filled([row for row in rows if len(row) == width])
     for at, row in enumerate(rows[:_SEARCHED]):
         wide = len(row) == width or (len(row) == width - 1 and _like_header(row))
-        if wide and _filled(row) * 2 > usual and not _ruler(row) and not _parameter(row, usual):
+        if (
+            wide
+            and not _is_title(row, rows[at + 1 : at + 2])
+            and _filled(row) * 2 > usual
+            and not _ruler(row)
+            and not _parameter(row, usual)
+        ):
             return at
     return next((at for at, row in enumerate(rows) if len(row) == width), 0)
+
+
+def _is_title(row: Row, following: Sequence[Row]) -> bool:
+    """Whether a record has only its first value, and the next one, as wide, has several."""
+    alone = _filled(row) == 1 and bool(row[0].strip())
+    return alone and any(len(each) == len(row) and _filled(each) > 2 for each in following)
 
 
 def _parameter(row: Row, usual: int) -> bool:
@@ -119,13 +132,13 @@ def _header_votes(head: Row, below: Sequence[Row]) -> float:
 
 def _vote(cell: str, column: Sequence[str]) -> float:
     kind, below = kind_of(cell), _column_kind(column)
-    if kind in ("date", "email"):
+    if kind in ("date", "email", "address"):
         return -3.0
     if kind == "number":
         return -2.0 if below in ("number", None) else -1.0
     if kind in ("blank", "flag"):
         return -0.3
-    if below in ("date", "number", "email", "flag"):
+    if below in ("date", "number", "email", "address", "flag"):
         return 1.0
     if cell in column:
         return -1.5

@@ -215,3 +215,24 @@ def test_a_stray_quote_in_the_header_hides_no_name(at: int) -> None:
     names[at] = f'"{names[at]}'
     sniffed = of((",".join(names) + '\n1,"Lee, Ann",a@x.org\n2,Bo,b@x.org\n').encode())
     assert (sniffed.columns, sniffed.header_row) == (("Id", "Name", "Mail"), 1)
+
+
+def test_padding_behind_each_row_makes_no_column() -> None:
+    sniffed = of(b"# Code; Title; Credits\nBIO101; Cells; 3; ; \nBIO102; Genes; ; ; \n")
+    assert (sniffed.columns, sniffed.header_row) == (("# Code", "Title", "Credits"), 1)
+    assert sniffed.first_rows == (("BIO101", "Cells", "3"), ("BIO102", "Genes", ""))
+
+
+def test_an_address_of_a_page_is_no_name_of_a_column() -> None:
+    rows = (
+        b"Magic,Nick,http://a.example/x\nZoo,Alex,http://a.example/y\nNow,Jo,http://a.example/z\n"
+    )
+    assert of(rows).header_row == 0
+    assert of(b"Talk,Speaker,Page\n" + rows).header_row == 1
+
+
+def test_a_title_is_none_however_few_values_the_rows_have() -> None:
+    text = "Meetings,,,,\nName,Date,Group,Purpose,\nAnn,Oct-14,Oak,Talk,\n" + ",,Elm,,\n" * 9
+    sniffed = of(text.encode())
+    assert (sniffed.skip_rows, sniffed.header_row) == (1, 1)
+    assert sniffed.columns[:4] == ("Name", "Date", "Group", "Purpose")
