@@ -59,14 +59,20 @@ def opened(
         if header is None or not reading.header_row:
             raise
         raise explained(refusal, dialect, header) from refusal
-    mapping = _doubted(mapping, dialect)
-    if dialect.wrapped:
-        warning = warn_of_wrapped_lines(header.line)
-        mapping = replace(mapping, warnings=(warning, *mapping.warnings))
+    mapping = _doubted(_with_lines_unwrapped(mapping, dialect, header), dialect)
     if not reading.header_row:
         first = read_header(file, replace(dialect, header_row=1)).cells
         mapping = _with_header_doubted(mapping, first, _names(feed, record_type, None))
     return dialect, mapping
+
+
+def _with_lines_unwrapped(
+    mapping: ColumnMapping, dialect: Dialect, header: Header
+) -> ColumnMapping:
+    if not dialect.wrapped:
+        return mapping
+    warning = warn_of_wrapped_lines(header.line)
+    return replace(mapping, warnings=(warning, *mapping.warnings))
 
 
 def _with_header_doubted(

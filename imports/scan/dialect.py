@@ -98,8 +98,7 @@ def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dial
     lines = re.split(r"\r\n|\r|\n" if line_end == "cr" else r"\r?\n", texts[0])
     named = named_delimiter(lines)
     hints = replace(hints, skip_rows=max(hints.skip_rows, 1 if named else 0))
-    sample = lines[hints.skip_rows : hints.skip_rows + _RECORDS][: -1 if size > _HEAD else None]
-    wrapped = wrapping.are_surely_wrapped(sample, hints.quote, DELIMITERS)
+    wrapped = _are_wrapped(lines, hints)
     if wrapped:
         lines = [wrapping.unwrapped(line, hints.quote) for line in lines]
     voters = _voters(lines, hints)
@@ -126,6 +125,13 @@ def _is_spaced(records: Sequence[str], delimiter: str) -> bool:
     count = text.count(delimiter)
     blank, last = text.count(f"{delimiter} "), text.count(f"{delimiter}\n")
     return delimiter != " " and blank > 0 and blank + last == count
+
+
+def _are_wrapped(lines: Sequence[str], hints: DialectHints) -> bool:
+    """Whether the lines stand in quotes as a whole. The last of the sample may be cut."""
+    sample = lines[hints.skip_rows : hints.skip_rows + _RECORDS]
+    sample = sample[:-1] if len(sample) > 2 else sample
+    return wrapping.are_surely_wrapped(sample, hints.quote, DELIMITERS)
 
 
 def _is_escaped(text: str, quote: str) -> bool:
