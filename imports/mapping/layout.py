@@ -17,6 +17,7 @@ Row = Sequence[str]
 
 _SEARCHED = 60  # records in which the header is looked for
 _COMPARED = 40  # rows
+_FIGURES = 10  # of a number that counts on
 _SEPARATOR = re.compile(r"[-=_*~+. ]{3,}")
 _KINDS = (
     ("date", re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?")),
@@ -125,9 +126,24 @@ def _header_votes(head: Row, below: Sequence[Row]) -> float:
     votes = sum(1.5 * names_a_column(cell) for cell in filled)
     if len({cell.lower() for cell in filled}) < len(filled):
         votes -= 0.5
+    counted = _counted(head) if not any(map(_counted, below)) else set()
     for at, cell in enumerate(head):
-        votes += _vote(cell.strip(), [row[at].strip() for row in below if at < len(row)])
+        if at not in counted:
+            votes += _vote(cell.strip(), [row[at].strip() for row in below if at < len(row)])
     return votes
+
+
+def _counted(row: Row) -> set[int]:
+    """Columns whose values count on by one, at least three of them: weeks, or years."""
+    cells = [cell.strip() for cell in row]
+    figures = [int(cell) if cell.isdecimal() and len(cell) < _FIGURES else None for cell in cells]
+    triples = zip(figures, figures[1:], figures[2:], strict=False)
+    runs = [
+        at
+        for at, (low, middle, high) in enumerate(triples)
+        if low is not None and (middle, high) == (low + 1, low + 2)
+    ]
+    return {at + step for at in runs for step in range(3)}
 
 
 def _vote(cell: str, column: Sequence[str]) -> float:

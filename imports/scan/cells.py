@@ -76,7 +76,7 @@ def split_unbalanced(line: str, delimiter: str, quote: str) -> list[str]:
 @lru_cache
 def _enclosed(delimiter: str, quote: str) -> re.Pattern[str]:
     sign, end = re.escape(quote), re.escape(delimiter)
-    return re.compile(rf" *{sign}((?:[^{sign}]|{sign}{sign})*){sign} *(?={end}|\Z)")
+    return re.compile(rf" *{sign}([^{sign}]*(?:{sign}{sign}[^{sign}]*)*){sign} *(?={end}|\Z)")
 
 
 def quoted(value: str, delimiter: str, quote: str = QUOTE) -> str:

@@ -24,7 +24,9 @@ def _inner(delimiter: str, quote: str) -> re.Pattern[str]:
 @lru_cache
 def _cell(delimiter: str, quote: str) -> re.Pattern[str]:
     mark, end = re.escape(quote), re.escape(delimiter)
-    return re.compile(rf" *{mark}((?:[^{mark}]|{mark}{mark})*){mark} *(?={end}|\Z)|[^{mark}{end}]*")
+    return re.compile(
+        rf" *{mark}([^{mark}]*(?:{mark}{mark}[^{mark}]*)*){mark} *(?={end}|\Z)|[^{mark}{end}]*"
+    )
 
 
 def without_inner(text: str, delimiter: str, quote: str) -> str:

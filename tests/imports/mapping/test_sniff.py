@@ -236,3 +236,11 @@ def test_a_title_is_none_however_few_values_the_rows_have() -> None:
     sniffed = of(text.encode())
     assert (sniffed.skip_rows, sniffed.header_row) == (1, 1)
     assert sniffed.columns[:4] == ("Name", "Date", "Group", "Purpose")
+
+
+def test_names_that_count_on_are_a_header() -> None:
+    assert of(b"Student,2019,2020,2021\nAnn,10,14,9\nBo,7,5,6\n").header_row == 1
+    assert of(b"Name,1,2,3,4\nAnn,10,14,9,\nBo,7,5,6,2\n").header_row == 1
+    assert of(b"Ann,1,2,3,x@a.org\nBo,4,5,6,y@a.org\n").header_row == 0
+    assert of(b"7,1,2,4\n8,4,5,9\n").header_row == 0
+    assert of(b"9" * 5000 + b",1\n2,3\n").header_row == 0
