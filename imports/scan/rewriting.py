@@ -23,10 +23,10 @@ def with_meant_quotes(examined: Examined, named: int) -> Examined:
 
     named: columns up to the last that has a name.
     """
-    wrong = (NUMBER[Code.BAD_QUOTE], NUMBER[Code.OPEN_QUOTE])
-    suspects = np.isin(examined.codes, wrong)
+    codes = examined.codes
+    suspects = (codes == NUMBER[Code.BAD_QUOTE]) | (codes == NUMBER[Code.OPEN_QUOTE])
     if named >= SURELY_SEVERAL:
-        suspects |= (examined.codes == NUMBER[Code.TOO_FEW_CELLS]) & (examined.cells == 1)
+        suspects |= (codes == NUMBER[Code.TOO_FEW_CELLS]) & (examined.cells == 1)
     records: dict[int, bytes] = {}
     for index in np.flatnonzero(suspects).tolist():
         written = _as_meant(raw_of(examined, index).decode("utf-8"), examined)
