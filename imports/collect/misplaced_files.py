@@ -8,7 +8,7 @@ from django.db import transaction
 
 from imports.arrivals.listing import Listing
 from imports.arrivals.names import DATA_ENDING, RESULT_ENDING, data_name, is_result
-from imports.collect import folders, receipt_files
+from imports.collect import folders, receipt_files, recognise
 from imports.collect.receipts import Receipt
 from imports.jobs import mail
 from imports.models import Sighting
@@ -26,7 +26,8 @@ def write_back(
 ) -> None:
     """Say beside each misplaced file why it is not imported, and remove what is left of others."""
     rows = Sighting.objects.filter(endpoint=endpoint, gone_at=None, verdict=MISPLACED)
-    misplaced = {row.path: row for row in rows if row.is_exact}
+    read = [row for row in rows if row.is_exact and not row.reason.endswith(recognise.LATER)]
+    misplaced = {row.path: row for row in read}
     for path, row in misplaced.items():
         folder, _, name = path.rpartition("/")
         listing = tree.get(folder)

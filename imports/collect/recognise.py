@@ -29,6 +29,8 @@ log = logs.get(__name__)
 _COMPARED = 200  # columns of a file
 _MOST = 20  # files that one round reads
 _NAMED = 5
+# Ends the reason of a misplaced file that a later round will read; till then it has no receipt.
+LATER = " The portal looks at its columns in a moment."
 
 Opened = Callable[[], AbstractContextManager[BinaryIO]]
 
@@ -85,10 +87,11 @@ def misplaced(
     unread = _MOST
     for file in files:
         reason = stored.get(file.path, "")
-        if not reason.startswith(file.reason) and unread:
-            unread -= 1
-            reason = f"{file.reason}{_folder_hint(jail, file.path, sizes[file.path], drops)}"
-        yield MisplacedFile(file.path, reason or file.reason)
+        if not reason.startswith(file.reason) or reason.endswith(LATER):
+            hint = _folder_hint(jail, file.path, sizes[file.path], drops) if unread else LATER
+            unread -= 1 if unread else 0
+            reason = f"{file.reason}{hint}"
+        yield MisplacedFile(file.path, reason)
 
 
 def _folder_hint(jail: Jail, path: str, size: int, drops: Collection[Drop]) -> str:

@@ -48,7 +48,7 @@ def _is_lost(folder: Folder, upload: Upload, templates: AccountTemplates) -> boo
     if uploads.name_in(folder, upload) not in templates.names or not upload.size:
         return False
     taken = ArrivalFile.objects.filter(tenant_id=folder.drop.tenant_id, source=upload.source)
-    return bool(upload.source) and not taken.exclude(sha256="").exists()
+    return bool(upload.source) and not taken.exists()
 
 
 def _show(folder: Folder, upload: Upload) -> None:

@@ -121,7 +121,7 @@ def _write_invalid(folder: Folder, arrival: Arrival, files: list[ArrivalFile]) -
 
 def _write_refusal(folder: Folder, arrival: Arrival) -> None:
     """Say beside a manifest that cannot be read why that is."""
-    decisions = arrival.decisions.filter(verdict=Verdict.INVALID_SCHEMA).order_by("-pk")
+    decisions = arrival.decisions.filter(verdict=Verdict.INVALID_SCHEMA)
     reason = decisions.values_list("reason", flat=True).first() or ""
     _write_manifest_receipt(folder, arrival, "refused", advice.UNREADABLE_MANIFEST, (), reason)
 

@@ -30,9 +30,7 @@ def current(tenant_id: int, names: Collection[str]) -> dict[str, Table]:
 
 def versions_of(job: ImportJob, spec: Spec) -> dict[str, int]:
     """The tables that the job runs with, name to version: as recorded, or the current versions."""
-    named = named_in(spec)
-    fresh = [name for name in named if name not in job.lookups]
-    versions = _current(job.tenant_id).filter(table__name__in=fresh)
+    versions = _current(job.tenant_id).filter(table__name__in=named_in(spec))
     return {**dict(versions.values_list("table__name", "number")), **job.lookups}
 
 

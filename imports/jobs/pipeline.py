@@ -133,7 +133,7 @@ def _fill_from_template(job: ImportJob, read_instructions: Instructions) -> None
 
 def _refused(job: ImportJob, folder: Path, refusal: FileRefused) -> None:
     """End the job of a file that cannot be read, or hold it where the template asks for that."""
-    if isinstance(refusal, HoldNeeded) and not (job.released_plan or job.dry_run):
+    if isinstance(refusal, HoldNeeded) and not job.dry_run:
         holds = limits.of_header(refusal.reasons, limits.MISSING_COLUMNS)
         nothing = outcome.ShownPlan({})
         outcome.hold(job, Plan(0, 0, 0, 0, 0, 0), Summary(), "", nothing, holds)

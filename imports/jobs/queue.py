@@ -22,12 +22,11 @@ from portal.spool import Spool
 State = ImportJob.State
 
 
-def ready(now: Now | None = None) -> QuerySet[ImportJob]:
+def ready() -> QuerySet[ImportJob]:
     """Jobs that may be claimed: waiting and due, or running with a lease that has run out."""
-    moment = now or Now()
     return ImportJob.objects.filter(
-        Q(state__in=ImportJob.WAITING_STATES, ready_at__lte=moment)
-        | Q(state=State.RUNNING, lease_until__lt=moment)
+        Q(state__in=ImportJob.WAITING_STATES, ready_at__lte=Now())
+        | Q(state=State.RUNNING, lease_until__lt=Now())
     )
 
 

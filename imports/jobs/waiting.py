@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from imports.issues import Code, Severity
+from imports.issues import Code
 from imports.models import ImportJob
 from imports.report.summary import Summary
 from portal.records.catalog import catalog
@@ -30,8 +30,7 @@ AGAIN = timedelta(seconds=60)
 
 def missing(summary: Summary) -> int:
     """How many times a row lacks a record that may still come."""
-    groups = (group for group in summary.groups() if group.severity == Severity.ERROR)
-    return sum(group.count for group in groups if group.code in CODES)
+    return sum(group.count for group in summary.groups() if group.code in CODES)
 
 
 def may_wait(job: ImportJob) -> bool:

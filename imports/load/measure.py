@@ -162,7 +162,7 @@ def last_size(job: ImportJob) -> int | None:
     )  # fmt: skip
     version = job.template_version
     earlier = earlier.filter(template_version__template=version.template_id if version else None)
-    newest_first = earlier.exclude(pk=job.pk).order_by("-finished_at")
+    newest_first = earlier.order_by("-finished_at")
     return newest_first.values_list("file_size", flat=True).first()
 
 

@@ -74,6 +74,8 @@ def test_places_are_read(url: str, host: str, port: int, path: str) -> None:
         ("sftp://a:p%zz@host/x", "In the password, character 2 is a %"),
         ("sftp://a:p%ff@host/x", "password are not UTF-8"),
         ("sftp://a:p%00@host/x", "control character"),
+        ("sftp://a:p%1F@host/x", "control character"),
+        ("sftp://a:p%7F@host/x", "control character"),
         ("sftp://a:b@/x", "host is missing"),
         ("sftp://a:b@host:0/x", "port is 0"),
         ("sftp://a:b@host:65536/x", "from 1 to 65535"),

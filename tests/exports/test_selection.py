@@ -231,7 +231,8 @@ def test_changed_records_are_those_of_imports_that_are_news(house: House) -> Non
     house.record("gone", {}, 1, changed_job=2, active=False)
     house.record("other", {}, 3)
     house.finished(noon(MONDAY), 1)
-    house.event(noon(MONDAY), type="importFinished", payload={"number": 3, "job": "forged"})
+    forged = {"number": 3, "job": "forged", "recordType": "accounts"}
+    house.event(noon(MONDAY), type="importFinished", payload=forged)
     export = house.export(source={"records": "accounts", "changed": True}, format="csv", columns=[
         {"name": name, "path": name} for name in ("key", "active", "Email")
     ])  # fmt: skip

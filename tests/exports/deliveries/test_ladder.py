@@ -12,6 +12,7 @@ from datetime import timedelta
 from queue import Empty
 
 import pytest
+from django.db import OperationalError
 from django.db.models import F
 from django.db.models.functions import Now
 from kombu import Connection
@@ -19,9 +20,11 @@ from kombu import Connection
 from exports import delivery as deliveries
 from exports.models import Attempt, Delivery
 from portal import bell, tenancy
+from portal.locks import Lock
 from portal.models import Notice, Tenant
 from portal.transports.ssh import ServerLogin
 from tests.exports.deliveries.dispatch import Dispatch
+from tests.locked import lock_elsewhere
 from tests.sshd import Sshd
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
@@ -112,6 +115,17 @@ def test_a_tenant_has_four_under_way_at_most(dispatch: Dispatch, dead: ServerLog
     assert "retrying" in deliveries.deliver_next(dispatch.tenant.pk)
 
 
+def test_two_couriers_claim_for_a_tenant_one_after_the_other(dispatch: Dispatch, dead: ServerLogin):
+    """Else both would see room for one more."""
+    delivery = dispatch.delivery(dead)
+    with (
+        lock_elsewhere(Lock.CLAIM_DELIVERY, dispatch.tenant.pk),
+        pytest.raises(OperationalError, match="lock timeout"),
+    ):
+        deliveries.deliver_next(dispatch.tenant.pk)
+    assert f"Delivery {delivery.pk}:" in deliveries.deliver_next(dispatch.tenant.pk)
+
+
 def test_first_attempts_come_before_retries(dispatch: Dispatch, dead: ServerLogin):
     old = dispatch.delivery(dead)
     dispatch.deliver(old)
@@ -156,6 +170,19 @@ def test_the_bell_rings_for_what_is_due_and_for_whom(
     dispatch.deliver(waiting)
     with tenancy.everyone("a test rings"):
         assert deliveries.ring_due() == 0
+
+
+def test_after_a_delivery_a_courier_is_called_for_the_next_one_if_there_is_one(
+    dispatch: Dispatch, dead: ServerLogin, monkeypatch: pytest.MonkeyPatch
+):
+    rung: list[tuple[object, ...]] = []
+    monkeypatch.setattr(bell, "ring", lambda *call, **_: rung.append(call))
+    first = dispatch.delivery(dead)
+    dispatch.delivery(first.server, path="next")
+    deliveries.deliver_next(dispatch.tenant.pk)
+    assert rung == [(bell.DELIVER, dispatch.tenant.pk)]
+    deliveries.deliver_next(dispatch.tenant.pk)
+    assert len(rung) == 1
 
 
 def test_a_delivery_whose_process_dies_each_time_is_given_up_as_our_fault(

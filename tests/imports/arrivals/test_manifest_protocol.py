@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from imports.arrivals.decisions import Verdict, minute, shown
 from imports.arrivals.listing import Entry, Listing
 from imports.arrivals.manifest import ManifestDetection, detect
+from imports.manifest import ManifestState, free_name, state_name
+from portal.dropserver.paths import MAX_NAME_BYTES
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 SECOND = 10**9
@@ -89,6 +91,15 @@ def test_it_explains_every_other_file(name: str, verdict: Verdict) -> None:
     assert detection.claims == []
     assert verdicts(detection) == {name: verdict}
     assert detection.decisions[0].reason.endswith((".", ")."))
+
+
+def test_every_name_that_is_claimed_has_room_for_its_longest_state_and_a_number() -> None:
+    manifests = ["x" * length + ".done" for length in range(200, 240)]
+    claimed = [name for name in manifests if names(look(name).claims)]
+    state = state_name(claimed[-1], max(ManifestState, key=len))
+    numbered = [state, *(free_name(state, [state]).replace(".2.", f".{n}.") for n in range(2, 999))]
+    assert len(free_name(state, numbered)) == MAX_NAME_BYTES == 255
+    assert claimed == manifests[: len(claimed)] != manifests
 
 
 def test_a_folder_named_like_a_manifest_is_explained_and_others_are_no_files() -> None:

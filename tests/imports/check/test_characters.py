@@ -34,6 +34,12 @@ def test_an_invisible_character_makes_no_other_key(unseen: str, place: str) -> N
     assert key_of(place.format(unseen)) == "k2b"
 
 
+def test_a_key_too_long_for_an_index_is_the_same_in_either_case() -> None:
+    assert key_of("A" * 3_000) == key_of("a" * 3_000)
+    assert key_of("A" * 3_000) != key_of("A" * 3_000 + "b")
+    assert key_of("A" * 3_000, fold=False) != key_of("a" * 3_000, fold=False)
+
+
 @pytest.mark.parametrize("blank", BLANKS)
 def test_an_odd_blank_is_a_blank(blank: str) -> None:
     assert key_of(f"{blank}Ana{blank}Silva{blank}") == "ana silva"

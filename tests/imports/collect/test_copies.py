@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from imports.collect import folders, manifests, rounds, snapshot
 from imports.collect.deliveries import Folder, forget_copy, uploader
 from imports.collect.snapshot import ChangedWhileCopied
+from imports.jobs import queries
 from imports.models import Arrival, ArrivalFile, ImportJob
 from portal import lifecycle
 from portal.dropserver.jail import Jail, source_of
@@ -165,6 +166,19 @@ def test_who_uploaded_a_name_last_is_the_sender(sender: Folders) -> None:
         assert uploader(Folder(sender.drops["accounts"], jail), "p.done") == second.pk
 
 
+def test_the_job_s_page_names_the_upload_that_was_taken(sender: Folders) -> None:
+    path = f"{sender.drops['accounts'].path}/p.csv"
+    upload(sender, "first", path)
+    second = upload(sender, "second", path)
+    sender.deliver("p.csv", CSV)
+    sender.poll()
+    job = ImportJob.objects.get()
+    upload(sender, "later", path)
+    row = queries.upload(job)
+    assert row is not None
+    assert row.account == second
+
+
 def test_jobs_wait_for_the_lowest_of_two_files_that_are_being_received(
     institution: Institution,
 ) -> None:
@@ -176,6 +190,16 @@ def test_jobs_wait_for_the_lowest_of_two_files_that_are_being_received(
         ranks[feed] = rounds._rank(sender.drops[feed])[0]
     assert rounds._lowest_incoming_rank(institution.tenant.pk) == min(ranks.values())
     assert min(ranks.values()) < max(ranks.values())
+
+
+def test_jobs_wait_for_no_upload_that_has_ended_or_stands_still(sender: Folders) -> None:
+    path = f"{sender.drops['accounts'].path}/x.csv"
+    upload(sender, "ended", path)
+    upload(sender, "still", path, state="open")
+    tenant = sender.institution.tenant.pk
+    assert rounds._lowest_incoming_rank(tenant) is not None
+    Upload.objects.filter(state="open").update(started_at=Now() - timedelta(minutes=16))
+    assert rounds._lowest_incoming_rank(tenant) is None
 
 
 def test_a_copy_is_deleted_only_when_the_row_that_forgets_it_is_committed(

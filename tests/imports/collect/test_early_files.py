@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
+from django.db import OperationalError
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -15,6 +18,7 @@ from imports.web.outcome import sentence
 from portal.models import Account, Notice, Upload
 from tests.imports.folder import Folders
 from tests.imports.institution import CAMPUS, Institution, counts, issues, states
+from tests.locked import job_elsewhere
 
 FILES = {
     **CAMPUS,
@@ -73,11 +77,15 @@ def test_nobody_hears_of_it_while_it_waits(sender: Folders) -> None:
     sender.go()
     job = only("enrollments")
     assert (job.state, job.attempt, issues(job)) == ("ready", 0, {})
+    assert (job.owner, job.lease_until) == ("", None)
     assert "It waits some minutes" in sentence(job)
     assert job.events.latest("pk").note.startswith("2 references to records that are not there yet")
     assert sender.names("enrollments") == {"e.csv", "e.csv.done.PROCESSING"}
     assert not Notice.objects.exists()
     assert states(job).count("running") == 1, "It is run again although nothing has come."
+    sender.institution.send("sections", CAMPUS["sections"], dry_run=True)
+    sender.go()
+    assert states(job).count("running") == 1, "It is run again for a trial."
 
 
 def test_when_its_time_is_over_what_is_missing_is_rejected(sender: Folders) -> None:
@@ -90,6 +98,18 @@ def test_when_its_time_is_over_what_is_missing_is_rejected(sender: Folders) -> N
     job = only("enrollments")
     assert (job.state, counts(job)) == ("incomplete", {"read": 2, "created": 1, "rejected": 1})
     assert sender.text("e.csv.result.txt", "enrollments").startswith("incomplete")
+
+
+def test_it_does_not_wait_because_another_file_does(sender: Folders) -> None:
+    """Neither needs the other; only the enrollments' time is over."""
+    sender.institution.load_campus()
+    sender.deliver("e.csv", TYPO, "enrollments")
+    sender.deliver("i.csv", FILES["instructors"] + "0001,NOWHERE,Primary\n", "instructors")
+    sender.go()
+    assert {only("enrollments").state, only("instructors").state} == {"ready"}
+    ImportJob.objects.filter(feed="enrollments").update(waits_until=Now(), ready_at=Now())
+    sender.go()
+    assert (only("enrollments").state, only("instructors").state) == ("incomplete", "ready")
 
 
 def test_it_outwaits_a_file_that_it_needs_and_that_waits_itself(sender: Folders) -> None:
@@ -108,6 +128,38 @@ def test_it_outwaits_a_file_that_it_needs_and_that_waits_itself(sender: Folders)
     ImportJob.objects.filter(feed="sections").update(waits_until=Now(), ready_at=Now())
     sender.go()
     assert (only("sections").state, only("enrollments").state) == ("incomplete", "complete")
+
+
+def test_others_do_not_stand_still_behind_a_file_that_waits(sender: Folders) -> None:
+    sender.institution.load_campus()
+    slip = CAMPUS["sections"] + "S3,2026FA,NOCOURSE,01,2026-08-24,2026-12-18,Online,\n"
+    sender.deliver("s.csv", slip, "sections")
+    sender.go()
+    sender.deliver("i.csv", FILES["instructors"], "instructors")
+    sender.go()
+    waiting = ImportJob.objects.get(feed="sections", state="ready")
+    assert (waiting.rank < only("instructors").rank, only("instructors").state) == (
+        True, "complete"
+    )  # fmt: skip
+
+
+def test_a_file_that_begins_to_wait_wakes_no_other(sender: Folders) -> None:
+    """Two that wait for a third would wake each other without end."""
+    sender.institution.load_campus("accounts", "org_units", "academic_terms", "courses")
+    slip = CAMPUS["sections"] + "S3,2026FA,NOCOURSE,01,2026-08-24,2026-12-18,Online,\n"
+    for name, content, feed in (("e", ENROLLMENTS, "enrollments"), ("s", slip, "sections")):
+        sender.deliver(f"{name}.csv", content, feed)
+        sender.go()
+    first = only("enrollments")
+    soon = Now() + timedelta(seconds=40)
+    ImportJob.objects.filter(pk=first.pk).update(waits_until=Now(), ready_at=soon)
+    tries = states(first).count("running")
+    sender.deliver("e2.csv", ENROLLMENTS.replace("0002", "0003"), "enrollments")
+    sender.go()
+    assert set(ImportJob.objects.filter(feed="enrollments").values_list("state", flat=True)) == {
+        "ready"
+    }
+    assert states(first).count("running") == tries
 
 
 def test_a_wait_lasts_as_long_as_an_upload_that_it_may_need(sender: Folders) -> None:
@@ -164,6 +216,30 @@ def test_without_the_setting_nothing_waits(sender: Folders, settings: Any) -> No
     sender.deliver("e.csv", ENROLLMENTS, "enrollments")
     sender.go()
     assert only("enrollments").state == "failed"
+
+
+def test_of_two_people_who_try_rows_again_the_second_waits_and_leaves_no_copy(
+    institution: Institution,
+) -> None:
+    institution.load_campus("accounts", "org_units", "academic_terms", "courses")
+    early = institution.send("enrollments", ENROLLMENTS)
+    institution.load_campus("sections")
+    with job_elsewhere(early.pk), pytest.raises(OperationalError, match="lock timeout"):
+        corrections.again(early, institution.person())
+    assert not early.corrections.exists()
+    copies = Path(default_storage.path(f"corrections/{early.tenant_id}"))
+    assert list(copies.iterdir()) == []
+
+
+def test_rows_are_not_offered_again_when_nothing_has_come(institution: Institution) -> None:
+    institution.load_campus()
+    early = institution.send("enrollments", TYPO)
+    assert early.state == "incomplete"
+    assert institution.send("sections", CAMPUS["sections"]).rows_unchanged == 2
+    assert not corrections.can_be_tried_again(early)
+    other = CAMPUS["sections"] + "NOWHERE,2026FA,BIO101,02,2026-08-24,2026-12-18,Online,\n"
+    assert institution.send("sections", other).rows_created == 1
+    assert corrections.can_be_tried_again(early)
 
 
 def test_rows_are_offered_again_when_what_they_lacked_has_come(institution: Institution) -> None:

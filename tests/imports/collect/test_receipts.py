@@ -12,8 +12,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from imports.arrivals.listing import Entry, Listing
+from imports.collect import receipt_files
+from imports.collect.folders import path_of
 from imports.jobs import actions
 from imports.models import Arrival, ArrivalFile, ImportJob, Sighting
+from portal.dropserver.jail import Jail
 from portal.models import Account, Drop, Notice, Upload
 from tests.imports.folder import CSV, Folders
 from tests.imports.institution import Institution
@@ -56,6 +60,23 @@ def test_it_says_of_which_file_and_job_it_is_and_when_in_the_institutions_zone(
         md5,
     )
     assert facts["job"]["rows"]["created"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "state", "applied"),
+    [
+        (CSV, "complete", True),
+        (BAD, "incomplete", True),
+        (CSV.replace("@", " "), "failed", False),
+    ],
+)
+def test_it_says_as_data_whether_anything_was_applied(
+    sender: Folders, content: str, state: str, applied: bool
+) -> None:
+    sender.deliver("p.csv", content)
+    sender.go()
+    facts = data(sender, "p.csv")
+    assert (facts["state"], facts["job"]["applied"]) == (state, applied)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +133,25 @@ def test_a_misplaced_file_has_a_receipt_that_goes_with_it(sender: Folders) -> No
     assert not list(sender.root.glob("*.result.*"))
 
 
+def test_a_folder_that_gets_a_feed_later_keeps_the_receipts_of_its_imports(sender: Folders) -> None:
+    """A file of that name was misplaced there before."""
+    folder = sender.root / "new"
+    folder.mkdir()
+    (folder / "p.csv").write_text(CSV)
+    sender.poll()
+    assert (folder / "p.csv.result.txt").read_text().startswith("misplaced")
+    (folder / "p.csv").unlink()
+    sender.poll()
+    tenant, endpoint = sender.institution.tenant, sender.endpoint
+    sender.drops["new"] = Drop.objects.create(
+        tenant=tenant, endpoint=endpoint, path="new", feed="accounts"
+    )
+    sender.deliver("p.csv", CSV, "new")
+    sender.go()
+    sender.poll()
+    assert sender.text("p.csv.result.txt", "new").startswith("complete")
+
+
 def test_a_senders_own_file_that_is_named_like_a_receipt_is_left_alone(sender: Folders) -> None:
     own = sender.root / "notes.result.txt"
     own.write_text("mine")
@@ -129,6 +169,22 @@ def test_yesterdays_receipt_never_stands_beside_todays_file(sender: Folders) -> 
     sender.put("p.csv", CSV)
     sender.poll()
     assert sender.names() == {"p.csv", "p.csv.errors.csv"}, "its rows may still be corrected"
+
+
+@pytest.mark.parametrize(
+    ("later_ns", "is_folder", "stays"), [(0, False, True), (1000, False, False), (1000, True, True)]
+)
+def test_a_receipt_goes_when_a_newer_file_of_its_name_is_there(
+    sender: Folders, later_ns: int, is_folder: bool, stays: bool
+) -> None:
+    receipt = sender.put("p.csv.result.txt", "complete")
+    at = receipt.stat().st_mtime_ns
+    listing = Listing(
+        [Entry("p.csv.result.txt", 8, at, 1), Entry("p.csv", 1, at + later_ns, 2, is_folder)]
+    )
+    with Jail(sender.root) as jail:
+        receipt_files.remove_stale(jail, path_of(sender.drops["accounts"].path), listing)
+    assert receipt.exists() is stays
 
 
 def test_a_claimed_file_has_no_earlier_receipt_beside_it(sender: Folders) -> None:
@@ -174,6 +230,8 @@ def test_a_held_file_says_what_would_be_done_and_not_what_was(sender: Folders) -
     assert receipt.startswith("held: p.csv")
     assert " would be created: 1\n" in receipt
     assert "\n   created:" not in receipt
+    assert re.search(r"^ +read: 1$", receipt, re.MULTILINE)
+    assert re.search(r"^ +rejected: 0$", receipt, re.MULTILINE)
     facts = data(sender, "p.csv")
     assert (facts["job"]["final"], facts["job"]["applied"]) == (False, False)
 
@@ -183,6 +241,16 @@ def test_a_discarded_file_says_that_nothing_was_done(sender: Folders) -> None:
     sender.poll()
     receipt = sender.text("p.csv.result.txt")
     assert receipt.startswith("discarded: p.csv\nA data manager decided against it")
+    assert " would be created: 1\n" in receipt
+
+
+def test_a_trial_says_what_would_be_done(sender: Folders) -> None:
+    sender.deliver("p.csv", CSV)
+    sender.poll()
+    ImportJob.objects.update(dry_run=True)
+    sender.go()
+    receipt = sender.text("p.csv.result.txt")
+    assert receipt.startswith("dry run: p.csv")
     assert " would be created: 1\n" in receipt
 
 
@@ -211,6 +279,26 @@ def test_an_undo_does_not_overwrite_a_later_files_receipt(sender: Folders) -> No
     sender.institution.undo(ImportJob.objects.order_by("pk")[0])
     sender.poll()
     assert sender.text("p.csv.result.txt") == before
+
+
+def test_an_undo_is_said_while_a_later_file_has_no_receipt_yet(sender: Folders) -> None:
+    sender.deliver("p.csv", CSV)
+    sender.go()
+    first = ImportJob.objects.get()
+    sender.institution.undo(first)
+    sender.deliver("p.csv", CSV.replace("Ada", "Augusta"))
+    sender.poll()
+    assert ArrivalFile.objects.get(job=first).reported_state == "undone"
+
+
+def test_a_correction_is_of_the_last_file_of_its_name(sender: Folders) -> None:
+    for name in ("B", "C"):
+        sender.deliver("p.csv", f"{CSV}0002,{name},{name},nowhere\n")
+        sender.go()
+    sender.deliver("p.csv.errors.csv", f"{CSV}0002,C,C,c@example.edu\n")
+    sender.poll()
+    first, last, correction = ImportJob.objects.order_by("pk")
+    assert (first.state, last.state, correction.corrects) == ("incomplete", "incomplete", last)
 
 
 def uploading(sender: Folders, name: str) -> Upload:

@@ -15,10 +15,11 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from imports.collect import folders, rounds, snapshot, write_back
+from imports.jobs import queries
 from imports.models import Arrival, ArrivalFile, Decision, ImportJob, Sighting
 from portal import tenancy
 from portal.dropserver.jail import Jail, source_of
-from portal.models import Account, Drop, Upload
+from portal.models import Account, Drop, Endpoint, Upload
 from tests.imports.folder import CSV, Folders, arrivals
 from tests.imports.institution import CAMPUS, Institution, counts
 from tests.sizes import scaled
@@ -320,6 +321,7 @@ def test_sightings_appear_change_and_go(sender: Folders) -> None:
     path = "Accounts/AccountImports/p.csv"
     first = Sighting.objects.get(path=path)
     assert (first.verdict, first.size) == ("waiting_for_manifest", len(CSV))
+    assert queries.sighting_verdicts(sender.institution.tenant) == {first.verdict: 1}
     sender.poll()
     assert Sighting.objects.get(path=path).last_seen > first.last_seen
     sender.put("p.csv", CSV * 2)
@@ -328,6 +330,7 @@ def test_sightings_appear_change_and_go(sender: Folders) -> None:
     sender.put("p.done", sender.manifest("p.csv"))
     sender.poll()
     assert sender.sightings() == {}
+    assert queries.sighting_verdicts(sender.institution.tenant) == {}
     assert Sighting.objects.get(path=path).first_seen == first.first_seen
 
 
@@ -388,6 +391,24 @@ def test_a_kind_waits_while_one_that_it_needs_is_being_uploaded(institution: Ins
     assert [job.feed for job in institution.work()] == ["org_units"]
 
 
+def test_the_same_kind_does_not_wait_while_another_file_of_it_is_being_uploaded(
+    institution: Institution,
+) -> None:
+    sender = Folders(institution)
+    account = Account.objects.create(
+        tenant=institution.tenant, endpoint=sender.endpoint, username="sender"
+    )
+    Upload.objects.create(
+        tenant=institution.tenant,
+        account=account,
+        endpoint=sender.endpoint,
+        path="Accounts/AccountImports/more.csv",
+    )
+    sender.deliver("people.csv", CSV)
+    sender.poll()
+    assert [job.state for job in institution.work()] == ["complete"]
+
+
 def hostile(sender: Folders) -> Iterator[Path]:
     folder = sender.folder()
     (folder / "folder.done").mkdir()
@@ -434,6 +455,18 @@ def test_a_folder_replaced_by_a_file_stops_nobody(institution: Institution) -> N
     sender.deliver("units.csv", CAMPUS["org_units"], "org_units")
     sender.go()
     assert states() == ["complete"]
+
+
+def test_a_disabled_endpoint_is_left_alone(institution: Institution) -> None:
+    sender = Folders(institution)
+    sender.deliver("p.csv", CSV)
+    Endpoint.objects.update(enabled=False)
+    sender.poll()
+    assert sender.names() == {"p.csv", "p.csv.done"}
+    assert not Sighting.objects.exists()
+    Endpoint.objects.update(enabled=True)
+    sender.poll()
+    assert sender.names() == {"p.csv", "p.csv.done.PROCESSING"}
 
 
 def test_a_missing_folder_is_made_again(sender: Folders) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.core.files.storage import default_storage
+from django.db import OperationalError, transaction
 from django.db.models import ProtectedError
+from django.db.models.functions import Now
 
-from imports.collect import rounds, snapshot, template_files
+from imports.collect import account_templates, replaced, rounds, snapshot, template_files
 from imports.jobs import instructions
 from imports.models import (
     Arrival,
@@ -24,6 +27,7 @@ from portal import provision
 from portal.models import Account, Drop, Endpoint, Notice, Upload
 from tests.imports.folder import without_data
 from tests.imports.institution import CAMPUS, Institution
+from tests.locked import elsewhere
 
 BAD = (
     "PersonIdentifier,FirstName,LastName,Email\n0001,Ada,Lovelace,ada@example.edu\n,No,Key,x@y.z\n"
@@ -133,6 +137,65 @@ def test_ten_rounds_make_one_job_and_the_file_sent_again_another(desk: Desk) -> 
     desk.put("users.csv")
     desk.import_all()
     assert ImportJob.objects.count() == Arrival.objects.count() == 2
+
+
+def test_a_file_that_another_collector_is_taking_is_left_to_it(desk: Desk) -> None:
+    desk.template("people.csv")
+    desk.put("people.csv")
+    desk.round()
+    Arrival.objects.update(
+        state="collecting", owner="other", lease_until=Now() + timedelta(minutes=1)
+    )
+    token = Arrival.objects.get().token
+    desk.round()
+    assert Arrival.objects.get().token == token
+    Arrival.objects.update(lease_until=Now() - timedelta(seconds=1))
+    desk.round()
+    assert Arrival.objects.get().token == token + 1
+
+
+def test_of_two_templates_for_one_name_the_older_counts(desk: Desk) -> None:
+    older, _newer = desk.template("a.csv"), desk.template("a.csv", name="Newer")
+    ImportTemplate.objects.filter(pk=older.pk).update(name="Written last")
+    assert account_templates.of_drop(desk.drop).names == {"a.csv": older.pk}
+
+
+def test_an_overwritten_upload_that_another_collector_has_told_is_not_told_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.template("a.csv")
+    upload = Upload.objects.create(
+        tenant=desk.institution.tenant,
+        account=desk.account,
+        endpoint=desk.endpoint,
+        path=f"{desk.account.home}/a.csv",
+        state="complete",
+        size=5,
+        source="1:2:5",
+        replaced_at=Now(),
+        replaced_checked=True,
+    )
+    upload.refresh_from_db()
+    monkeypatch.setattr(replaced.uploads, "replaced", lambda _folder: [upload])
+    desk.round()
+    assert not Arrival.objects.exists()
+    Upload.objects.update(replaced_checked=False)
+    desk.round()
+    assert Arrival.objects.get().state == "replaced"
+
+
+def test_a_template_is_not_changed_between_the_choice_and_the_job(desk: Desk) -> None:
+    """Who disables it, or saves a version, waits until the job has the version of this moment."""
+    template = desk.template("people.csv")
+    disable = "UPDATE imports_importtemplate SET enabled = false WHERE id = %s"
+    with (
+        elsewhere(disable, template.pk),
+        pytest.raises(OperationalError, match="lock timeout"),
+        transaction.atomic(),
+    ):
+        account_templates.locked(template.pk)
+    with transaction.atomic():
+        assert account_templates.locked(template.pk) is None
 
 
 def test_a_job_is_held_by_the_limits_of_its_drop_and_of_its_version(desk: Desk) -> None:
@@ -371,6 +434,14 @@ def test_jobs_wait_for_a_file_they_depend_on_that_is_being_received(desk: Desk) 
         path=f"{desk.account.home}/users.csv.filepart",
     )
     desk.put("sections.csv", CAMPUS["sections"])
+    desk.round()
+    assert desk.institution.work() == []
+    Upload.objects.create(
+        tenant=desk.institution.tenant,
+        account=desk.account,
+        endpoint=desk.endpoint,
+        path=f"{desk.account.home}/movie.mp4",
+    )
     desk.round()
     assert desk.institution.work() == []
     Upload.objects.update(path=f"{desk.account.home}/photo.jpg")

@@ -60,6 +60,25 @@ def test_it_is_told_the_folder(institution: Institution) -> None:
     assert 'For Courses it lacks "CourseIdentifier", "Subject"' in job.reason
 
 
+def test_of_several_folders_it_is_told_all_in_the_order_of_their_names(
+    institution: Institution,
+) -> None:
+    endpoint = Endpoint.objects.create(tenant=institution.tenant, name="Test")
+    for path, feed in (("z", "accounts"), ("courses", "courses"), ("a", "accounts")):
+        drop = Drop.objects.create(
+            tenant=institution.tenant, endpoint=endpoint, path=path, feed=feed
+        )
+        if feed == "courses":
+            arrival = Arrival.objects.create(
+                tenant=institution.tenant, drop=drop, identity="a", name="a.done"
+            )
+    file = ArrivalFile.objects.create(
+        tenant=institution.tenant, arrival=arrival, index=1, name="export.csv"
+    )
+    job = institution.send("courses", PEOPLE, arrival_file=file, file_name="export.csv")
+    assert 'Send it again into one of "a", "z", with its manifest.' in job.reason
+
+
 def test_where_there_is_no_such_folder_that_is_said(institution: Institution) -> None:
     job = delivered(institution, "courses", PEOPLE, courses="harbor/courses")
     assert "This account has no folder for that: ask the portal's operator." in job.reason

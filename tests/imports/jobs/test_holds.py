@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from imports.jobs import actions
-from imports.load import measure
+from imports.jobs import actions, targets
+from imports.load import measure, staging
 from imports.models import ImportJob
 from portal.records.catalog import catalog
 from tests.imports.institution import CAMPUS, Institution, counts
@@ -32,6 +32,14 @@ def test_a_file_far_from_the_size_of_the_last_one_is_held(institution: Instituti
     assert (held.state, codes(held)) == ("held", ["size_change"])
     again = institution.send("accounts", accounts(*range(12)), limits=limits)
     assert again.state == "complete", "A held file is not the last one that was imported."
+
+
+def test_the_last_file_is_the_newest_of_the_same_feed(institution: Institution) -> None:
+    institution.send("accounts", accounts(*range(100)))
+    institution.send("accounts", accounts(*range(10)))
+    institution.send("org_units", CAMPUS["org_units"])
+    job = institution.send("accounts", accounts(*range(12)), limits={"size_change": "50%"})
+    assert job.state == "complete", job.reason
 
 
 def test_an_undo_is_no_last_file_and_neither_is_what_it_undid(institution: Institution) -> None:
@@ -94,12 +102,15 @@ def test_new_people_beside_known_ones_are_no_changed_identifiers(institution: In
     assert (job.state, counts(job)) == ("complete", {"read": 50, "created": 50})
 
 
-@pytest.mark.parametrize(("kept", "state"), [(60, "complete"), (40, "held")])
+@pytest.mark.parametrize(
+    ("kept", "new", "state"),
+    [(60, 40, "complete"), (40, 60, "held"), (60, 90, "complete"), (40, 90, "held")],
+)
 def test_rows_that_are_stored_already_are_not_missing(
-    institution: Institution, kept: int, state: str
+    institution: Institution, kept: int, new: int, state: str
 ) -> None:
     institution.send("accounts", accounts(*range(100)))
-    file = accounts(*range(kept), *range(200, 300 - kept))
+    file = accounts(*range(kept), *range(200, 200 + new))
     job = institution.send("accounts", file, limits={"key_churn": "50%"})
     assert (job.state, job.rows_unchanged) == (state, kept), job.reason
 
@@ -126,6 +137,13 @@ def test_records_are_known_by_what_tells_them_apart(
     record_type: str, fields: tuple[str, ...]
 ) -> None:
     assert measure.identifying_fields(catalog().record_type(record_type)) == fields
+
+
+def test_where_no_field_tells_records_apart_none_is_looked_up(institution: Institution) -> None:
+    job = institution.job("enrollments", "")
+    table, kind = staging.StagingTable(job), catalog().record_type("enrollments")
+    target = targets.target_of(job, kind)
+    assert measure.recognise(table, target, measure.identifying_fields(kind)) == (0, 0)
 
 
 def test_limits_hold_per_value_of_a_field(institution: Institution) -> None:

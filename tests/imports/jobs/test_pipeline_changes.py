@@ -57,6 +57,10 @@ def test_an_identical_file_is_skipped_before_anything_is_staged(
     assert sum(staged) == 0
     institution.send("accounts", CAMPUS["accounts"].replace("Noether", "N."))
     assert sum(staged) == 1
+    spelled = CAMPUS["accounts"].replace("Noether", "N.").replace("Turing", '"Turing"')
+    for _ in range(2):
+        assert counts(institution.send("accounts", spelled)) == {"read": 3, "unchanged": 3}
+    assert sum(staged) == 2, "A row that is only spelled in another way is compared once."
 
 
 def test_the_change_log_holds_what_was_replaced(institution: Institution) -> None:
@@ -175,6 +179,17 @@ def test_an_assignment_is_not_removed_twice(institution: Institution) -> None:
     assert counts(institution.send("remove_instructors", rows)) == {"read": 1, "removed": 1}
     again = institution.send("remove_instructors", rows)
     assert (again.state, counts(again)) == ("failed", {"read": 1, "rejected": 1})
+
+
+def test_a_removal_is_dated(institution: Institution) -> None:
+    institution.load_campus()
+    institution.send("instructors", INSTRUCTORS)
+    before = Record.objects.get(key="0001\x1fs1").changed_at
+    institution.send("remove_instructors", "PersonIdentifier,SectionIdentifier\n0001,S1\n")
+    removed = Record.objects.get(key="0001\x1fs1")
+    assert (removed.active, removed.changed_at > before) == (False, True)
+    stays = Record.objects.get(key="0002\x1fs2")
+    assert stays.changed_at == before
 
 
 def test_a_removed_record_that_is_sent_again_is_active_again(institution: Institution) -> None:

@@ -8,14 +8,16 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
 from imports.jobs import pipeline, queue
 from imports.load import apply, file_rules, staging
 from imports.models import ImportJob
+from portal.locks import Lock
 from portal.models import Tenant
 from tests.imports.institution import CAMPUS, Institution, counts, states
+from tests.locked import job_elsewhere, lock_elsewhere
 
 State = ImportJob.State
 
@@ -164,6 +166,17 @@ def test_of_one_tenant_one_job_runs_at_a_time(institution: Institution) -> None:
     assert queue.next_job(institution.tenant.pk).feed == "org_units"
 
 
+def test_two_workers_claim_for_a_tenant_one_after_the_other(institution: Institution) -> None:
+    """Else both would see that no job runs."""
+    job = institution.job("accounts", CAMPUS["accounts"])
+    with (
+        lock_elsewhere(Lock.CLAIM_JOB, institution.tenant.pk),
+        pytest.raises(OperationalError, match="lock timeout"),
+    ):
+        queue.next_job(institution.tenant.pk)
+    assert queue.next_job(institution.tenant.pk) == job
+
+
 def test_other_tenants_do_not_wait(institution: Institution) -> None:
     institution.job("accounts", CAMPUS["accounts"])
     assert queue.next_job(institution.tenant.pk)
@@ -202,6 +215,29 @@ def test_a_job_whose_worker_died_is_taken_up_again(institution: Institution) -> 
     assert (again.pk, again.state, again.attempt) == (dead.pk, "complete", 2)
     assert [job for _, job, token in staging.leftovers()] == [dead.pk]
     staging.StagingTable(dead).drop()
+
+
+@pytest.mark.parametrize("state", ["complete", "held", "discarded", "failed"])
+def test_a_job_that_is_not_running_is_not_taken_up_whatever_its_lease_says(
+    institution: Institution, state: str
+) -> None:
+    job = institution.job("accounts", CAMPUS["accounts"])
+    past = Now() - timedelta(seconds=1)
+    ImportJob.objects.filter(pk=job.pk).update(state=state, lease_until=past)
+    assert queue.next_job(institution.tenant.pk) is None
+
+
+def test_a_job_whose_row_is_locked_runs_whatever_its_lease_says(institution: Institution) -> None:
+    """It is applying: its heartbeat cannot prolong the lease then."""
+    institution.job("accounts", CAMPUS["accounts"])
+    job = queue.next_job(institution.tenant.pk)
+    attempt = {(job.pk, job.token)}
+    jobs = ImportJob.objects.filter(tenant_id=institution.tenant.pk)
+    assert queue.running(jobs) == attempt
+    jobs.update(lease_until=Now() - timedelta(seconds=1))
+    with job_elsewhere(job.pk):
+        assert queue.running(jobs) == attempt
+    assert queue.running(jobs) == set()
 
 
 def test_a_job_whose_worker_dies_each_time_is_given_up(institution: Institution) -> None:

@@ -8,6 +8,7 @@ import zipfile
 import pytest
 from django.core.files.storage import default_storage
 
+from imports.jobs import outcome
 from imports.models import ImportJob
 from tests.imports.institution import (
     CAMPUS,
@@ -301,3 +302,11 @@ def test_the_original_is_not_touched(institution: Institution) -> None:
     job = institution.send("accounts", accounts(1))
     with default_storage.open(job.content) as file:
         assert file.read().decode() == accounts(1)
+
+
+def test_of_many_reasons_the_first_are_named_and_the_others_counted() -> None:
+    five = [f"Reason {number}." for number in range(5)]
+    assert outcome._first_few(five, "reasons") == " ".join(five)
+    assert outcome._first_few([*five, "x", "y"], "reasons") == (
+        "Reason 0. Reason 1. Reason 2. Reason 3. And 3 more reasons; the list has them all."
+    )

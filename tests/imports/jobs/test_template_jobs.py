@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import xlsxwriter
 
+from imports.jobs import actions
 from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
 from imports.templates import actions as acts
@@ -149,6 +150,7 @@ def test_a_file_that_lacks_a_column_is_held_and_runs_with_the_corrected_template
     held = send(institution, people, file)
     assert held.state == "held", held.reason
     assert [hold["code"] for hold in held.hold_reasons] == ["missing_columns"]
+    assert counts(held) == {}
     again = institution.release(held)
     assert again.state == "held", "It still lacks the column."
     better = spec(columns=["Nr", "Vorname", "Nachname", "E-Mail-Adresse"])
@@ -286,3 +288,16 @@ def test_the_same_bytes_parted_by_another_sign_are_another_row(institution: Inst
     other = send(institution, people, ";".join(names) + "\n" + row)
     assert counts(other) == {"read": 1, "created": 1}, issues(other)
     assert institution.records("accounts")["1"]["LastName"] == "c,4"
+
+
+def test_a_held_job_has_newer_rules_when_its_template_has_a_newer_version(
+    institution: Institution,
+) -> None:
+    people = template(institution, settings={"limits": {"creates": 0}})
+    held = send(institution, people)
+    assert (held.state, actions.has_newer_rules(held)) == ("held", False)
+    acts.save(people, Actor(institution.person()), parse(spec()), based_on=1)
+    held = ImportJob.objects.get(pk=held.pk)
+    assert actions.has_newer_rules(held)
+    ImportTemplate.objects.update(current=None)
+    assert not actions.has_newer_rules(ImportJob.objects.get(pk=held.pk))

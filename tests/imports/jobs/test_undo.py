@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection
 from django.db.models import F
 
-from imports.jobs import actions, making, queue, undo
+from imports.jobs import actions, corrections, making, queue, undo
 from imports.models import ImportJob
 from imports.web.outcome import sentence
 from portal.lifecycle import Heartbeat, LeaseLost
 from portal.models import AuditEntry, Record, RecordChange
 from tests.imports.institution import Institution, counts, states
+from tests.locked import job_elsewhere
 
 HEADER = "Action,Username,FirstName,LastName,CampusEmail\n"
 
@@ -134,6 +135,17 @@ def test_a_record_that_a_person_touched_is_left(institution: Institution) -> Non
     assert names(institution) == {"u2": "Emmy"}
 
 
+def test_a_record_that_a_person_touched_is_left_also_beside_another_undo(
+    institution: Institution,
+) -> None:
+    send(institution, "u1 Ada", "u2 Emmy")
+    job = send(institution, "u1 Augusta", "u2 Amalie")
+    institution.undo(send(institution, "u2 Greta"))
+    Record.objects.filter(key="u1").update(changed_job=None)
+    assert institution.undo(job).state == "incomplete"
+    assert names(institution) == {"u1": "Augusta", "u2": "Emmy"}
+
+
 def test_it_tells_who_undid_what(institution: Institution) -> None:
     job = send(institution, "u1 Ada")
     done = institution.undo(job)
@@ -169,6 +181,15 @@ def test_it_is_refused_twice(institution: Institution) -> None:
         actions.undo(job, institution.person())
 
 
+def test_of_two_people_who_ask_at_once_the_second_waits_for_the_first(
+    institution: Institution,
+) -> None:
+    job = send(institution, "u1 Ada")
+    with job_elsewhere(job.pk), pytest.raises(OperationalError, match="lock timeout"):
+        actions.undo(job, institution.person())
+    assert not job.undos.exists()
+
+
 def test_an_undo_that_became_impossible_changes_nothing(institution: Institution) -> None:
     job = send(institution, "u1 Ada")
     first = actions.undo(job, institution.person())
@@ -186,6 +207,18 @@ def test_it_leaves_no_table_behind(institution: Institution) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'")
         assert cursor.fetchone() == (0,)
+
+
+def test_an_undo_and_a_trial_wait_for_no_corrected_file(institution: Institution) -> None:
+    send(institution, "u1 Ada", "u2 Emmy")
+    job = send(institution, "u1 Grace", "u2 Greta")
+    send(institution, "u2 Noether")
+    done = institution.undo(job)
+    assert (done.state, corrections.expected(done)) == ("incomplete", False)
+    trial = institution.send("engage_users", "Username\n", dry_run=True)
+    assert (trial.state, corrections.expected(trial)) == ("failed", False)
+    failed = institution.send("engage_users", "Username\n")
+    assert (failed.state, corrections.expected(failed)) == ("failed", True)
 
 
 def test_a_job_with_rejected_rows_can_be_undone(institution: Institution) -> None:
@@ -231,25 +264,12 @@ def test_of_two_undos_at_once_the_second_waits_and_is_refused(institution: Insti
     actions.undo(job, institution.person())
     claimed = queue.next_job(institution.tenant.pk)
     assert claimed is not None
-    other = connections.create_connection("default")
-    try:
-        other.ensure_connection()
-        other.connection.execute("SELECT set_config('app.tenant', '*', false)")
-        with other.connection.transaction():
-            other.connection.execute(
-                "SELECT 1 FROM imports_importjob WHERE id = %s FOR NO KEY UPDATE", [job.pk]
-            )
-            with connection.cursor() as cursor:
-                cursor.execute("SET lock_timeout = '300ms'")
-            with (
-                Heartbeat(claimed, institution.tenant.pk) as beat,
-                pytest.raises(OperationalError, match="lock"),
-            ):
-                undo.carry_out(claimed, beat)
-    finally:
-        other.close()
-        with connection.cursor() as cursor:
-            cursor.execute("SET lock_timeout = 0")
+    with (
+        job_elsewhere(job.pk),
+        Heartbeat(claimed, institution.tenant.pk) as beat,
+        pytest.raises(OperationalError, match="lock timeout"),
+    ):
+        undo.carry_out(claimed, beat)
     assert names(institution) == {"u1": "Ada"}
     faster = making.for_undo(job, institution.person())
     ImportJob.objects.filter(pk=faster.pk).update(state="complete")

@@ -72,6 +72,8 @@ def test_key_churn_needs_new_ones_and_missing_ones() -> None:
         "key_churn"
     ]
     assert codes(Measured(plan(read=9, created=9)), {"key_churn": "0%"}) == []
+    assert codes(Measured(plan(read=9, created=9, stored=9), missing=8), {"key_churn": 8}) == []
+    assert codes(Measured(plan(read=9, created=8, stored=9), missing=9), {"key_churn": 8}) == []
 
 
 def test_changed_identifiers_are_asked_about_without_a_limit() -> None:
@@ -82,6 +84,24 @@ def test_changed_identifiers_are_asked_about_without_a_limit() -> None:
     assert codes(Measured(changed, missing=92, looked_up=92, recognised=45), {}) == []
     assert codes(Measured(changed, missing=40, looked_up=92, recognised=92), {}) == []
     assert not identifiers_suspect(plan(read=9, created=9, stored=9), missing=9)
+
+
+@pytest.mark.parametrize(
+    ("people", "recognised", "looked_up", "reasons"),
+    [
+        (10, 10, 10, ["identifiers_changed"]),
+        (10, 9, 10, []),
+        (9, 9, 9, []),
+        (20, 10, 20, ["identifiers_changed"]),
+        (21, 10, 21, []),
+    ],
+)
+def test_ten_recognised_people_and_half_of_the_new_ones_are_asked_about(
+    people: int, recognised: int, looked_up: int, reasons: list[str]
+) -> None:
+    changed = plan(read=people, created=people, stored=people)
+    measured = Measured(changed, missing=people, looked_up=looked_up, recognised=recognised)
+    assert codes(measured, {}) == reasons
 
 
 def test_limits_per_value_name_the_value() -> None:
@@ -102,12 +122,20 @@ def test_limits_per_value_name_the_value() -> None:
     assert "(blank)" in reasons[1].sentence
 
 
+def test_values_with_the_same_count_come_in_the_order_of_their_names() -> None:
+    per = {"field": "School", "limits": {"creates": 1}}
+    values = {name: ValueCounts(created=2) for name in ("South", "East", "North")}
+    reasons = holds(Measured(plan(), per_value=values), {}, per)
+    assert [hold.value for hold in reasons] == ["East", "North", "South"]
+
+
 def test_many_values_beyond_a_limit_are_told_as_one_and_released_together() -> None:
     per = {"field": "School", "limits": {"creates": 1}}
     values = {f"{n:02}": ValueCounts(created=2 + n) for n in range(30)}
     reasons = holds(Measured(plan(), per_value=values), {}, per)
     assert (len(reasons), reasons[0].value, reasons[-1].value) == (21, "29", None)
     assert reasons[-1].sentence.startswith("10 more values")
+    assert reasons[-1].count == 11, "The largest of those that are not named."
     released = {"holds": [hold.as_json() for hold in reasons]}
     assert holds(Measured(plan(), per_value=values), {}, per, released) == []
     values["00"] = ValueCounts(created=50)

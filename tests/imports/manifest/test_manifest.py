@@ -201,6 +201,12 @@ def test_it_accepts_exactly_1000_files_and_256_kib() -> None:
     assert len(parse(data).references) == 1000
 
 
+def test_eight_levels_are_read_and_nine_are_not() -> None:
+    assert len(parse(f"{'<a>' * 7}<file name='a.csv'/>{'</a>' * 7}".encode()).references) == 1
+    with pytest.raises(InvalidSchema, match="8 levels"):
+        parse(f"{'<a>' * 8}<file name='a.csv'/>{'</a>' * 8}".encode())
+
+
 @pytest.mark.parametrize("title", BOMBS)
 def test_it_refuses_a_bomb_quickly_and_in_little_memory(title: str) -> None:
     data = BOMBS[title]

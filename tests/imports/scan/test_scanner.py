@@ -593,6 +593,14 @@ def test_surplus_cells_are_absorbed_into_the_last_column():
     assert result.codes == [(5, Code.TOO_FEW_CELLS)]
 
 
+@pytest.mark.parametrize(("last", "codes"), [(10, []), (11, [(2, Code.CELL_TOO_LARGE)])])
+def test_an_absorbed_cell_may_be_as_large_as_any_other(last: int, codes: list[object]):
+    data = f"a,b\n1,{'x' * 9},{'y' * last}\n".encode()
+    result = run(data, 2, absorb_extra=True, limits=SMALL)
+    assert SMALL.cell == 20
+    assert result.codes == codes
+
+
 def test_500_columns_are_read():
     header = ",".join(f"c{n}" for n in range(500))
     row = header.replace("c", "v")

@@ -6,10 +6,11 @@ import csv
 import io
 import re
 
+from django.db.models.functions import Now
 from django.urls import reverse
 
 from imports.jobs import queries
-from imports.models import Arrival, ArrivalFile
+from imports.models import Arrival, ArrivalFile, ImportJob
 from portal.models import AuditEntry, Drop, Endpoint
 from tests.imports.institution import counts
 from tests.imports.web.desk import FILE, SPEC, Desk
@@ -151,6 +152,11 @@ def test_only_files_of_the_same_template_and_what_still_holds_are_newer(desk: De
     desk.version(template)
     newer = desk.send(template)
     assert list(queries.applied_since(held)) == [newer]
+    newest = desk.send(template)
+    assert list(queries.applied_since(held)) == [newest, newer]
+    ImportJob.objects.filter(pk=newer.pk).update(finished_at=Now())
+    assert list(queries.applied_since(held)) == [newer, newest], "The one that ended last."
+    desk.institution.undo(newest)
     desk.institution.undo(newer)
     assert list(queries.applied_since(held)) == []
     assert list(queries.applied_since(plain)) == []

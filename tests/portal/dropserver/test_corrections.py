@@ -7,7 +7,7 @@ import pytest
 
 from imports.collect import rounds
 from imports.jobs import actions, pipeline, queue
-from imports.models import Arrival, ImportJob, ImportTemplate, TemplateVersion
+from imports.models import Arrival, ArrivalFile, ImportJob, ImportTemplate, TemplateVersion
 from portal import provision, tenancy
 from portal.dropserver.ledger import Ledger
 from portal.models import Drop, Endpoint, Notice, Record, Upload, User
@@ -185,6 +185,7 @@ def test_a_file_overwritten_before_it_was_taken_is_told_in_the_receipt_and_on_th
     assert sender.emails() == {"ow2@elm.example"}
     states = dict(Arrival.objects.values_list("state", "name"))
     assert states == {"replaced": "users.csv", "done": "users.csv"}
+    assert set(ArrivalFile.objects.values_list("index", flat=True)) == {0}
     receipt = sender.get("users.csv.result.txt")
     assert receipt.startswith("complete: users.csv")
     assert "An earlier upload of users.csv (74 bytes) was overwritten at 20" in receipt

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import threading
 
@@ -143,6 +144,37 @@ def test_it_renames_onto_nothing_unless_it_is_told_to(jail, tree):
         jail.rename(("plain.csv",), ("other.csv",))
     jail.rename(("plain.csv",), ("other.csv",), replace=True)
     assert (tree / "root" / "other.csv").read_bytes() == b"a,b\n"
+
+
+def test_two_processes_that_give_the_same_name_take_turns(jail, tree, monkeypatch):
+    """While another process holds the folder's lock a rename waits, and then sees what it did."""
+    lock, asked, answers = fcntl.flock, threading.Event(), []
+
+    def noted(fd, operation):
+        asked.set()
+        lock(fd, operation)
+
+    def rename():
+        try:
+            jail.rename(("plain.csv",), ("Courses", "new.csv"))
+        except FileExistsError as error:
+            answers.append(error)
+        asked.set()
+
+    folder = os.open(tree / "root" / "Courses", os.O_RDONLY)
+    try:
+        lock(folder, fcntl.LOCK_EX)
+        monkeypatch.setattr(fcntl, "flock", noted)
+        other = threading.Thread(target=rename)
+        other.start()
+        assert asked.wait(10)
+        (tree / "root" / "Courses" / "new.csv").write_bytes(b"the other's")
+    finally:
+        os.close(folder)
+    other.join(10)
+    assert len(answers) == 1
+    assert (tree / "root" / "Courses" / "new.csv").read_bytes() == b"the other's"
+    assert (tree / "root" / "plain.csv").exists()
 
 
 def test_it_makes_folders_but_through_no_link(jail, tree):

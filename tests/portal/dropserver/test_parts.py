@@ -84,6 +84,26 @@ def test_it_goes_on_from_a_complete_file_and_leaves_it_until_the_close(parts, ro
     assert final.read_bytes() == b"first second"
 
 
+def test_a_file_that_is_continued_has_no_end_of_an_older_and_longer_part(parts, root):
+    sent(parts, b"first")
+    part = parts.open(NAME, fresh=True)
+    part.write(0, b"an older, longer part")
+    part.abandon()
+    part = parts.open(NAME, fresh=False)
+    part.append(b" second")
+    part.finish(may_replace=True)
+    assert (root / "Courses" / "a.csv").read_bytes() == b"first second"
+
+
+def test_a_part_that_was_cut_is_not_lengthened_again_when_the_session_is_lost(parts, root):
+    part = parts.open(NAME, fresh=True)
+    part.write(0, b"0123456789")
+    part.truncate(4)
+    assert part.abandon() == 4
+    sent(parts, b"45", fresh=False, offset=4)
+    assert (root / "Courses" / "a.csv").read_bytes() == b"012345"
+
+
 def test_it_replaces_a_file_only_if_it_may(parts, root):
     sent(parts, b"first")
     with pytest.raises(FileExistsError):

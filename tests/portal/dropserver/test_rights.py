@@ -73,6 +73,7 @@ def test_it_lets_nobody_remove_a_manifest_in_process_or_anothers_file():
 def test_only_a_home_s_own_account_changes_anything_below_the_homes():
     assert "belong to accounts" in refusal_of_place((), ("homes", "pat", "users.csv"))
     assert "belong to accounts" in refusal_of_place((), ("homes", "users.csv"))
+    assert "belong to accounts" in refusal_of_place((), ("HOMES", "pat", "users.csv"))
     assert refusal_of_place((), ("Courses", "homes")) is None
     assert refusal_of_place(("homes", "pat"), ("homes", "users.csv")) is None
     assert refusal_of_place(("homes", "pat"), ("users.csv",)) is None

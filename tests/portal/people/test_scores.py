@@ -134,6 +134,13 @@ def test_an_address_known_for_the_name_is_spared_the_pause() -> None:
     assert scores.blocked(THERE, "ada") is None
 
 
+def test_an_address_is_known_for_thirty_days_though_nothing_swept_it() -> None:
+    scores.succeeded(THERE, "ada")
+    later(scores.KNOWN_FOR.days * 86_400 + 60)
+    fail_from_everywhere(15)
+    assert scores.blocked(THERE, "ada") is not None
+
+
 def test_a_known_address_is_still_banned_for_its_own_failures() -> None:
     scores.succeeded(HERE, "ada")
     fail(3)
