@@ -10,7 +10,7 @@ import numpy as np
 from imports.scan.chunks import Chunk
 from imports.scan.decoding import CleanStream
 from imports.scan.dialect import Dialect
-from imports.scan.inner_quotes import requoted, without_inner
+from imports.scan.inner_quotes import requoted
 from imports.scan.record_bounds import NEWLINE, Ints
 from imports.scan.rewriting import SURELY_SEVERAL
 from imports.scan.wrapping import stands_in_quotes, unwrapped
@@ -90,7 +90,7 @@ class _Text:
             if not quote or not self._buffer.count(quote.encode(), begin, end) % 2:
                 return end
             text = self._buffer[begin:end].decode("utf-8", "surrogateescape")
-            if not without_inner(text, delimiter, quote).count(quote) % 2:
+            if requoted(text, delimiter, quote, columns=0) is not None:
                 return end
         return None
 

@@ -15,7 +15,7 @@ from imports.scan.rereading import records_of, records_on
 from imports.scan.scanner import scan
 
 COMMA = Dialect("utf-8", 0, ",")
-QUOTED = ['"a,b"', '"two\nlines"', '"a ""word"" more"', 'a 5" pipe', '"Ann "A" Lee"']
+QUOTED = ['"a,b"', '"two\nlines"', '"a ""word"" more"', 'a 5" pipe', '"Ann "A" Lee"', 'Ann "A"']
 CELLS = st.sampled_from(["", "x", "é" * 40, *QUOTED])
 
 

@@ -156,6 +156,7 @@ def with_inner_quotes(record: str, columns: int) -> list[str] | None:
         if char == '"' and not {"", ",", '"'} & {*beside, *nearest}:
             places.append(at)
     text = "".join("q" if at in places else char for at, char in enumerate(record))
+    text = re.sub(r'(?:^|(?<=,))((?:[^",q]*q[^",q]*q)*[^",q]*q[^",q]*)"(?= *(?:,|$))', r"\1q", text)
     neat = without_blanks(text)
     verdict, cells = judged(neat, ",")
     padding = max(cells - columns, 0)
@@ -388,6 +389,8 @@ def test_an_inch_mark_at_the_edge_of_a_value_costs_its_own_row_only():
         ('"1","Ann "Annie" Lee"', ["1", 'Ann "Annie" Lee']),
         ('"1","a 5" pipe, or a ""6"""', ["1", 'a 5" pipe, or a "6"']),
         ('1,a 5" pipe,,', ["1", 'a 5" pipe']),
+        ('1,Ann "Annie"', ["1", 'Ann "Annie"']),
+        ('Zum "A" und "B","x, y"', ['Zum "A" und "B"', "x, y"]),
         ('O"Neil , "x, y" ', ['O"Neil ', "x, y"]),
     ],
 )
@@ -448,7 +451,8 @@ def test_a_row_of_dashes_for_missing_values_is_a_row(line):
     "line",
     [
         '1,"Annie" Lee',  # closed too early
-        '1,Ann "Annie"',  # it could be where a value ends
+        '1,Annie"',  # one alone at the edge
+        '1,Ann "An"nie"',
         '1,""Ann" Lee"',
         '"1,Ann "Annie" Lee',  # the first one is not closed
         '1,Ann "Annie" Lee,x',  # too many values
