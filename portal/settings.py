@@ -49,9 +49,12 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    # Who may not come in is told so before a byte of the body is read: looking for CSRF's token
+    # reads all of it, uploads too.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "portal.web.middleware.AdmitFirst",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "portal.web.middleware.RequestLog",
     "portal.web.middleware.PrivatePages",
     "django.contrib.messages.middleware.MessageMiddleware",

@@ -4,15 +4,18 @@ no query strings."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django_structlog.middlewares import RequestMiddleware
 
 from portal import tenancy
 from portal.models import Membership, Role, Tenant, User
 
 SESSION_KEY = "tenant"
+_LARGEST_FORM = 16 << 10  # bytes
 
 
 class RequestLog(RequestMiddleware):
@@ -36,6 +39,39 @@ class PrivatePages:
         if user is None or user.is_authenticated:  # None: a program with a token
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
+
+
+class AdmitFirst:
+    """Asks a view whether the person may use it, and a stranger for a small body, before reading.
+
+    A view that `permissions.require` guards has the question as its attribute `admit`.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponseBase], *_arguments: Any
+    ) -> HttpResponseBase | None:
+        """A refusal, or None. Raises PermissionDenied."""
+        user = getattr(request, "user", None)
+        if user is not None and not user.is_authenticated and _is_large(request):
+            return render(request, "400.html", status=413)
+        admit = getattr(view, "admit", None)
+        return admit(request) if admit is not None else None
+
+
+def _is_large(request: HttpRequest) -> bool:
+    """Whether the body is larger than any form of a page that needs no login. The API is not asked:
+    it looks at the token before it reads."""
+    if request.path.startswith("/api/"):
+        return False
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    chunked = "HTTP_TRANSFER_ENCODING" in request.META
+    return chunked or not length.isdigit() or int(length) > _LARGEST_FORM
 
 
 class TenantMiddleware:

@@ -40,18 +40,25 @@ def require(role: Role) -> Callable[[View[P]], OpenView[P]]:
         @functools.wraps(view)
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             tenant_request = cast(TenantRequest, request)
-            if getattr(request, "membership", None) is None:
-                return render(request, "portal/no_tenant.html", status=403)
-            if not tenant_request.membership.allows(role):
-                raise PermissionDenied(
-                    _("This needs the role “%(role)s”.") % {"role": Role(role).label}
-                )
+            if refusal := _admit(request, role):
+                return refusal
             with timezone.override(zone(tenant_request.tenant)):
                 return view(tenant_request, *args, **kwargs)
 
+        guarded.admit = functools.partial(_admit, role=role)  # type: ignore[attr-defined]
         return guarded
 
     return decorate
+
+
+def _admit(request: HttpRequest, role: Role) -> HttpResponseBase | None:
+    """The page for somebody without a tenant; None for a member. Raises PermissionDenied."""
+    membership: Membership | None = getattr(request, "membership", None)
+    if membership is None:
+        return render(request, "portal/no_tenant.html", status=403)
+    if not membership.allows(role):
+        raise PermissionDenied(_("This needs the role “%(role)s”.") % {"role": Role(role).label})
+    return None
 
 
 def operator_only(view: View[P]) -> OpenView[P]:

@@ -275,6 +275,36 @@ def test_no_cache_keeps_what_a_person_was_shown(
     assert "no-store" in answer.headers["Cache-Control"]
 
 
+class Unread:
+    """A body of which nobody may read a byte."""
+
+    def read(self, _size: int = -1) -> bytes:
+        raise AssertionError("the body was read")
+
+    readline = read
+
+
+@pytest.mark.parametrize("name", sorted(n for n, row in TABLE.items() if row[0] == "post"))
+@pytest.mark.parametrize("person", ["nobody", "viewer", "outsider"])
+def test_whoever_may_not_come_in_is_refused_before_a_byte_is_read(
+    name: str, person: str, cast: Cast, rows: dict[str, Any]
+) -> None:
+    _, role, _ = TABLE[name]
+    least = MEMBERS.get(role, 0)
+    if person != "nobody" and MEMBERS.get(person, 3) >= least:
+        return
+    client = as_person(cast, person)
+    client.handler.enforce_csrf_checks = True
+    answer = client.generic(
+        "POST",
+        reverse(name, args=arguments(name, cast, rows)),
+        content_type="multipart/form-data; boundary=x",
+        CONTENT_LENGTH=str(2 << 30),
+        **{"wsgi.input": Unread()},  # type: ignore[arg-type]
+    )
+    assert answer.status_code in (302, 401, 403, 413)
+
+
 @pytest.mark.parametrize("name", sorted(n for n, row in TABLE.items() if row[0] == "post"))
 def test_what_changes_something_refuses_get_and_a_missing_token(
     name: str, cast: Cast, rows: dict[str, Any]
