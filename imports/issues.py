@@ -39,6 +39,7 @@ class Code(enum.StrEnum):
     FOOTER = "footer"  # likewise
     REPEATED_HEADER = "repeated_header"  # likewise
     UNLIKELY_LETTERS = "unlikely_letters"  # a warning
+    INNER_QUOTES = "inner_quotes"  # a warning
     # one row, by the field and row rules
     REQUIRED = "required"
     TOO_LONG = "too_long"

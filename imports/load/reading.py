@@ -22,7 +22,7 @@ from imports.issues import Issue, Severity
 from imports.load.staging import Writer
 from imports.load.stored import StoredRecords
 from imports.report.rejects import Reject, RejectSpool, reject_of
-from imports.report.summary import Summary, left_out, unlikely_letters
+from imports.report.summary import Summary, inner_quotes, left_out, unlikely_letters
 from imports.scan.cells import QUOTE
 from imports.scan.dialect import Dialect
 from imports.scan.json_lines import explained
@@ -88,7 +88,7 @@ class Source:
         """The well-formed records that begin on these lines, in order."""
         if self.absorb_extra or self.json_lines:  # a record is not the text of that line
             return records_of(self.chunks(), lines)
-        return records_on(self.file, self.dialect, lines)
+        return records_on(self.file, self.dialect, lines, self.width)
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks of the file from its beginning."""
@@ -175,6 +175,7 @@ def _skip_stored(chunk: Chunk, source: Source, reading: FileReading, pending: _P
     reading.consumed = chunk.consumed
     reading.seen += len(chunk.lines) + len(chunk.malformed)
     reading.warnings += left_out(chunk, reading.summary)
+    reading.warnings += inner_quotes(chunk, reading.summary)
     reading.warnings += unlikely_letters(chunk, reading.summary)
     hashes = record_hashes(chunk, source.layout)
     rest, hashes = reading.stored.skip(chunk, hashes)

@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import islice
 
 from imports.mapping.layout import kind_of, names_a_column, usual_width
+from imports.scan.cells import split_unbalanced
 from imports.scan.dialect import DELIMITERS, RARE, Dialect
 
 RECORDS = 200
@@ -97,13 +98,21 @@ def _fitted(records: list[Record]) -> list[Record]:
     """The records without blank cells beyond the usual width, such as padding leaves."""
     if not records:
         return records
-    width = usual_width([record.cells for record in records])
+    width = _without_padding([record.cells for record in records])
     return [
         record
         if len(record.cells) <= width or any(map(str.strip, record.cells[width:]))
         else Record(record.line, record.cells[:width])
         for record in records
     ]
+
+
+def _without_padding(rows: Sequence[Sequence[str]]) -> int:
+    """The usual width; the header's, where each row has only blank cells beyond it."""
+    width = usual_width(rows)
+    usual = [row for row in rows if len(row) == width]
+    filled = max(max(at for at, cell in enumerate(["x", *row]) if cell.strip()) for row in usual)
+    return len(rows[0]) if filled <= len(rows[0]) < width and len(rows[0]) > 1 else width
 
 
 def records_of(lines: Sequence[str], at: int, delimiter: str, quote: str) -> Iterator[Record]:
@@ -131,6 +140,8 @@ def _record_end(lines: Sequence[str], at: int, quote: str) -> int:
 def _cells(text: str, delimiter: str, quote: str) -> tuple[str, ...]:
     if quote == "none":
         return tuple(text.split(delimiter))
+    if text.count(quote) % 2 and "\n" not in text:
+        return tuple(split_unbalanced(text, delimiter, quote))
     try:
         rows = list(_csv(text, delimiter, quote))
     except csv.Error:  # a cell beyond the module's limit

@@ -17,6 +17,7 @@ from imports.scan import cells
 from imports.scan.decoding import CleanStream
 from imports.scan.dialect import DELIMITERS, Dialect
 from imports.scan.scanner import Header
+from imports.scan.wrapping import are_wrapped
 
 NAMES = {
     ",": "commas",
@@ -66,11 +67,14 @@ def other_dialects(
         for delimiter in DELIMITERS:
             line = _Line(dialect.skip_rows + 1, delimiter, 0, dialect.quote)
             if delimiter != dialect.delimiter:
-                yield replace(dialect, delimiter=delimiter), [_other_delimiter(dialect, line)]
+                wrapped = [warn_of_wrapped_lines(line.number)] if dialect.wrapped else []
+                warnings = [*wrapped, _other_delimiter(dialect, line)]
+                yield replace(dialect, delimiter=delimiter), warnings
         return
-    if _is_wrapped(_lines(file, dialect), dialect.quote):
-        dialect = replace(dialect, wrapped=True)
     lines = _lines(file, dialect)
+    if not dialect.wrapped and are_wrapped(lines[:-1] or lines, dialect.quote):
+        dialect = replace(dialect, wrapped=True)
+        lines = _lines(file, dialect)
     folded = {fold(name) for name in names}
     candidates = sorted(_candidates(lines, dialect, folded), key=lambda line: -line.matches)
     for line in candidates[:_TRIED]:
@@ -105,25 +109,18 @@ def _are_titles(above: Sequence[str], delimiter: str, names: Collection[str]) ->
     return all(count * 2 <= max(2, len(names)) for count in filled)
 
 
-def _is_wrapped(lines: Sequence[str], quote: str) -> bool:
-    """Whether each whole line stands in quotes, and is one value therefore."""
-    filled = [line.rstrip(",;\t| ") for line in lines[:-1] if line.strip()] or list(lines[:1])
-    pairs = quote * 2
-    return bool(quote) and all(
-        len(line) > 1
-        and line[0] == line[-1] == quote
-        and quote not in line[1:-1].replace(pairs, "")
-        for line in filled
+def warn_of_wrapped_lines(line: int) -> Issue:
+    """The warning of a file whose lines stand in quotes as a whole. line: the header's."""
+    return _warning(
+        "Each whole line stands in quotation marks, so that a row is one value. They were taken"
+        " off. Let the program that writes the file put them around values only.",
+        line,
     )
 
 
 def _warnings(dialect: Dialect, line: _Line, above: Sequence[str]) -> Iterator[Issue]:
     if dialect.wrapped:
-        yield _warning(
-            "Each whole line stands in quotation marks, so that a row is one value. They were taken"
-            " off. Let the program that writes the file put them around values only.",
-            line.number,
-        )
+        yield warn_of_wrapped_lines(line.number)
     if line.delimiter != dialect.delimiter:
         yield _other_delimiter(dialect, line)
     if line.quote != dialect.quote:

@@ -17,11 +17,13 @@ Row = Sequence[str]
 
 _SEARCHED = 60  # records in which the header is looked for
 _COMPARED = 40  # rows
+_FIGURES = 10  # of a number that counts on
 _SEPARATOR = re.compile(r"[-=_*~+. ]{3,}")
 _KINDS = (
     ("date", re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?")),
     ("number", re.compile(r"[-+]?[\d.,']*\d[\d.,']*%?")),
     ("email", re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")),
+    ("address", re.compile(r"(?i)(?:https?://|www\.)\S+")),
     ("flag", re.compile(r"(?i)true|false|yes|no|[yntfjx]")),
     ("code", re.compile(r"(?=.*\d)[A-Za-z0-9_.:/#-]+")),
 )
@@ -61,7 +63,7 @@ def usual_width(rows: Sequence[Row]) -> int:
 
 
 def kind_of(cell: str) -> str:
-    """What a cell looks like: blank, date, number, email, flag, code or text."""
+    """What a cell looks like: blank, date, number, email, address (web), flag, code or text."""
     cell = cell.strip()
     if not cell:
         return "blank"
@@ -79,9 +81,21 @@ def _first(rows: Sequence[Row], width: int) -> int:
     usual = _usual_filled([row for row in rows if len(row) == width])
     for at, row in enumerate(rows[:_SEARCHED]):
         wide = len(row) == width or (len(row) == width - 1 and _like_header(row))
-        if wide and _filled(row) * 2 > usual and not _ruler(row) and not _parameter(row, usual):
+        if (
+            wide
+            and not _is_title(row, rows[at + 1 : at + 2])
+            and _filled(row) * 2 > usual
+            and not _ruler(row)
+            and not _parameter(row, usual)
+        ):
             return at
     return next((at for at, row in enumerate(rows) if len(row) == width), 0)
+
+
+def _is_title(row: Row, following: Sequence[Row]) -> bool:
+    """Whether a record has only its first value, and the next one, as wide, has several."""
+    alone = _filled(row) == 1 and bool(row[0].strip())
+    return alone and any(len(each) == len(row) and _filled(each) > 2 for each in following)
 
 
 def _parameter(row: Row, usual: int) -> bool:
@@ -112,20 +126,35 @@ def _header_votes(head: Row, below: Sequence[Row]) -> float:
     votes = sum(1.5 * names_a_column(cell) for cell in filled)
     if len({cell.lower() for cell in filled}) < len(filled):
         votes -= 0.5
+    counted = _counted(head) if not any(map(_counted, below)) else set()
     for at, cell in enumerate(head):
-        votes += _vote(cell.strip(), [row[at].strip() for row in below if at < len(row)])
+        if at not in counted:
+            votes += _vote(cell.strip(), [row[at].strip() for row in below if at < len(row)])
     return votes
+
+
+def _counted(row: Row) -> set[int]:
+    """Columns whose values count on by one, at least three of them: weeks, or years."""
+    cells = [cell.strip() for cell in row]
+    figures = [int(cell) if cell.isdecimal() and len(cell) < _FIGURES else None for cell in cells]
+    triples = zip(figures, figures[1:], figures[2:], strict=False)
+    runs = [
+        at
+        for at, (low, middle, high) in enumerate(triples)
+        if low is not None and (middle, high) == (low + 1, low + 2)
+    ]
+    return {at + step for at in runs for step in range(3)}
 
 
 def _vote(cell: str, column: Sequence[str]) -> float:
     kind, below = kind_of(cell), _column_kind(column)
-    if kind in ("date", "email"):
+    if kind in ("date", "email", "address"):
         return -3.0
     if kind == "number":
         return -2.0 if below in ("number", None) else -1.0
     if kind in ("blank", "flag"):
         return -0.3
-    if below in ("date", "number", "email", "flag"):
+    if below in ("date", "number", "email", "address", "flag"):
         return 1.0
     if cell in column:
         return -1.5

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from imports.check.columns import ColumnMapping, fields_of, fold, is_attachment, short
 from imports.issues import Code, FileRefused, Issue, Severity
 from imports.mapping.definitions import AUTO, DELIMITERS, QUOTES, ReadingOptions, Spec
-from imports.mapping.drift import explained, is_layout, other_dialects
+from imports.mapping.drift import explained, is_layout, other_dialects, warn_of_wrapped_lines
 from imports.mapping.matching import match
 from imports.mapping.resolving import resolve
 from imports.mapping.tables import Tables
@@ -21,6 +21,7 @@ from portal.records.definitions import Feed, RecordType
 
 _NO_TABLES: Tables = MappingProxyType({})
 _PLAIN = ReadingOptions()
+_SHOWN = 8  # names
 
 
 def opened(
@@ -40,28 +41,38 @@ def opened(
     try:
         dialect = _dialect(file, size, reading)
         header = read_header(file, dialect)
-        mapping = _mapping(header.cells, feed, record_type, spec, lookups)
+        mapping = _mapping(header, feed, record_type, spec, lookups)
     except FileRefused as refusal:
         if dialect is None or not is_layout(refusal):
             raise
         names = _names(feed, record_type, spec)
         for other, warnings in other_dialects(file, dialect, names):
             try:
-                cells = read_header(file, other).cells
-                mapping = _mapping(cells, feed, record_type, spec, lookups)
+                header_there = read_header(file, other)
+                mapping = _mapping(header_there, feed, record_type, spec, lookups)
             except FileRefused:
                 continue
-            if not other.header_row and spec is not None and len(cells) != len(spec.columns):
+            width = len(header_there.cells)
+            if not other.header_row and spec is not None and width != len(spec.columns):
                 continue
             return other, _doubted(replace(mapping, warnings=(*warnings, *mapping.warnings)), other)
         if header is None or not reading.header_row:
             raise
         raise explained(refusal, dialect, header) from refusal
-    mapping = _doubted(mapping, dialect)
+    mapping = _doubted(_with_lines_unwrapped(mapping, dialect, header), dialect)
     if not reading.header_row:
         first = read_header(file, replace(dialect, header_row=1)).cells
         mapping = _with_header_doubted(mapping, first, _names(feed, record_type, None))
     return dialect, mapping
+
+
+def _with_lines_unwrapped(
+    mapping: ColumnMapping, dialect: Dialect, header: Header
+) -> ColumnMapping:
+    if not dialect.wrapped:
+        return mapping
+    warning = warn_of_wrapped_lines(header.line)
+    return replace(mapping, warnings=(warning, *mapping.warnings))
 
 
 def _with_header_doubted(
@@ -89,15 +100,25 @@ def _dialect(file: BinaryIO, size: int, reading: ReadingOptions) -> Dialect:
 
 
 def _mapping(
-    cells: Sequence[str],
+    header: Header,
     feed: Feed,
     record_type: RecordType,
     spec: Spec | None,
     lookups: Tables,
 ) -> ColumnMapping:
     if spec is None:
-        return match(cells, feed, record_type)
-    return resolve(spec, cells, feed, record_type, lookups)
+        mapping = match(header.cells, feed, record_type)
+    else:
+        mapping = resolve(spec, header.cells, feed, record_type, lookups)
+    if not header.unbalanced:
+        return mapping
+    names = ", ".join(f'"{short(name)}"' for name in header.cells[:_SHOWN])
+    message = (
+        f"A quotation mark is in the wrong place in the header. Its names were read as {names}"
+        f"{' ...' if len(header.cells) > _SHOWN else ''}."
+    )
+    doubt = Issue(Code.OTHER_LAYOUT, message, header.line, severity=Severity.WARNING)
+    return replace(mapping, warnings=(doubt, *mapping.warnings))
 
 
 def _names(feed: Feed, record_type: RecordType, spec: Spec | None) -> list[str]:

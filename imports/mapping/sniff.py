@@ -19,6 +19,7 @@ from imports.scan import dialect
 from imports.scan.dialect import Dialect, named_delimiter
 from imports.scan.encoding import EIGHT_BIT, utf8_of
 from imports.scan.footer import MOST, is_footer
+from imports.scan.wrapping import unwrapped
 
 QUOTES = ('"', "'", "none")
 
@@ -92,7 +93,7 @@ def _lines(text: str, detected: Dialect, cut: bool) -> list[str]:
     lines = re.split(ends, text)
     if len(lines) > 1 and (cut or not lines[-1]):
         lines.pop()
-    return lines
+    return [unwrapped(line, detected.quote) for line in lines] if detected.wrapped else lines
 
 
 def _last_rows(
@@ -138,6 +139,7 @@ def _sniffed(
         confidence=_confidence(detected, attempt, laid, declared),
         notes=(
             *_encoding_notes(detected),
+            *_wrapping_notes(detected),
             *_notes(attempt, laid, start.line, footers, declared, names),
         ),
     )
@@ -163,6 +165,11 @@ def _encoding_notes(detected: Dialect) -> Iterator[str]:
         )
     elif detected.encoding in EIGHT_BIT:
         yield "The file is not UTF-8; its encoding was guessed. Check the letters of the names."
+
+
+def _wrapping_notes(detected: Dialect) -> Iterator[str]:
+    if detected.wrapped:
+        yield "Each whole line stands in quotation marks; they were taken off."
 
 
 def _numbered(width: int) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from imports.issues import FileRefused, Issue
+from imports.issues import Code, FileRefused, Issue
 from imports.mapping.tables import Row, Table, normal
 from imports.scan import cells
 from imports.scan.dialect import Dialect, detect
@@ -58,7 +58,11 @@ def read_table(data: bytes, *, key: str = "", fold: bool = False) -> Table:
     file = io.BytesIO(data)
     try:
         dialect = detect(file, len(data))
-        names = _trimmed(read_header(file, dialect).cells)
+        header = read_header(file, dialect)
+        if header.unbalanced:
+            message = "A quotation mark is in the wrong place in the header. Correct it."
+            raise FileRefused(Issue(Code.UNREADABLE_HEADER, message, header.line))
+        names = _trimmed(header.cells)
         at = _key_place(names, key)
         lines, rows = _rows(file, dialect, len(names))
     except FileRefused as refused:

@@ -129,7 +129,7 @@ def left_out(chunk: Chunk, summary: Summary) -> int:
     """Add what the scanner left out, since it is no row: a warning a line. Returns their number."""
     blank = chunk.blank
     if blank.size:
-        message = "These rows have no value in any cell; they were left out."
+        message = "These rows have no value in any cell, or only draw a line; they were left out."
         summary.add_many(Code.BLANK_ROWS, None, Severity.WARNING, message, blank, [""] * EXAMPLES)
     if chunk.repeated.size:
         message = "These rows are the header once more; they were left out."
@@ -142,6 +142,18 @@ def left_out(chunk: Chunk, summary: Summary) -> int:
         values = [each.text for each in chunk.footers]
         summary.add_many(Code.FOOTER, None, Severity.WARNING, message, ends, values)
     return int(blank.size + chunk.repeated.size) + len(chunk.footers)
+
+
+def inner_quotes(chunk: Chunk, summary: Summary) -> int:
+    """Add a warning for each record whose quotes were mended. Returns their number."""
+    message = (
+        "The quotation marks of this row are not as they should be: one within a value is not"
+        " written twice, or they enclose the whole row. It was read as it is meant. Enclose each"
+        " value that has a quotation mark or a delimiter, and write each mark within it twice."
+    )
+    lines, nothing = chunk.requoted, [""] * EXAMPLES
+    summary.add_many(Code.INNER_QUOTES, None, Severity.WARNING, message, lines, nothing)
+    return int(lines.size)
 
 
 def unlikely_letters(chunk: Chunk, summary: Summary) -> int:

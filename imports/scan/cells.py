@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 QUOTE = '"'
 
 
@@ -48,6 +51,32 @@ def _quoted(record: str, at: int, quote: str) -> tuple[str, int]:
             return "".join(parts), close + 1
         parts.append(quote)
         at = close + 2
+
+
+def split_unbalanced(line: str, delimiter: str, quote: str) -> list[str]:
+    """Return the cells of a line with a quote in the wrong place: `"Id,"First, or nick",Last`.
+
+    Only cells that are enclosed as they should be may hold delimiters; the others lose the quotes
+    at their edges.
+    """
+    values: list[str] = []
+    enclosed, at = _enclosed(delimiter, quote), 0
+    while at <= len(line):
+        if match := enclosed.match(line, at):
+            cell, end = match[1].replace(quote * 2, quote), match.end()
+        else:
+            end = line.find(delimiter, at)
+            end = len(line) if end < 0 else end
+            cell = line[at:end].strip(" ").strip(quote)
+        values.append(cell)
+        at = end + 1
+    return values
+
+
+@lru_cache
+def _enclosed(delimiter: str, quote: str) -> re.Pattern[str]:
+    sign, end = re.escape(quote), re.escape(delimiter)
+    return re.compile(rf" *{sign}([^{sign}]*(?:{sign}{sign}[^{sign}]*)*){sign} *(?={end}|\Z)")
 
 
 def quoted(value: str, delimiter: str, quote: str = QUOTE) -> str:

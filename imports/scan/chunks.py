@@ -59,7 +59,8 @@ class Chunk:
     end of the last. malformed: those that are not in data, in order. consumed: bytes of the source
     read so far. blank: physical lines of the rows that have no value in any cell; they are in
     neither. repeated: likewise of the header once more. footers: likewise records at the file's
-    end that are no rows.
+    end that are no rows. requoted: physical lines of the records whose quotes were mended, see
+    `rewriting`.
     """
 
     data: bytes
@@ -70,6 +71,7 @@ class Chunk:
     blank: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     repeated: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     footers: list[FooterRecord] = field(default_factory=list)
+    requoted: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 def join(data: bytes, starts: Ints, ends: Ints, mask: Bools) -> bytes:
@@ -99,6 +101,7 @@ def keep(chunk: Chunk, mask: Bools) -> Chunk:
         blank=chunk.blank,
         repeated=chunk.repeated,
         footers=chunk.footers,
+        requoted=chunk.requoted,
     )
 
 
@@ -115,6 +118,7 @@ def merged(chunks: Sequence[Chunk]) -> Chunk:
         blank=np.concatenate([chunk.blank for chunk in chunks]),
         repeated=np.concatenate([chunk.repeated for chunk in chunks]),
         footers=[record for chunk in chunks for record in chunk.footers],
+        requoted=np.concatenate([chunk.requoted for chunk in chunks]),
     )
 
 

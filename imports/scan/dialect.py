@@ -14,7 +14,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from imports.issues import Code, FileRefused, Issue
-from imports.scan import encoding, kinds
+from imports.scan import encoding, kinds, wrapping
 
 DELIMITERS = (",", ";", "\t", "|")
 RARE = (" ", ":", "^", "~")  # delimiters that are chosen, but not guessed for a file at work
@@ -39,8 +39,9 @@ class Dialect:
     "cr". header_row, skip_rows, skip_last: see `DialectHints`; a first line `sep=;` is skipped.
     doubtful: in this encoding there are letters in words that names do not have. escaped: a quote
     within a value has a backslash before it, and is not doubled. wrapped: each whole line stands in
-    quotes, as if it were one value. guessed: words as the encoding reads them, where nobody stated
-    the encoding and another one would make other words of them.
+    quotes, as if it were one value. spaced: a blank behind each delimiter belongs to it. guessed:
+    words as the encoding reads them, where nobody stated the encoding and another one would make
+    other words of them.
     """
 
     encoding: str
@@ -54,6 +55,7 @@ class Dialect:
     doubtful: bool = False
     escaped: bool = False
     wrapped: bool = False
+    spaced: bool = False
     guessed: tuple[str, ...] = ()
 
 
@@ -102,10 +104,15 @@ def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dial
     lines = re.split(r"\r\n|\r|\n" if line_end == "cr" else r"\r?\n", texts[0])
     named = named_delimiter(lines)
     hints = replace(hints, skip_rows=max(hints.skip_rows, 1 if named else 0))
+    wrapped = _are_wrapped(lines, hints)
+    if wrapped:
+        lines = [wrapping.unwrapped(line, hints.quote) for line in lines]
+    voters = _voters(lines, hints)
+    delimiter = named or hints.delimiter or _delimiter(voters)
     return Dialect(
         name,
         bom,
-        named or hints.delimiter or _delimiter(_voters(lines, hints)),
+        delimiter,
         quote=hints.quote,
         line_end=line_end,
         header_row=hints.header_row,
@@ -113,8 +120,25 @@ def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dial
         skip_last=hints.skip_last,
         doubtful=doubtful,
         escaped=_is_escaped(texts[0], hints.quote),
+        wrapped=wrapped,
+        spaced=_is_spaced(voters, delimiter),
         guessed=guessed,
     )
+
+
+def _is_spaced(records: Sequence[str], delimiter: str) -> bool:
+    """Whether there is a blank behind each delimiter, as if it had two signs: `1, Ada, Lee`."""
+    text = "\n".join(records) + "\n"
+    count = text.count(delimiter)
+    blank, last = text.count(f"{delimiter} "), text.count(f"{delimiter}\n")
+    return delimiter != " " and blank > 0 and blank + last == count
+
+
+def _are_wrapped(lines: Sequence[str], hints: DialectHints) -> bool:
+    """Whether the lines stand in quotes as a whole. The last of the sample may be cut."""
+    sample = lines[hints.skip_rows : hints.skip_rows + _RECORDS]
+    sample = sample[:-1] if len(sample) > 2 else sample
+    return wrapping.are_surely_wrapped(sample, hints.quote, DELIMITERS)
 
 
 def _is_escaped(text: str, quote: str) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final
+import re
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,40 +12,20 @@ from imports.issues import Code
 from imports.scan import cells, fitting
 from imports.scan.chunks import ScanLimits
 from imports.scan.record_bounds import Bools, Ints, RecordBounds
+from imports.scan.rewriting import absorb, with_meant_quotes
+from imports.scan.shifted import UsualRow
+from imports.scan.verdicts import (
+    BLANK,
+    BLANK_ROW,
+    GOOD,
+    NUMBER,
+    REPEATED,
+    Examined,
+    largest_cell,
+)
 
-GOOD: Final = 0
-BLANK: Final = 1  # a line, which is no record
-BLANK_ROW: Final = 2  # a record without a value
-REPEATED: Final = 3  # the header once more
-ORDER: Final = (
-    Code.TOO_FEW_CELLS,
-    Code.TOO_MANY_CELLS,
-    Code.CELL_TOO_LARGE,
-    Code.OPEN_QUOTE,
-    Code.BAD_QUOTE,
-    Code.BAD_ENCODING,
-    Code.NUL_BYTE,
-    Code.ROW_TOO_LARGE,
-)  # a later code explains a record better than an earlier one
-FIRST_CODE: Final = 4
-_NUMBER: Final = {code: number for number, code in enumerate(ORDER, start=FIRST_CODE)}
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """The records of a buffer with a verdict for each: GOOD, BLANK, BLANK_ROW, REPEATED or the
-    number of a code."""
-
-    data: bytes
-    start: Ints
-    end: Ints
-    first: Ints
-    cells: Ints
-    codes: NDArray[np.uint8]
-    delimiter: str
-    columns: int
-    limits: ScanLimits
-    quote: str
+_RULED = b"-=_+:"
+_RULER = re.compile(rb"[-=_+:]{2,}")
 
 
 def examine(
@@ -58,12 +38,14 @@ def examine(
     quote: str = '"',
     named: int | None = None,
     header: bytes = b"",
+    usual: UsualRow | None = None,
 ) -> Examined:
     """Examine each of the records, and even out their harmless differences.
 
     With `absorb_extra`, rewrite those with surplus cells. quote: "" where quotes are text; no cells
     are joined then, as the result could not be quoted. named: columns up to the last that has a
     name; a row may lack those after it. header: its record, which files joined together repeat.
+    usual: of the file's rows, see `shifted`.
     """
     codes = _codes(data, bounds, delimiter, columns, limits, quote)
     codes[_repeating(data, bounds, header)] = REPEATED
@@ -79,9 +61,11 @@ def examine(
         limits,
         quote,
     )
+    named = columns if named is None else named
+    examined = with_meant_quotes(_without_blanks(examined, bounds.blanks), named)
     if absorb_extra and quote:
-        return _absorb(_without_blanks(examined, bounds.blanks))
-    return _fitted(_without_blanks(examined, bounds.blanks), columns if named is None else named)
+        return absorb(examined)
+    return _fitted(examined, named, usual or UsualRow())
 
 
 def _codes(
@@ -93,16 +77,17 @@ def _codes(
     quote: str,
 ) -> NDArray[np.uint8]:
     codes = np.zeros(bounds.first.size, np.uint8)
-    codes[bounds.cells < columns] = _NUMBER[Code.TOO_FEW_CELLS]
-    codes[bounds.cells > columns] = _NUMBER[Code.TOO_MANY_CELLS]
-    codes[_with_large_cell(data, bounds, delimiter, limits, quote)] = _NUMBER[Code.CELL_TOO_LARGE]
-    codes[bounds.broken] = _NUMBER[Code.OPEN_QUOTE]
-    codes[bounds.misplaced] = _NUMBER[Code.BAD_QUOTE]
-    codes[_ill_encoded(data, bounds)] = _NUMBER[Code.BAD_ENCODING]
-    codes[_with_nul(data, bounds)] = _NUMBER[Code.NUL_BYTE]
-    codes[bounds.end - bounds.start > limits.record] = _NUMBER[Code.ROW_TOO_LARGE]
+    codes[bounds.cells < columns] = NUMBER[Code.TOO_FEW_CELLS]
+    codes[bounds.cells > columns] = NUMBER[Code.TOO_MANY_CELLS]
+    codes[_with_large_cell(data, bounds, delimiter, limits, quote)] = NUMBER[Code.CELL_TOO_LARGE]
+    codes[bounds.broken] = NUMBER[Code.OPEN_QUOTE]
+    codes[bounds.misplaced] = NUMBER[Code.BAD_QUOTE]
+    codes[_ill_encoded(data, bounds)] = NUMBER[Code.BAD_ENCODING]
+    codes[_with_nul(data, bounds)] = NUMBER[Code.NUL_BYTE]
+    codes[bounds.end - bounds.start > limits.record] = NUMBER[Code.ROW_TOO_LARGE]
     blank = _blank(data, bounds, delimiter, quote, columns)
     codes[blank[0]], codes[blank[1]] = BLANK, BLANK_ROW
+    codes[_rulers(data, bounds, delimiter, quote, columns)] = BLANK_ROW
     return codes
 
 
@@ -125,24 +110,25 @@ def _without_blanks(examined: Examined, blanks: Ints) -> Examined:
         return examined
     record = np.searchsorted(examined.end, blanks)
     good = examined.codes[record]
-    keeps = (_NUMBER[Code.TOO_FEW_CELLS], _NUMBER[Code.TOO_MANY_CELLS], GOOD)
+    keeps = (NUMBER[Code.TOO_FEW_CELLS], NUMBER[Code.TOO_MANY_CELLS], GOOD)
     blanks = blanks[np.isin(good, keeps)]
     data, start, end = fitting.without(examined.data, examined.start, examined.end, blanks)
     return replace(examined, data=data, start=start, end=end)
 
 
-def _fitted(examined: Examined, named: int) -> Examined:
+def _fitted(examined: Examined, named: int, usual: UsualRow) -> Examined:
     """Cut blank cells beyond the header's, and fill up nameless columns at the end."""
     codes = examined.codes
-    long = np.flatnonzero(codes == _NUMBER[Code.TOO_MANY_CELLS])
-    if long.size:
-        surplus = examined.cells[long] - examined.columns
-        padded = fitting.padding(examined.data, examined.end[long], surplus, examined.delimiter)
+    long = np.flatnonzero(codes == NUMBER[Code.TOO_MANY_CELLS])
+    surplus = examined.cells[long] - examined.columns
+    padded = fitting.padding(examined.data, examined.end[long], surplus, examined.delimiter)
+    padded &= ~np.isin(long, usual.shifted(examined, long[padded]))
+    if padded.any():
         codes[long[padded]] = GOOD
         dropped = fitting.last_offsets(examined.end[long[padded]], surplus[padded])
         data, start, end = fitting.without(examined.data, examined.start, examined.end, dropped)
         examined = replace(examined, data=data, start=start, end=end)
-    short = (codes == _NUMBER[Code.TOO_FEW_CELLS]) & (examined.cells >= named)
+    short = (codes == NUMBER[Code.TOO_FEW_CELLS]) & (examined.cells >= named)
     if short.any():
         codes[short] = GOOD
         lacking = np.where(short, examined.columns - examined.cells, 0)
@@ -159,16 +145,6 @@ def _with_large_cell(
     large = np.flatnonzero(bounds.end - bounds.start > limits.cell).tolist()
     records = ((i, data[bounds.start[i] : bounds.end[i]]) for i in large)
     return [i for i, raw in records if largest_cell(raw, delimiter, quote)[1] > limits.cell]
-
-
-def largest_cell(raw: bytes, delimiter: str, quote: str) -> tuple[int, int]:
-    """Number (from 1) and bytes of a record's largest cell."""
-    sizes = [
-        len(cell.encode("utf-8", "surrogateescape"))
-        for cell in cells.split(raw.decode("utf-8", "surrogateescape"), delimiter, quote)
-    ]
-    largest = max(sizes)
-    return sizes.index(largest) + 1, largest
 
 
 def _ill_encoded(data: bytes, bounds: RecordBounds) -> list[int]:
@@ -220,6 +196,28 @@ def _blank(
     return lines, rows
 
 
+def _rulers(
+    data: bytes, bounds: RecordBounds, delimiter: str, quote: str, columns: int
+) -> list[int]:
+    """Rows that only draw a line, as database clients do below the header: `----+------`."""
+    if columns == 1:
+        return []
+    signs = _RULED + b" \t|" + (delimiter + quote).encode()
+    marks = np.frombuffer(data, np.uint8)
+    candidates = np.flatnonzero(_is_one_of(signs, marks[bounds.start]))
+    for place in (bounds.end - 1, (bounds.start + bounds.end) // 2):
+        at = np.maximum(place[candidates], bounds.start[candidates])
+        candidates = candidates[_is_one_of(signs, marks[at])]
+    rows = []
+    for i in candidates.tolist():
+        raw = data[bounds.start[i] : bounds.end[i]]
+        raw = raw.replace(quote.encode(), b"") if quote else raw
+        filled = [cell for part in raw.split(delimiter.encode()) if (cell := part.strip(b" \t|"))]
+        if all(map(_RULER.fullmatch, filled)) and sum(map(len, filled)) > 3:
+            rows.append(i)
+    return rows
+
+
 def _has_value(raw: bytes, delimiter: str, quote: str) -> bool:
     if not quote or quote.encode() not in raw:
         return False
@@ -230,36 +228,3 @@ def _is_one_of(signs: bytes, values: NDArray[np.uint8]) -> Bools:
     table = np.zeros(256, np.bool_)
     table[list(signs)] = True
     return table[values]
-
-
-def _absorb(examined: Examined) -> Examined:
-    """Join the surplus cells of otherwise well-formed records with their last cell."""
-    surplus = np.flatnonzero(examined.codes == _NUMBER[Code.TOO_MANY_CELLS])
-    if not surplus.size:
-        return examined
-    start, end = examined.start, examined.end
-    sizes, codes = end - start + 1, examined.codes.copy()
-    parts: list[bytes] = []
-    at = 0
-    for i in surplus.tolist():
-        record, fits = _absorbed(examined, i)
-        parts += [examined.data[at : start[i]], record]
-        at, sizes[i] = int(end[i]) + 1, len(record)
-        codes[i] = GOOD if fits else _NUMBER[Code.CELL_TOO_LARGE]
-    data = b"".join([*parts, examined.data[at:]])
-    ends = np.cumsum(sizes)
-    return replace(examined, data=data, start=ends - sizes, end=ends - 1, codes=codes)
-
-
-def _absorbed(examined: Examined, index: int) -> tuple[bytes, bool]:
-    """The record rewritten with its line end, and whether the joined cell is small enough."""
-    raw, delimiter, quote = raw_of(examined, index), examined.delimiter, examined.quote
-    values = cells.split(raw.decode("utf-8"), delimiter, quote)
-    head, last = values[: examined.columns - 1], ",".join(values[examined.columns - 1 :])
-    record = delimiter.join(cells.quoted(value, delimiter, quote) for value in [*head, last])
-    return record.encode("utf-8") + b"\n", len(last.encode("utf-8")) <= examined.limits.cell
-
-
-def raw_of(examined: Examined, index: int) -> bytes:
-    """Return a record without its line end."""
-    return examined.data[examined.start[index] : examined.end[index]]

@@ -19,12 +19,14 @@ class Header:
     """The file's column names, trimmed; "Column 1" ... where it names none.
 
     line: physical line where the header starts, or the first record where there is none. raw: its
-    record; empty where there is none.
+    record; empty where there is none. unbalanced: a quote in it is in the wrong place, so that the
+    names are those of its line with as few quotes as possible.
     """
 
     cells: tuple[str, ...]
     line: int
     raw: bytes = b""
+    unbalanced: bool = False
 
     @property
     def named(self) -> int:
@@ -56,11 +58,26 @@ def take_header(
     for _ in range(dialect.header_row - 1):
         _next_record(stream, dialect, limits, position, size)
     line, record = _next_record(stream, dialect, limits, position, size)
-    names = _header_cells(record, dialect, line, limits)
+    sound = _is_sound(record, dialect, limits)
     if not dialect.header_row:
+        if not sound:
+            raise _unreadable(line, f"a {_quote_name(dialect)} is in the wrong place")
+        number = len(_names(record, dialect, line, limits))
         position.carry, position.line = record + b"\n" + position.carry, line
-        return Header(tuple(f"Column {number}" for number in range(1, len(names) + 1)), line)
-    return Header(names, line, record)
+        return Header(tuple(f"Column {each}" for each in range(1, number + 1)), line)
+    if sound:
+        return Header(_names(record, dialect, line, limits), line, record)
+    record, more, rest = record.partition(b"\n")
+    if more:
+        position.carry = rest + b"\n" + position.carry
+        position.line = line + 1
+    return Header(_names(record, dialect, line, limits, sound=False), line, record, unbalanced=True)
+
+
+def _is_sound(record: bytes, dialect: Dialect, limits: ScanLimits) -> bool:
+    """Whether all quotes of a record are where they may be, and closed."""
+    bounds = find_records(record + b"\n", dialect.delimiter, limits.record, True, dialect.quote)
+    return not (bounds.misplaced.any() or bounds.broken.any())
 
 
 def _skip_lines(stream: CleanStream, position: ReadPosition, number: int, size: int) -> None:
@@ -93,10 +110,6 @@ def _next_record(
             position.carry = position.carry[end + 1 :]
             position.line += record.count(b"\n") + 1
             return line, record
-        if final:
-            raise _unreadable(
-                position.line, f"a {_quote_name(dialect)} opens in it and is never closed"
-            )
         block = stream.read(max(size, len(position.carry)))
         final = not block
         position.carry += block
@@ -128,7 +141,7 @@ def _without_blank_lines(position: ReadPosition, buffer: bytes, delimiter: str) 
 def _record_end(buffer: bytes, quote: str, limit: int, final: bool) -> int | None:
     """Return where the first record's line feed is; None if it is not in the buffer yet.
 
-    A header without an end within the limit ends at the limit.
+    One with a quote that is never closed is its first line; a line beyond the limit ends there.
     """
     at, quotes, sign = 0, 0, quote.encode()
     while (end := buffer.find(b"\n", at)) >= 0 and end <= limit:
@@ -136,28 +149,29 @@ def _record_end(buffer: bytes, quote: str, limit: int, final: bool) -> int | Non
         if quotes % 2 == 0:
             return end
         at = end + 1
+    line_end = buffer.find(b"\n")
     if len(buffer) > limit:
-        return limit
+        return line_end if 0 <= line_end < limit else limit
+    if not final:
+        return None
     even = not sign or (quotes + buffer.count(sign, at)) % 2 == 0
-    return len(buffer) if final and even else None
+    return len(buffer) if even or line_end < 0 else line_end
 
 
-def _header_cells(
-    record: bytes, dialect: Dialect, line: int, limits: ScanLimits
+def _names(
+    record: bytes, dialect: Dialect, line: int, limits: ScanLimits, *, sound: bool = True
 ) -> tuple[str, ...]:
     """Return the names in a header record. Raises FileRefused."""
     if b"\0" in record:
         raise _unreadable(line, "it contains a NUL character")
-    delimiter, quote = dialect.delimiter, dialect.quote
-    bounds = find_records(record + b"\n", delimiter, limits.record, True, quote)
-    if bounds.misplaced.any() or bounds.broken.any():
-        raise _unreadable(line, f"a {_quote_name(dialect)} is in the wrong place")
     try:
         text = record.decode("utf-8")
     except UnicodeDecodeError as error:
         bad = record[error.start : error.end].hex(" ")
         raise _unreadable(line, f"it contains bytes that are not text ({bad})") from None
-    names = tuple(name.strip("\ufeff").strip() for name in cells.split(text, delimiter, quote))
+    split = cells.split if sound else cells.split_unbalanced
+    parts = split(text, dialect.delimiter, dialect.quote)
+    names = tuple(name.strip("\ufeff").strip() for name in parts)
     if len(names) > limits.columns:
         raise _refused(
             Code.TOO_MANY_COLUMNS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from imports.issues import SHOWN_CHARACTERS, Code
 from imports.scan import cells
 from imports.scan.chunks import MalformedRecord, ScanLimits
-from imports.scan.examining import FIRST_CODE, ORDER, Examined, largest_cell, raw_of
+from imports.scan.verdicts import FIRST_CODE, ORDER, Examined, largest_cell, raw_of
 
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 

@@ -13,7 +13,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 NEWLINE = 10
-_BLANK = 32
+BLANK = 32
 _MOST_BLANKS = 200  # beside one quote
 _COMPARED = 50  # lines of one record
 _LONGEST = 4096  # bytes of a line that is compared
@@ -42,7 +42,7 @@ def neighbours(buffer: bytes, quotes: Ints, quote: int, delimiter: int) -> Neigh
     beside = edges.copy()
     beside[quote] = True
     opens, closes = beside[padded[quotes]], beside[padded[quotes + 2]]
-    if delimiter == _BLANK:
+    if delimiter == BLANK:
         return Neighbours(opens, closes, None, None)
     before = _blanks(padded, quotes, -1, edges)
     after = _blanks(padded, quotes + 2, 1, edges)
@@ -54,13 +54,13 @@ def neighbours(buffer: bytes, quotes: Ints, quote: int, delimiter: int) -> Neigh
 def _blanks(padded: NDArray[np.uint8], at: Ints, step: int, edges: Bools) -> Ints | None:
     """The number of blanks from each place on that end at an edge; 0 where they do not."""
     counts = np.zeros(at.size, np.int64)
-    going = np.flatnonzero(padded[at] == _BLANK)
+    going = np.flatnonzero(padded[at] == BLANK)
     if not going.size:
         return None
     for number in range(1, _MOST_BLANKS):
         place = padded[at[going] + step * number]
         counts[going[edges[place]]] = number
-        going = going[place == _BLANK]
+        going = going[place == BLANK]
         if not going.size:
             break
     return counts if counts.any() else None
@@ -119,7 +119,7 @@ def swallowing(lines: Lines, first: Ints, last: Ints, columns: int) -> Bools:
 
 def _alike(first: bytes, later: bytes) -> bool:
     """Whether two rows have the same kinds of cells, where both have any, and not only words."""
-    pairs = [(a, b) for a, b in zip(first, later, strict=False) if _BLANK not in (a, b)]
+    pairs = [(a, b) for a, b in zip(first, later, strict=False) if BLANK not in (a, b)]
     return all(a == b for a, b in pairs) and any(a != ord("a") for a, _ in pairs)
 
 

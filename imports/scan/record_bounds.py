@@ -13,11 +13,13 @@ Blanks between a delimiter and a quote (`"a", "b"`) are not part of the value.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imports.scan.quotes import (
+    BLANK,
     NEWLINE,
     Bools,
     Ints,
@@ -41,7 +43,8 @@ class RecordBounds:
     offsets of its first byte and of its line feed. cells: how many it has. misplaced: a quote is
     where none may be. broken: its quote is not closed; it is the first line only.
     rest: where the first unfinished record begins. lines: complete lines before it. blanks:
-    offsets of the blanks before an opening quote and after a closing one.
+    offsets of the blanks before an opening quote and after a closing one; where delimiters are
+    spaced, also those behind each of them.
     """
 
     first: Ints
@@ -57,33 +60,52 @@ class RecordBounds:
 
 
 def find_records(
-    buffer: bytes, delimiter: str, limit: int, final: bool, quote: str = '"', columns: int = 0
+    buffer: bytes,
+    delimiter: str,
+    limit: int,
+    final: bool,
+    quote: str = '"',
+    columns: int = 0,
+    spaced: bool = False,
 ) -> RecordBounds:
     """Return the records of `buffer`, which begins at a record's first byte.
 
     limit: most bytes of a record that spans lines. final: nothing follows, the buffer ends in a
     line feed. quote: "" where quotes are text. columns: of a row, 0 where that is not known yet.
+    spaced: a blank behind a delimiter belongs to it.
     Unless final, an unfinished record of at most `limit` bytes is left in the rest.
     """
     marks = np.frombuffer(buffer, np.uint8)
     newlines = np.flatnonzero(marks == NEWLINE)
     delimiters = np.flatnonzero(marks == ord(delimiter))
     if not quote or quote.encode() not in buffer:
-        return _plain(newlines, delimiters)
+        return _plain(newlines, delimiters, _behind(marks, delimiters) if spaced else _NONE)
     quotes = np.flatnonzero(marks == ord(quote))
     sides = neighbours(buffer, quotes, ord(quote), ord(delimiter))
     buffered = _Quoted(buffer, newlines, quotes, delimiters, sides, limit, final)
-    return buffered.bounds(columns, delimiter.encode(), quote.encode())
+    bounds = buffered.bounds(columns, delimiter.encode(), quote.encode())
+    if not spaced or not bounds.last.size:
+        return bounds
+    outside = buffered.outside(bounds.first, bounds.last)
+    return replace(bounds, blanks=np.union1d(bounds.blanks, _behind(marks, outside)))
 
 
-def _plain(newlines: Ints, delimiters: Ints) -> RecordBounds:
+def _behind(marks: NDArray[np.uint8], delimiters: Ints) -> Ints:
+    """Offsets of the blanks directly behind delimiters."""
+    following: Ints = delimiters[delimiters + 1 < marks.size] + 1
+    blanks: Ints = following[marks[following] == BLANK]
+    return blanks
+
+
+def _plain(newlines: Ints, delimiters: Ints, blanks: Ints) -> RecordBounds:
     """The bounds of a buffer without quotes: each line is a record."""
     lines = np.arange(newlines.size)
     no = np.zeros(newlines.size, np.bool_)
     start = _starts(newlines)
     cells = np.diff(np.searchsorted(delimiters, newlines), prepend=0) + 1
     rest = int(newlines[-1]) + 1 if newlines.size else 0
-    return RecordBounds(lines, lines, start, newlines, cells, no, no, rest, newlines.size)
+    blanks = blanks[blanks < rest]
+    return RecordBounds(lines, lines, start, newlines, cells, no, no, rest, newlines.size, blanks)
 
 
 def _starts(newlines: Ints) -> Ints:
@@ -145,6 +167,14 @@ class _Quoted:
             lines=stop,
             blanks=self._blanks(first, last),
         )
+
+    def outside(self, first: Ints, last: Ints) -> Ints:
+        """The delimiters of the records that are in no value."""
+        delimiters = self.delimiters[self.delimiters < self.newlines[last[-1]]]
+        record = np.searchsorted(self.newlines[last], delimiters)
+        before = np.searchsorted(self.quotes, delimiters) - self.rank_start[first[record]]
+        outside: Ints = delimiters[before & 1 == 0]
+        return outside
 
     def _blanks(self, first: Ints, last: Ints) -> Ints:
         if self.sides.blanks_before is None and self.sides.blanks_after is None:

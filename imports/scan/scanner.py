@@ -9,6 +9,7 @@ records, with its physical line number (design section 7, reliability A32). Deci
 - Blank cells beyond the header's are left out; blank ones under nameless last columns are added.
 - CR LF becomes LF, inside quotes too; a lone CR in a file with LF line ends is part of the cell.
 - A record with a misplaced or open quote costs its first line; reading goes on at the next one.
+- Quotes with text on both sides are text, if the line is a row then; it is told (`inner_quotes`).
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ from imports.scan.chunks import (
 )
 from imports.scan.decoding import CleanStream
 from imports.scan.dialect import Dialect
-from imports.scan.examining import BLANK_ROW, GOOD, REPEATED, Examined, examine
+from imports.scan.examining import examine
 from imports.scan.footer import FooterRule, without_footers
 from imports.scan.heading import BLOCK, Header, ReadPosition, take_header
 from imports.scan.malformed import explain, oversized
-from imports.scan.record_bounds import find_records
+from imports.scan.record_bounds import Ints, find_records
+from imports.scan.shifted import UsualRow
+from imports.scan.verdicts import BLANK_ROW, GOOD, REPEATED, Examined
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -95,18 +98,28 @@ def _scanned(
 ) -> Iterator[Chunk]:
     stream, position = CleanStream(source, dialect), ReadPosition()
     delimiter, quote = dialect.delimiter, dialect.quote
+    spaced = dialect.spaced and not absorb_extra  # a text with ", " stays as it is
     header = take_header(stream, dialect, limits, position, min(chunk_bytes, BLOCK))
     raw = header.raw if columns > 1 else b""
-    final = False
+    usual, final = UsualRow(), False
     while not final:
         block = stream.read(max(chunk_bytes, len(position.carry)))
         final = not block
         buffer = position.carry + block if position.carry else block
         if final and buffer and not buffer.endswith(b"\n"):
             buffer += b"\n"
-        bounds = find_records(buffer, delimiter, limits.record, final, quote, columns)
+        bounds = find_records(buffer, delimiter, limits.record, final, quote, columns, spaced)
         examined = examine(
-            buffer, bounds, delimiter, columns, limits, absorb_extra, quote, header.named, raw
+            buffer,
+            bounds,
+            delimiter,
+            columns,
+            limits,
+            absorb_extra,
+            quote,
+            header.named,
+            raw,
+            usual,
         )
         yield from _chunks(examined, position.line, stream.consumed)
         position.carry, position.line = buffer[bounds.rest :], position.line + bounds.lines
@@ -134,7 +147,13 @@ def _chunks(examined: Examined, line: int, consumed: int) -> Iterator[Chunk]:
                 consumed=consumed,
                 blank=(examined.first[low:high][blank] + line).astype(np.int64),
                 repeated=(examined.first[low:high][repeated] + line).astype(np.int64),
+                requoted=_requoted(examined, low, high, line),
             )
+
+
+def _requoted(examined: Examined, low: int, high: int, line: int) -> Ints:
+    indices = [index for index in examined.requoted if low <= index < high]
+    return (examined.first[indices] + line).astype(np.int64)
 
 
 def _skip_line(stream: CleanStream, position: ReadPosition, limits: ScanLimits, size: int) -> Chunk:

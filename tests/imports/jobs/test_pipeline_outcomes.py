@@ -94,7 +94,7 @@ def test_a_file_without_one_good_row_has_failed_and_changed_nothing(
         (bytes(range(256)) * 40, "not_text"),
         (b"%PDF-1.7\n", "not_text"),
         (b"Person\0Identifier,FirstName\n", "unreadable_header"),
-        (b'PersonIdentifier,"FirstName\n1,2\n', "unreadable_header"),
+        (b'PersonIdentifier,"FirstName\n1,2\n', "missing_column"),
     ],
 )
 def test_a_file_that_is_none_has_failed_by_the_sender(

@@ -92,6 +92,29 @@ def test_swallowed_rows_are_told_and_their_neighbours_imported(institution: Inst
     assert lines == {2, 3}
 
 
+def test_nicknames_in_quotes_are_kept_and_told_whole(institution: Institution) -> None:
+    lines = ['k1,Ann "Annie" Jo,Lee,a@oak.example\n', '"k2","Al "Bo" Cy","O"Hara",b@oak.example\n']
+    job = institution.send("accounts", HEADER + "".join(lines) + ROWS[0])
+    assert job.state == "complete"
+    assert warnings(job)["inner_quotes"][0] == 2
+    records = institution.records("accounts")
+    assert records["k1"]["FirstName"] == 'Ann "Annie" Jo'
+    assert (records["k2"]["FirstName"], records["k2"]["LastName"]) == ('Al "Bo" Cy', 'O"Hara')
+    again = institution.send("accounts", HEADER + "".join(lines) + ROWS[0])
+    assert counts(again) == {"read": 3, "unchanged": 3}
+
+
+def test_a_row_in_quotes_and_a_drawn_line_are_told(institution: Institution) -> None:
+    content = HEADER + "----,----,---,-----\n" + ROWS[0] + '"k1,""Lee, Jr"",Ann,a@oak.example"\n'
+    job = institution.send("accounts", content)
+    assert (job.state, counts(job)) == ("complete", {"read": 2, "created": 2})
+    assert {code: count for code, (count, _) in warnings(job).items()} == {
+        "blank_rows": 1,
+        "inner_quotes": 1,
+    }
+    assert institution.records("accounts")["k1"]["FirstName"] == "Lee, Jr"
+
+
 def test_one_row_in_another_encoding_costs_no_other(institution: Institution) -> None:
     content = (HEADER + "k1,José,Núñez,j@oak.example\n").encode()
     content += "k2,Aña,Çelïk Öz Müller Ñandú,a@oak.example\n".encode("cp1252")

@@ -215,3 +215,19 @@ def test_a_name_with_a_comma_in_quotes_is_no_line_in_quotes() -> None:
     with pytest.raises(FileRefused) as refused:
         read('"Lee, Ada"\n"Lind, Bo"\n', template())
     assert refused.value.issues[0].code is Code.MISSING_COLUMN
+
+
+@pytest.mark.parametrize("with_template", [True, False])
+@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize("behind", [True, False])
+def test_a_stray_quote_in_the_header_is_told_and_the_rows_are_read(
+    at: int, behind: bool, with_template: bool
+) -> None:
+    names = [*COLUMNS]
+    names[at] = f'{names[at]}"' if behind else f'"{names[at]}'
+    rows = [f'k{n},"Ada",Lee,a{n}@x.org' for n in range(3)]
+    content = "".join(f"{line}\n" for line in [",".join(names), *rows])
+    _, mapping, records = read(content, template() if with_template else None)
+    assert records == rows
+    assert "A quotation mark is in the wrong place in the header" in mapping.warnings[0].message
+    assert mapping.warnings[0].line == 1

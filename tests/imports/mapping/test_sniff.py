@@ -198,3 +198,49 @@ def test_quotes_escaped_with_a_backslash_are_part_of_the_value() -> None:
         data = b"".join(chunk.data for chunk in chunks)
         assert data == b'"1","Ann ""Nan"" Lee"\n"2","C:\\dir"\n'
     assert not of(b'"Id","Name"\n"1","C:\\dir\\"\n"2","a ""b"" c"\n').dialect.escaped
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_quotes_around_whole_lines_are_taken_off_and_told(delimiter: str) -> None:
+    rows = [["Id", "Name", "Mail"], ["1", f'""Lee{delimiter} Ann""', "a@x.org"], ["2", "Bo", ""]]
+    sniffed = of("".join(f'"{delimiter.join(row)}"\n' for row in rows).encode())
+    assert (sniffed.columns, sniffed.header_row) == (("Id", "Name", "Mail"), 1)
+    assert sniffed.first_rows[0] == ("1", f"Lee{delimiter} Ann", "a@x.org")
+    assert "Each whole line stands in quotation marks; they were taken off." in sniffed.notes
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_a_stray_quote_in_the_header_hides_no_name(at: int) -> None:
+    names = ["Id", "Name", "Mail"]
+    names[at] = f'"{names[at]}'
+    sniffed = of((",".join(names) + '\n1,"Lee, Ann",a@x.org\n2,Bo,b@x.org\n').encode())
+    assert (sniffed.columns, sniffed.header_row) == (("Id", "Name", "Mail"), 1)
+
+
+def test_padding_behind_each_row_makes_no_column() -> None:
+    sniffed = of(b"# Code; Title; Credits\nBIO101; Cells; 3; ; \nBIO102; Genes; ; ; \n")
+    assert (sniffed.columns, sniffed.header_row) == (("# Code", "Title", "Credits"), 1)
+    assert sniffed.first_rows == (("BIO101", "Cells", "3"), ("BIO102", "Genes", ""))
+
+
+def test_an_address_of_a_page_is_no_name_of_a_column() -> None:
+    rows = (
+        b"Magic,Nick,http://a.example/x\nZoo,Alex,http://a.example/y\nNow,Jo,http://a.example/z\n"
+    )
+    assert of(rows).header_row == 0
+    assert of(b"Talk,Speaker,Page\n" + rows).header_row == 1
+
+
+def test_a_title_is_none_however_few_values_the_rows_have() -> None:
+    text = "Meetings,,,,\nName,Date,Group,Purpose,\nAnn,Oct-14,Oak,Talk,\n" + ",,Elm,,\n" * 9
+    sniffed = of(text.encode())
+    assert (sniffed.skip_rows, sniffed.header_row) == (1, 1)
+    assert sniffed.columns[:4] == ("Name", "Date", "Group", "Purpose")
+
+
+def test_names_that_count_on_are_a_header() -> None:
+    assert of(b"Student,2019,2020,2021\nAnn,10,14,9\nBo,7,5,6\n").header_row == 1
+    assert of(b"Name,1,2,3,4\nAnn,10,14,9,\nBo,7,5,6,2\n").header_row == 1
+    assert of(b"Ann,1,2,3,x@a.org\nBo,4,5,6,y@a.org\n").header_row == 0
+    assert of(b"7,1,2,4\n8,4,5,9\n").header_row == 0
+    assert of(b"9" * 5000 + b",1\n2,3\n").header_row == 0

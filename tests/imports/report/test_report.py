@@ -263,7 +263,7 @@ def test_an_attachment_dropped_again_reads_as_the_original_rows(rows, delimiter)
 
 
 def test_a_corrected_attachment_of_cut_rows_is_read_without_cuts():
-    data = b'a,b\n1,x\n2\n3,p"q\n4,r,s\n5,"open\n6,\xff\n7,y\n'
+    data = b'a,b\n1,x\n2\n3,"p"q\n4,r,s\n5,"open\n6,\xff\n7,y\n'
     cuts = [reject_of(cut) for chunk in scan(io.BytesIO(data), COMMA, 2) for cut in chunk.malformed]
     assert [cut.line for cut in cuts] == [3, 4, 5, 6, 7]
     again = attachment(["a", "b"], cuts)

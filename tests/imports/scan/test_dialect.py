@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports.issues import Code, FileRefused
+from imports.scan import cells
 from imports.scan.dialect import DELIMITERS, Dialect, DialectHints, detect
+from imports.scan.scanner import scan
 from tests.sizes import examples
 
 PEOPLE = "Id,Name,City\n1,José Núñez,Cancún\n2,Anna Müller,Köln\n3,“Bo”,Malmö\n"
@@ -237,3 +239,55 @@ def test_a_template_made_before_the_line_with_the_delimiter_counted_still_fits()
 @pytest.mark.parametrize("line", ["sep=ab", "separator;x", "sep=", "a;sep=;"])
 def test_other_first_lines_name_no_delimiter(line):
     assert detected(f"{line}\nx;y\n".encode()).skip_rows == 0
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+@pytest.mark.parametrize("quote", ['"', "'", ""])
+@pytest.mark.parametrize("chunk_bytes", [5, 1 << 20])
+def test_a_blank_behind_each_delimiter_belongs_to_it(
+    delimiter: str, quote: str, chunk_bytes: int
+) -> None:
+    note = f"a{delimiter} b" if quote else "a b"
+    rows = [["Id", "Name", "Note"], ["1", "Lee Ann", note], ["2", "", ""], ["3", "x", ""]]
+    lines = [
+        f"{delimiter} ".join(f"{quote}{v}{quote}" if delimiter in v or v == "x" else v for v in row)
+        for row in rows
+    ]
+    data = "".join(line.rstrip(" ") + "\n" for line in lines).encode()
+    dialect = detect(io.BytesIO(data), len(data), DialectHints(quote=quote, delimiter=delimiter))
+    assert dialect.spaced
+    chunks = list(scan(io.BytesIO(data), dialect, 3, chunk_bytes=chunk_bytes))
+    records = b"".join(chunk.data for chunk in chunks).decode().splitlines()
+    assert [cells.split(record, delimiter, quote) for record in records] == rows[1:]
+    assert not any(chunk.malformed for chunk in chunks)
+
+
+@pytest.mark.parametrize("text", ["a,b\n1, x\n2,y\n", 'a,b\n1,"x, y"\n', "a\nx y\n", "a b\n1 2\n"])
+def test_a_blank_behind_some_delimiters_is_part_of_the_value(text: str) -> None:
+    data = text.encode()
+    dialect = detect(io.BytesIO(data), len(data))
+    assert not dialect.spaced
+
+
+@pytest.mark.parametrize("delimiter", DELIMITERS)
+@pytest.mark.parametrize("header_row", [0, 1])
+def test_lines_that_stand_in_quotes_are_rows(delimiter: str, header_row: int) -> None:
+    rows = [["Id", "Name", "Mail"], ["1", f'""Lee{delimiter} Ann""', "x"], ["2", "Bo", ""]]
+    data = "".join(f'"{delimiter.join(row)}"\n' for row in rows).encode()
+    dialect = detect(io.BytesIO(data), len(data), DialectHints(header_row=header_row))
+    assert (dialect.wrapped, dialect.delimiter) == (True, delimiter)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"Name"\n"Lee, Ann"\n"Ng, Bo"\n',
+        '"Lee, Ann"\n"Ng, Bo"\n',
+        '"Id","Name"\n"1","Lee, Ann"\n',
+        '"Place"\n"1 Main St, Springfield, US"\n"2 Oak St, Springfield, US"\n',
+        '"Id,Name,Mail"\n1,Lee,x\n',
+        '"Id,Name,Mail"\n',
+    ],
+)
+def test_values_in_quotes_are_no_lines_in_quotes(text: str) -> None:
+    assert not detected(text.encode()).wrapped

@@ -148,13 +148,20 @@ def test_without_quotes_every_line_is_a_record(
 
 
 def test_a_quote_in_the_wrong_place_is_named_as_it_is() -> None:
-    (chunk,) = scan(io.BytesIO(b"A,B\nO'Hara,1\n'open,2\n"), dialect(quote="'"), 2)
+    (chunk,) = scan(io.BytesIO(b"A,B\n'O' Hara,1\n'open,2\n"), dialect(quote="'"), 2)
     first, second = chunk.malformed
     assert first.message.startswith("A single quote (') is in the wrong place")
     assert second.message.startswith("A single quote (') opens a value")
-    code, message = refusal(b"'A,B\n1,2\n", dialect(quote="'"))
+    code, message = refusal(b"'A,B\n1,2\n", dialect(quote="'", header_row=0))
     assert code is Code.UNREADABLE_HEADER
-    assert "a single quote opens in it" in message
+    assert "a single quote is in the wrong place" in message
+
+
+def test_an_apostrophe_in_a_name_is_text_where_values_are_in_single_quotes() -> None:
+    data = b"A,B\nO'Hara,1\n'O'Hara, Ann','won't'\n"
+    (chunk,) = scan(io.BytesIO(data), dialect(quote="'"), 2)
+    assert chunk.data == b"'O''Hara',1\n'O''Hara, Ann','won''t'\n"
+    assert chunk.requoted.tolist() == [2, 3]
 
 
 def test_a_header_has_the_quotes_of_the_file() -> None:

@@ -15,7 +15,8 @@ from imports.scan.rereading import records_of, records_on
 from imports.scan.scanner import scan
 
 COMMA = Dialect("utf-8", 0, ",")
-CELLS = st.sampled_from(["", "x", '"a,b"', '"two\nlines"', '"a ""word"" more"', "é" * 40])
+QUOTED = ['"a,b"', '"two\nlines"', '"a ""word"" more"', 'a 5" pipe', '"Ann "A" Lee"', 'Ann "A"']
+CELLS = st.sampled_from(["", "x", "é" * 40, *QUOTED])
 
 
 def lines(*numbers: int):
@@ -58,3 +59,10 @@ def test_they_are_what_the_scan_has_whatever_the_block(
         assert list(records_on(data, dialect, first_lines)) == list(
             records_of(iter(chunks), first_lines)
         )
+
+
+def test_a_row_in_quotes_is_the_row_inside_as_in_the_scan():
+    data = io.BytesIO(b'a,b,c\n1,x,y\n"2,""Lee, Ann"",z"\n3,p,q\n')
+    expected = [(3, b'2,"Lee, Ann",z'), (4, b"3,p,q")]
+    assert list(records_on(data, COMMA, lines(3, 4), columns=3)) == expected
+    assert list(records_of(scan(data, COMMA, 3), lines(3, 4))) == expected

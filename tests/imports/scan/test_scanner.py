@@ -147,6 +147,33 @@ def swallows(lines: list[str], columns: int) -> bool:
     return is_row and any(alike(line) for line in lines[1:])
 
 
+def with_inner_quotes(record: str, columns: int) -> list[str] | None:
+    """The values, where quotes with text on both sides are all that is wrong with the record."""
+    places = []
+    for at, char in enumerate(record):
+        beside = (record[:at].rstrip(" ")[-1:], record[at + 1 :].lstrip(" ")[:1])
+        nearest = (record[:at][-1:], record[at + 1 :][:1])
+        if char == '"' and not {"", ",", '"'} & {*beside, *nearest}:
+            places.append(at)
+    text = "".join("q" if at in places else char for at, char in enumerate(record))
+    text = re.sub(r'(?:^|(?<=,))((?:[^",q]*q[^",q]*q)*[^",q]*q[^",q]*)"(?= *(?:,|$))', r"\1q", text)
+    neat = without_blanks(text)
+    verdict, cells = judged(neat, ",")
+    padding = max(cells - columns, 0)
+    if not places or verdict != "good" or not neat.endswith("," * padding):
+        return None
+    values = next(csv.reader(io.StringIO(neat, "")))
+    return [value.replace("q", '"') for value in values[: cells - padding]]
+
+
+def within_quotes(record: str, columns: int) -> str:
+    """What is in the quotes around a whole row of several values; nothing where there is none."""
+    inside = record[1:-1].replace('""', '"')
+    if columns < 3 or not record.startswith('"') or "\n" in "".join(inside.split('"')[::2]):
+        return ""
+    return inside if judged(without_blanks(inside), ",") == ("good", columns) else ""
+
+
 def fitted(record: str, columns: int) -> tuple[str, int]:
     """The record without surplus commas at its end, and the number of its cells."""
     _, cells = judged(record, ",")
@@ -156,11 +183,28 @@ def fitted(record: str, columns: int) -> tuple[str, int]:
     return record, cells
 
 
+def counted_cells(record: str, columns: int) -> tuple[str, Code | None]:
+    """The record as it is read, and what is wrong with the number of its cells."""
+    cut, cells = fitted(record, columns)
+    inside = within_quotes(record, columns) if cells == 1 else ""
+    if inside or cells == columns:
+        return inside or cut, None
+    return record, Code.TOO_FEW_CELLS if cells < columns else Code.TOO_MANY_CELLS
+
+
+def written_anew(record: str, columns: int, limits: ScanLimits) -> bytes:
+    """The record with its inner quotes doubled; nothing where that does not make it a row."""
+    values = with_inner_quotes(record, columns) or []
+    if len(values) != columns or max(map(len, values)) > limits.cell:
+        return b""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(values)
+    return out.getvalue().encode()
+
+
 def modelled(body: str, columns: int, limits: ScanLimits) -> tuple[list, list]:
     """Good records and cuts of a body whose header was line 1, by the documented rules."""
-    lines = body.split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
+    lines = body.removesuffix("\n").split("\n")
     good, cuts, at = [], [], 0
     while at < len(lines):
         end = at
@@ -173,22 +217,24 @@ def modelled(body: str, columns: int, limits: ScanLimits) -> tuple[list, list]:
             end, text = at, lines[at]
         neat = without_blanks(text)
         verdict, _ = judged(neat, ",")
-        cut, cells = fitted(neat, columns)
         nothing = " \t\r\v\f" if columns == 1 or verdict != "good" else ' \t\r\v\f,"'
         values = "".join(next(csv.reader(io.StringIO(neat, "")), [])) if verdict == "good" else "x"
         if not text.strip(" \t\r\v\f") or (not text.strip(nothing) and not values.strip()):
             pass
         elif len(text) > limits.record:
             cuts.append((at + 2, Code.ROW_TOO_LARGE))
+        elif verdict != "good" and (written := written_anew(text, columns, limits)):
+            good.append((at + 2, written))
         elif verdict != "good":
             cuts.append((at + 2, Code.BAD_QUOTE if verdict == "bad" else Code.OPEN_QUOTE))
         elif any(len(cell) > limits.cell for cell in next(csv.reader(io.StringIO(neat, "")))):
             cuts.append((at + 2, Code.CELL_TOO_LARGE))
-        elif cells != columns:
-            few = cells < columns
-            cuts.append((at + 2, Code.TOO_FEW_CELLS if few else Code.TOO_MANY_CELLS))
         else:
-            good.append((at + 2, cut.encode()))
+            record, code = counted_cells(neat, columns)
+            if code is None:
+                good.append((at + 2, record.encode()))
+            else:
+                cuts.append((at + 2, code))
         at = end + 1
     return good, cuts
 
@@ -328,10 +374,96 @@ def test_it_says_how_many_cells_were_found_and_expected():
     assert result.cuts[1].raw == b"1,2,3,4" and result.cuts[1].value == "1,2,3,4"
 
 
-def test_an_inch_mark_costs_its_own_row_only():
-    result = run(b'a,b\n1,5" pipe\n2,6" pipe\n3,ok\n', 2)
+def test_an_inch_mark_at_the_edge_of_a_value_costs_its_own_row_only():
+    result = run(b'a,b\n1,pipe 5"\n2,"6" pipe\n3,ok\n', 2)
     assert result.codes == [(2, Code.BAD_QUOTE), (3, Code.BAD_QUOTE)]
     assert result.rows == [["3", "ok"]]
+
+
+@pytest.mark.parametrize("chunk_bytes", [5, 1 << 20])
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ('1,a 5" pipe', ["1", 'a 5" pipe']),
+        ('1,Ann "Annie" Lee', ["1", 'Ann "Annie" Lee']),
+        ('"1","Ann "Annie" Lee"', ["1", 'Ann "Annie" Lee']),
+        ('"1","a 5" pipe, or a ""6"""', ["1", 'a 5" pipe, or a "6"']),
+        ('1,a 5" pipe,,', ["1", 'a 5" pipe']),
+        ('1,Ann "Annie"', ["1", 'Ann "Annie"']),
+        ('Zum "A" und "B","x, y"', ['Zum "A" und "B"', "x, y"]),
+        ('O"Neil , "x, y" ', ['O"Neil ', "x, y"]),
+    ],
+)
+def test_a_quote_with_text_on_both_sides_is_text_and_told(line, values, chunk_bytes):
+    data = f'a,b\n{line}\n2,"two\nlines"\n{line}\n'.encode()
+    result = run(data, 2, chunk_bytes=chunk_bytes)
+    assert result.rows == [values, ["2", "two\nlines"], values]
+    assert result.lines == [2, 3, 5]
+    assert not result.cuts
+    requoted = [line for chunk in result.chunks for line in chunk.requoted.tolist()]
+    assert requoted == [2, 5]
+
+
+@pytest.mark.parametrize("chunk_bytes", [5, 1 << 20])
+@pytest.mark.parametrize("behind", ["", ";;;", " "])
+def test_a_row_that_stands_in_quotes_as_a_whole_is_read_and_told(behind, chunk_bytes):
+    data = f'a,b,c\n1,x,y\n"2,""Lee, Ann"",z"{behind}\n3,"p, q",r\n'.encode()
+    result = run(data, 3, chunk_bytes=chunk_bytes)
+    assert result.rows == [["1", "x", "y"], ["2", "Lee, Ann", "z"], ["3", "p, q", "r"]]
+    assert [line for chunk in result.chunks for line in chunk.requoted.tolist()] == [3]
+
+
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [("a,b", '"Lee, Ann"'), ("a,b,c", '"Lee, Ann"'), ("a,b,c", '"a, b, c, d"')],
+)
+def test_one_value_in_quotes_is_no_row_of_several(header, line):
+    result = run(f"{header}\n{line}\n".encode(), header.count(",") + 1)
+    assert result.codes == [(2, Code.TOO_FEW_CELLS)]
+
+
+@pytest.mark.parametrize("chunk_bytes", [5, 1 << 20])
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"--","--","--"',
+        "--,----,---",
+        "----+------+---",
+        "=====,==,==",
+        " ---- , -- ,--",
+        ":--,:--:,--:",
+    ],
+)
+def test_a_line_drawn_below_the_header_is_no_row(line, chunk_bytes):
+    result = run(f"a,b,c\n{line}\n1,2,3\n".encode(), 3, chunk_bytes=chunk_bytes)
+    assert result.rows == [["1", "2", "3"]]
+    assert [line for chunk in result.chunks for line in chunk.blank.tolist()] == [2]
+    assert not result.cuts
+
+
+@pytest.mark.parametrize("line", ["-,-,-", "1,--,--", "--,,", "a--b,--,--", "+1,-2,=3"])
+def test_a_row_of_dashes_for_missing_values_is_a_row(line):
+    result = run(f"a,b,c\n{line}\n".encode(), 3)
+    assert result.rows == [line.split(",")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '1,"Annie" Lee',  # closed too early
+        '1,Annie"',  # one alone at the edge
+        '1,Ann "An"nie"',
+        '1,""Ann" Lee"',
+        '"1,Ann "Annie" Lee',  # the first one is not closed
+        '1,Ann "Annie" Lee,x',  # too many values
+        'Ann "Annie" Lee',  # too few
+        '1,"Lee, "Ann", Dr"',  # it may be three values
+    ],
+)
+def test_a_quote_that_may_open_or_close_a_value_is_still_wrong(line):
+    result = run(f"a,b\n{line}\n2,ok\n".encode(), 2)
+    assert [cut.line for cut in result.cuts] == [2]
+    assert result.rows == [["2", "ok"]]
 
 
 @pytest.mark.parametrize("at", [0, 5000, 9999])
@@ -560,14 +692,44 @@ def test_a_second_byte_order_mark_is_dropped():
     assert header_of(b"\xef\xbb\xbfa,b\n").cells == ("a", "b")
 
 
+@pytest.mark.parametrize("chunk_bytes", [3, 1 << 20])
+@pytest.mark.parametrize(
+    "body", ['1,2,"x, y"\n', '1,2,"x, y"\n' * 100, '1,2,"x, y"', '"1",2,"x, y"\n']
+)
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ('"a,b,c', ("a", "b", "c")),
+        ('a,"b,c', ("a", "b", "c")),
+        ('a,b,c"', ("a", "b", "c")),
+        ('a,""b",c', ("a", "b", "c")),
+        ('"a,"b, or b",c', ("a", "b, or b", "c")),
+        ('a,b"d,c', ("a", 'b"d', "c")),
+    ],
+)
+def test_a_quote_in_the_wrong_place_in_the_header_costs_no_name_and_no_row(
+    line, names, body, chunk_bytes
+):
+    data = f"{line}\n{body}".encode()
+    header = header_of(data)
+    assert (header.cells, header.line, header.unbalanced) == (names, 1, True)
+    result = run(data, 3, limits=SMALL, chunk_bytes=chunk_bytes)
+    assert {tuple(row) for row in result.rows} == {("1", "2", "x, y")}
+    assert result.lines == list(range(2, 2 + len(body.splitlines())))
+    assert not result.cuts
+
+
+def test_an_open_quote_above_the_header_costs_its_own_line_only():
+    dialect = Dialect("utf-8", 0, ",", header_row=2)
+    header = read_header(io.BytesIO(b'The "list\nA,"B, C"\n1,2\n'), dialect)
+    assert (header.cells, header.line, header.unbalanced) == (("A", "B, C"), 2, False)
+
+
 @pytest.mark.parametrize(
     ("data", "code", "words"),
     [
         (b"", Code.EMPTY_FILE, "empty"),
         (b" \n\n  ", Code.EMPTY_FILE, "empty"),
-        (b'a,"b\n1,2\n', Code.UNREADABLE_HEADER, "never closed"),
-        (b'a,"b\n' + b"1,2\n" * 100, Code.UNREADABLE_HEADER, "does not end within"),
-        (b'a,b"c\n1,2"\n', Code.UNREADABLE_HEADER, "wrong place"),
         (b"a,\0b\n", Code.UNREADABLE_HEADER, "NUL"),
         (b"a,\xe9\n", Code.UNREADABLE_HEADER, "(e9)"),
         (b"a," * 100, Code.UNREADABLE_HEADER, "does not end within"),
