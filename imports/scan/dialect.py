@@ -78,6 +78,7 @@ class DialectHints:
 
 
 _NO_HINTS = DialectHints()
+_NO_WORDS: tuple[str, ...] = ()
 
 
 def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dialect:
@@ -91,16 +92,12 @@ def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dial
     kinds.refuse(head)
     name, bom = _unicode(head)
     windows = list(_windows(source, size))
-    doubtful, guessed = False, ()
+    doubtful, guessed = False, _NO_WORDS
     if name is None:
-        whole = _whole_lines([head, *windows], size)
-        name, doubtful = _by_bytes(whole, hints.encoding)
-        if name in encoding.EIGHT_BIT and name != hints.encoding:
-            guessed = encoding.words_read(whole, name)
+        name, doubtful, guessed = _by_bytes([head, *windows], hints.encoding, size)
     texts = [_text(part, name) for part in (head[bom:], *windows)]
     _refuse_by_content(texts, size)
-    bare = _unquoted(texts[0], hints.quote)
-    line_end = "cr" if "\r" in bare and "\n" not in bare else "lf"
+    line_end = _line_end(texts[0], hints.quote)
     lines = re.split(r"\r\n|\r|\n" if line_end == "cr" else r"\r?\n", texts[0])
     named = named_delimiter(lines)
     hints = replace(hints, skip_rows=max(hints.skip_rows, 1 if named else 0))
@@ -124,6 +121,11 @@ def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dial
         spaced=_is_spaced(voters, delimiter),
         guessed=guessed,
     )
+
+
+def _line_end(text: str, quote: str) -> str:
+    bare = _unquoted(text, quote)
+    return "cr" if "\r" in bare and "\n" not in bare else "lf"
 
 
 def _is_spaced(records: Sequence[str], delimiter: str) -> bool:
@@ -205,14 +207,15 @@ def _unicode(head: bytes) -> tuple[str | None, int]:
     return None, 0
 
 
-def _by_bytes(whole: list[bytes], hint: str | None) -> tuple[str, bool]:
-    """The encoding of a text that is not UTF-16, and whether its letters make it doubtful.
-
-    whole: samples of whole lines.
-    """
+def _by_bytes(parts: list[bytes], hint: str | None, size: int) -> tuple[str, bool, tuple[str, ...]]:
+    """The encoding of a text that is not UTF-16; doubtful and guessed as in `Dialect`."""
+    whole = _whole_lines(parts, size)
     expected = None if hint in ("utf-16-le", "utf-16-be") else hint
     chosen = expected or encoding.guess(whole)
-    return chosen, chosen in encoding.EIGHT_BIT and encoding.is_doubtful(whole, chosen)
+    if chosen not in encoding.EIGHT_BIT:
+        return chosen, False, ()
+    guessed = () if expected else encoding.words_read(whole, chosen)
+    return chosen, encoding.is_doubtful(whole, chosen), guessed
 
 
 def _whole_lines(parts: list[bytes], size: int) -> list[bytes]:
