@@ -81,6 +81,7 @@ class Code(enum.StrEnum):
     TOO_MANY_COLUMNS = "too_many_columns"
     UNKNOWN_COLUMN = "unknown_column"
     OTHER_FEED = "other_feed"  # the columns are those of another feed than the file was sent for
+    GUESSED_ENCODING = "guessed_encoding"  # a warning: the file is not UTF-8, nor is it said what
     OTHER_LAYOUT = "other_layout"  # a warning: the file was read in another way than expected
     BAD_TEMPLATE = "bad_template"  # the template does not fit what it is for
 

@@ -141,7 +141,7 @@ _MEANING: dict[ManifestState, tuple[Verdict, str]] = {
     ManifestState.CONTAINSINVALIDFILES: (
         Verdict.INVALID_FILES,
         "This manifest was finished {since} with lines that are not valid; the "
-        "INVALID attribute of each says why. Its other files were processed. Send "
+        "INVALID attribute of each says why. Any others were processed. Send "
         "the files of the marked lines again, with a new manifest.",
     ),
     ManifestState.IMPORTCONFIGMISSING: (

@@ -60,7 +60,7 @@ def _class(ranges: tuple[tuple[int, int], ...]) -> str:
 
 _INVISIBLE_CLASS = _class(_INVISIBLE)
 _EDGE = rf"[\s{_INVISIBLE_CLASS}{_class(_BLANKS)}]+"
-_HIDDEN = re.compile(f"[{_INVISIBLE_CLASS}{_class(_BLANKS[1:])}]")
+_HIDDEN = re.compile(rf"[\x00-\x1f\x7f{_INVISIBLE_CLASS}{_class(_BLANKS[1:])}]")
 _DROPPED = re.compile(f"[{_INVISIBLE_CLASS}]")
 _BLANK = re.compile(f"[{_class(_BLANKS)}]")
 # Letters and digits of double width, and of half width: what each is an ordinary character for.
@@ -81,8 +81,8 @@ _IMPOSSIBLE = frozenset({"Cc", "Co", "Cn", "Cs"})
 
 
 def visible(text: str) -> str:
-    """The text with each invisible character and odd blank as U+200B and the like."""
-    if text.isascii():
+    """The text on one line, with each invisible character and odd blank as U+200B and the like."""
+    if text.isascii() and text.isprintable():
         return text
     return _HIDDEN.sub(lambda hidden: f"U+{ord(hidden.group()):04X}", text)
 

@@ -17,7 +17,7 @@ import xxhash
 
 from imports.check.columns import ColumnMapping
 from imports.check.locale_proofs import Cells, Evidence, Ints, Proofs
-from imports.issues import Code, Issue, Severity
+from imports.issues import Code, Issue, Severity, counted
 from portal.records.definitions import Field, FieldType
 
 _DATES = frozenset({FieldType.DATE, FieldType.DATETIME})
@@ -190,8 +190,8 @@ def _proof(proofs: Proofs) -> Cells:
 
 def _read(proofs: Proofs, way: str, why: str) -> str:
     return (
-        f'"{proofs.column}" can be read in two ways in {proofs.either.count:,} rows, such as'
-        f" {proofs.either.shown}. It was read {way}: {why}."
+        f'"{proofs.column}" can be read in two ways in {counted(proofs.either.count, "row")}, such'
+        f" as {proofs.either.shown}. It was read {way}: {why}."
     )
 
 

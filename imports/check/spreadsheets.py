@@ -46,6 +46,7 @@ _DAY_AND_MONTH = rf"(?i)^[0-9]{{1,2}}[-. /]+{_MONTH}\.?$"
 DATE_OF_CODE = rf"^[0-9]{{1,2}}[-. /]+{_MONTH}\.?$|^{_MONTH}\.?[-. /]+[0-9]{{2}}$"
 _DECIMALS = r"^[0-9]{3,}\.0+$"
 _THOUSANDS = r"^[0-9]{1,3}(?:,[0-9]{3})+$"
+_SEPARATED = r"^[1-9][0-9]{0,2}(?:(?:\.[0-9]{3}){2,}|(?:['’ ][0-9]{3})+)$"  # noqa: RUF001
 _MONTH_AND_YEAR = rf"(?i)^{_MONTH}\.?[-. /]+[0-9]{{2}}$"
 _DATE = (
     r"^(?:[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}(?: .*)?|[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]00:00(?::00)?)$"
@@ -73,6 +74,7 @@ DAMAGED = "|".join(f"(?:{shape})" for shape, _ in _CAUSES)
 _SUSPECTS = (
     (_MONTH_AND_YEAR, "a date that a spreadsheet made of a code"),
     (_DATE, "a date that a spreadsheet made of a code"),
+    (_SEPARATED, "a number whose digits a program separated"),
     (_TIME, "a time that a spreadsheet made of a code such as 10:30"),
     (f"(?i){TRUTH}", "a truth value that a spreadsheet made of a code"),
 )
@@ -161,10 +163,14 @@ def formulas(cells: pl.Series) -> pl.Series:
 
 
 def imprecise(cells: pl.Series) -> pl.Series:
-    """True at numbers of more than 15 digits, where all of them end in zeros from there on."""
+    """True at numbers of more than 15 digits, where all of them end in zeros from there on.
+
+    They are so by chance in one of a thousand cases, where these zeros are three together.
+    """
     long = cells.filter((cells.str.len_bytes() > 15).fill_null(False))
     long = long.filter(long.str.contains("^[0-9]{16,30}$"))
-    if long.len() < 3 or not long.str.contains("^[0-9]{15}0+$").all():
+    zeros = long.unique().str.len_bytes().cast(pl.Int64) - 15
+    if zeros.sum() < 3 or not long.str.contains("^[0-9]{15}0+$").all():
         return pl.zeros(cells.len(), pl.Boolean, eager=True)
     return cells.is_in(long.implode()).fill_null(False)
 

@@ -13,9 +13,16 @@ UNREADABLE_MANIFEST = (
     "the data files that are here need not be sent again."
 )
 INVALID_LINES = (
-    "The lines below were not imported, the others were. Send the files of these lines and a new "
-    "manifest that names them."
+    "The lines below were not imported{others}. Send the files of these lines and a new manifest "
+    "that names them."
 )
+
+
+def of_lines(invalid: int, lines: int) -> str:
+    """What to do about a manifest of which some lines are not valid, or all of them."""
+    return INVALID_LINES.format(
+        others="; each of the others has its own result" * (invalid < lines)
+    )
 
 
 def of_job(job: ImportJob, attachment: str, state: str) -> str:
@@ -26,6 +33,8 @@ def of_job(job: ImportJob, attachment: str, state: str) -> str:
         return "The file is kept and can be tried again; it need not be sent again."
     if state not in ("incomplete", "failed"):
         return ""
+    if job.correction is not None:
+        return _corrected(job.correction)
     if attachment:
         how = "put that file back here under its name"
         return f"The rejected rows are in {attachment}: correct them and {how}{_manifest(job)}."
@@ -36,7 +45,17 @@ def of_job(job: ImportJob, attachment: str, state: str) -> str:
             "The file need not be changed for that: somebody who makes templates for your "
             f"institution corrects the template; then send the file again{_manifest(job)}."
         )
+    if job.issue_groups.filter(code=Code.OTHER_FEED).exists():
+        return "The file need not be changed for that."
     return f"Correct the file and send it again{_manifest(job)}."
+
+
+def _corrected(later: ImportJob) -> str:
+    """Of rows that were sent again."""
+    return (
+        f"Its rejected rows came again in {later.file_name} (job {later.pk}), which is "
+        f"{later.get_state_display().lower()}: see the result of that file."
+    )
 
 
 def needs_template(job: ImportJob) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from imports.check.characters import visible
 from imports.collect import advice
 from imports.models import ArrivalFile, ImportJob
 from portal.models import Tenant
@@ -31,6 +32,7 @@ UNDONE = "undone"
 _COUNTS = ("read", "created", "updated", "unchanged", "removed", "rejected")
 _CHANGES = ("created", "updated", "removed")
 _MOST_GROUPS = 20
+_SHOWN_VALUE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,10 @@ def of_job(file: ArrivalFile, job: ImportJob, attachment: str, **more: Any) -> R
     """The receipt of a file that a job has ended for, or holds."""
     state, reason = state_of(job), job.reason
     if state == UNDONE:
-        reason = "It was imported and undone later; the records are as they were before it."
+        reason = (
+            "It was imported and undone later; the records are as they were before it, except where"
+            " something else has changed them since."
+        )
     elif job.state == ImportJob.State.DISCARDED:
         reason = f"A data manager decided against it; nothing was changed. {reason}"
     return Receipt(
@@ -90,6 +95,11 @@ def state_of(job: ImportJob) -> str:
     """What holds of the job now, in the word that senders read."""
     applied = job.state in (ImportJob.State.COMPLETE, ImportJob.State.INCOMPLETE)
     return UNDONE if applied and job.is_undone else _WORDS[ImportJob.State(job.state)]
+
+
+def reported(job: ImportJob) -> str:
+    """What a receipt is written again for: the state, and whether the rows were sent again."""
+    return f"{state_of(job)}{' corrected' if job.correction else ''}"
 
 
 def text(receipt: Receipt) -> str:
@@ -165,11 +175,23 @@ def _groups(job: ImportJob) -> Iterator[str]:
     for group in groups[:_MOST_GROUPS]:
         where = f" in {group.column}" if group.column else ""
         yield from ("", f"{group.count:,} x {group.code}{where}", f"  {group.message}")
-        at = [str(line) for line, _ in group.examples if line]
-        if at:
+        if at := _places(group.examples):
             yield f"  Lines: {', '.join(at)}" + (", …" if group.count > len(at) else "")
     if len(groups) > _MOST_GROUPS:
         yield from ("", f"And {len(groups) - _MOST_GROUPS:,} more causes; the .json file has them.")
+
+
+def _places(examples: list[list[Any]]) -> list[str]:
+    """The lines of a group; with their values where the message has only the first of several."""
+    values = {value for line, value in examples if line}
+    if len(values) < 2:
+        return [str(line) for line, _ in examples if line]
+    return [f'{line} "{_shown(value)}"' for line, value in examples if line]
+
+
+def _shown(value: str) -> str:
+    text = visible(value)
+    return text if len(text) <= _SHOWN_VALUE else f"{text[:_SHOWN_VALUE]}…"
 
 
 def _all_groups(job: ImportJob) -> list[Any]:

@@ -116,7 +116,9 @@ def _write_back_manifest(folder: Folder, arrival: Arrival) -> None:
 def _write_invalid(folder: Folder, arrival: Arrival, files: list[ArrivalFile]) -> None:
     """Say beside a marked manifest what is wrong with each of its marked lines."""
     lines = tuple(file for file in files if file.problem)
-    _write_manifest_receipt(folder, arrival, "invalid", advice.INVALID_LINES, lines)
+    _write_manifest_receipt(
+        folder, arrival, "invalid", advice.of_lines(len(lines), len(files)), lines
+    )
 
 
 def _write_refusal(folder: Folder, arrival: Arrival) -> None:
@@ -206,7 +208,7 @@ def _write_back_file(folder: Folder, file: ArrivalFile) -> bool:
         if not file.reported_state:  # what is here is an earlier delivery's
             receipt_files.remove(folder.jail, folder.path, file.name, file.arrival.created_at)
         return False
-    if file.reported_state != receipts.state_of(job) and not _is_outdated(file):
+    if file.reported_state != receipts.reported(job) and not _is_outdated(file):
         _write_result(folder, file, job)
     if file.removed_at is None:
         removed = folders.remove_same(folder.jail, folder.file(file.name), file.source)
@@ -233,15 +235,17 @@ def _write_result(folder: Folder, file: ArrivalFile, job: ImportJob) -> None:
     attachment = _write_attachment(folder, file, job)
     receipt = receipts.of_job(file, job, attachment, lost=replaced.lost_before(file))
     receipt_files.write(folder.jail, folder.path, receipt)
-    ArrivalFile.objects.filter(pk=file.pk).update(reported_state=receipt.state)
+    ArrivalFile.objects.filter(pk=file.pk).update(reported_state=receipts.reported(job))
 
 
 def _write_attachment(folder: Folder, file: ArrivalFile, job: ImportJob) -> str:
     """Write the rejected rows; return the name that they have, empty where there are none.
 
     A correction that the sender has put there, and that nobody has taken yet, is left alone: the
-    rows get another name.
+    rows get another name. Rows that were sent again have a receipt of their own.
     """
+    if job.correction is not None:
+        return ""
     name = errors_name(file.name)
     if uploads.is_sent(folder, name):
         taken = folders.taken(folder.jail, folder.path)

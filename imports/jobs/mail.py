@@ -85,7 +85,11 @@ def state_changed(job: ImportJob) -> None:
 
 
 def decided(job: ImportJob, user: User, word: str) -> None:
-    """A person decided about a held job. word: "released" or "discarded"."""
+    """A person decided about a held job. word: "released" or "discarded".
+
+    That it is held was perhaps not mailed yet, and is not true any more.
+    """
+    outbox.withdraw(job.tenant_id, Event.HELD, f"{Event.HELD}:{job.uid}:")
     _notify(job, Event.DECIDED, f"was {word} by {user}", job.reason)
 
 

@@ -108,8 +108,8 @@ def finish_undo(
     state = State.INCOMPLETE if detail["left"] else State.COMPLETE
     _close(undo, state, plan=plan, reason=reason, plan_detail=detail)
     record_state(job, job.state, f"Undone by job {undo.uid}. {reason}")
-    # The receipt in the folder says what holds now; the collector writes it again.
-    Arrival.objects.filter(files__job=job).update(settled_at=None)
+    for changed in filter(None, (job.pk, job.corrects_id)):
+        _report_again(changed)
     _announce(undo, state, plan)
 
 
@@ -199,9 +199,10 @@ def verdict(plan: Plan) -> tuple[str, str]:
     """The state that a carried-out plan ends in, and the sentence with it."""
     if plan.rejected and plan.rejected == plan.read:
         rows = "The only row was" if plan.read == 1 else f"All {plan.read:,} rows were"
-        return State.FAILED, f"{rows} rejected; nothing was imported. See the error attachment."
+        return State.FAILED, f"{rows} rejected; nothing was imported."
     if plan.rejected:
-        return State.INCOMPLETE, f"{plan.rejected:,} of {plan.read:,} rows were rejected."
+        were = "was" if plan.rejected == 1 else "were"
+        return State.INCOMPLETE, f"{plan.rejected:,} of {plan.read:,} rows {were} rejected."
     return State.COMPLETE, ""
 
 
@@ -261,4 +262,11 @@ def _close(job: ImportJob, state: str, plan: Plan | None = None, **changes: Any)
         **lifecycle.released(),
     )
     record_state(job, state, changes.get("reason", ""))
+    if job.corrects_id is not None and state != State.HELD:
+        _report_again(job.corrects_id)
     mail.state_changed(job)
+
+
+def _report_again(job_id: int) -> None:
+    """Have the collector write a job's receipt again: it says what holds now."""
+    Arrival.objects.filter(files__job=job_id).update(settled_at=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -85,6 +85,15 @@ def _order(sort: str) -> tuple[Any, ...]:
         down, column = True, JOB_ORDERS["received"]
     first = column.desc(nulls_last=True) if down else column.asc(nulls_last=True)
     return first, "-id" if down else "id"
+
+
+def undone(jobs: Iterable[int]) -> set[int]:
+    """Those of the jobs, by primary key, that were undone by an undo that holds."""
+    applied = (ImportJob.State.COMPLETE, ImportJob.State.INCOMPLETE)
+    undos = ImportJob.objects.filter(undoes__in=jobs, state__in=applied).order_by()
+    pairs = dict(undos.values_list("pk", "undoes_id"))
+    gone = undone(pairs) if pairs else set()
+    return {job for undo, job in pairs.items() if undo not in gone and job is not None}
 
 
 def in_slices(jobs: QuerySet[ImportJob], size: int = 500) -> Iterator[Sequence[ImportJob]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imports.issues import counted
 from imports.load import ceilings
 from imports.load.ceilings import LimitValues, ceiling, is_percent, percent
 from imports.load.measured import Hold, Measured, Plan
@@ -61,10 +62,10 @@ def _reused(measured: Measured, limits: LimitValues) -> Iterator[Hold]:
     limit, count, stored = limits["reused_keys"], measured.reused, measured.plan.stored
     if count > ceiling(limit, stored):
         sentence = (
-            f"{count:,} stored records would become somebody or something else: under the same "
-            "identifier, everything that tells one from another is different (for people their "
-            "name, e-mail address and date of birth). Were the identifiers given out again? The "
-            f"limit is {ceilings.words(limit, stored)}."
+            f"{counted(count, 'stored record')} would become somebody or something else: under "
+            "the same identifier, everything that tells one from another is different (for people "
+            "their name, e-mail address and date of birth). Were the identifiers given out again? "
+            f"The limit is {ceilings.words(limit, stored)}."
         )
         yield Hold("reused_keys", sentence, "reused_keys", count, limit)
 
@@ -72,11 +73,12 @@ def _reused(measured: Measured, limits: LimitValues) -> Iterator[Hold]:
 def _zeros(measured: Measured, limits: LimitValues) -> Iterator[Hold]:
     limit, count, stored = limits["lost_zeros"], measured.zeros, measured.plan.stored
     if count > ceiling(limit, stored):
+        differ = "differs" if count == 1 else "differ"
         sentence = (
-            f"{count:,} new identifiers differ from stored ones only in how a number is written, "
-            "such as 42 from 0042 or 1.5 from 1.50: the file would create the same records again. "
-            "Spreadsheets take leading zeros away; export the column as text. The limit is "
-            f"{ceilings.words(limit, stored)}."
+            f"{counted(count, 'new identifier')} {differ} from stored ones only in how a number is "
+            "written, such as 42 from 0042 or 1.5 from 1.50: the file would create the same "
+            "records again. Spreadsheets take leading zeros away; export the column as text. The "
+            f"limit is {ceilings.words(limit, stored)}."
         )
         yield Hold("lost_zeros", sentence, "lost_zeros", count, limit)
 

@@ -70,7 +70,7 @@ def _counted(plan: Plan, limits: LimitValues) -> Iterator[Hold]:
         count, base = getattr(plan, attribute), _base(plan, name)
         if count > ceiling(limit, base):
             of = ceilings.words(limit, base)
-            sentence = f"The file would {verb} {count:,} records; the limit is {of}."
+            sentence = f"The file would {verb} {counted(count, 'record')}; the limit is {of}."
             yield Hold(name, sentence, name, count, limit)
 
 
@@ -89,15 +89,16 @@ def _mirror(plan: Plan) -> Iterator[Hold]:
     """A mirror without rows does not empty the store; rejected rows do not count as absent."""
     if _is_empty_mirror(plan):
         sentence = (
-            f"The file has no rows. All {plan.absent:,} records that are not in it "
-            "would be removed. Is the file incomplete?"
+            f"The file has no rows, and {counted(plan.absent, 'record')} would be removed. Is the"
+            " file incomplete?"
         )
         yield Hold("empty_mirror", sentence, "", plan.absent, 0)
     elif plan.absent and plan.rejected:
+        are = "is" if plan.rejected == 1 else "are"
         sentence = (
-            f"{plan.rejected:,} rows are rejected, and {plan.absent:,} records that are "
-            "not in an accepted row would be removed. Records of the rejected rows may "
-            "be among them."
+            f"{counted(plan.rejected, 'row')} {are} rejected, and {counted(plan.absent, 'record')}"
+            " of which no accepted row is in the file would be removed. Records of the rejected"
+            " rows may be among them."
         )
         yield Hold("rejected_in_mirror", sentence, "", plan.absent, 0)
 
@@ -147,7 +148,9 @@ def _of_values(measured: Measured, name: str, measure: str, limit: str | int) ->
         count = getattr(counts, attribute)
         if count > ceiling(limit, counts.stored):
             of = ceilings.words(limit, counts.stored)
-            sentence = f"{name} {value or '(blank)'}: the file would {verb} {count:,} records; "
+            sentence = (
+                f"{name} {value or '(blank)'}: the file would {verb} {counted(count, 'record')}; "
+            )
             sentence += f"the limit is {of}."
             beyond.append(Hold(f"{measure}_per_value", sentence, measure, count, limit, value))
     beyond.sort(key=lambda hold: (-hold.count, hold.value or ""))

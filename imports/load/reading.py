@@ -230,7 +230,13 @@ def _summarise(checked: CheckedChunk, reading: FileReading) -> None:
     for batch in checked.issues:
         first = next(batch.issues())
         reading.summary.add_many(
-            batch.code, batch.column, batch.severity, first.message, batch.lines, batch.values
+            batch.code,
+            batch.column,
+            batch.severity,
+            first.message,
+            batch.lines,
+            batch.values,
+            cause=batch.message,
         )
         if batch.severity == Severity.WARNING:
             reading.warnings += len(batch.lines)

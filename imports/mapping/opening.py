@@ -131,11 +131,21 @@ def _names(feed: Feed, record_type: RecordType, spec: Spec | None) -> list[str]:
 
 
 def _doubted(mapping: ColumnMapping, dialect: Dialect) -> ColumnMapping:
-    """The mapping, to be held where the file's encoding is only a guess and a poor one."""
+    """The mapping warned of a guessed encoding, and to be held where the guess is a poor one."""
+    encoding = ENCODING_NAMES[dialect.encoding]
+    if dialect.guessed and not dialect.doubtful:
+        words = ", ".join(f'"{short(word)}"' for word in dialect.guessed)
+        message = (
+            f"The file is not UTF-8, and its encoding was guessed: {encoding}. Read so, it has"
+            f" {words}. If that is wrong, save the file as UTF-8 and send it"
+            " again, or choose its encoding in a template."
+        )
+        warning = Issue(Code.GUESSED_ENCODING, message, severity=Severity.WARNING)
+        return replace(mapping, warnings=(*mapping.warnings, warning))
     if not dialect.doubtful:
         return mapping
     reason = (
-        f"The file is not UTF-8, and read as {ENCODING_NAMES[dialect.encoding]} some words have"
+        f"The file is not UTF-8, and read as {encoding} some words have"
         " letters that names do not have. Send it as UTF-8, or choose its encoding in a template."
     )
     return replace(mapping, reasons=(*mapping.reasons, reason))

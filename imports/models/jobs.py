@@ -154,6 +154,13 @@ class ImportJob(TenantOwned, Leased):
         return any(not undo.is_undone for undo in applied)
 
     @property
+    def correction(self) -> ImportJob | None:
+        """The last job that brought its rejected rows again, where that has ended and holds."""
+        ended = self.corrections.filter(state__in=self.FINAL_STATES, dry_run=False)
+        ended = ended.exclude(state=self.State.DISCARDED).order_by("-pk")
+        return next((job for job in ended if not job.is_undone), None)
+
+    @property
     def percent(self) -> int:
         """How much of the file has been read, 0 to 100."""
         return min(100, self.bytes_read * 100 // self.file_size) if self.file_size else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,9 +18,11 @@ EXAMPLES = 5
 
 _MOST_GROUPS = 2_000
 
-# So many different messages of one code are causes of their own.
+# So many different messages of one code and column are causes of their own.
 _MOST_MESSAGES = 20
-_OWN_MESSAGES = frozenset({Code.NOT_JSON})
+_WHOLE_MESSAGES = frozenset({Code.NOT_JSON})
+# What differs between two rows that are wrong for the same cause: values, numbers, bytes.
+_PARTICULARS = re.compile(r'"[^"]*"|\S*\d\S*|\b[A-F]{2}\b')
 
 _Key = tuple[Severity, Code, str | None, str]
 
@@ -36,18 +40,21 @@ class IssueTally:
 
 
 class Summary:
-    """Counts issues by severity, code and column, and by message where a code has several.
+    """Counts issues by severity, code, column and cause: the message without its values.
 
-    Beyond 2,000 groups (a file may have 1,000 columns) further columns of a code share one group
-    without a column.
+    A code may have several causes, each with a cure of its own. Beyond 20 of a code and column
+    they share one group; beyond 2,000 groups (a file may have 1,000 columns) further columns of a
+    code share one without a column.
     """
 
     def __init__(self) -> None:
         self._groups: dict[_Key, IssueTally] = {}
+        self._causes: Counter[tuple[Severity, Code, str | None]] = Counter()
 
     def add(self, issue: Issue) -> None:
         """Count one issue."""
-        group = self._group(issue.code, issue.column, issue.severity, issue.message)
+        cause = issue.message.replace(f'"{issue.value}"', "")
+        group = self._group(issue.code, issue.column, issue.severity, issue.message, cause)
         group.count += 1
         if len(group.examples) < EXAMPLES:
             group.examples.append((issue.line, issue.value[:SHOWN_CHARACTERS]))
@@ -60,11 +67,16 @@ class Summary:
         message: str,
         lines: Sequence[int] | npt.NDArray[np.int64],
         values: Sequence[str],
+        cause: str = "",
     ) -> None:
-        """Count one issue a line. values: the offending ones of at least the first five lines."""
+        """Count one issue a line. values: the offending ones of at least the first five lines.
+
+        message: of the first line. cause: what it has in common with the others; the message
+        without its values where this is blank.
+        """
         if not len(lines):
             return
-        group = self._group(code, column, severity, message)
+        group = self._group(code, column, severity, message, cause or message)
         group.count += len(lines)
         missing = EXAMPLES - len(group.examples)
         for line, value in zip(lines[:missing], values[:missing], strict=False):
@@ -80,20 +92,20 @@ class Summary:
             self._groups.values(), key=lambda g: (-g.count, g.severity, g.code, g.column or "")
         )
 
-    def _own_message(self, code: Code, message: str) -> str:
-        """The message where each of a code's messages is a cause of its own; up to some of them."""
-        if code not in _OWN_MESSAGES:
-            return ""
-        messages = {key[3] for key in self._groups if key[1] == code}
-        return message if message in messages or len(messages) < _MOST_MESSAGES else ""
-
     def _group(
-        self, code: Code, column: str | None, severity: Severity, message: str
+        self, code: Code, column: str | None, severity: Severity, message: str, cause: str
     ) -> IssueTally:
-        key: _Key = (severity, code, column, self._own_message(code, message))
-        if key not in self._groups and len(self._groups) >= _MOST_GROUPS:
-            key = (severity, code, None, "")
-        return self._groups.setdefault(key, IssueTally(severity, code, key[2], message))
+        common = message if code in _WHOLE_MESSAGES else _PARTICULARS.sub("", cause)
+        key: _Key = (severity, code, column, common)
+        if key not in self._groups:
+            if self._causes[key[:3]] >= _MOST_MESSAGES:
+                key = (severity, code, column, "")
+            if key not in self._groups and len(self._groups) >= _MOST_GROUPS:
+                key = (severity, code, None, "")
+        if key not in self._groups:
+            self._causes[key[:3]] += 1
+            self._groups[key] = IssueTally(severity, code, key[2], message)
+        return self._groups[key]
 
 
 _MOST_UNKNOWN = 5  # more unknown columns than these are reported as one cause

@@ -39,7 +39,9 @@ class Dialect:
     "cr". header_row, skip_rows, skip_last: see `DialectHints`; a first line `sep=;` is skipped.
     doubtful: in this encoding there are letters in words that names do not have. escaped: a quote
     within a value has a backslash before it, and is not doubled. wrapped: each whole line stands in
-    quotes, as if it were one value. spaced: a blank behind each delimiter belongs to it.
+    quotes, as if it were one value. spaced: a blank behind each delimiter belongs to it. guessed:
+    words as the encoding reads them, where nobody stated the encoding and another one would make
+    other words of them.
     """
 
     encoding: str
@@ -54,6 +56,7 @@ class Dialect:
     escaped: bool = False
     wrapped: bool = False
     spaced: bool = False
+    guessed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,7 @@ class DialectHints:
 
 
 _NO_HINTS = DialectHints()
+_NO_WORDS: tuple[str, ...] = ()
 
 
 def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dialect:
@@ -88,13 +92,12 @@ def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dial
     kinds.refuse(head)
     name, bom = _unicode(head)
     windows = list(_windows(source, size))
-    doubtful = False
+    doubtful, guessed = False, _NO_WORDS
     if name is None:
-        name, doubtful = _by_bytes([head, *windows], hints.encoding, size)
+        name, doubtful, guessed = _by_bytes([head, *windows], hints.encoding, size)
     texts = [_text(part, name) for part in (head[bom:], *windows)]
     _refuse_by_content(texts, size)
-    bare = _unquoted(texts[0], hints.quote)
-    line_end = "cr" if "\r" in bare and "\n" not in bare else "lf"
+    line_end = _line_end(texts[0], hints.quote)
     lines = re.split(r"\r\n|\r|\n" if line_end == "cr" else r"\r?\n", texts[0])
     named = named_delimiter(lines)
     hints = replace(hints, skip_rows=max(hints.skip_rows, 1 if named else 0))
@@ -116,7 +119,13 @@ def detect(source: BinaryIO, size: int, hints: DialectHints = _NO_HINTS) -> Dial
         escaped=_is_escaped(texts[0], hints.quote),
         wrapped=wrapped,
         spaced=_is_spaced(voters, delimiter),
+        guessed=guessed,
     )
+
+
+def _line_end(text: str, quote: str) -> str:
+    bare = _unquoted(text, quote)
+    return "cr" if "\r" in bare and "\n" not in bare else "lf"
 
 
 def _is_spaced(records: Sequence[str], delimiter: str) -> bool:
@@ -198,12 +207,15 @@ def _unicode(head: bytes) -> tuple[str | None, int]:
     return None, 0
 
 
-def _by_bytes(parts: list[bytes], hint: str | None, size: int) -> tuple[str, bool]:
-    """The encoding of a text that is not UTF-16, and whether its letters make it doubtful."""
+def _by_bytes(parts: list[bytes], hint: str | None, size: int) -> tuple[str, bool, tuple[str, ...]]:
+    """The encoding of a text that is not UTF-16; doubtful and guessed as in `Dialect`."""
     whole = _whole_lines(parts, size)
     expected = None if hint in ("utf-16-le", "utf-16-be") else hint
     chosen = expected or encoding.guess(whole)
-    return chosen, chosen in encoding.EIGHT_BIT and encoding.is_doubtful(whole, chosen)
+    if chosen not in encoding.EIGHT_BIT:
+        return chosen, False, ()
+    guessed = () if expected else encoding.words_read(whole, chosen)
+    return chosen, encoding.is_doubtful(whole, chosen), guessed
 
 
 def _whole_lines(parts: list[bytes], size: int) -> list[bytes]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -40,6 +41,8 @@ _SEQUENCE = re.compile(
 _IMPLAUSIBLE = re.compile(
     "[\x80-\x9f\u0250-\u02ff]|[\u0370-\u07ff](?=[A-Za-z])|(?<=[A-Za-z])[\u0370-\u07ff]"
 )
+_SHOWN_WORDS = 3
+_WORD_BEYOND_ASCII = re.compile(r"\w*(?![\x00-\x7f])\S[^\s,;|\"]{0,40}")
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _LOWER, _UPPER, _OTHER = 1, 2, 3
 _LETTER = np.zeros(256, np.int8)
@@ -48,9 +51,10 @@ _LETTER[ord("A") : ord("Z") + 1] = _UPPER
 _LETTER[128:] = _OTHER
 _UNLIKELY_TEXT = re.compile(
     "[ÃÂ][\u00a0-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2010-\u203a"
-    "\u20ac\u2122]|â€|ï»¿|\ufffd|[\x80-\x9f]|√[^\\s\\d(]|[├┬][^\\s─┬┼├]"
+    "\u20ac\u2122]|£(?=[a-zà-ž])|â€|ï»¿|\ufffd|[\x80-\x9f]|√[^\\s\\d(]|[├┬][^\\s─┬┼├]"
     "|(?<=[A-Za-zÀ-ž])(?:[†‡„‚…‰‹›•™¢£¤¥¦§¨©¬®¯±´¶¸º»«¿¡µ¼½¾\u2500-\u259f≠∞≤≥∂∑∏π∫Ω√≈∆ƒˆ˜]"
     "(?=[A-Za-zÀ-ž\u2010-\u203a])|[“”ª](?=[a-zà-ž])|–(?=[a-zà-ž]{2})"
+    "|[¹²³](?=[A-Za-zÀ-ž])|(?<=[a-zà-ž]{3})[¹³](?!\\w)"
     "|(?<=[a-zà-ž])’(?!(?:s|t|d|m|i|ll|re|ve|hui)\\b)(?=[a-zà-ž]))"
 )
 _TRACES = (b"\xc2", b"\xe2", b"\xc3\x82", b"\xc3\x83", b"\xef\xbb", b"\xef\xbf", b"\xcb", b"\xc6",
@@ -85,6 +89,22 @@ def is_doubtful(parts: Iterable[bytes], encoding: str) -> bool:
     """Whether the words of a sample in an 8-bit encoding would have letters that names have not."""
     lines = [line for line in _beyond_ascii(parts) if not is_utf8(line)]
     return bool(lines) and _likelihood(lines, encoding) < _UNLIKELY
+
+
+def words_read(parts: Iterable[bytes], encoding: str) -> tuple[str, ...]:
+    """The first words of a sample that depend on the encoding, as it reads them; each once."""
+    lines = (line for line in _beyond_ascii(parts) if not is_utf8(line))
+    texts = (line.decode(encoding, "replace") for line in lines)
+    words = (word for text in texts for word in _WORD_BEYOND_ASCII.findall(text))
+    return tuple(islice(_each_once(words), _SHOWN_WORDS))
+
+
+def _each_once(words: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for word in words:
+        if word not in seen:
+            seen.add(word)
+            yield word
 
 
 def _beyond_ascii(parts: Iterable[bytes]) -> Iterator[bytes]:

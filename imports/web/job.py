@@ -58,6 +58,7 @@ def job_page(request: TenantRequest, uid: uuid.UUID) -> HttpResponse:
         "has_rows": bool(job.attachment and job.rows_rejected),
         "by_manifest": by_manifest(job),
         "needs_template": any(g["group"].code == Code.BAD_TEMPLATE for g in groups),
+        "is_astray": any(g["group"].code == Code.OTHER_FEED for g in groups),
         "raisable": raisable(job),
         "lacks_columns": job.state == State.HELD and actions.lacks_columns(job),
         "plan": plan_of(job),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -50,12 +51,14 @@ def job_list(request: TenantRequest) -> HttpResponse:
 
 def _rows(page: Page[ImportJob]) -> list[dict[str, Any]]:
     now = timezone.now()
+    undone = queries.undone(job.pk for job in page.object_list)
     return [
         {
             "job": job,
             "progress": progress.of(job, now),
             "duration": _duration(job),
             "is_plan": outcome.is_plan(job),
+            "is_undone": job.pk in undone,
         }
         for job in page.object_list
     ]
@@ -107,7 +110,7 @@ def job_csv(request: TenantRequest) -> StreamingHttpResponse:
     parts, zone = queries.in_slices(jobs), timezone.get_current_timezone()
     name = f"jobs-{timezone.localtime():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
-        streamed(CSV_HEADER, ((_csv_cells(job, zone) for job in part) for part in parts)),
+        streamed(CSV_HEADER, (_csv_rows(part, zone) for part in parts)),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
@@ -122,7 +125,16 @@ CSV_HEADER = (
 )  # fmt: skip
 
 
+def _csv_rows(jobs: Sequence[ImportJob], zone: tzinfo) -> Iterator[list[str]]:
+    undone = queries.undone(job.pk for job in jobs)
+    for job in jobs:
+        state = _("Undone") if job.pk in undone else job.get_state_display()
+        yield [str(state), *_csv_cells(job, zone)]
+
+
 def _csv_cells(job: ImportJob, zone: tzinfo) -> list[str]:
+    """The cells after the status."""
+
     def clock(value: datetime | None) -> str:
         return value.astimezone(zone).isoformat(timespec="seconds") if value else ""
 
@@ -132,7 +144,6 @@ def _csv_cells(job: ImportJob, zone: tzinfo) -> list[str]:
     created, updated, removed = ("", "", "") if outcome.is_plan(job) else map(str, effects)
     counts = (job.rows_read, created, updated, job.rows_unchanged, removed, job.rows_rejected)
     return [
-        job.get_state_display(),
         job.file_name,
         labels.feed_label(job.feed),
         labels.record_type_label(job.record_type),

@@ -19,8 +19,8 @@ def sentence(job: ImportJob) -> str:
         return f"{sentence} {later}" if job.is_undone else sentence
     if job.is_undone:
         return _("It was imported and undone later: see the undo below for what was restored.")
-    if job.state == State.INCOMPLETE and (came := corrected_by(job)):
-        return _incomplete_corrected(job, came)
+    if job.state in (State.INCOMPLETE, State.FAILED) and (came := corrected_by(job)):
+        return _corrected(job, came)
     if job.state == State.COMPLETE:
         return _complete(job)
     if job.state == State.INCOMPLETE:
@@ -40,12 +40,17 @@ def corrected_by(job: ImportJob) -> list[ImportJob]:
     return list(job.corrections.order_by("pk"))
 
 
-def _incomplete_corrected(job: ImportJob, later: list[ImportJob]) -> str:
-    rejected = ngettext(
-        "One row was rejected; the others are in the store.",
-        "%(n)s of %(all)s rows were rejected; the others are in the store.",
-        job.rows_rejected,
-    ) % {"n": intcomma(job.rows_rejected), "all": intcomma(job.rows_read)}
+def _corrected(job: ImportJob, later: list[ImportJob]) -> str:
+    rejected = (
+        _("Nothing was imported from this file.")
+        if job.state == State.FAILED
+        else ngettext(
+            "One row was rejected; the others are in the store.",
+            "%(n)s of %(all)s rows were rejected; the others are in the store.",
+            job.rows_rejected,
+        )
+        % {"n": intcomma(job.rows_rejected), "all": intcomma(job.rows_read)}
+    )
     state = later[-1].get_state_display()
     return f"{rejected} " + _("A corrected file came later: %(state)s.") % {"state": state}
 

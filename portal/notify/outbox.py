@@ -40,6 +40,15 @@ def add(
     Notice.objects.bulk_create([notice], ignore_conflicts=True)
 
 
+def withdraw(tenant_id: int, event: Notice.Event, key: str) -> None:
+    """Drop notices that do not hold any more and are in no mail yet. key: what theirs begins with.
+
+    Must be called in the tenant's scope.
+    """
+    notices = Notice.objects.filter(tenant_id=tenant_id, event=event, summed_at=None)
+    notices.filter(key__startswith=key).delete()
+
+
 def one_line(text: str, most: int) -> str:
     """The text on one line, without control characters, at most `most` characters long."""
     line = " ".join(_UNPRINTABLE.sub(" ", text).split())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -131,7 +132,10 @@ def counts(job: ImportJob) -> dict[str, int]:
 
 def issues(job: ImportJob) -> dict[tuple[str, str], int]:
     """How many issues there are, by code and column."""
-    return {(group.code, group.column): group.count for group in job.issue_groups.all()}
+    numbers: Counter[tuple[str, str]] = Counter()
+    for group in job.issue_groups.all():
+        numbers[group.code, group.column] += group.count
+    return dict(numbers)
 
 
 def attached(job: ImportJob) -> bytes:

@@ -75,7 +75,24 @@ def test_an_identifier_that_a_spreadsheet_changed_is_rejected_with_the_cure(
 
 @pytest.mark.parametrize(
     "key",
-    ["MAR1", "1E5", "12E5", "E+5", "BIO-101.0", "#17", "1-Marta", "00031", "1.5", "A=1", "O'1"],
+    [
+        "MAR1",
+        "1E5",
+        "12E5",
+        "E+5",
+        "BIO-101.0",
+        "#17",
+        "1-Marta",
+        "00031",
+        "1.5",
+        "A=1",
+        "O'1",
+        "1.234",
+        "10.01.234",
+        "0.123.456",
+        "1234567890123450",
+        "123456789012346001",
+    ],
 )
 def test_an_identifier_that_only_looks_odd_is_taken_as_it_stands(key: str) -> None:
     chunk = person(key)
@@ -84,7 +101,18 @@ def test_an_identifier_that_only_looks_odd_is_taken_as_it_stands(key: str) -> No
 
 
 @pytest.mark.parametrize(
-    "key", ["Mar-01", "sept-27", "3/1/2027", "01/03/27", "2027-03-01 00:00:00"]
+    "key",
+    [
+        "123456789012346000",
+        "1.234.567",
+        "1 234",
+        "12’345",  # noqa: RUF001
+        "Mar-01",
+        "sept-27",
+        "3/1/2027",
+        "01/03/27",
+        "2027-03-01 00:00:00",
+    ],
 )
 def test_an_identifier_that_may_be_a_date_is_taken_with_a_warning(key: str) -> None:
     chunk = person(key)

@@ -93,6 +93,7 @@ def test_texts_are_trimmed_of_what_is_not_seen_and_keep_what_is_inside() -> None
 def test_a_message_shows_what_is_not_seen() -> None:
     assert visible("k2b\u200b\u00a0é") == "k2bU+200BU+00A0é"
     assert visible("plain text") == "plain text"
+    assert visible("k\r\ncomplete: p.csv\0") == "kU+000DU+000Acomplete: p.csvU+0000"
 
 
 def test_what_no_identifier_holds_is_named() -> None:

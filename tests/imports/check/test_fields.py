@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -132,12 +133,29 @@ def test_a_cip_code_is_of_a_family_that_exists(code: str) -> None:
         ("20270131", "2027-01-31"),
         ("46258", "2026-08-24"),
         ("31/01/27", "four digits"),
+        ("31/01/2027 20:00", "2027-01-31T20:00"),
+        ("31.01.2027 8:05:30", "2027-01-31T08:05:30"),
+        ("01/02/2027 20:00", "2027-01-02T20:00 or 2027-02-01T20:00, whichever is meant"),
+        ("01-02-2027", "2027-01-02 or 2027-02-01, whichever is meant"),
+        ("01.02.2027", "Write 2027-02-01, or"),
         ("24 August 2026", "month as a number"),
     ],
 )
 def test_a_date_in_another_format_is_told_with_the_likely_one(text: str, meant: str) -> None:
     assert read(field_of(FieldType.DATE), text)[1] == {Code.NOT_A_DATE}
     assert meant in hints.of_date(text)
+
+
+def test_a_date_in_a_column_with_the_day_first_is_advised_so() -> None:
+    field = replace(field_of(FieldType.DATETIME), day_first=True)
+    hint = hints.hint_of(field)
+    assert hint is not None
+    assert "Write 2027-02-01T20:00, or" in hint("01/02/2027 20:00")
+
+
+def test_no_credits_are_advised_that_would_be_refused_again() -> None:
+    """Credits are read with a comma already: "1,250" is refused for its digits."""
+    assert hints.hint_of(field_of(FieldType.CREDIT)) is None
 
 
 WORDS = (FieldType.TEXT, FieldType.GUID)

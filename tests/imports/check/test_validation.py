@@ -98,7 +98,7 @@ def test_every_fault_of_every_cell_is_reported_with_line_column_and_value() -> N
         (3, "FirstName", "required", ""),
         (3, "LastName", "too_long", "x" * 200),
         (3, "Email", "not_an_email", "nobody"),
-        (5, "PersonIdentifier", "bad_format", "a\x1fb"),
+        (5, "PersonIdentifier", "bad_format", "aU+001Fb"),
     }
     assert chunk.rejected.tolist() == [1, 3]
     assert chunk.rejected_records == (b"raw 1", b"raw 3")

@@ -108,6 +108,36 @@ def test_a_refused_manifest_says_why_beside_it_and_people_are_mailed_once(
     assert reason in notice.text
 
 
+def test_each_line_is_named_with_its_value_where_these_differ(sender: Folders) -> None:
+    rows = "0002,B,C,nowhere\n0003,B,C,home\n"
+    sender.deliver("p.csv", f"{CSV}{rows}0004,B,C,{'x' * 300}\n")
+    sender.deliver("q.csv", f"{CSV}{rows.replace('home', 'nowhere')}")
+    sender.go()
+    text = sender.text("p.csv.result.txt")
+    assert '  Lines: 3 "nowhere", 4 "home", 5 "xxx' in text
+    assert max(map(len, text.splitlines())) < 300
+    assert "  Lines: 3, 4\n" in sender.text("q.csv.result.txt")
+
+
+def test_only_where_other_lines_were_imported_they_are_spoken_of(sender: Folders) -> None:
+    sender.deliver("p.csv", CSV, manifest="one.done")
+    sender.put("two.done", '<f><file name="gone.csv"/></f>')
+    sender.put("both.csv", CSV)
+    sender.put("three.done", '<f><file name="gone.csv"/><file name="both.csv"/></f>')
+    sender.go()
+    assert "the others" not in sender.text("two.done.result.txt")
+    assert "; each of the others has its own result. " in sender.text("three.done.result.txt")
+
+
+def test_a_file_of_another_folder_need_not_be_corrected(sender: Folders) -> None:
+    header = "CourseIdentifier,Subject,Number,Title,OrgUnitIdentifier,Type"
+    sender.deliver("p.csv", f"{header}\n1,2,3,4,5,6\n")
+    sender.go()
+    text = sender.text("p.csv.result.txt")
+    assert "looks like Courses" in text
+    assert "need not be changed" in text and "Correct the file" not in text
+
+
 def test_a_good_manifest_of_that_name_ends_the_refusals_receipt(sender: Folders) -> None:
     sender.put("p.done", "no manifest")
     sender.go()

@@ -61,9 +61,25 @@ def test_an_incomplete_file_comes_back_and_may_be_corrected_in_place(sender: Fol
     (job,) = sender.go()
     assert counts(ImportJob.objects.get(pk=job.pk)) == {"read": 1, "created": 1}
     assert sender.text("p.csv.errors.csv.result.txt").startswith("complete: p.csv.errors.csv")
+    receipt = sender.text("p.csv.result.txt")
+    assert receipt.startswith("incomplete: p.csv")
+    assert f"came again in p.csv.errors.csv (job {job.pk}), which is complete" in receipt
+    assert "put that file back" not in receipt
+    assert "p.csv.errors.csv" not in sender.names()
     sender.deliver("p.csv", CSV)
     sender.go()
     assert "p.csv.errors.csv" not in sender.names()
+
+
+def test_a_correction_that_fails_again_leaves_one_attachment_to_correct(sender: Folders) -> None:
+    sender.deliver("p.csv", CSV.replace("ada@example.edu", "nowhere"))
+    sender.go()
+    sender.deliver("p.csv.errors.csv", sender.text("p.csv.errors.csv"))
+    sender.go()
+    assert "which is failed: see the result of that file" in sender.text("p.csv.result.txt")
+    assert {name for name in sender.names() if name.endswith(".errors.csv")} == {
+        "p.csv.errors.csv.errors.csv"
+    }
 
 
 def test_a_failed_file_says_why(sender: Folders) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
 from imports.jobs import actions
 from imports.jobs.instructions import settings_of
@@ -76,12 +77,15 @@ def test_a_dry_run_is_told_to_nobody(institution: Institution) -> None:
     assert notices() == []
 
 
-def test_a_hold_and_who_decided_are_told(institution: Institution) -> None:
+@pytest.mark.parametrize("mailed", [False, True])
+def test_a_hold_and_who_decided_are_told(institution: Institution, mailed: bool) -> None:
+    """A mail that comes after the decision does not ask for one."""
     user = User.objects.create_user("max@test.example", name="Max")
     job = institution.send("accounts", CAMPUS["accounts"], limits={"creates": 1}, file_name="u.csv")
     assert job.state == "held"
+    held = ("held", "u.csv is held: nothing is imported until somebody decides")
+    assert notices() == [held]
+    if mailed:
+        Notice.objects.update(summed_at=Now())
     actions.discard(job, user)
-    assert notices() == [
-        ("held", "u.csv is held: nothing is imported until somebody decides"),
-        ("decided", "u.csv was discarded by Max"),
-    ]
+    assert notices() == [*[held] * mailed, ("decided", "u.csv was discarded by Max")]

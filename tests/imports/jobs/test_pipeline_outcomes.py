@@ -232,7 +232,8 @@ def test_a_released_plan_that_has_grown_is_held_again(institution: Institution) 
 def test_encodings_and_delimiters(institution: Institution, encoding: str, delimiter: str) -> None:
     file = f"{HEADER}1,Zoë,Müller,z@b.org\n".replace(",", delimiter)
     job = institution.send("accounts", file.encode(encoding))
-    assert (job.state, issues(job)) == ("complete", {})
+    guessed = {("guessed_encoding", ""): 1} if encoding == "cp1252" else {}
+    assert (job.state, issues(job)) == ("complete", guessed)
     assert job.dialect["delimiter"] == delimiter
     assert institution.records("accounts")["1"]["LastName"] == "Müller"
 

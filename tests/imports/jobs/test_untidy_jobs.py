@@ -132,6 +132,20 @@ def test_letters_that_names_do_not_have_are_a_warning(institution: Institution) 
     assert warnings(job)["unlikely_letters"][0] == 1
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "mac-roman", "cp850", "cp1250"])
+def test_the_sender_is_told_how_names_were_read_that_are_not_utf8(
+    institution: Institution, encoding: str
+) -> None:
+    job = institution.send(
+        "accounts", (HEADER + ROWS[0] + "k9,Jiří,Černý,j@x.org\n").encode(encoding, "ignore")
+        if encoding == "cp1250" else (HEADER + "k9,José,Ibáñez,j@x.org\n").encode(encoding),
+    )  # fmt: skip
+    assert job.state == "complete"
+    (group,) = job.issue_groups.filter(code="guessed_encoding")
+    read = institution.records("accounts")["k9"]["FirstName"]
+    assert f'"{read}"' in group.message and "UTF-8" in group.message
+
+
 def test_a_guess_of_the_encoding_with_unlikely_letters_waits(institution: Institution) -> None:
     job = institution.send(
         "accounts", HEADER.encode() + "k1,Иван,Иванов,i@x.org\n".encode("cp1251")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -181,3 +182,12 @@ def test_the_difference_to_a_released_plan_in_words() -> None:
         "created 1 instead of 3, removed 2 instead of 0"
     )
     assert Hold("c", "s", "m", 1, 2).as_json()["value"] is None
+
+
+def test_one_record_is_not_spoken_of_as_several() -> None:
+    measured = Measured(
+        plan(read=2, created=1, rejected=1, removed=1, absent=1, stored=100), reused=1, zeros=1
+    )
+    sentences = [hold.sentence for hold in holds(measured, {"removes": 0})]
+    assert len(sentences) >= 4
+    assert not [text for text in sentences if re.search(r"(?<![\d,.])1 \w+s\b", text)]

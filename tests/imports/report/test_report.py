@@ -54,6 +54,51 @@ def test_many_issues_at_once_count_as_one_by_one():
     assert single.groups() == many.groups()
 
 
+SEVERAL_CAUSES = [
+    (Code.SPREADSHEET_DAMAGE, '"Key" is "1E+12": its digits are lost.', "1E+12"),
+    (Code.SPREADSHEET_DAMAGE, '"Key" is "#N/A", which is an error.', "#N/A"),
+    (Code.OTHER_LAYOUT, "The columns are separated by tabs, expected were commas.", ""),
+    (Code.OTHER_LAYOUT, 'The header is in line 2. Left out above it: line 1: "List".', ""),
+    (Code.NOT_A_DATE, '"Key" is "3-ene-27". Write the month as a number.', "3-ene-27"),
+    (Code.NOT_A_DATE, '"Key" is "31.12.2027". Write 2027-12-31.', "31.12.2027"),
+]
+
+
+def test_causes_of_one_code_keep_their_own_sentences():
+    """Whoever is shown one cure for all rows corrects the others wrongly."""
+    summary = Summary()
+    for number, (code, message, value) in enumerate(SEVERAL_CAUSES):
+        summary.add(issue(number, code=code, message=message, value=value))
+    messages = sorted(message for _, message, _ in SEVERAL_CAUSES)
+    assert sorted(group.message for group in summary.groups()) == messages
+
+
+SAME_CAUSE = [
+    ('"Key" is "31.12.2027". Write 2027-12-31.', "31.12.2027"),
+    ('"Key" is "30.11.26". Write 2026-11-30.', "30.11.26"),
+    ('"Key" is "a "nick" name". Write 2026-11-30.', 'a "nick" name'),
+]
+
+
+def test_other_values_are_no_other_cause():
+    summary = Summary()
+    for number, (message, value) in enumerate(SAME_CAUSE):
+        summary.add(issue(number, message=message, value=value))
+    for byte in ("F1", "FF", "89"):
+        message = f"The first is byte {byte} in cell 2, line 4."
+        summary.add(issue(9, code=Code.BAD_ENCODING, message=message))
+    assert [group.count for group in summary.groups()] == [3, 3]
+
+
+def test_the_causes_of_a_code_are_bounded():
+    summary = Summary()
+    for number in range(1_000):
+        letters = "".join(chr(ord("a") + int(digit)) for digit in str(number))
+        summary.add(issue(number, message=f"It is {letters}."))
+    assert len(summary.groups()) <= 21
+    assert sum(group.count for group in summary.groups()) == 1_000
+
+
 def test_the_summary_is_bounded():
     summary = Summary()
     for number in range(10_000):

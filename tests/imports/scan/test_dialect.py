@@ -7,6 +7,7 @@ import gzip
 import io
 import random
 import zipfile
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -46,7 +47,7 @@ def refusal(data: bytes) -> tuple[Code, str]:
     ],
 )
 def test_it_finds_the_encoding(data, encoding, bom):
-    assert detected(data) == Dialect(encoding, bom, ",")
+    assert replace(detected(data), guessed=()) == Dialect(encoding, bom, ",")
 
 
 def test_a_utf8_file_with_a_few_broken_rows_stays_utf8():

@@ -175,3 +175,17 @@ def test_foreign_text_is_shown_as_text(cast: Cast) -> None:
         assert "<img src=x" not in page
         assert "&lt;img src=x" in page
         assert "\u202e" not in page
+
+
+def statuses(cast: Cast) -> dict[str, str]:
+    text = as_person(cast, "viewer").get(reverse("jobs-csv")).getvalue().decode("utf-8-sig")
+    return {row["file"]: row["status"] for row in csv.DictReader(io.StringIO(text))}
+
+
+def test_an_undone_import_is_listed_as_undone_until_the_undo_is_undone(cast: Cast) -> None:
+    undo = job(cast, "undo", undoes=job(cast, "p.csv"))
+    page = as_person(cast, "viewer").get(reverse("jobs")).content.decode()
+    assert page.count('<span class="sub">Undone</span>') == 1
+    assert statuses(cast) == {"p.csv": "Undone", "undo": "Complete"}
+    job(cast, "again", undoes=undo)
+    assert statuses(cast) == {"p.csv": "Complete", "undo": "Undone", "again": "Complete"}
