@@ -136,7 +136,7 @@ def _note(node: ast.AST, path: str) -> None:
             setattr(node, field, noted)
 
 
-class Outcome:
+class MutantOutcome:
     """What the tests in a child say."""
 
     def __init__(self) -> None:
@@ -250,7 +250,7 @@ def _try(
         give_code(module, tree)
         if not mutant.statement:
             give_constants(module, tree, mutant.line)
-    outcome, run = Outcome(), 0
+    outcome, run = MutantOutcome(), 0
     session.config.pluginmanager.register(outcome)
     for item, following in zip(tests, [*tests[1:], None], strict=False):
         if time.monotonic() - began > seconds or (mutant is not None and outcome.failed):

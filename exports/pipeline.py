@@ -20,7 +20,7 @@ from django.db.models import Exists, OuterRef, Q
 from exports import layout, names, outcome, queue, selection, writing
 from exports.models import Delivery, Destination, Export, ExportRun
 from exports.selection import Before, Bounds
-from exports.writing import Format, Written
+from exports.writing import FileFormat, WrittenFile
 from portal import bell, lifecycle, locks, logs, storage
 from portal.faults import Refused
 from portal.lifecycle import Heartbeat
@@ -35,7 +35,7 @@ class _WrittenFile:
     """A written file. unknown: paths of columns that nothing in it has."""
 
     contents: outcome.FileContents
-    file: Written
+    file: WrittenFile
     unknown: Sequence[str]
 
 
@@ -112,7 +112,7 @@ def _attempt(run: ExportRun, beat: Heartbeat) -> None:
         make_deliveries(run)
 
 
-def _form(run: ExportRun) -> Format:
+def _form(run: ExportRun) -> FileFormat:
     """How the file will look. Raises Refused; claims the file's name."""
     definition = run.definition
     stored = definition["columns"]
@@ -124,10 +124,10 @@ def _form(run: ExportRun) -> Format:
     extension = names.extension(definition["format"], definition["compression"])
     name = _claim_name(run, extension)
     inner = name.removesuffix(extension) + names.extension(definition["format"], "")
-    return Format(definition["format"], chosen, definition["compression"], inner)
+    return FileFormat(definition["format"], chosen, definition["compression"], inner)
 
 
-def _write(run: ExportRun, form: Format, path: Path, beat: Heartbeat) -> _WrittenFile:
+def _write(run: ExportRun, form: FileFormat, path: Path, beat: Heartbeat) -> _WrittenFile:
     """Write the file within one snapshot."""
     source = run.definition["source"]
     with transaction.atomic(durable=True):

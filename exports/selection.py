@@ -15,7 +15,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from exports.layout import RECORD_CHANGE, WHOLE, Column
-from exports.shapes import CHANGE, EVENT, RECORD, Part, array
+from exports.shapes import CHANGE, EVENT, RECORD, ShapePart, array
 from portal.records.catalog import catalog
 
 FINISHED = "importFinished"
@@ -43,7 +43,7 @@ class Bounds:
     before: Before | None = None
 
 
-def parts(raw: Connection[Any], source: Mapping[str, Any], bounds: Bounds) -> list[Part]:
+def parts(raw: Connection[Any], source: Mapping[str, Any], bounds: Bounds) -> list[ShapePart]:
     """The parts of a file, late ones first. source: as `Export.source`. The connection's
     transaction must have the snapshot that the file is to hold."""
     if name := source.get("records"):
@@ -52,10 +52,10 @@ def parts(raw: Connection[Any], source: Mapping[str, Any], bounds: Bounds) -> li
         return list(_changed(raw, bounds, name))
     types = list(source.get("events") or [])
     stored = [name for name in types if name != RECORD_CHANGE]
-    selected: list[Part] = []
+    selected: list[ShapePart] = []
     if stored or not types:
         selected += (
-            Part(EVENT, _events(bounds, when, stored), late) for when, late in _spans(bounds)
+            ShapePart(EVENT, _events(bounds, when, stored), late) for when, late in _spans(bounds)
         )
     if RECORD_CHANGE in types:
         selected += _changes(raw, bounds)
@@ -64,7 +64,7 @@ def parts(raw: Connection[Any], source: Mapping[str, Any], bounds: Bounds) -> li
 
 def unknown(
     raw: Connection[Any],
-    selected: Sequence[Part],
+    selected: Sequence[ShapePart],
     source: Mapping[str, Any],
     chosen: Sequence[Column],
 ) -> list[str]:
@@ -87,7 +87,9 @@ def _fields_of(source: Mapping[str, Any]) -> set[str]:
     return set()
 
 
-def _without(raw: Connection[Any], part: Part, paths: list[str], limit: int | None) -> list[str]:
+def _without(
+    raw: Connection[Any], part: ShapePart, paths: list[str], limit: int | None
+) -> list[str]:
     """Those of the paths that none of the part's (first) rows has."""
     if not paths:
         return []
@@ -146,8 +148,8 @@ def _events(bounds: Bounds, when: sql.Composed, types: Sequence[str]) -> sql.Com
     )
 
 
-def _all_records(bounds: Bounds, name: str) -> Part:
-    return Part(
+def _all_records(bounds: Bounds, name: str) -> ShapePart:
+    return ShapePart(
         RECORD,
         sql.SQL(
             "FROM portal_record r WHERE r.tenant_id = {} AND r.kind_id = {} AND r.active"
@@ -155,16 +157,16 @@ def _all_records(bounds: Bounds, name: str) -> Part:
     )
 
 
-def _changed(raw: Connection[Any], bounds: Bounds, name: str) -> Iterator[Part]:
+def _changed(raw: Connection[Any], bounds: Bounds, name: str) -> Iterator[ShapePart]:
     for jobs, late in _jobs(raw, bounds, name):
         origin = sql.SQL(
             "FROM portal_record r WHERE r.tenant_id = {} AND r.kind_id = {} "
             "AND r.changed_job = ANY({}::bigint[])"
         ).format(sql.Literal(bounds.tenant_id), _kind(name), sql.Literal(list(jobs)))
-        yield Part(RECORD, origin, late)
+        yield ShapePart(RECORD, origin, late)
 
 
-def _changes(raw: Connection[Any], bounds: Bounds) -> Iterator[Part]:
+def _changes(raw: Connection[Any], bounds: Bounds) -> Iterator[ShapePart]:
     for jobs, late in _jobs(raw, bounds):
         origin = sql.SQL(
             "FROM portal_record r JOIN portal_recordkind k ON k.id = r.kind_id "
@@ -173,7 +175,7 @@ def _changes(raw: Connection[Any], bounds: Bounds) -> Iterator[Part]:
         ).format(
             sql.Literal(list(jobs)), sql.Literal(list(jobs.values())), sql.Literal(bounds.tenant_id)
         )
-        yield Part(CHANGE, origin, late)
+        yield ShapePart(CHANGE, origin, late)
 
 
 def _kind(name: str) -> sql.Composed:

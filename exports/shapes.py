@@ -28,7 +28,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ShapePart:
     """Rows of one source. origin: FROM and WHERE. is_late: happened before the run's window."""
 
     shape: Shape
@@ -74,19 +74,19 @@ RECORD = Shape(
 )
 
 
-def cells(part: Part, chosen: Sequence[Column]) -> sql.Composed:
+def cells(part: ShapePart, chosen: Sequence[Column]) -> sql.Composed:
     """SELECT of the columns' values as text; a null, or what is not there, is a null."""
     values = [_text(part.shape, column) for column in chosen]
     return _select(part, sql.SQL(", ").join(values))
 
 
-def objects(part: Part, chosen: Sequence[Column]) -> sql.Composed:
+def objects(part: ShapePart, chosen: Sequence[Column]) -> sql.Composed:
     """SELECT of one JSON object a row, as text; the whole event or record where none is chosen."""
     document = _object(part.shape, nested(chosen)) if chosen else _whole(part.shape)
     return _select(part, document)
 
 
-def _select(part: Part, values: sql.Composable) -> sql.Composed:
+def _select(part: ShapePart, values: sql.Composable) -> sql.Composed:
     return sql.SQL("SELECT {} {} ORDER BY {}").format(values, part.origin, part.shape.order)
 
 

@@ -22,7 +22,7 @@ from psycopg import Connection, Cursor, sql
 
 from exports import shapes
 from exports.layout import Column, header
-from exports.shapes import Part
+from exports.shapes import ShapePart
 
 # JSON text never holds a raw tab or U+0001, so COPY has nothing to quote or to escape.
 _AS_JSON = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, DELIMITER E'\\t', QUOTE E'\\x01')")
@@ -33,7 +33,7 @@ _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the first that a Zip file can hold
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenFile:
     """What a file holds. size: bytes. late: how many of the rows happened before its window."""
 
     rows: int
@@ -43,7 +43,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class FileFormat:
     """How a file looks. columns: empty for whole JSON objects. inner_name: of a Zip's one entry."""
 
     kind: str
@@ -54,11 +54,11 @@ class Format:
 
 def write(
     raw: Connection[Any],
-    parts: Sequence[Part],
-    form: Format,
+    parts: Sequence[ShapePart],
+    form: FileFormat,
     path: Path,
     check: Callable[[], None] = lambda: None,
-) -> Written:
+) -> WrittenFile:
     """Write the parts' rows into a new file. check: called with every block, may raise to end it.
 
     Must be called within the transaction whose snapshot the file is to hold.
@@ -69,7 +69,7 @@ def write(
         with _packed(tally, form) as target:
             counts = write_rows(raw, parts, form, target, check)
     late = sum(count for count, part in zip(counts, parts, strict=True) if part.is_late)
-    return Written(sum(counts), late, tally.size, tally.sha256.hexdigest())
+    return WrittenFile(sum(counts), late, tally.size, tally.sha256.hexdigest())
 
 
 class _Tally(io.RawIOBase):
@@ -91,7 +91,7 @@ class _Tally(io.RawIOBase):
 
 
 @contextmanager
-def _packed(tally: _Tally, form: Format) -> Iterator[IO[bytes]]:
+def _packed(tally: _Tally, form: FileFormat) -> Iterator[IO[bytes]]:
     target = cast(IO[bytes], tally)
     if form.compression == "gzip":
         with gzip.GzipFile("", "wb", _LEVEL, target, mtime=0) as packed:
@@ -111,8 +111,8 @@ def _packed(tally: _Tally, form: Format) -> Iterator[IO[bytes]]:
 
 def _csv(
     raw: Connection[Any],
-    parts: Sequence[Part],
-    form: Format,
+    parts: Sequence[ShapePart],
+    form: FileFormat,
     target: IO[bytes],
     check: Callable[[], None],
 ) -> list[int]:
@@ -121,7 +121,7 @@ def _csv(
     return [_copy(raw, statement, target, check) for statement in statements]
 
 
-def _header(form: Format) -> bytes:
+def _header(form: FileFormat) -> bytes:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(header(form.columns))
     return line.getvalue().encode()
@@ -129,8 +129,8 @@ def _header(form: Format) -> bytes:
 
 def _json_lines(
     raw: Connection[Any],
-    parts: Sequence[Part],
-    form: Format,
+    parts: Sequence[ShapePart],
+    form: FileFormat,
     target: IO[bytes],
     check: Callable[[], None],
 ) -> list[int]:
@@ -140,8 +140,8 @@ def _json_lines(
 
 def _json(
     raw: Connection[Any],
-    parts: Sequence[Part],
-    form: Format,
+    parts: Sequence[ShapePart],
+    form: FileFormat,
     target: IO[bytes],
     check: Callable[[], None],
 ) -> list[int]:

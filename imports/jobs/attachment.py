@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 
 from imports.issues import Issue
 from imports.load.file_rejects import FileRejects
-from imports.load.reading import FileReading, Source
+from imports.load.reading import FileReading, FileSource
 from imports.models import ImportJob
 from imports.report.attachment_rows import write_attachment
 from imports.report.rejects import Reject, merge
@@ -22,7 +22,11 @@ from portal import lifecycle, storage
 
 
 def of_rejects(
-    job: ImportJob, folder: Path, source: Source, reading: FileReading, file_rejects: FileRejects
+    job: ImportJob,
+    folder: Path,
+    source: FileSource,
+    reading: FileReading,
+    file_rejects: FileRejects,
 ) -> str:
     """Storage name of the attachment with every rejected row; empty where none was rejected."""
     issues_by_line, mapping = file_rejects.by_line(), source.mapping

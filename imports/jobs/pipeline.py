@@ -40,7 +40,7 @@ from imports.load.file_rejects import FileRejects
 from imports.load.measure import PlannedFile
 from imports.load.measured import Plan
 from imports.load.plan import Absent
-from imports.load.reading import FileReading, Source, read
+from imports.load.reading import FileReading, FileSource, read
 from imports.load.released import differences
 from imports.load.stored import StoredRecords, Target
 from imports.mapping.opening import opened
@@ -84,7 +84,7 @@ class ReadyPlan:
     absent: which records a mirror removes because its file does not name them; None for none.
     """
 
-    source: Source
+    source: FileSource
     reading: FileReading
     stage: staging.StagingTable
     plan: Plan
@@ -168,7 +168,7 @@ def _import(attempt: JobAttempt) -> None:
 
 
 def _read(
-    attempt: JobAttempt, source: Source, reading: FileReading, stage: staging.StagingTable
+    attempt: JobAttempt, source: FileSource, reading: FileReading, stage: staging.StagingTable
 ) -> None:
     validator = Validator(
         source.mapping,
@@ -189,7 +189,7 @@ def _read(
 
 def _conclude(
     attempt: JobAttempt,
-    source: Source,
+    source: FileSource,
     reading: FileReading,
     stage: staging.StagingTable,
     file_rejects: FileRejects,
@@ -272,14 +272,14 @@ def _update(job: ImportJob, **changes: object) -> None:
         raise LeaseLost(f"Job {job.pk} was taken over.")
 
 
-def _source(attempt: JobAttempt, readable: Readable) -> Source:
+def _source(attempt: JobAttempt, readable: Readable) -> FileSource:
     feed, record_type = attempt.instructions.plain_feed, attempt.instructions.plain_type
     tables = pinned_lookups.pinned(attempt.job.tenant_id, attempt.job.lookups)
     file, size = readable.file, readable.size
     dialect, mapping = opened(file, size, feed, record_type, readable.spec, tables)
     absorb_extra = attempt.feed.absorb_extra
     key = mapping.positions_of(attempt.record_type.key)
-    source = Source(file, size, dialect, mapping, absorb_extra, readable.json_lines, key)
+    source = FileSource(file, size, dialect, mapping, absorb_extra, readable.json_lines, key)
     proven = source.settle_locales(lambda: locales.proven_before(attempt.job))
     facts = {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
     _update(attempt.job, dialect={**facts, **({"proven": proven} if proven else {})})

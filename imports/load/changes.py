@@ -42,7 +42,7 @@ _SPELLINGS: LiteralString = (
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class IdentifyingFields:
     """The fields that tell one record from another beside its key.
 
     all_differ: each must have another value. none_same: none may have the same value.
@@ -57,7 +57,7 @@ class Identity:
         return bool(self.all_differ) and len(self.all_differ) + len(self.none_same) > 1
 
 
-def identity(record_type: RecordType) -> Identity:
+def identity(record_type: RecordType) -> IdentifyingFields:
     """A person's are name, e-mail address and date of birth, another record's are its title's."""
     others = [f for f in record_type.fields if f.name not in record_type.key and not f.many]
     plain = {f.name: re.sub("[^a-z]", "", f.name.lower()) for f in others}
@@ -66,13 +66,13 @@ def identity(record_type: RecordType) -> Identity:
     if proofs and not names:
         names = [f.name for f in others if plain[f.name] in _WHOLE_NAMES]
     if names:
-        return Identity(tuple(names), tuple(proofs))
+        return IdentifyingFields(tuple(names), tuple(proofs))
     titles = [f.name for f in others if f.name in record_type.title]
     kept = [name for name in titles if record_type.field(name).type not in _IDENTIFY_NOBODY]
-    return Identity(tuple(kept))
+    return IdentifyingFields(tuple(kept))
 
 
-def becomes_another(identity: Identity) -> sql.Composed:
+def becomes_another(identity: IdentifyingFields) -> sql.Composed:
     """The condition that a changed record becomes somebody or something else.
 
     A value that is blank before or after proves nothing, save that all names must be there.

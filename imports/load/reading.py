@@ -37,7 +37,7 @@ _ENOUGH = 1 << 20  # bytes of records worth a round of all rules
 
 
 @dataclass(slots=True)
-class Source:
+class FileSource:
     """The job's file, how it is written, and what its columns are.
 
     json_lines: the file is the CSV form of JSON lines (`imports/scan/json_lines.py`). key: the
@@ -128,7 +128,9 @@ class FileReading:
         else:
             self.kept = None
 
-    def again(self, source: Source, lines: npt.NDArray[np.int64]) -> Iterator[tuple[int, bytes]]:
+    def again(
+        self, source: FileSource, lines: npt.NDArray[np.int64]
+    ) -> Iterator[tuple[int, bytes]]:
         """The accepted records on these lines: as they were kept, or else from the file."""
         if self.kept:
             has_all = np.isin(lines, np.concatenate([chunk.lines for chunk in self.kept])).all()
@@ -138,7 +140,7 @@ class FileReading:
 
 
 def read(
-    source: Source,
+    source: FileSource,
     validator: Validator,
     reading: FileReading,
     writer: Writer,
@@ -171,7 +173,7 @@ class _Pending:
     weight: int = 0
 
 
-def _skip_stored(chunk: Chunk, source: Source, reading: FileReading, pending: _Pending) -> None:
+def _skip_stored(chunk: Chunk, source: FileSource, reading: FileReading, pending: _Pending) -> None:
     reading.consumed = chunk.consumed
     reading.seen += len(chunk.lines) + len(chunk.malformed)
     reading.warnings += left_out(chunk, reading.summary)

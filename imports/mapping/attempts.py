@@ -27,13 +27,13 @@ def _enclosed(quote: str, delimiter: str) -> re.Pattern[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SampleRecord:
     line: int  # physical lines before it
     cells: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class DialectAttempt:
     """The sample's records under one delimiter and quote, and how regular they are.
 
     lead: by how much the score is better than that of the next best delimiter.
@@ -41,12 +41,12 @@ class Attempt:
 
     delimiter: str
     quote: str
-    records: list[Record]
+    records: list[SampleRecord]
     score: float
     lead: float = 0.0
 
 
-def best(lines: Sequence[str], detected: Dialect, declared: str | None) -> Attempt:
+def best(lines: Sequence[str], detected: Dialect, declared: str | None) -> DialectAttempt:
     """The delimiter and quote under which the records agree best."""
     at = 1 if declared else 0
     delimiters = (declared,) if declared else DELIMITERS
@@ -65,13 +65,13 @@ def best(lines: Sequence[str], detected: Dialect, declared: str | None) -> Attem
         reverse=True,
     )
     if not likeliest.records:  # there are only quotes and delimiters
-        likeliest = replace(likeliest, records=[Record(at, ("",))])
+        likeliest = replace(likeliest, records=[SampleRecord(at, ("",))])
     rivals = [a for a in rest if a.delimiter != likeliest.delimiter]
     lead = likeliest.score - max((a.score for a in rivals), default=0.0)
     return replace(likeliest, lead=0.0 if any(_is_unanimous(a, 2) for a in rivals) else lead)
 
 
-def _is_unanimous(attempt: Attempt, width: int = 3) -> bool:
+def _is_unanimous(attempt: DialectAttempt, width: int = 3) -> bool:
     """Whether all records have as many cells, and at least so many."""
     widths = {len(record.cells) for record in attempt.records}
     return len(widths) == 1 and min(widths) >= width and len(attempt.records) > 2
@@ -89,12 +89,12 @@ def _quotes(lines: Sequence[str], delimiter: str) -> Iterator[str]:
         yield '"'
 
 
-def _attempt(lines: Sequence[str], at: int, delimiter: str, quote: str) -> Attempt:
+def _attempt(lines: Sequence[str], at: int, delimiter: str, quote: str) -> DialectAttempt:
     records = _fitted(list(islice(records_of(lines, at, delimiter, quote), RECORDS)))
-    return Attempt(delimiter, quote, records, _score([record.cells for record in records]))
+    return DialectAttempt(delimiter, quote, records, _score([record.cells for record in records]))
 
 
-def _fitted(records: list[Record]) -> list[Record]:
+def _fitted(records: list[SampleRecord]) -> list[SampleRecord]:
     """The records without blank cells beyond the usual width, such as padding leaves."""
     if not records:
         return records
@@ -102,7 +102,7 @@ def _fitted(records: list[Record]) -> list[Record]:
     return [
         record
         if len(record.cells) <= width or any(map(str.strip, record.cells[width:]))
-        else Record(record.line, record.cells[:width])
+        else SampleRecord(record.line, record.cells[:width])
         for record in records
     ]
 
@@ -115,14 +115,14 @@ def _without_padding(rows: Sequence[Sequence[str]]) -> int:
     return len(rows[0]) if filled <= len(rows[0]) < width and len(rows[0]) > 1 else width
 
 
-def records_of(lines: Sequence[str], at: int, delimiter: str, quote: str) -> Iterator[Record]:
+def records_of(lines: Sequence[str], at: int, delimiter: str, quote: str) -> Iterator[SampleRecord]:
     """Records that are not blank. An open quote costs one line, as in the import."""
     while at < len(lines):
         end = _record_end(lines, at, quote)
         text = "\n".join(lines[at:end])
         cells = _cells(text, delimiter, quote)
         if any(map(str.strip, cells)):
-            yield Record(at, cells)
+            yield SampleRecord(at, cells)
         at = end
 
 

@@ -13,7 +13,7 @@ from itertools import takewhile
 from typing import BinaryIO
 
 from imports.issues import counted
-from imports.mapping.attempts import RECORDS, Attempt, best, records_of
+from imports.mapping.attempts import RECORDS, DialectAttempt, best, records_of
 from imports.mapping.layout import SampleLayout, lay_out
 from imports.scan import dialect
 from imports.scan.dialect import Dialect, named_delimiter
@@ -100,7 +100,7 @@ def _last_rows(
     source: BinaryIO,
     size: int,
     detected: Dialect,
-    attempt: Attempt,
+    attempt: DialectAttempt,
     shown: Sequence[tuple[str, ...]],
 ) -> Sequence[tuple[str, ...]]:
     """The last records, from the sample where that is the whole file."""
@@ -116,7 +116,7 @@ def _last_rows(
 
 def _sniffed(
     detected: Dialect,
-    attempt: Attempt,
+    attempt: DialectAttempt,
     laid: SampleLayout,
     footers: tuple[str, ...],
     declared: bool,
@@ -145,7 +145,9 @@ def _sniffed(
     )
 
 
-def _confidence(detected: Dialect, attempt: Attempt, laid: SampleLayout, declared: bool) -> float:
+def _confidence(
+    detected: Dialect, attempt: DialectAttempt, laid: SampleLayout, declared: bool
+) -> float:
     """How sure the reading is, 0 to 1: what contradicts it makes it less so."""
     sure = laid.sure if laid.header else min(laid.sure, 0.8)
     rows = attempt.records[laid.first :]
@@ -181,7 +183,7 @@ def _shown(row: Sequence[str]) -> tuple[str, ...]:
 
 
 def _notes(
-    attempt: Attempt,
+    attempt: DialectAttempt,
     laid: SampleLayout,
     skipped: int,
     footers: Sequence[str],

@@ -15,6 +15,7 @@ import polars as pl
 
 from imports.mapping.steps import (
     Case,
+    CellPart,
     Date,
     FirstNonBlank,
     Join,
@@ -22,7 +23,6 @@ from imports.mapping.steps import (
     Map,
     Number,
     Pad,
-    Part,
     Replace,
     Split,
     Step,
@@ -144,7 +144,7 @@ def _part(value: object, path: Path, reader: StrictReader) -> Step:
     length = given.get("length")
     if length is not None:
         length = reader.whole_number(length, (*path, "length"), 1, _MOST_CELL)
-    return Part(start, length)
+    return CellPart(start, length)
 
 
 def _pad(value: object, path: Path, reader: StrictReader) -> Step:

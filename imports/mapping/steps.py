@@ -100,7 +100,7 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CellPart:
     """Some characters. start: from 1. length: None for all that follow."""
 
     start: int
@@ -200,6 +200,17 @@ class Lookup:
 
 
 Step: TypeAlias = (
-    Join | FirstNonBlank | Trim | Case | Replace | Split | Part | Pad | Number | Date | Map | Lookup
+    Join
+    | FirstNonBlank
+    | Trim
+    | Case
+    | Replace
+    | Split
+    | CellPart
+    | Pad
+    | Number
+    | Date
+    | Map
+    | Lookup
 )
 JOINING = (Join, FirstNonBlank)

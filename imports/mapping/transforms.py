@@ -19,6 +19,7 @@ from imports.mapping.definitions import FieldSpec
 from imports.mapping.reading_steps import RECOGNISERS, known_values
 from imports.mapping.steps import (
     Case,
+    CellPart,
     Date,
     FirstNonBlank,
     Join,
@@ -26,7 +27,6 @@ from imports.mapping.steps import (
     Map,
     Number,
     Pad,
-    Part,
     Replace,
     Split,
     Step,
@@ -37,7 +37,7 @@ from portal.records.definitions import Field
 
 _NO_TABLES: Tables = MappingProxyType({})
 _READING = (Number, Date, Map, Lookup)  # steps for values of some form, or of a list
-_MEANING = (Map, Lookup, Replace, Split, Part)  # steps that may give any cell a meaning
+_MEANING = (Map, Lookup, Replace, Split, CellPart)  # steps that may give any cell a meaning
 
 
 def compile_field(
@@ -162,7 +162,7 @@ def _split(text: pl.Expr, step: Split) -> pl.Expr:
     return text.str.split(step.on).list.get(at, null_on_oob=True)
 
 
-def _part(text: pl.Expr, step: Part) -> pl.Expr:
+def _part(text: pl.Expr, step: CellPart) -> pl.Expr:
     return text.str.slice(step.start - 1, step.length)
 
 
@@ -177,7 +177,7 @@ _REWRITERS: Mapping[type, Callable[..., pl.Expr]] = MappingProxyType(
         Case: _case,
         Replace: _replace,
         Split: _split,
-        Part: _part,
+        CellPart: _part,
         Pad: _pad,
     }
 )

@@ -10,7 +10,7 @@ from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from portal.api.problems import Problem
+from portal.api.problems import ApiProblem
 from portal.models import ApiToken
 from portal.people import scores, tokens
 from portal.web import address
@@ -79,7 +79,7 @@ class MayUse(BasePermission):
     """The permission of a token that has the scope which the view names for the method."""
 
     def has_permission(self, request: Request, view: object) -> bool:
-        """Whether there is a token. Raises Problem if the scope is missing."""
+        """Whether there is a token. Raises ApiProblem if the scope is missing."""
         token = request.auth
         if not isinstance(token, ApiToken):
             return False
@@ -87,7 +87,7 @@ class MayUse(BasePermission):
         if needed is not None and needed not in token.scopes:
             scopes = ", ".join(token.scopes) or "none"
             detail = f'This needs a token with the scope "{needed}"; this one has {scopes}.'
-            raise Problem(403, detail, neededScope=needed)
+            raise ApiProblem(403, detail, neededScope=needed)
         return True
 
 

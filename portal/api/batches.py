@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portal.api.pointers import pointer
-from portal.api.problems import Problem
+from portal.api.problems import ApiProblem
 from portal.events import recording, rules
 from portal.events.rules import EventRefused, Incoming
 from portal.faults import Fault, Step
@@ -15,7 +15,7 @@ _TWICE = Fault(("id",), "twice", "This id appears twice in the request. Send eac
 
 
 class Batch:
-    """One event, a list of them, or {"events": […]}. Raises Problem if there are none or too many.
+    """One event, a list of them, or {"events": […]}. Raises ApiProblem for none, and for too many.
 
     document: the body, parsed. events: as they were sent, not checked yet.
     """
@@ -31,10 +31,10 @@ class Batch:
         self.events: list[Any] = events if isinstance(events, list) else [events]
         most = recording.MOST_AT_ONCE
         if not self.events:
-            raise Problem(422, f"The request has no events, expected 1 to {most:,}.")
+            raise ApiProblem(422, f"The request has no events, expected 1 to {most:,}.")
         if len(self.events) > most:
             detail = f"The request has {len(self.events):,} events, expected 1 to {most:,}."
-            raise Problem(422, f"{detail} Send them in parts.")
+            raise ApiProblem(422, f"{detail} Send them in parts.")
 
     def checked(self) -> tuple[dict[int, Incoming], list[dict[str, Any]]]:
         """The sound events by their index in the request, and the faults of the others."""

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from portal import slices
 from portal.api import schemas
 from portal.api.batches import Batch
-from portal.api.problems import Problem
+from portal.api.problems import ApiProblem
 from portal.api.reading import body
 from portal.api.scoping import TenantView
 from portal.events import recording, search
@@ -90,7 +90,7 @@ class Events(TenantView):
             part = slices.oldest_first(rows, request.GET.get("cursor", ""), per_page)
         except slices.BadCursor:
             detail = '"cursor" is not valid. Use the one in pageInfo of the previous page.'
-            raise Problem(400, detail) from None
+            raise ApiProblem(400, detail) from None
         page = {
             "perPage": per_page,
             "cursor": part.after or None,
@@ -107,12 +107,12 @@ def _token(request: Request) -> ApiToken:
     return token
 
 
-def _refusal(number: int, counts: dict[str, int], faults: list[dict[str, Any]]) -> Problem:
+def _refusal(number: int, counts: dict[str, int], faults: list[dict[str, Any]]) -> ApiProblem:
     """The 422 answer if some events of a request were refused."""
     faults.sort(key=lambda fault: int(fault["index"]))
     refused = len({fault["index"] for fault in faults})
     stored = counts["accepted"] + counts["duplicates"]
-    return Problem(
+    return ApiProblem(
         422,
         f"{refused:,} of {number:,} events were refused, {stored:,} are stored. Correct those that"
         " `faults` names and send them again.",
@@ -128,14 +128,14 @@ def _refuse_unknown(request: Request) -> None:
     for name in request.GET:
         if name not in allowed:
             words = ", ".join(sorted(allowed))
-            raise Problem(400, f'The parameter "{name[:100]}" is unknown. Use: {words}.')
+            raise ApiProblem(400, f'The parameter "{name[:100]}" is unknown. Use: {words}.')
 
 
 def _filter(request: Request) -> EventFilter:
     texts = {name: request.GET.get(name, "") for name in ("type", "subject")}
     for name, value in texts.items():
         if "\0" in value:
-            raise Problem(400, f'"{name}" contains a NUL character.')
+            raise ApiProblem(400, f'"{name}" contains a NUL character.')
     return EventFilter(**texts, start=_moment(request, "start"), end=_moment(request, "end"))
 
 
@@ -148,7 +148,7 @@ def _moment(request: Request, name: str) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None or not 1900 <= moment.year < 2200:
-        raise Problem(
+        raise ApiProblem(
             400,
             f'"{name}" is "{value[:100]}". Expected a time with its offset, such as'
             " 2026-05-18T00:00:00Z (write + as %2B).",
@@ -161,7 +161,7 @@ def _number(request: Request, name: str, default: int, most: int) -> int:
     if not value:
         return default
     if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= most):
-        raise Problem(400, f'"{name}" is "{value[:100]}". Expected a number from 1 to {most:,}.')
+        raise ApiProblem(400, f'"{name}" is "{value[:100]}". Expected a number from 1 to {most:,}.')
     return int(value)
 
 

@@ -35,7 +35,7 @@ _TITLES = {
 }
 
 
-class Problem(APIException):
+class ApiProblem(APIException):
     """An error with members of its own. detail: a sentence or two."""
 
     def __init__(self, code: int, detail: str, **members: Any) -> None:
@@ -47,9 +47,9 @@ class Problem(APIException):
 def handle(error: Exception, context: dict[str, Any]) -> Response:
     """REST framework's exception handler. Unexpected errors are logged as the portal's fault."""
     if isinstance(error, Http404):
-        error = Problem(404, "Nothing exists at this address.")
+        error = ApiProblem(404, "Nothing exists at this address.")
     elif isinstance(error, PermissionDenied):
-        error = Problem(403, "This token does not have permission to do this.")
+        error = ApiProblem(403, "This token does not have permission to do this.")
     elif not isinstance(error, APIException):
         error = _ours(error)
     headers = {}
@@ -81,13 +81,13 @@ def not_found(_request: HttpRequest, **_kwargs: Any) -> JsonResponse:
     return JsonResponse(document(404, detail), status=404, content_type=CONTENT_TYPE)
 
 
-def _ours(error: Exception) -> Problem:
+def _ours(error: Exception) -> ApiProblem:
     log.exception("api_failed", exc_info=error)
     if isinstance(error, OperationalError):
         detail = "The database does not answer. Send the request again in a minute."
-        return Problem(status.HTTP_503_SERVICE_UNAVAILABLE, detail)
+        return ApiProblem(status.HTTP_503_SERVICE_UNAVAILABLE, detail)
     detail = "Something went wrong in the portal. The error is in the operator's log. Try again."
-    return Problem(status.HTTP_500_INTERNAL_SERVER_ERROR, detail)
+    return ApiProblem(status.HTTP_500_INTERNAL_SERVER_ERROR, detail)
 
 
 def _sentence(detail: Any) -> str:

@@ -9,7 +9,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
-from portal.api.problems import Problem
+from portal.api.problems import ApiProblem
 from portal.events import payloads
 
 LARGEST_BODY = 16 << 20  # bytes
@@ -34,17 +34,19 @@ class AnyBody(BaseParser):
 
 
 def body(request: Request) -> Any:
-    """The parsed body. Raises Problem: 400, 411, 413, 415."""
+    """The parsed body. Raises ApiProblem: 400, 411, 413, 415."""
     plain = request._request
     kind = plain.content_type
     if kind != "application/json" and (kind or plain.META.get("CONTENT_LENGTH")):
         shown = kind or "missing"
-        raise Problem(415, f'The content type is {shown}. Send "Content-Type: application/json".')
+        raise ApiProblem(
+            415, f'The content type is {shown}. Send "Content-Type: application/json".'
+        )
     if "chunked" in plain.META.get("HTTP_TRANSFER_ENCODING", "").lower():
-        raise Problem(411, "Send the body in one piece, with the header Content-Length.")
+        raise ApiProblem(411, "Send the body in one piece, with the header Content-Length.")
     data = _read(plain)
     if not data.strip():
-        raise Problem(400, "The body is empty, expected JSON.")
+        raise ApiProblem(400, "The body is empty, expected JSON.")
     try:
         return payloads.parse(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -52,9 +54,9 @@ def body(request: Request) -> Any:
             f"The body is not UTF-8: the byte at {error.start:,} is not valid. Encode "
             "the body as UTF-8."
         )
-        raise Problem(400, detail) from None
+        raise ApiProblem(400, detail) from None
     except payloads.NotJson as error:
-        raise Problem(400, f"The body is not JSON: {error}.") from None
+        raise ApiProblem(400, f"The body is not JSON: {error}.") from None
 
 
 def _read(plain: Any) -> bytes:
@@ -65,10 +67,10 @@ def _read(plain: Any) -> bytes:
         left = min(size, _DRAINED)
         while left > 0 and (block := plain.read(min(_BLOCK, left))):
             left -= len(block)
-        raise Problem(
+        raise ApiProblem(
             413, f"The body has {size:,} bytes; the maximum is {LARGEST_BODY:,}. Send it in parts."
         )
     data: bytes = plain.read(size)
     if len(data) < size:
-        raise Problem(400, f"The body ended after {len(data):,} of {size:,} bytes.")
+        raise ApiProblem(400, f"The body ended after {len(data):,} of {size:,} bytes.")
     return data

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from portal import tenancy
 from portal.api.authentication import HOW
-from portal.api.problems import Problem
+from portal.api.problems import ApiProblem
 from portal.models import ApiToken
 
 _NOBODY = 0  # no tenant has this id
@@ -46,4 +46,4 @@ class TenantView(APIView):
         """Raise the 401 or 403, with words."""
         if request.auth is None:
             raise NotAuthenticated(f"This needs a token. {HOW}")
-        raise Problem(403, message or "This token does not have permission to do this.")
+        raise ApiProblem(403, message or "This token does not have permission to do this.")

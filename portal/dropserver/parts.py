@@ -20,7 +20,7 @@ from typing import NoReturn
 from portal.dropserver.jail import Jail, move, open_plain, source_of
 from portal.dropserver.paths import PARTS_DIRECTORY, Path
 from portal.dropserver.upload_faults import Busy, Incomplete, UploadBroken
-from portal.dropserver.written import TooManyPieces, Written
+from portal.dropserver.written import TooManyPieces, WrittenBytes
 
 _LOCKS = "locks"
 _SUFFIX = ".part"
@@ -40,7 +40,7 @@ class UploadPart:
         self._lock = lock
         self._failed: OSError | None = None
         # What was written without a gap: a resume must never begin after it.
-        self._written = Written(os.fstat(fd).st_size)
+        self._written = WrittenBytes(os.fstat(fd).st_size)
 
     @property
     def is_open(self) -> bool:

@@ -43,7 +43,7 @@ CLAIMED_SUFFIX = f".{ManifestState.PROCESSING}"
 STATE_SUFFIXES = tuple(f".{state}" for state in ManifestState)
 
 
-class Protocol(enum.StrEnum):
+class ArrivalProtocol(enum.StrEnum):
     """The arrival protocol of a drop (design.md section 6)."""
 
     MANIFEST = "manifest"

@@ -11,7 +11,7 @@ class TooManyPieces(ValueError):
     """The file was written in so many places that it is no upload of one file."""
 
 
-class Written:
+class WrittenBytes:
     """The ranges of a file that were written. whole: the bytes from the first one without a gap."""
 
     def __init__(self, whole: int) -> None:

@@ -18,7 +18,7 @@ from django.db import connection
 
 from exports import selection, writing
 from exports.models import Export, ExportRun
-from exports.writing import Format
+from exports.writing import FileFormat
 from tests.exports.house import MONDAY, House, content, noon, rows, unpacked
 
 STARTS = (
@@ -231,9 +231,9 @@ def test_what_the_check_raises_ends_the_writing(texts: House, tmp_path: Any) -> 
     raw = connection.connection
     parts = selection.parts(raw, {}, bounds)
     with pytest.raises(Stop):
-        writing.write(raw, parts, Format("jsonl", ()), tmp_path / "x", stop)
+        writing.write(raw, parts, FileFormat("jsonl", ()), tmp_path / "x", stop)
     assert raw.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-    written = writing.write(raw, parts, Format("jsonl", ()), tmp_path / "y")
+    written = writing.write(raw, parts, FileFormat("jsonl", ()), tmp_path / "y")
     assert written.rows == len(TEXTS), "the connection can be used again"
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from imports.issues import Code
 from imports.load import as_events
-from imports.load.reading import Source
+from imports.load.reading import FileSource
 from imports.mapping.matching import match
 from imports.mapping.parsing import parse
 from imports.models import ImportJob, ImportTemplate
@@ -366,7 +366,7 @@ def test_a_record_read_again_has_the_number_of_its_line(tmp_path: Path) -> None:
         mapping = match(
             json_lines.COLUMNS, catalog().feed("events"), catalog().record_type("event")
         )
-        source = Source(table, table.tell(), dialect, mapping, json_lines=True)
+        source = FileSource(table, table.tell(), dialect, mapping, json_lines=True)
         ((line, record),) = source.records_on(np.array([3]))
     assert (line, record.split(b",")[0]) == (3, b"b")
 

@@ -9,7 +9,7 @@ import pytest
 
 from imports.check.columns import ColumnMapping
 from imports.issues import Code, FileRefused, Severity
-from imports.load.reading import Source
+from imports.load.reading import FileSource
 from imports.mapping.opening import opened
 from imports.mapping.resolving import HoldNeeded
 from imports.mapping.spec import Spec, parse
@@ -56,7 +56,9 @@ def read(content: str, spec: Spec | None) -> tuple[Dialect, ColumnMapping, list[
     data = content.encode()
     file = io.BytesIO(data)
     dialect, mapping = opened(file, len(data), feed, record_type, spec)
-    source = Source(file, len(data), dialect, mapping, key=mapping.positions_of(record_type.key))
+    source = FileSource(
+        file, len(data), dialect, mapping, key=mapping.positions_of(record_type.key)
+    )
     records = [line for chunk in source.chunks() for line in chunk.data.decode().splitlines()]
     return dialect, mapping, records
 

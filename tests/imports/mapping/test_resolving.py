@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from imports.check.columns import ATTACHMENT_COLUMNS, ColumnMapping
 from imports.check.validation import CheckedChunk, ReferenceSet, Validator
 from imports.issues import Code, FileRefused
-from imports.load.reading import Source
+from imports.load.reading import FileSource
 from imports.mapping.effective import applied, extended, unfit
 from imports.mapping.matching import match
 from imports.mapping.opening import opened
@@ -97,7 +97,7 @@ def read(
     """The file's only chunk, checked with the template."""
     file = io.BytesIO(text.encode())
     dialect, mapping = opened(file, len(text.encode()), feed, record_type, template)
-    source = Source(file, len(text.encode()), dialect, mapping)
+    source = FileSource(file, len(text.encode()), dialect, mapping)
     (chunk,) = source.chunks()
     validator = Validator(
         mapping,
