@@ -6,9 +6,11 @@ This file is read before Django is set up, so what needs Django is imported by t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
+
+from tests.sizes import FULL
 
 if TYPE_CHECKING:
     from tests.faults.harness import Rig
@@ -22,7 +24,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.faults)
 
 
-@pytest.fixture(scope="session")
+def _rig_of(fixture_name: str, config: pytest.Config) -> Literal["module", "session"]:
+    """In full size a file's records would decide how the next file's imports read the store."""
+    return "module" if FULL else "session"
+
+
+@pytest.fixture(scope=_rig_of)
 def servers_and_data(django_db_blocker) -> Iterator[Rig]:  # type: ignore[no-untyped-def]
     """Servers of our own, so that they can be killed beside other tests."""
     from tests.faults.harness import Rig  # noqa: PLC0415

@@ -107,6 +107,7 @@ def waiting(rig: Rig) -> list[str]:
     with rig.connect() as mine:
         rows = mine.execute(
             "SELECT mode FROM pg_locks WHERE NOT granted AND relation = 'portal_record'::regclass "
+            "AND mode <> 'ShareUpdateExclusiveLock' "  # autovacuum waits, too
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
         return sorted(row[0] for row in rows.fetchall())
