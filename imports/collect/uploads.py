@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from imports.arrivals.listing import Listing
@@ -37,8 +37,18 @@ def is_sent(folder: Folder, name: str) -> bool:
 
 
 def open_names(folder: Folder) -> set[str]:
-    """The names of the files that are being uploaded into the folder now."""
+    """The names of the files that are being uploaded into the folder now.
+
+    A path has one writer at a time, so an upload that a later one of its path follows has ended,
+    though its server was lost before it could say so.
+    """
+    later = Upload.objects.filter(
+        endpoint_id=folder.drop.endpoint_id,
+        path=OuterRef("path"),
+        started_at__gt=OuterRef("started_at"),
+    )
     rows = Upload.objects.filter(
+        ~Exists(later),
         endpoint_id=folder.drop.endpoint_id,
         state=Upload.State.OPEN,
         started_at__gt=Now() - _LONGEST,

@@ -357,6 +357,17 @@ def test_a_manifest_that_overtakes_its_file_waits_while_that_is_uploaded(
     assert sender.text("p.csv.result.txt").startswith("complete: p.csv")
 
 
+def test_an_upload_that_its_server_could_not_end_makes_nobody_wait_once_it_was_sent_again(
+    sender: Folders,
+) -> None:
+    uploading(sender, "p.csv")
+    again = uploading(sender, "p.csv")
+    Upload.objects.filter(pk=again.pk).update(state=Upload.State.COMPLETE)
+    sender.deliver("p.csv", CSV)
+    sender.go()
+    assert sender.text("p.csv.result.txt").startswith("complete: p.csv")
+
+
 def test_without_a_configuration_the_data_file_does_not_ask_for_a_manifest(
     sender: Folders,
 ) -> None:
