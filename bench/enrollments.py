@@ -83,7 +83,7 @@ FAULTS: tuple[BadRow, ...] = (
     BadRow(lambda row: [*row, "surplus"], "", "too_many_cells"),
     BadRow(_cell("LastName", '"Ann"ie'), "", "bad_quote"),
     BadRow(_open, "", "open_quote"),
-    BadRow(_cell("FirstName", "Ren\udce9"), "", "bad_encoding"),
+    BadRow(_cell("FirstName", "Ren\udce9"), "FirstName", "bad_encoding"),
     BadRow(_cell("FirstName", "Re\0ne"), "", "nul_byte"),
     BadRow(_twice, "Email; RegisteredDate", "not_an_email; not_a_date"),
 )

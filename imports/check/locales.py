@@ -8,6 +8,7 @@ what can be read in two ways unreadable, unless a hundred outweigh each of the o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,11 @@ from portal.records.definitions import Field, FieldType
 
 _DATES = frozenset({FieldType.DATE, FieldType.DATETIME})
 _SLASH, _COMMA = ord("/"), ord(",")
+_MONTHS = 12
+_PAIR = re.compile(rb"(?<![0-9])([0-9]{1,2})/([0-9]{1,2})(?![0-9])")
+# A pair that may go on in the block before or after.
+_CUT_BEFORE, _CUT_AFTER = re.compile(rb"[0-9]{0,2}/[0-9]?"), re.compile(rb"[0-9]/[0-9]{0,2}$")
+_LONGEST = 8  # bytes
 
 
 def questions(mapping: ColumnMapping) -> dict[int, Field]:
@@ -46,7 +52,26 @@ def may_need_a_look(blocks: Iterable[bytes], asked: Iterable[Field], encoding: s
         return True
     types = {each.type for each in asked}
     signs = ([_SLASH] if types & _DATES else []) + ([_COMMA] if FieldType.NUMBER in types else [])
-    return any(_between_digits(block, sign) for block in blocks for sign in signs)
+    return any(
+        _between_digits(block, sign) and (sign != _SLASH or _may_be_a_date(block))
+        for block in blocks
+        for sign in signs
+    )
+
+
+def _may_be_a_date(block: bytes) -> bool:
+    """Whether some numbers around a slash are a date in any order: 31/31/2026 is not.
+
+    At a block's border they may be.
+    """
+    if _CUT_BEFORE.match(block) or _CUT_AFTER.search(block[-_LONGEST:]):
+        return True
+    array = np.frombuffer(block, np.uint8)
+    at = np.flatnonzero(array[1:-1] == _SLASH) + 1
+    at = at[(array[at - 1] - np.uint8(48) < 10) & (array[at + 1] - np.uint8(48) < 10)]
+    windows = (block[max(0, place - 3) : place + 4] for place in at.tolist())
+    pairs = (_PAIR.search(window) for window in windows)
+    return any(pair and min(int(pair[1]), int(pair[2])) <= _MONTHS for pair in pairs)
 
 
 def _between_digits(block: bytes, sign: int) -> bool:

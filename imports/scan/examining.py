@@ -147,14 +147,22 @@ def _with_large_cell(
     return [i for i, raw in records if largest_cell(raw, delimiter, quote)[1] > limits.cell]
 
 
+_DECODED = 256  # records at once
+
+
 def _ill_encoded(data: bytes, bounds: RecordBounds) -> list[int]:
     """Records with ill-formed UTF-8. A line feed is never part of an ill-formed sequence."""
     if data.isascii() or _is_utf8(data[: bounds.rest]):
         return []
-    # Record by record: an error carries a copy of all that was to be decoded.
-    beyond = np.flatnonzero(np.frombuffer(data, np.uint8)[: bounds.rest] >= 0x80)
-    suspects = np.unique(np.searchsorted(bounds.end, beyond)).tolist()
-    return [i for i in suspects if not _is_utf8(data[bounds.start[i] : bounds.end[i]])]
+    # Part by part, then record by record: an error carries a copy of all that was to be decoded.
+    start, end = bounds.start.tolist(), bounds.end.tolist()
+    return [
+        i
+        for low in range(0, len(end), _DECODED)
+        if not _is_utf8(data[start[low] : end[min(low + _DECODED, len(end)) - 1]])
+        for i in range(low, min(low + _DECODED, len(end)))
+        if not _is_utf8(data[start[i] : end[i]])
+    ]
 
 
 def _is_utf8(data: bytes) -> bool:

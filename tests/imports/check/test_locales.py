@@ -182,3 +182,22 @@ def test_only_a_file_with_such_cells_is_looked_at() -> None:
     assert not locales.may_need_a_look([b"1,2027-01-02,a/b", b"and/or 1"], dates, "utf-8")
     assert locales.may_need_a_look([b"1,02", b"/01/2027"], dates, "utf-8")
     assert locales.may_need_a_look([b""], dates, "utf-16-le")
+
+
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [
+        ("31/31/2026", False),
+        ("a,13/99/26,Pass/Fail,99/13", False),
+        ("31/12/2026", True),
+        ("12/31/2026", True),
+        ("2/3/2026", True),
+        ("2027/01/31", True),
+    ],
+)
+def test_a_date_that_cannot_be_is_no_reason_to_read_a_file_twice(text: str, needed: bool) -> None:
+    fields = [Field(name="Begin", type=FieldType.DATE)]
+    block = f"x,{text},y\n".encode()
+    assert locales.may_need_a_look([block], fields, "utf-8") is needed
+    for cut in range(2, 2 + len(text)) if needed else ():
+        assert locales.may_need_a_look([block[:cut], block[cut:]], fields, "utf-8"), "a cut date"
