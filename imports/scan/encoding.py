@@ -186,9 +186,16 @@ def _letter_score(letter: str, before: int, after: int) -> float:
     return -0.5 if is_odd else 1.0 if letter.lower() in _COMMON else 0.8
 
 
+_ASCII = bytes(range(0x80))
+
+
 def unlikely(data: bytes) -> Iterator[tuple[int, str]]:
     """Offset and text of what names have not: "Ã©", "‡" within a word. data: valid UTF-8."""
-    if data.isascii() or not any(trace in data for trace in _TRACES):
+    if data.isascii():
+        return
+    # What stands together in the data stands together among the few bytes beyond ASCII, too.
+    few = data.translate(None, _ASCII)
+    if not any(trace in few and trace in data for trace in _TRACES):
         return
     text = data.decode("utf-8", "replace")
     at = offset = 0
