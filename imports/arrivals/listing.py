@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+
+from imports.arrivals.names import in_form_c
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_NS = 250 * 10**18  # in the year 9892
@@ -65,13 +66,13 @@ class Listing:
 
         A Mac writes "é" as two characters; nobody sees the difference.
         """
-        return self.by_name.get(name) or self._by_form.get(unicodedata.normalize("NFC", name))
+        return self.by_name.get(name) or self._by_form.get(in_form_c(name))
 
     @cached_property
     def _by_form(self) -> dict[str, Entry | None]:
         forms: dict[str, Entry | None] = {}
         for entry in self.entries:
-            form = unicodedata.normalize("NFC", entry.name)
+            form = in_form_c(entry.name)
             forms[form] = None if form in forms else entry
         return forms
 

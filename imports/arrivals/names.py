@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from portal.dropserver.rights import ERRORS_ENDING
 
@@ -14,6 +15,11 @@ _TEMPORARY = re.compile(
 )
 _NUMBER = re.compile(r"(?<=.)\.\d{1,4}$")
 _LEFTOVER = re.compile(r"thumbs\.db|desktop\.ini|~\$.*|.*~|.*\.(?:bak|swp|lnk)", re.I | re.DOTALL)
+
+
+def in_form_c(name: str) -> str:
+    """The name in normal form C: Macs send the letters and their accents apart."""
+    return unicodedata.normalize("NFC", name)
 
 
 def result_name(name: str) -> str:

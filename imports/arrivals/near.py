@@ -7,12 +7,12 @@ Seed 003: "the file name is strict … case sensitive, including the file extens
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from imports.arrivals.decisions import shown
+from imports.arrivals.names import in_form_c
 
 MOST = 3
 _ALIKE = 0.8
@@ -51,7 +51,7 @@ def near_misses(
 
 
 def _other_case(name: str, other: str) -> str:
-    if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", other):
+    if in_form_c(name) == in_form_c(other):
         return (
             f"The template's {shown(other)} looks the same, but its accents are encoded "
             "differently."
@@ -90,7 +90,7 @@ def _spelled_alike(name: str, candidates: Collection[str]) -> Iterator[NearMiss]
 
 
 def _fold(text: str) -> str:
-    return unicodedata.normalize("NFC", text).casefold()
+    return in_form_c(text).casefold()
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -6,7 +6,6 @@ name of one of the account's templates, extension included, and the file is stab
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +13,14 @@ from datetime import datetime, timedelta
 from imports.arrivals.decisions import DecisionEntry, Verdict, shown
 from imports.arrivals.kinds import HIDDEN, LEFTOVER, TEMPORARY, Kind
 from imports.arrivals.listing import Entry, Listing
-from imports.arrivals.names import corrected_name, data_name, errors_name, is_result, result_name
+from imports.arrivals.names import (
+    corrected_name,
+    data_name,
+    errors_name,
+    in_form_c,
+    is_result,
+    result_name,
+)
 from imports.arrivals.near import NearMiss, near_misses
 from portal.dropserver.paths import MAX_NAME_BYTES
 
@@ -66,7 +72,7 @@ def detect(
     files and get no decision.
     """
     detection = TemplateDetection()
-    composed = {_composed(name): template for name, template in names.items()}
+    composed = {in_form_c(name): template for name, template in names.items()}
     for entry in listing:
         if entry.is_dir:
             continue
@@ -83,18 +89,13 @@ def detect(
     return detection
 
 
-def _composed(name: str) -> str:
-    """The name in normal form C: Macs send the letters and their accents apart."""
-    return unicodedata.normalize("NFC", name)
-
-
 def _template(
     name: str, names: Mapping[str, int], composed: Mapping[str, int], sent: Collection[str]
 ) -> int | None:
     """The template of that name; of an attachment that was sent, of the name it is called after."""
-    template = names.get(name, composed.get(_composed(name)))
+    template = names.get(name, composed.get(in_form_c(name)))
     if template is None and name in sent:
-        return composed.get(_composed(corrected_name(name)))
+        return composed.get(in_form_c(corrected_name(name)))
     return template
 
 

@@ -52,30 +52,13 @@ def may_need_a_look(blocks: Iterable[bytes], asked: Iterable[Field], encoding: s
         return True
     types = {each.type for each in asked}
     signs = ([_SLASH] if types & _DATES else []) + ([_COMMA] if FieldType.NUMBER in types else [])
-    return any(
-        _between_digits(block, sign) and (sign != _SLASH or _may_be_a_date(block))
-        for block in blocks
-        for sign in signs
-    )
+    return any(_may_be_written_otherwise(block, sign) for block in blocks for sign in signs)
 
 
-def _may_be_a_date(block: bytes) -> bool:
-    """Whether some numbers around a slash are a date in any order: 31/31/2026 is not.
-
-    At a block's border they may be.
+def _may_be_written_otherwise(block: bytes, sign: int) -> bool:
+    """Whether the sign stands between two digits, and for a slash so that a date may be there:
+    31/31/2026 is none in any order. At a block's border it may.
     """
-    if _CUT_BEFORE.match(block) or _CUT_AFTER.search(block[-_LONGEST:]):
-        return True
-    array = np.frombuffer(block, np.uint8)
-    at = np.flatnonzero(array[1:-1] == _SLASH) + 1
-    at = at[(array[at - 1] - np.uint8(48) < 10) & (array[at + 1] - np.uint8(48) < 10)]
-    windows = (block[max(0, place - 3) : place + 4] for place in at.tolist())
-    pairs = (_PAIR.search(window) for window in windows)
-    return any(pair and min(int(pair[1]), int(pair[2])) <= _MONTHS for pair in pairs)
-
-
-def _between_digits(block: bytes, sign: int) -> bool:
-    """Whether the sign stands between two digits; at a block's border it may."""
     array = np.frombuffer(block, np.uint8)
     at = np.flatnonzero(array == sign)
     if not at.size:
@@ -83,7 +66,17 @@ def _between_digits(block: bytes, sign: int) -> bool:
     if at[0] == 0 or at[-1] == array.size - 1:
         return True
     before, after = array[at - 1] - np.uint8(48), array[at + 1] - np.uint8(48)
-    return bool(((before < 10) & (after < 10)).any())
+    at = at[(before < 10) & (after < 10)]
+    return bool(at.size) and (sign != _SLASH or _may_be_a_date(block, at))
+
+
+def _may_be_a_date(block: bytes, slashes: Ints) -> bool:
+    """Whether a slash between digits may stand in a date. slashes: their places."""
+    if _CUT_BEFORE.match(block) or _CUT_AFTER.search(block[-_LONGEST:]):
+        return True
+    windows = (block[max(0, place - 3) : place + 4] for place in slashes.tolist())
+    pairs = (_PAIR.search(window) for window in windows)
+    return any(pair and min(int(pair[1]), int(pair[2])) <= _MONTHS for pair in pairs)
 
 
 def look(

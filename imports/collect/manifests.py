@@ -29,6 +29,7 @@ from imports.collect.deliveries import (
 )
 from imports.jobs import mail, making
 from imports.manifest import (
+    MOST_READ,
     InvalidSchema,
     Manifest,
     ManifestState,
@@ -46,9 +47,6 @@ from portal.records.definitions import Feed
 
 log = logs.get(__name__)
 State = Arrival.State
-
-# More than the largest manifest that is read; a longer file is refused by its length.
-_MOST_BYTES = 512 << 10
 
 
 def claim(folder: Folder, entry: Entry) -> str | None:
@@ -80,7 +78,7 @@ def collect(folder: Folder, name: str) -> Arrival | None:
     try:
         with folders.reading(folder.jail, folder.file(name)) as file:
             status = os.fstat(file.fileno())
-            data = file.read(_MOST_BYTES)
+            data = file.read(MOST_READ)
     except FileNotFoundError:
         return None
     arrival = _arrival(folder, name, status, data)

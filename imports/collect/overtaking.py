@@ -6,16 +6,14 @@ would be reported as not found while it is on its way.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 
 from imports.arrivals.decisions import shown
 from imports.arrivals.listing import Entry
+from imports.arrivals.names import in_form_c
 from imports.collect import folders, uploads
 from imports.collect.deliveries import Folder
-from imports.manifest import InvalidSchema, parse
-
-_MOST_BYTES = 512 << 10
+from imports.manifest import MOST_READ, InvalidSchema, parse
 
 
 def waiting(folder: Folder, manifests: Iterable[Entry]) -> dict[str, str]:
@@ -24,10 +22,12 @@ def waiting(folder: Folder, manifests: Iterable[Entry]) -> dict[str, str]:
     arriving = uploads.open_names(folder) if manifests else set()
     if not arriving:
         return {}
-    forms = {_form(name): name for name in arriving}
+    forms = {in_form_c(name): name for name in arriving}
     named = {
         entry.name: {
-            forms[form] for name in named_in(folder, entry.name) if (form := _form(name)) in forms
+            forms[form]
+            for name in named_in(folder, entry.name)
+            if (form := in_form_c(name)) in forms
         }
         for entry in manifests
     }
@@ -38,14 +38,10 @@ def named_in(folder: Folder, manifest_name: str) -> set[str]:
     """The names in a manifest; none in one that cannot be read, which is refused as ever."""
     try:
         with folders.reading(folder.jail, folder.file(manifest_name)) as file:
-            manifest = parse(file.read(_MOST_BYTES))
+            manifest = parse(file.read(MOST_READ))
     except (InvalidSchema, OSError):
         return set()
     return {reference.name for reference in manifest.references}
-
-
-def _form(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
 
 
 def _reason(files: set[str]) -> str:

@@ -7,7 +7,7 @@ takes its examples by the same conditions (`imports/load/diff.py`).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -98,6 +98,21 @@ def _compared(name: str, condition: LiteralString, unknown: LiteralString) -> sq
     return sql.SQL("coalesce({}, {})").format(compared, sql.SQL(unknown))
 
 
+def changed(staging: StagingTable) -> sql.Composed:
+    """FROM and WHERE of the rows, s, that change a record, r."""
+    return staging.statement(
+        "FROM {matches} m JOIN {rows} s USING (line) JOIN portal_record r USING (id) "
+        "WHERE m.verdict = 'update'"
+    )
+
+
+def before_and_after(names: Iterable[str]) -> sql.Composed:
+    """Rows (name, old, new) for VALUES: texts of the documents `before` and `after`."""
+    return sql.SQL(", ").join(
+        sql.SQL("({0}, before ->> {0}, after ->> {0})").format(sql.Literal(name)) for name in names
+    )
+
+
 def count_reused(staging: StagingTable, record_type: RecordType) -> int:
     """How many of the changed records become somebody or something else."""
     fields = identity(record_type)
@@ -105,8 +120,8 @@ def count_reused(staging: StagingTable, record_type: RecordType) -> int:
         return 0
     return _count(
         staging.statement(
-            "SELECT count(*) FROM {matches} m JOIN {rows} s USING (line) "
-            "JOIN portal_record r USING (id) WHERE m.verdict = 'update' AND {condition}",
+            "SELECT count(*) {changed} AND {condition}",
+            changed=changed(staging),
             condition=becomes_another(fields),
         )
     )
@@ -124,9 +139,9 @@ def count_fields(staging: StagingTable, names: Sequence[str]) -> dict[str, int]:
         for name in names
     ]
     statement = staging.statement(
-        "SELECT {columns} FROM {matches} m JOIN {rows} s USING (line) "
-        "JOIN portal_record r USING (id) WHERE m.verdict = 'update' AND r.active",
+        "SELECT {columns} {changed} AND r.active",
         columns=sql.SQL(", ").join(columns),
+        changed=changed(staging),
     )
     with connection.cursor() as cursor:
         cursor.execute(statement)

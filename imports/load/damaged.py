@@ -18,6 +18,7 @@ from psycopg import sql
 
 from imports.check import spreadsheets
 from imports.issues import Code, Severity, counted
+from imports.load.changes import before_and_after, changed
 from imports.load.measure import PlannedFile
 from imports.load.plan import choose_join
 from imports.report.summary import EXAMPLES, IssueTally, Summary
@@ -77,8 +78,7 @@ _STATEMENT: LiteralString = (
     "SELECT name, kind, count(*), (array_agg(line ORDER BY line))[:{most}],"
     " (array_agg(left(old, 90) || ' → ' || left(new, 90) ORDER BY line))[:{most}] FROM ("
     "SELECT v.name, line, old, new, CASE {kinds} END AS kind FROM ("
-    "SELECT m.line, r.data AS before, s.data AS after FROM {matches} m JOIN {rows} s USING (line)"
-    " JOIN portal_record r USING (id) WHERE m.verdict = 'update' AND r.active LIMIT {limit}) c"
+    "SELECT m.line, r.data AS before, s.data AS after {changed} AND r.active LIMIT {limit}) c"
     " CROSS JOIN LATERAL (VALUES {fields}) v(name, old, new)"
     " WHERE old <> new AND old <> '' AND new <> '') changed"
     " WHERE kind IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 3 DESC"
@@ -106,14 +106,11 @@ def of_plan(file: PlannedFile, summary: Summary, headers: Mapping[str, str]) -> 
     names = _texts(file.record_type)
     if not (file.plan.updated and names):
         return 0
-    values = sql.SQL(", ").join(
-        sql.SQL("({0}, c.before ->> {0}, c.after ->> {0})").format(sql.Literal(name))
-        for name in names
-    )
     statement = file.staging.statement(
         _STATEMENT,
         kinds=_kinds(),
-        fields=values,
+        changed=changed(file.staging),
+        fields=before_and_after(names),
         most=sql.Literal(EXAMPLES),
         limit=sql.Literal(MOST),
     )

@@ -13,7 +13,7 @@ from typing import LiteralString
 from django.db import connection
 from psycopg import sql
 
-from imports.load.changes import identity
+from imports.load import changes
 from imports.load.measured import Moved
 from imports.load.staging import StagingTable
 from portal.records.definitions import FieldType, RecordType
@@ -24,14 +24,11 @@ _DIFFERENT = 5  # values that a field must have had for a move to mean something
 _SHARE = 0.9  # of the changed records whose value another one had before
 _TEXTS = (FieldType.TEXT, FieldType.EMAIL)
 
-_CHANGED: LiteralString = (
-    "FROM {matches} m JOIN {rows} s USING (line) JOIN portal_record r USING (id)"
-    " WHERE m.verdict = 'update' AND r.active"
-)
 _STATEMENT: LiteralString = (
     "WITH c AS MATERIALIZED (SELECT v.name, lower(v.old) AS old, lower(v.new) AS new FROM ("
-    "SELECT r.data AS before, s.data AS after {changed}) d CROSS JOIN LATERAL (VALUES {fields})"
-    " v(name, old, new) WHERE v.old <> v.new AND v.old <> '' AND v.new <> '')"
+    "SELECT r.data AS before, s.data AS after {changed} AND r.active) d"
+    " CROSS JOIN LATERAL (VALUES {fields}) v(name, old, new)"
+    " WHERE v.old <> v.new AND v.old <> '' AND v.new <> '')"
     " SELECT t.name, t.changed, t.before, t.after, coalesce(x.moved, 0) FROM (SELECT name,"
     " count(*) AS changed, count(DISTINCT old) AS before, count(DISTINCT new) AS after"
     " FROM c GROUP BY 1) t LEFT JOIN (SELECT name, sum(least(o.n, w.n)) AS moved"
@@ -40,14 +37,14 @@ _STATEMENT: LiteralString = (
     " GROUP BY 1) x USING (name) ORDER BY 1"
 )
 _EXCHANGED: LiteralString = (
-    "SELECT count(*) {changed} AND s.data ->> {first} = r.data ->> {other}"
+    "SELECT count(*) {changed} AND r.active AND s.data ->> {first} = r.data ->> {other}"
     " AND s.data ->> {other} = r.data ->> {first} AND s.data ->> {first} <> s.data ->> {other}"
 )
 
 
 def of_plan(staging: StagingTable, record_type: RecordType, updated: int) -> list[Moved]:
     """The moves of a plan. updated: how many records it changes."""
-    fields = identity(record_type)
+    fields = changes.identity(record_type)
     names = [
         name
         for name in (*fields.all_differ, *fields.none_same)
@@ -55,17 +52,14 @@ def of_plan(staging: StagingTable, record_type: RecordType, updated: int) -> lis
     ]
     if not names or not LEAST <= updated <= MOST:
         return []
-    changed = staging.statement(_CHANGED)
+    changed = changes.changed(staging)
     exchanged = list(_exchanged(changed, fields.all_differ))
     pairs = {name for move in exchanged for name in (move.field, move.other)}
     return exchanged + [move for move in _moved(changed, names) if move.field not in pairs]
 
 
 def _moved(changed: sql.Composed, names: list[str]) -> Iterator[Moved]:
-    fields = sql.SQL(", ").join(
-        sql.SQL("({0}, d.before ->> {0}, d.after ->> {0})").format(sql.Literal(name))
-        for name in names
-    )
+    fields = changes.before_and_after(names)
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL(_STATEMENT).format(changed=changed, fields=fields))
         rows = cursor.fetchall()

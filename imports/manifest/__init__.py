@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from imports.manifest.identity import identity
 from imports.manifest.marking import annotate
-from imports.manifest.reading import parse
+from imports.manifest.reading import MOST_READ, parse
 from imports.manifest.schema import InvalidSchema, Manifest, Problem, Reference
 from imports.manifest.states import free_name, is_manifest, parse_state, state_name
 from portal.dropserver.rights import ManifestState
 
 __all__ = [
+    "MOST_READ",
     "InvalidSchema",
     "Manifest",
     "ManifestState",

@@ -28,6 +28,7 @@ from portal.dropserver.paths import MAX_NAME_BYTES
 
 MAX_BYTES = 256 * 1024
 MAX_MARKS = 64 * 1024  # what 1,000 INVALID attributes may add, in UTF-16
+MOST_READ = 2 * MAX_BYTES  # of a file: a longer one is refused by its length
 MAX_DEPTH = 8
 MAX_FILES = 1_000
 
